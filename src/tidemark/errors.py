@@ -1,0 +1,87 @@
+"""Errors a person can act on: which table, which step, what was seen, where the evidence lies, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong (or doubtful) in a configuration file."""
+
+    file: Path
+    line: int
+    message: str
+    fix: str
+    severity: str = "error"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}\n    fix: {self.fix}"
+
+
+class TidemarkError(Exception):
+    """A failure with everything its reader needs; `exit_code` is what the command line returns for it."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        table: str | None = None,
+        step: str | None = None,
+        seen: Sequence[str] = (),
+        evidence: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.table = table
+        self.step = step
+        self.seen = tuple(seen)
+        self.evidence = evidence
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        subject = f"{self.table}: " if self.table and self.table not in self.summary else ""
+        step = f" ({self.step})" if self.step else ""
+        lines = [f"{subject}{self.summary}{step}", *(f"  {line}" for line in self.seen)]
+        if self.evidence:
+            lines.append(f"  evidence  {self.evidence}")
+        if self.next_step:
+            lines.append(f"  next      {self.next_step}")
+        return "\n".join(lines)
+
+
+class ConfigError(TidemarkError):
+    """The configuration, or what was typed, is wrong; nothing was run."""
+
+    exit_code = 2
+
+    def __init__(self, summary: str, *, findings: Sequence[Finding] = (), next_step: str | None = None) -> None:
+        super().__init__(summary, seen=[str(finding) for finding in findings], next_step=next_step)
+        self.findings = tuple(findings)
+
+
+class GateError(TidemarkError):
+    """A table's checks failed on the candidate; nothing of it was committed."""
+
+    exit_code = 3
+
+
+class SourceError(TidemarkError):
+    """A source could not be read."""
+
+
+class TargetError(TidemarkError):
+    """A warehouse could not be written."""
+
+
+class CommitError(TidemarkError):
+    """A batch could not be prepared or committed; the table is as it was."""
+
+
+class StateError(TidemarkError):
+    """The control store could not be read or written."""
