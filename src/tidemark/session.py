@@ -1,0 +1,87 @@
+"""The one place that builds a SparkSession."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemark import jars
+from tidemark.java import find_java
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tidemark.environment import Environment
+
+# A batch can be empty after a shuffle; this rule would then drop the plan's metric nodes, and the books with them.
+_KEEP_METRIC_NODES = "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+
+SPARK_CONF: dict[str, str] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.adaptive.optimizer.excludedRules": _KEEP_METRIC_NODES,
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "true",
+    "spark.databricks.delta.properties.defaults.enableDeletionVectors": "true",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+    "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+}
+
+_LOCAL_CONF: dict[str, str] = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+
+
+def build_session(environment: Environment, app_name: str = "tidemark") -> SparkSession:
+    """The session of a run: Delta, S3A as the environment says, and the environment's own Spark settings on top."""
+    from tidemark.aws import spark_conf as s3a_conf
+
+    compute = environment.compute
+    conf = dict(s3a_conf(environment.aws)) | {key: str(value) for key, value in compute.conf.items()}
+    return start(app_name, compute.master, conf)
+
+
+def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSession:
+    """A session with Tidemark's settings and `conf` over them; `master` None leaves it to spark-submit."""
+    from pyspark.sql import SparkSession
+
+    java = find_java()
+    os.environ["JAVA_HOME"] = str(java.path)
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    settings = dict(SPARK_CONF)
+    builder = SparkSession.builder.appName(app_name)
+    if master is not None:
+        builder = builder.master(master)
+        settings |= _class_path(jars.install())
+        if master.startswith("local"):
+            settings |= _LOCAL_CONF | _shuffle_partitions(master)
+    settings |= conf
+    if java.trust_store_option:
+        options = settings.get("spark.driver.extraJavaOptions", "")
+        settings["spark.driver.extraJavaOptions"] = f"{options} {java.trust_store_option}".strip()
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _class_path(folder: os.PathLike[str]) -> dict[str, str]:
+    pattern = str(Path(folder) / "*")
+    return {"spark.driver.extraClassPath": pattern, "spark.executor.extraClassPath": pattern}
+
+
+def _shuffle_partitions(master: str) -> dict[str, str]:
+    inside = master.removeprefix("local").strip("[]").split(",")[0]
+    cores = int(inside) if inside.isdigit() else (os.cpu_count() or 2) if inside == "*" else 1
+    return {"spark.sql.shuffle.partitions": str(max(2, cores))}
