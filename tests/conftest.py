@@ -1,0 +1,30 @@
+"""Fixtures for the whole suite: one Spark session, tiny and quick to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TEST_CONF = {
+    "spark.driver.memory": "3g",
+    # C1 alone and the serial collector halve the time of sessions this small; never for real loads.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.shuffle.partitions": "2",
+}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """One Spark session with Delta for all tests."""
+    from tidemark.session import start
+
+    warehouse: Path = tmp_path_factory.mktemp("warehouse")
+    session = start("tidemark-tests", "local[2]", TEST_CONF | {"spark.sql.warehouse.dir": str(warehouse)})
+    yield session
+    session.stop()
