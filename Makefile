@@ -1,0 +1,56 @@
+# Tidemark: `make demo` and `make test` set up everything they need from Python 3.11, make and git.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MARKERS := $(if $(CI),,-m "not slow")
+SOURCES := src blocks tasks flows sandbox tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format locks bench clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv with the locked dependencies, a Java and the jars
+
+$(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tidemark/jars.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo "error: Tidemark needs Python 3.11; found $$($(PYTHON) --version 2>&1)"; \
+	    echo "  next      install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m tidemark.jars
+	@touch $@
+
+demo: setup ## Run the main job twice on the local sandbox, and say where to look
+	$(BIN)/python -m sandbox.demo
+
+test: setup ## Run the test suite (with CI set: the slow ones too)
+	$(BIN)/python -m pytest $(MARKERS)
+
+lint: setup ## Check style, types, borders between the packages, and the configuration
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/tidemark validate
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+locks: ## Resolve the dependencies anew into requirements/*.txt
+	$(BIN)/uv pip compile requirements/bootstrap.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/bootstrap.txt
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/runtime.txt
+
+bench: setup ## Measure the loads against bare Spark (takes about half an hour)
+	$(BIN)/python -m benchmarks
+
+clean: ## End the sandbox and remove what runs have left
+	-test -x $(BIN)/tidemark && $(BIN)/tidemark sandbox down
+	rm -rf .tidemark build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
