@@ -1,0 +1,59 @@
+"""Row accounting: where every row of a batch went. Books that do not balance fail the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from tidemark.errors import CommitError
+
+
+@dataclass(frozen=True)
+class Books:
+    """Counts of rows of one batch.
+
+    `extracted = accepted + quarantined + superseded` and `accepted = inserted + updated + deleted + unchanged`.
+    `vanished` stands outside both: rows of the target that a complete batch no longer holds.
+    """
+
+    extracted: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    superseded: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    vanished: int = 0
+
+    @property
+    def changes(self) -> int:
+        """Rows of the target that the commit adds, changes or removes."""
+        return self.inserted + self.updated + self.deleted + self.vanished
+
+    def check(self, table: str) -> Books:
+        """Returns itself; raises `CommitError` when a row is not accounted for."""
+        received = self.accepted + self.quarantined + self.superseded
+        written = self.inserted + self.updated + self.deleted + self.unchanged
+        negative = [field.name for field in fields(self) if getattr(self, field.name) < 0]
+        if self.extracted == received and self.accepted == written and not negative:
+            return self
+        raise CommitError(
+            "the books of the batch do not balance; nothing was committed",
+            table=table,
+            step="prepare",
+            seen=[
+                f"extracted {self.extracted} = accepted {self.accepted} + quarantined {self.quarantined}"
+                f" + superseded {self.superseded} (= {received})",
+                f"accepted {self.accepted} = inserted {self.inserted} + updated {self.updated} + deleted {self.deleted}"
+                f" + unchanged {self.unchanged} (= {written})",
+            ],
+            next_step="run again; if it comes back, the source changed while it was read: report it with this output",
+        )
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, int]) -> Books:
+        return cls(**{field.name: int(stored.get(field.name, 0)) for field in fields(cls)})

@@ -1,0 +1,94 @@
+"""What the steps of one run share: the project, the session, the control store, the connections and the run itself."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tidemark.environment import Environment
+    from tidemark.project import Project, Table
+    from tidemark.sources import ConnectionValue
+    from tidemark.state import StateStore
+    from tidemark.write.manifest import Prepared
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing."""
+
+    run_id: str
+    date: date
+    as_of: datetime
+    started_at: datetime
+
+    @classmethod
+    def start(cls, day: date | None = None) -> Run:
+        """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        day = day or now.date()
+        if day > now.date():
+            raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
+        end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
+        return cls(str(uuid.uuid4()), day, min(end_of_day, now), now)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The context of one run. Frozen, but for the sessions it has opened and the batches it has prepared."""
+
+    project: Project
+    spark: SparkSession
+    state: StateStore
+    connect: Callable[[str], ConnectionValue]
+    run: Run
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    committed: dict[str, int] = field(default_factory=dict)
+    _sessions: dict[str, SparkSession] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def environment(self) -> Environment:
+        return self.project.environment
+
+    def session(self, table: str) -> SparkSession:
+        """The table's own session of the run: commit settings are session-wide, and tables run side by side."""
+        with self._lock:
+            if table not in self._sessions:
+                self._sessions[table] = self.spark.newSession()
+            return self._sessions[table]
+
+    def table(self, name: str) -> Table:
+        return self.project.table(name)
+
+    def table_path(self, name: str) -> str:
+        """Where the table's Delta files lie."""
+        layer, table = name.split(".", 1)
+        return f"{self.environment.roots.lake}/{layer}/{table}"
+
+    def staging_path(self, name: str) -> str:
+        """Where this run stages the table's batch."""
+        return f"{self.environment.roots.staging}/run_id={self.run.run_id}/{name}"
+
+    def errors_path(self, name: str) -> str:
+        """The root of the table's error lane."""
+        layer, table = name.split(".", 1)
+        return f"{self.environment.roots.errors}/{layer}/{table}"
+
+
+def metadata_values(run: Run, batch_id: str, source_system: str) -> Mapping[str, Any]:
+    """The values of the metadata columns that are the same for every row of a batch."""
+    return {
+        "_ingest_ts": run.started_at,
+        "_batch_id": batch_id,
+        "_source_system": source_system,
+        "_run_date": run.date,
+    }

@@ -1,0 +1,73 @@
+"""The error lane: every rejected row with its payload, its reasons and its origin, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from tidemark import storage
+from tidemark.rows import ORIGIN
+from tidemark.write.counting import Counter
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+REASONS = "array<struct<rule: string, column: string, value: string, message: string>>"
+LANE_SCHEMA = (
+    f"error_id string, table string, reasons {REASONS}, payload string, origin string,"
+    " contract_version string, batch_id string, run_id string, dt date"
+)
+
+
+@dataclass(frozen=True)
+class ErrorBatch:
+    """What the rejected rows of one batch have in common."""
+
+    table: str
+    contract_version: str
+    batch_id: str
+    run_id: str
+    run_date: date
+
+
+def write_errors(spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch) -> int:
+    """Adds rejected rows (`reasons`, `payload`, `_origin`) to the table's lane and returns how many were new.
+
+    A row that was rejected before, in an earlier overlapping window, is known by its `error_id` and not added again.
+    Doing it again for the same run replaces what the run had written.
+    """
+    own_folder = f"{lane}/dt={batch.run_date.isoformat()}/run_id={batch.run_id}"
+    storage.delete(spark, own_folder)
+    errors = rejected.select(
+        F.sha2(F.concat_ws("|", F.lit(batch.table), ORIGIN, "payload"), 256).alias("error_id"),
+        F.lit(batch.table).alias("table"),
+        "reasons",
+        "payload",
+        F.col(ORIGIN).alias("origin"),
+        F.lit(batch.contract_version).alias("contract_version"),
+        F.lit(batch.batch_id).alias("batch_id"),
+    ).dropDuplicates(["error_id"])
+    if storage.exists(spark, lane):
+        errors = errors.join(read_errors(spark, lane).select("error_id").distinct(), "error_id", "left_anti")
+    new = Counter(rows=F.count("*"))
+    new.on(errors).write.mode("overwrite").json(own_folder)
+    return new.values["rows"]
+
+
+def read_errors(spark: SparkSession, lane: str) -> DataFrame:
+    """The lane of a table: one row an error, with the day (`dt`) and the run (`run_id`) that it was seen in."""
+    return spark.read.schema(LANE_SCHEMA).option("basePath", lane).json(lane)
+
+
+def count_by_rule(spark: SparkSession, lane: str, run_id: str) -> Mapping[str, int]:
+    """How many errors of a run broke each `column.rule`; a row with two reasons counts for both."""
+    if not storage.exists(spark, lane):
+        return {}
+    reasons = read_errors(spark, lane).where(F.col("run_id") == run_id).select(F.explode("reasons").alias("reason"))
+    rule = F.concat_ws(".", "reason.column", "reason.rule")
+    rows = reasons.groupBy(rule.alias("rule")).count().collect()
+    return {row["rule"]: int(row["count"]) for row in rows}

@@ -1,0 +1,225 @@
+"""Steps on rows, each `DataFrame → DataFrame` or `Column → Column`: align, judge, hash, stamp, deduplicate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add, or_
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType
+
+from tidemark.compile.rules import RowRule, row_rules, safe_cast
+from tidemark.errors import CommitError
+
+if TYPE_CHECKING:
+    from tidemark.contract import Contract
+
+ORIGIN = "_origin"
+CORRUPT = "_corrupt_record"
+BAD = "_bad"
+ROW_HASH = "_row_hash"
+RECORD = "_record"  # stands for the whole row where a reason is not about one column
+_RAW = "_raw_"
+_PAYLOAD = "_payload"
+_POSITION = "_position"
+_VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
+_NULL_BITS = 60  # bits of a word of the hash's null map; below 63 to stay clear of the sign
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the columns of a source frame meet a contract.
+
+    `sources` gives each contract column its source column (None: the source lacks it); `added` are columns that the
+    contract does not know: the name in the table, the source column and its type; `helpers` only order rows or mark
+    deletes and are not stored.
+    """
+
+    sources: Mapping[str, StructField | None]
+    added: tuple[tuple[str, StructField], ...]
+    helpers: tuple[StructField, ...] = ()
+
+    def stored_columns(self, known: Sequence[str]) -> tuple[str, ...]:
+        """The columns of the table: the contract's, then added ones in the order of `known`, then new ones by name.
+
+        The order must not depend on the batch, because the row hash does depend on it.
+        """
+        names = {name for name, _ in self.added}
+        older = [name for name in known if name in names]
+        return (*self.sources, *older, *sorted(names - set(older)))
+
+
+def quoted(name: str) -> Column:
+    """The column of exactly this name, whatever characters it has."""
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def align(
+    frame: DataFrame, contract: Contract, fields: Mapping[str, str], evolution: str, helpers: Collection[str] = ()
+) -> Alignment:
+    """Finds the source column of every contract column, by `fields` (target → source) or by name in any case.
+
+    Raises `CommitError` for columns that the contract does not know when `evolution` is `strict`.
+    """
+    own = {ORIGIN, CORRUPT}
+    by_name = {field.name.lower(): field for field in frame.schema.fields if field.name not in own}
+    sources = {name: by_name.get(fields.get(name, name).lower()) for name in contract.column_names}
+    used = {field.name for field in sources.values() if field is not None}
+    helping = tuple(field for field in frame.schema.fields if field.name in helpers and field.name not in used)
+    own |= {field.name for field in helping}
+    unknown = [field for field in frame.schema.fields if field.name not in used | own]
+    if unknown and evolution == "strict":
+        raise CommitError(
+            f"the source has columns that the contract {contract.version} does not know, and evolution is strict",
+            table=contract.table,
+            step="validate",
+            seen=[f"{field.name} {field.dataType.simpleString()}" for field in unknown],
+            next_step=f"add them to {contract.path}, or set evolution: allow_new in the load file",
+        )
+    return Alignment(sources, _named(unknown, set(contract.column_names)), helping)
+
+
+def _named(unknown: Sequence[StructField], taken: set[str]) -> tuple[tuple[str, StructField], ...]:
+    """Table names for drifted columns: lower case, only letters Delta takes, numbered where two would collide."""
+    added = []
+    for field in unknown:
+        stem = re.sub(r"[^a-z0-9_]", "_", field.name.lower()).strip("_") or "column"
+        name, number = stem, 2
+        while name in taken:
+            name, number = f"{stem}_{number}", number + 1
+        taken.add(name)
+        added.append((name, field))
+    return tuple(added)
+
+
+def judged(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
+    """Contract columns cast to their types, added ones, helpers, and `_bad`: whether the row breaks any rule."""
+    rules = _rules(frame, contract, alignment)
+    added = [name for name, _ in alignment.added]
+    helpers = [field.name for field in alignment.helpers]
+    columns = map(quoted, (*alignment.sources, *added, *helpers))
+    return _cast(frame, contract, alignment).select(*columns, _any_broken(rules).alias(BAD))
+
+
+def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
+    """The rows that break a rule: `reasons` (array of rule, column, value, message), `payload` (JSON), `_origin`.
+
+    The payload holds the row as the source gave it, under the source's names, nulls included.
+    """
+    rules = _rules(frame, contract, alignment)
+    payload = F.struct(*[quoted(field.name) for field in frame.schema.fields if field.name != ORIGIN])
+    reasons = F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules]))
+    carried = (payload.alias(_PAYLOAD), F.col(ORIGIN))
+    return (
+        _cast(frame, contract, alignment, *carried)
+        .where(_any_broken(rules))
+        .select(
+            reasons.alias("reasons"),
+            F.to_json(_PAYLOAD, {"ignoreNullFields": "false"}).alias("payload"),
+            ORIGIN,
+        )
+    )
+
+
+def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: Column) -> DataFrame:
+    """Typed columns, plus `_raw_…` for each column that a cast could have emptied, plus what is carried along."""
+    columns: list[Column] = []
+    for column in contract.columns:
+        source = alignment.sources[column.name]
+        if source is None:
+            columns.append(F.lit(None).cast(column.type).alias(column.name))
+        elif not _needs_cast(source, column.type):
+            columns.append(quoted(source.name).alias(column.name))
+        else:
+            columns.append(safe_cast(quoted(source.name), column.type).alias(column.name))
+            columns.append(quoted(source.name).alias(_RAW + column.name))
+    columns += [_storable(field).alias(name) for name, field in alignment.added]
+    columns += [quoted(field.name) for field in alignment.helpers]
+    columns += [F.col(CORRUPT)] if CORRUPT in frame.columns else []
+    return frame.select(*columns, *carried)
+
+
+def _needs_cast(source: StructField, wanted: str) -> bool:
+    return source.dataType.simpleString() != wanted.replace(" ", "").lower()
+
+
+def _storable(field: StructField) -> Column:
+    """A drifted column as a table can hold it: of no type yet means text, nested means JSON."""
+    if isinstance(field.dataType, NullType):
+        return F.lit(None).cast("string")
+    if isinstance(field.dataType, ArrayType | MapType | StructType):
+        return F.to_json(quoted(field.name))
+    return quoted(field.name)
+
+
+def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[RowRule, ...]:
+    """The contract's rules over a frame of `_cast`; a record that could not be parsed breaks that one rule only."""
+
+    def raw(name: str) -> Column:
+        source = alignment.sources[name]
+        if source is None:
+            return F.lit(None)
+        type_ = contract.column(name).type
+        return F.col(_RAW + name) if _needs_cast(source, type_) else F.col(name)
+
+    rules = row_rules(contract, raw)
+    if CORRUPT not in frame.columns:
+        return rules
+    corrupt = F.col(CORRUPT).isNotNull()
+    parse = RowRule(RECORD, "parse", "the record cannot be read in the source's format", corrupt)
+    return (parse, *(replace(rule, broken=~corrupt & rule.broken) for rule in rules))
+
+
+def _any_broken(rules: Sequence[RowRule]) -> Column:
+    return reduce(or_, (rule.broken for rule in rules), F.lit(False))
+
+
+def _reason(rule: RowRule, alignment: Alignment) -> Column:
+    source = alignment.sources.get(rule.column)
+    if rule.column == RECORD:
+        value = F.substring(CORRUPT, 1, _VALUE_LENGTH)
+    elif source is None:
+        value = F.lit(None).cast("string")
+    else:
+        value = F.substring(F.col(_PAYLOAD).getField(source.name).cast("string"), 1, _VALUE_LENGTH)
+    return F.struct(
+        F.lit(rule.rule).alias("rule"),
+        F.lit(rule.column).alias("column"),
+        value.alias("value"),
+        F.lit(rule.message).alias("message"),
+    )
+
+
+def row_hash(columns: Sequence[str]) -> Column:
+    """A 64-bit hash of the values in order.
+
+    Spark's hash skips nulls, so that (a, null) and (null, a) would be equal: a map of which values are present goes
+    in too. Columns added at the end leave the hash of older rows, where they are null, as it was.
+    """
+    present = [
+        reduce(add, (F.shiftleft(quoted(name).isNotNull().cast("long"), bit) for bit, name in enumerate(word)))
+        for word in _words(columns)
+    ]
+    return F.xxhash64(*map(quoted, columns), *(F.nullif(bits, F.lit(0)) for bits in present))
+
+
+def _words(columns: Sequence[str]) -> list[Sequence[str]]:
+    return [columns[start : start + _NULL_BITS] for start in range(0, len(columns), _NULL_BITS)]
+
+
+def stamp(frame: DataFrame, values: Mapping[str, Any]) -> DataFrame:
+    """Adds the metadata columns that are the same for every row of the batch."""
+    types = {"_ingest_ts": "timestamp", "_batch_id": "string", "_source_system": "string", "_run_date": "date"}
+    return frame.select("*", *[F.lit(value).cast(types[name]).alias(name) for name, value in values.items()])
+
+
+def newest(frame: DataFrame, keys: Sequence[str], order_by: Sequence[str]) -> DataFrame:
+    """One row a key: the one with the largest `order_by`; equal ones are told apart by the row's hash."""
+    order = [F.desc_nulls_last(name) for name in (*order_by, ROW_HASH)]
+    window = Window.partitionBy(*map(quoted, keys)).orderBy(*order)
+    return frame.withColumn(_POSITION, F.row_number().over(window)).where(F.col(_POSITION) == 1).drop(_POSITION)

@@ -1,0 +1,194 @@
+"""The steps of a load, in order: extract or build, validate, prepare, write errors, gate, commit, publish."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from tidemark import quality, quarantine, rows, sqltext
+from tidemark.candidate import candidate, register_view, view_name
+from tidemark.compile.masks import masked
+from tidemark.engine import metadata_values
+from tidemark.errors import ConfigError
+from tidemark.sources import Extract, ExtractRequest, source_for
+from tidemark.write.commit import Committed
+from tidemark.write.commit import commit as commit_batch
+from tidemark.write.manifest import Prepared, batch_id
+from tidemark.write.prepare import prepare as prepare_batch
+from tidemark.write.scd2 import history
+from tidemark.write.target import read_state, stored_schema
+from tidemark.write.work import Checked, Work
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.engine import Engine
+    from tidemark.project import Table
+    from tidemark.quality import GateResult
+
+OWN_SYSTEM = "tidemark"
+
+
+def extract(engine: Engine, table: str, *, since: datetime | None = None, full: bool = False) -> Extract:
+    """Reads what is new in the table's source: the window after the committed watermark, or the new files.
+
+    `since` moves the lower end of the window; `full` reads everything there is.
+    """
+    loaded = engine.table(table)
+    if loaded.load.source is None:
+        raise ConfigError(f"{table} has no source: it is built from {', '.join(loaded.inputs) or 'its query'}")
+    spark = engine.session(table)
+    bookkeeping = read_state(spark, engine.table_path(table)).watermark
+    high = bookkeeping.get("high")
+    connection = engine.connect(loaded.load.source.connection)
+    request = ExtractRequest(
+        table=loaded,
+        connection=connection,
+        spark=spark,
+        low=datetime.fromisoformat(high) if high else None,
+        since=since,
+        as_of=engine.run.as_of,
+        bookkeeping=bookkeeping,
+        staging=f"{engine.environment.exchange.rstrip('/')}/extract/run_id={engine.run.run_id}/{table}",
+        local_staging=f"{engine.staging_path(table)}/extract",
+        full=full,
+        environment=engine.environment,
+    )
+    return source_for(connection.kind).extract(request)
+
+
+def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
+    """Holds extracted rows against the contract, lazily."""
+    loaded = engine.table(table)
+    source = loaded.load.source
+    checked = _check(loaded, extracted.frame, source.fields if source else {})
+    return replace(
+        checked,
+        identity=extracted.identity,
+        watermark=extracted.watermark,
+        source_system=extracted.source_system,
+        complete=extracted.full,
+        empty=extracted.empty,
+        notices=extracted.notices,
+    )
+
+
+def build(engine: Engine, table: str) -> Checked:
+    """The rows of a silver or gold table, by its query over the candidates of its inputs, held against the contract."""
+    loaded = engine.table(table)
+    spark = engine.session(table)
+    frame, sql_hash = _query(engine, spark, loaded)
+    write = loaded.load.write
+    if write.mode == "scd2":
+        frame = history(frame, write)
+    masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
+    frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
+    inputs = {name: _input_version(engine, spark, name) for name in loaded.inputs}
+    checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
+    identity = {"inputs": {name: _input_identity(engine, name, version) for name, version in inputs.items()}}
+    return replace(checked, identity=identity | {"sql": sql_hash}, inputs=inputs, complete=True, sql_hash=sql_hash)
+
+
+def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
+    """Deduplicates, compares with the target and stages what changes; the batch then counts in candidates."""
+    loaded = engine.table(table)
+    spark = engine.session(table)
+    state = read_state(spark, engine.table_path(table))
+    identity = {**checked.identity, "contract": loaded.contract.version, "after": state.batch_id, "epoch": state.epoch}
+    name = batch_id(table, identity)
+    path = engine.table_path(table)
+    stored = stored_schema(spark, path).fieldNames() if state.version is not None else []
+    columns = checked.alignment.stored_columns(stored)
+    prepared = prepare_batch(
+        Work(spark, loaded, checked, columns, path, state),
+        batch_id=name,
+        run_id=engine.run.run_id,
+        staging=engine.staging_path(table),
+        metadata=metadata_values(engine.run, name, checked.source_system),
+        moves_watermark=_moves(checked.watermark, state.watermark),
+    )
+    engine.prepared[table] = prepared
+    return prepared
+
+
+def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> int:
+    """Writes the rejected rows to the error lane and returns how many are new; a good batch costs nothing here."""
+    if prepared.books.quarantined == 0:
+        return 0
+    contract = engine.table(table).contract
+    batch = quarantine.ErrorBatch(table, contract.version, prepared.batch_id, engine.run.run_id, engine.run.date)
+    bad = rows.rejected(checked.source, contract, checked.alignment)
+    return quarantine.write_errors(engine.session(table), bad, engine.errors_path(table), batch)
+
+
+def gate(engine: Engine, table: str) -> GateResult:
+    """Runs the table's checks on its candidate."""
+    return quality.gate(engine, table)
+
+
+def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
+    """Commits the prepared batch and notes it in the control store's index."""
+    versions = {name: engine.committed.get(name, version) for name, version in prepared.inputs.items()}
+    final = replace(prepared, inputs=versions)
+    committed = commit_batch(engine.session(table), engine.table(table), engine.table_path(table), final)
+    if committed.version is not None:
+        engine.committed[table] = committed.version
+    if committed.changed:
+        note = {"version": committed.version, "batch_id": committed.batch_id, "watermark": final.watermark}
+        engine.state.put("table", table, note | {"run_id": engine.run.run_id})
+    engine.prepared.pop(table, None)
+    return committed
+
+
+def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
+    alignment = rows.align(frame, table.contract, fields, table.load.evolution, _helpers(table))
+    judged = rows.judged(frame, table.contract, alignment)
+    return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
+
+
+def _helpers(table: Table) -> frozenset[str]:
+    """Columns that only order rows or mark deletes: used while comparing, stored only if the contract has them."""
+    write = table.load.write
+    flag = write.deletes.flag if write.deletes else None
+    names = {*write.order_by, *(name for name in (write.effective_from, flag) if name)}
+    return frozenset(names - set(table.contract.column_names))
+
+
+def _moves(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether the batch takes the watermark forward: a later end of the window, or files not seen before."""
+    if new.get("high") is not None:
+        return old.get("high") is None or str(new["high"]) > str(old["high"])
+    return bool(new) and dict(new) != dict(old)
+
+
+def _query(engine: Engine, spark: SparkSession, table: Table) -> tuple[DataFrame, str]:
+    if table.load.transform:
+        module, _, function = table.load.transform.partition(":")
+        transform = getattr(importlib.import_module(module), function)
+        inputs = {name: candidate(engine, spark, name) for name in table.inputs}
+        return transform(inputs), hashlib.sha256(table.load.transform.encode()).hexdigest()[:16]
+    if table.sql is None:
+        raise ConfigError(f"{table.name} has neither a query nor a transform")
+    for name in table.inputs:
+        register_view(engine, spark, name)
+    query = sqltext.bind(table.sql, {name: view_name(name) for name in table.inputs})
+    return spark.sql(query), hashlib.sha256(table.sql.encode()).hexdigest()[:16]
+
+
+def _input_version(engine: Engine, spark: SparkSession, name: str) -> int | None:
+    """The committed version a build reads; None while the input does not exist."""
+    prepared = engine.prepared.get(name)
+    return prepared.target_version if prepared else read_state(spark, engine.table_path(name)).version
+
+
+def _input_identity(engine: Engine, name: str, version: int | None) -> str:
+    prepared = engine.prepared.get(name)
+    if prepared is None or prepared.changes_nothing:
+        return f"version {version}"
+    return f"batch {prepared.batch_id}"

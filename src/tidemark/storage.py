@@ -1,0 +1,45 @@
+"""Small files beside the tables (manifests, gate results), through the file systems that Spark itself uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def exists(spark: SparkSession, path: str) -> bool:
+    """Whether a file or folder lies at `path`."""
+    hadoop_path, file_system = _resolve(spark, path)
+    return bool(file_system.exists(hadoop_path))
+
+
+def delete(spark: SparkSession, path: str) -> None:
+    """Removes a file or a whole folder; nothing happens where there is none."""
+    hadoop_path, file_system = _resolve(spark, path)
+    file_system.delete(hadoop_path, True)
+
+
+def write_text(spark: SparkSession, path: str, text: str) -> None:
+    """Writes a whole file, replacing what was there; the file appears complete or not at all."""
+    hadoop_path, file_system = _resolve(spark, path)
+    partial, _ = _resolve(spark, f"{path}.partial")
+    stream = file_system.create(partial, True)
+    stream.write(bytearray(text.encode()))
+    stream.close()
+    file_system.delete(hadoop_path, False)
+    file_system.rename(partial, hadoop_path)
+
+
+def read_text(spark: SparkSession, path: str) -> str | None:
+    """The file's text, or None when there is no such file."""
+    if not exists(spark, path):
+        return None
+    rows = spark.read.text(path, wholetext=True).collect()
+    return str(rows[0][0]) if rows else ""
+
+
+def _resolve(spark: SparkSession, path: str) -> tuple[Any, Any]:
+    context: Any = spark.sparkContext
+    hadoop_path = context._jvm.org.apache.hadoop.fs.Path(path)
+    return hadoop_path, hadoop_path.getFileSystem(context._jsc.hadoopConfiguration())

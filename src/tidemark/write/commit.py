@@ -1,0 +1,164 @@
+"""The only code that commits to Delta: one prepared batch, one commit, with its bookkeeping; again is a no-op."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from delta.tables import DeltaTable
+from pyspark.sql.types import DataType, StructField, StructType
+
+from tidemark.compile.schema import METADATA_COLUMNS
+from tidemark.errors import CommitError
+from tidemark.write.manifest import CHANGE_TYPE, Prepared
+from tidemark.write.target import TargetState, read_state
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.project import Table
+
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+_TXN_APP = "spark.databricks.delta.write.txnAppId"
+_TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a commit left: the table's version, and whether this call made it."""
+
+    table: str
+    version: int | None
+    batch_id: str
+    changed: bool
+
+
+def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
+    """Commits `prepared` to the Delta table at `path`, which is created when it does not exist.
+
+    `spark` must be a session of this table alone: transaction id and metadata are session settings. Raises
+    `CommitError` when somebody else has committed a batch since this one was prepared.
+    """
+    state = read_state(spark, path)
+    if state.batch_id == prepared.batch_id:
+        return Committed(table.name, state.version, prepared.batch_id, changed=False)
+    _refuse_if_moved(prepared, state)
+    if prepared.changes_nothing and state.version is not None:
+        return Committed(table.name, state.version, prepared.batch_id, changed=False)
+    rows = prepared.rows(spark)
+    if state.version is None:
+        _create(spark, table, path, rows)
+    with _signed(spark, prepared):
+        _write(spark, table, path, prepared, rows)
+    after = read_state(spark, path)
+    if after.batch_id != prepared.batch_id:
+        raise CommitError(
+            "Delta did not take the commit: its transaction id was used before",
+            table=table.name,
+            step="commit",
+            seen=[f"batch {prepared.batch_id}, but the table's last batch is {after.batch_id}"],
+            evidence=prepared.path,
+            next_step="the table is as it was; run again",
+        )
+    return Committed(table.name, after.version, prepared.batch_id, changed=True)
+
+
+def _refuse_if_moved(prepared: Prepared, state: TargetState) -> None:
+    if state.batch_id == prepared.after and (state.version is None) == (prepared.target_version is None):
+        return
+    raise CommitError(
+        "another run has committed to the table since this batch was prepared; nothing was written",
+        table=prepared.table,
+        step="commit",
+        seen=[f"prepared after batch {prepared.after}", f"the table's last batch is {state.batch_id}"],
+        evidence=prepared.path,
+        next_step="run again: the batch is prepared anew",
+    )
+
+
+def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> None:
+    """An empty table with the contract's columns, their comments, the table's layout and our metadata columns."""
+    known = {field.name: field.dataType for field in rows.schema.fields if field.name != CHANGE_TYPE}
+    builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(_schema(table, known))
+    if table.load.partition_by:
+        builder = builder.partitionedBy(*table.load.partition_by)
+    elif table.load.cluster_by:
+        builder = builder.clusterBy(*table.load.cluster_by)
+    builder.execute()
+
+
+def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:
+    descriptions = {column.name: column.description for column in table.contract.columns}
+    names = [*(name for name in types if name not in METADATA_COLUMNS.fieldNames()), *METADATA_COLUMNS.fieldNames()]
+    fields = []
+    for name in names:
+        comment = descriptions.get(name)
+        fields.append(StructField(name, types[name], nullable=True, metadata={"comment": comment} if comment else {}))
+    return StructType(fields)
+
+
+@contextmanager
+def _signed(spark: SparkSession, prepared: Prepared) -> Iterator[None]:
+    """Commits inside carry the batch's bookkeeping and a transaction id, which makes a second one a no-op.
+
+    Transaction ids survive a RESTORE, so the epoch, which a restore raises, is part of the id.
+    """
+    settings = {
+        _USER_METADATA: json.dumps(prepared.metadata(), default=str),
+        _TXN_APP: f"tidemark:{prepared.epoch}:{prepared.batch_id}",
+        _TXN_VERSION: "1",
+    }
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name in settings:
+            spark.conf.unset(name)
+
+
+def _write(spark: SparkSession, table: Table, path: str, prepared: Prepared, rows: DataFrame) -> None:
+    if prepared.operation == "merge":
+        _merge(spark, path, prepared, rows)
+        return
+    writer = rows.drop(CHANGE_TYPE).write.format("delta").option("mergeSchema", "true")
+    if prepared.operation == "append":
+        writer.mode("append").save(path)
+        return
+    partitions = table.load.write.partition_by
+    if partitions:
+        writer = writer.option("replaceWhere", _partition_filter(rows, partitions))
+    writer.mode("overwrite").save(path)
+
+
+def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) -> None:
+    condition = " AND ".join(f"target.`{key}` = batch.`{key}`" for key in prepared.keys)
+    values = {f"`{name}`": f"batch.`{name}`" for name in rows.columns if name != CHANGE_TYPE}
+    merge = DeltaTable.forPath(spark, path).alias("target").merge(rows.alias("batch"), condition)
+    if prepared.schema_changes:
+        merge = merge.withSchemaEvolution()
+    if prepared.books.deleted + prepared.books.vanished:
+        merge = merge.whenMatchedDelete(f"batch.{CHANGE_TYPE} = 'delete'")
+    merge = merge.whenMatchedUpdate(set=values)
+    if prepared.books.inserted:
+        merge = merge.whenNotMatchedInsert(values=values)
+    merge.execute()
+
+
+def _partition_filter(rows: DataFrame, partitions: tuple[str, ...]) -> str:
+    """The partitions in the batch, as the condition that `replaceWhere` takes."""
+    found = rows.select(*partitions).distinct().collect()
+    literals = [" AND ".join(f"`{name}` <=> {_literal(row[name])}" for name in partitions) for row in found]
+    return " OR ".join(f"({text})" for text in literals) or "false"
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"

@@ -1,0 +1,66 @@
+"""Compares a batch with its target by key and row hash and labels every row with what it will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from tidemark.rows import ROW_HASH, quoted
+from tidemark.write.work import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
+
+if TYPE_CHECKING:
+    from tidemark.write.work import Work
+
+_OLD = "_old_"
+_MATCHED = "_matched"
+
+
+def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
+    """One labelled row a key: `rows` (one row a key, with `_row_hash`) against the target.
+
+    With `complete`, keys of the target that `rows` lacks come back as `vanished`; of those only the keys are filled.
+    Otherwise a row older than the target's, by `order_by`, is `stale`.
+    """
+    target = work.target()
+    if target is None:
+        return rows.withColumn(LABEL, _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
+    order = [] if complete else [name for name in work.table.load.write.order_by if name in target.columns]
+    old = target.select(
+        *[quoted(key).alias(_OLD + key) for key in work.keys],
+        quoted(ROW_HASH).alias(_OLD + ROW_HASH),
+        *[quoted(name).alias(_OLD + name) for name in order if name not in work.keys],
+        F.lit(True).alias(_MATCHED),
+    )
+    condition = reduce(and_, (quoted(key) == quoted(_OLD + key) for key in work.keys))
+    marked = rows.withColumn("_present", F.lit(True))
+    joined = marked.join(old, condition, "full" if complete else "left")
+    same = quoted(ROW_HASH) == quoted(_OLD + ROW_HASH)
+    label = (
+        F.when(F.col("_present").isNull(), VANISHED)
+        .when(F.col(_MATCHED).isNull(), _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
+        .when(_older(order), STALE)
+        .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))
+    )
+    keys = {key: F.coalesce(quoted(key), quoted(_OLD + key)).alias(key) for key in work.keys}
+    return joined.select(*[keys.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL))
+
+
+def _deleting(work: Work, deleted: Column, otherwise: Column) -> Column:
+    """`deleted` for rows that carry the delete flag, where the table has one."""
+    if work.delete_flag is None:
+        return otherwise
+    return F.when(F.coalesce(quoted(work.delete_flag), F.lit(False)), deleted).otherwise(otherwise)
+
+
+def _older(order: Sequence[str]) -> Column:
+    """Whether the batch's row is older than the target's, comparing the order columns one after the other."""
+    older: Column = F.lit(False)
+    for name in reversed(order):
+        new, old = quoted(name), quoted(_OLD + name)
+        older = (new < old) | (new.eqNullSafe(old) & older)
+    return F.coalesce(older, F.lit(False))

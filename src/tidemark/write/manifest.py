@@ -1,0 +1,111 @@
+"""The prepared batch: what a load will do to its table, staged, counted and named, before anything is visible."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from tidemark import storage
+from tidemark.books import Books
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+BATCH_NAMESPACE = uuid.UUID("6f0c1a1e-6f0b-5c0e-9a57-1d7de4a2c0de")
+CHANGE_TYPE = "_change_type"
+MANIFEST_FILE = "manifest.json"
+
+Operation = Literal["append", "merge", "overwrite"]
+
+
+def batch_id(table: str, identity: Mapping[str, Any]) -> str:
+    """The id of a piece of work: equal for equal `identity` (window or inputs, contract, predecessor), else new."""
+    text = json.dumps({"table": table, **identity}, sort_keys=True, default=str)
+    return str(uuid.uuid5(BATCH_NAMESPACE, text))
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """A column that the commit adds to the table."""
+
+    column: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch ready to be audited and committed.
+
+    The rows lie as Parquet under `data`, with `_change_type` (`insert`, `update_postimage`, `delete`; of a deleted
+    row only the keys matter). What an update or delete replaces is not copied: it is the target's row at
+    `target_version`.
+    """
+
+    table: str
+    batch_id: str
+    run_id: str
+    operation: Operation
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    path: str
+    books: Books
+    after: str | None
+    target_version: int | None
+    epoch: int = 0
+    source_system: str = "tidemark"
+    contract_version: str = ""
+    sql_hash: str | None = None
+    watermark: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, int | None] = field(default_factory=dict)
+    schema_changes: tuple[SchemaChange, ...] = ()
+    moves_watermark: bool = False
+
+    @property
+    def data(self) -> str:
+        return f"{self.path}/data"
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether a commit would have nothing to say: no row, no column, no step of the watermark."""
+        return self.books.changes == 0 and not self.schema_changes and not self.moves_watermark
+
+    def rows(self, spark: SparkSession) -> DataFrame:
+        """The staged rows."""
+        return spark.read.parquet(self.data)
+
+    def metadata(self) -> dict[str, Any]:
+        """What the commit carries as `userMetadata`."""
+        return {
+            "batch_id": self.batch_id,
+            "run_id": self.run_id,
+            "epoch": self.epoch,
+            "watermark": self.watermark,
+            "inputs": self.inputs,
+            "books": self.books.to_json(),
+            "contract_version": self.contract_version,
+            "sql_hash": self.sql_hash,
+        }
+
+
+def save(spark: SparkSession, prepared: Prepared) -> None:
+    """Writes the manifest, which makes the staged batch valid."""
+    storage.write_text(spark, f"{prepared.path}/{MANIFEST_FILE}", json.dumps(asdict(prepared), indent=1, default=str))
+
+
+def load(spark: SparkSession, path: str) -> Prepared | None:
+    """The batch staged at `path`, or None where no manifest says that it is whole."""
+    text = storage.read_text(spark, f"{path}/{MANIFEST_FILE}")
+    if text is None:
+        return None
+    stored = json.loads(text)
+    changes = tuple(SchemaChange(**change) for change in stored.pop("schema_changes"))
+    books = Books.from_json(stored.pop("books"))
+    keys, columns = tuple(stored.pop("keys")), tuple(stored.pop("columns"))
+    return Prepared(**stored, books=books, schema_changes=changes, keys=keys, columns=columns)
+
+
+def with_books(prepared: Prepared, books: Books) -> Prepared:
+    return replace(prepared, books=books.check(prepared.table))

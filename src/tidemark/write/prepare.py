@@ -1,0 +1,166 @@
+"""Prepare: from checked rows to a staged, counted batch. Nothing that others read changes here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from tidemark import storage
+from tidemark.books import Books
+from tidemark.errors import CommitError
+from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
+from tidemark.write import append, compare, replace
+from tidemark.write.counting import Counter
+from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, load, save
+from tidemark.write.target import stored_schema
+from tidemark.write.work import (
+    DELETE,
+    INSERT,
+    LABEL,
+    LABELS,
+    ROW_LABELS,
+    STALE,
+    UNCHANGED,
+    UPDATE,
+    VANISHED,
+    Work,
+)
+
+_CHANGE_TYPES = {INSERT: "insert", UPDATE: "update_postimage", DELETE: "delete", VANISHED: "delete"}
+
+
+def prepare(
+    work: Work, *, batch_id: str, run_id: str, staging: str, metadata: Mapping[str, Any], moves_watermark: bool
+) -> Prepared:
+    """Stages what the batch changes and returns it with its books; an equal batch that lies there whole is reused."""
+    lying = load(work.spark, staging)
+    if lying is not None and lying.batch_id == batch_id:
+        return lying
+    storage.delete(work.spark, staging)
+    checked = work.checked
+    operation, books = _stage(work, staging, metadata)
+    prepared = Prepared(
+        table=work.table.name,
+        batch_id=batch_id,
+        run_id=run_id,
+        operation=operation,
+        keys=work.keys,
+        columns=work.columns,
+        path=staging,
+        books=books.check(work.table.name),
+        after=work.state.batch_id,
+        target_version=work.state.version,
+        epoch=work.state.epoch,
+        source_system=checked.source_system,
+        contract_version=work.table.contract.version,
+        sql_hash=checked.sql_hash,
+        watermark=json.loads(json.dumps(dict(checked.watermark), default=str)),
+        inputs=dict(checked.inputs),
+        schema_changes=schema_changes(work),
+        moves_watermark=moves_watermark,
+    )
+    save(work.spark, prepared)
+    return prepared
+
+
+def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
+    """Columns the commit will add. Raises `CommitError` where a stored column has another type."""
+    if work.state.version is None:
+        return ()
+    stored = {field.name: field.dataType.simpleString() for field in stored_schema(work.spark, work.path).fields}
+    wanted = {field.name: field.dataType.simpleString() for field in work.checked.judged.schema.fields}
+    clashes = [
+        f"{name} is {stored[name]} in the table and {wanted[name]} in the batch"
+        for name in work.columns
+        if name in stored and stored[name] != wanted[name]
+    ]
+    if clashes:
+        raise CommitError(
+            "a column has another type than the table stores; nothing was written",
+            table=work.table.name,
+            step="prepare",
+            seen=clashes,
+            next_step="keep the type, or give the column a new name in the contract",
+        )
+    return tuple(SchemaChange(name, wanted[name]) for name in work.columns if name not in stored)
+
+
+def _stage(work: Work, staging: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books]:
+    judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
+    good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
+    if work.table.load.write.mode == "replace":
+        return "overwrite", _stage_whole(work, good, judged, staging, metadata)
+    labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
+    labelled = labels.on(_label(work, good))
+    staged = labelled.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(
+        _change_type(work.table.load.write.mode), *work.columns, ROW_HASH
+    )
+    _write(stamp(staged, metadata), staging)
+    return _operation(work, labels), _books(judged.values, labels.values)
+
+
+def _label(work: Work, good: DataFrame) -> DataFrame:
+    write = work.table.load.write
+    if write.mode == "append":
+        return append.label(work, good)
+    one_a_key = newest(good, work.keys, write.order_by)
+    return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
+
+
+def _stage_whole(work: Work, good: DataFrame, judged: Counter, staging: str, metadata: Mapping[str, Any]) -> Books:
+    """Stages every row, and counts how they differ from what they replace."""
+    rows = newest(good, work.keys, work.table.load.write.order_by) if work.keys else good
+    kept = Counter(rows=F.count("*"))
+    staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH)
+    _write(stamp(staged, metadata), staging)
+    written = work.spark.read.parquet(f"{staging}/data")
+    counts = replace.differences(written, replace.replaced(work, written)) | {"rows": kept.values["rows"]}
+    extracted, quarantined = judged.values["extracted"], judged.values["quarantined"]
+    return Books(
+        extracted=extracted,
+        quarantined=quarantined,
+        accepted=counts["rows"],
+        superseded=extracted - quarantined - counts["rows"],
+        inserted=counts["insert"],
+        unchanged=counts["unchanged"],
+        vanished=counts["vanished"],
+    )
+
+
+def _change_type(mode: str) -> Column:
+    """The change that a label stands for; to a log, a vanished row is one more row: its tombstone."""
+    changes = _CHANGE_TYPES | ({VANISHED: "insert"} if mode == "append" else {})
+    change: Column = F.lit(None)
+    for label, name in changes.items():
+        change = F.when(F.col(LABEL) == label, name).otherwise(change)
+    return change.alias(CHANGE_TYPE)
+
+
+def _operation(work: Work, labels: Counter) -> Operation:
+    """A batch that only inserts needs no MERGE."""
+    counts = labels.values
+    only_inserts = counts[UPDATE] == counts[DELETE] == counts[VANISHED] == 0
+    return "append" if work.table.load.write.mode == "append" or only_inserts else "merge"
+
+
+def _books(judged: Mapping[str, int], labels: Mapping[str, int]) -> Books:
+    accepted = sum(labels[label] for label in ROW_LABELS) - labels[STALE]
+    return Books(
+        extracted=judged["extracted"],
+        quarantined=judged["quarantined"],
+        accepted=accepted,
+        superseded=judged["extracted"] - judged["quarantined"] - accepted,
+        inserted=labels[INSERT],
+        updated=labels[UPDATE],
+        deleted=labels[DELETE],
+        unchanged=labels[UNCHANGED],
+        vanished=labels[VANISHED],
+    )
+
+
+def _write(staged: DataFrame, staging: str) -> None:
+    staged.write.mode("overwrite").parquet(f"{staging}/data")

@@ -1,0 +1,70 @@
+"""What a Delta table says of itself: its version, and the bookkeeping of the last batch that was committed to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from delta.tables import DeltaTable
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+_RECENT = 20
+
+
+@dataclass(frozen=True)
+class TargetState:
+    """`version` None: the table does not exist yet. `metadata` is that of the last batch, {} when there was none."""
+
+    version: int | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def batch_id(self) -> str | None:
+        return self.metadata.get("batch_id")
+
+    @property
+    def epoch(self) -> int:
+        return int(self.metadata.get("epoch", 0))
+
+    @property
+    def watermark(self) -> Mapping[str, Any]:
+        return self.metadata.get("watermark") or {}
+
+
+def read_state(spark: SparkSession, path: str) -> TargetState:
+    """The table's state from its own history: commits of maintenance carry no batch and are passed over."""
+    if not DeltaTable.isDeltaTable(spark, path):
+        return TargetState(None)
+    table = DeltaTable.forPath(spark, path)
+    recent = table.history(_RECENT).select("version", "userMetadata").collect()
+    version = int(recent[0].version)
+    for row in recent:
+        if metadata := _tidemark_metadata(row.userMetadata):
+            return TargetState(version, metadata)
+    if int(recent[-1].version) > 0:
+        for row in table.history().select("userMetadata").collect():
+            if metadata := _tidemark_metadata(row.userMetadata):
+                return TargetState(version, metadata)
+    return TargetState(version)
+
+
+def _tidemark_metadata(text: str | None) -> Mapping[str, Any] | None:
+    if not text or not text.startswith("{"):
+        return None
+    metadata: dict[str, Any] = json.loads(text)
+    return metadata if "batch_id" in metadata else None
+
+
+def read_version(spark: SparkSession, path: str, version: int) -> DataFrame:
+    """The table as it was at `version`."""
+    return spark.read.format("delta").option("versionAsOf", version).load(path)
+
+
+def stored_schema(spark: SparkSession, path: str) -> StructType:
+    """The table's schema as the log has it."""
+    return spark.read.format("delta").load(path).schema

@@ -1,0 +1,68 @@
+"""What a write mode works on: rows that met the contract, and the table that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.project import Table
+    from tidemark.rows import Alignment
+    from tidemark.write.target import TargetState
+
+LABEL = "_label"
+INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED = "insert", "update", "delete", "unchanged", "stale", "vanished"
+LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED)
+ROW_LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE)  # the labels of rows that the batch brought itself
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Rows held against their contract; nothing is computed yet.
+
+    `judged` has the columns of the table, those that only order or delete (`order_by`, delete flag), and `_bad`;
+    `source` is the frame before. `complete` says that the frame holds every row the table should have.
+    """
+
+    table: str
+    source: DataFrame
+    judged: DataFrame
+    alignment: Alignment
+    identity: Mapping[str, Any]
+    source_system: str
+    complete: bool = False
+    watermark: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, int | None] = field(default_factory=dict)
+    sql_hash: str | None = None
+    empty: bool = False
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One batch on its way to staging: `columns` are those of the table, without metadata."""
+
+    spark: SparkSession
+    table: Table
+    checked: Checked
+    columns: tuple[str, ...]
+    path: str
+    state: TargetState
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.table.load.write.keys
+
+    @property
+    def delete_flag(self) -> str | None:
+        deletes = self.table.load.write.deletes
+        return deletes.flag if deletes else None
+
+    def target(self) -> DataFrame | None:
+        """The table as it was when the work began; None when it does not exist yet."""
+        if self.state.version is None:
+            return None
+        return self.spark.read.format("delta").option("versionAsOf", self.state.version).load(self.path)
