@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemark import jars
-from tidemark.java import find_java
+from tidemark.java import JavaHome, find_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,14 +66,17 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
         if master.startswith("local"):
             settings |= _LOCAL_CONF | _shuffle_partitions(master)
     settings |= conf
-    if java.trust_store_option:
-        options = settings.get("spark.driver.extraJavaOptions", "")
-        settings["spark.driver.extraJavaOptions"] = f"{options} {java.trust_store_option}".strip()
+    settings["spark.driver.extraJavaOptions"] = _java_options(java, settings.get("spark.driver.extraJavaOptions", ""))
     for key, value in settings.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _java_options(java: JavaHome, given: str) -> str:
+    quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
+    return " ".join(option for option in (given, quiet, java.trust_store_option) if option)
 
 
 def _class_path(folder: os.PathLike[str]) -> dict[str, str]:

@@ -80,8 +80,8 @@ class SqliteState:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, revision INTEGER NOT NULL, value TEXT NOT NULL,"
-                " PRIMARY KEY (kind, key))"
+                "CREATE TABLE IF NOT EXISTS records"
+                " (kind TEXT, key TEXT, revision INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key))"
             )
 
     def get(self, kind: str, key: str) -> Record | None:
