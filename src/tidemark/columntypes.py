@@ -1,0 +1,82 @@
+"""The column types a contract may use, as Spark SQL writes them, and what each can hold. No Spark needed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+from tidemark.suggest import choose
+
+INTEGERS: Mapping[str, int] = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
+FRACTIONS = ("float", "double")
+SIMPLE_TYPES = ("string", "boolean", *INTEGERS, *FRACTIONS, "date", "timestamp")
+MAX_PRECISION = 38
+
+METADATA_COLUMNS: Mapping[str, str] = {
+    "_ingest_ts": "timestamp",
+    "_batch_id": "string",
+    "_source_system": "string",
+    "_run_date": "date",
+    "_row_hash": "bigint",
+}
+"""What the engine adds to every table, in the order in which the columns stand there."""
+
+_SYNONYMS = {"integer": "int", "long": "bigint", "short": "smallint", "byte": "tinyint", "real": "float"}
+_DECIMAL = re.compile(r"(?:decimal|numeric|dec)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_LOGICAL = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
+
+
+def normal_type(text: str) -> str:
+    """The type as Spark prints it (`decimal(18,2)`); raises `ValueError` with what to write instead."""
+    folded = text.strip().lower()
+    folded = _SYNONYMS.get(folded, folded)
+    if folded in SIMPLE_TYPES:
+        return folded
+    match = _DECIMAL.fullmatch(folded)
+    if match is None:
+        known = [*SIMPLE_TYPES, "decimal(18,2)"]
+        hint = "write both digits: decimal(18,2)" if folded in ("decimal", "numeric") else choose(folded, known)
+        raise ValueError(f"type `{text}` does not exist: {hint}")
+    precision, scale = int(match[1]), int(match[2] or 0)
+    if not 1 <= precision <= MAX_PRECISION or scale > precision:
+        raise ValueError(
+            f"type `{text}` does not exist: 1 to {MAX_PRECISION} digits, and no more behind the point than in all"
+        )
+    return f"decimal({precision},{scale})"
+
+
+def decimal_digits(column_type: str) -> tuple[int, int] | None:
+    """Precision and scale of a decimal type in normal form; None for any other type."""
+    match = _DECIMAL.fullmatch(column_type)
+    return (int(match[1]), int(match[2] or 0)) if match else None
+
+
+def is_numeric(column_type: str) -> bool:
+    """Whether minimum and maximum of this type are numbers."""
+    return column_type in INTEGERS or column_type in FRACTIONS or decimal_digits(column_type) is not None
+
+
+def logical_type(column_type: str) -> str:
+    """The ODCS logical type that a column type belongs to."""
+    if column_type in INTEGERS:
+        return "integer"
+    return "number" if is_numeric(column_type) else _LOGICAL[column_type]
+
+
+def check_literal(text: str, column_type: str) -> None:
+    """Raises `ValueError` when `text` cannot be a value of the type: such a bound could never match."""
+    try:
+        if column_type in FRACTIONS or is_numeric(column_type):
+            number = Decimal(text)
+            if column_type in INTEGERS and number != number.to_integral_value():
+                raise ValueError(f"`{text}` is not a whole number, the column is {column_type}")
+        elif column_type == "date":
+            date.fromisoformat(text)
+        elif column_type == "timestamp":
+            datetime.fromisoformat(text)
+        elif column_type == "boolean" and text.lower() not in ("true", "false"):
+            raise ValueError(f"`{text}` is not true or false")
+    except InvalidOperation as error:
+        raise ValueError(f"`{text}` is not a number, the column is {column_type}") from error

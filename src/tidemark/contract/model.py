@@ -1,0 +1,117 @@
+"""What a contract says, frozen: columns with their rules, table checks, freshness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+LAYERS = ("bronze", "silver", "gold")
+MASKS = ("email", "phone", "name", "sha256", "redact")
+SUFFIX = ".contract.yaml"
+
+Severity = Literal["error", "warning"]
+Operator = Literal["=", "!=", ">", ">=", "<", "<=", "between", "not between"]
+CheckKind = Literal["metric", "sql", "custom"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Spark type, the rules each of its values keeps, and how sensitive it is.
+
+    Bounds are kept as they are written, so that `0.1` stays a tenth. `classification` and `mask` mark personal data.
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    key_position: int | None = None
+    unique: bool = False
+    pattern: str | None = None
+    minimum: str | None = None
+    maximum: str | None = None
+    exclusive_minimum: str | None = None
+    exclusive_maximum: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    format: str | None = None
+    enum: tuple[str, ...] = ()
+    classification: str | None = None
+    mask: str | None = None
+    description: str | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a check's number must be; two values for `between` and `not between`, one for the others."""
+
+    operator: Operator
+    values: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One entry of `quality`: a library metric, a query that gives one number, or SodaCL as it is.
+
+    `column` is set for a check that stands under a property; `unit` is `percent` or None (rows).
+    """
+
+    kind: CheckKind
+    name: str
+    severity: Severity = "error"
+    metric: str | None = None
+    column: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    unit: str | None = None
+    query: str | None = None
+    implementation: str | None = None
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The newest value of `column` is at most `hours` old."""
+
+    column: str
+    hours: Decimal
+    severity: Severity = "warning"
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A table's contract; `keys` are the primary key's columns by position."""
+
+    table: str
+    version: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    checks: tuple[Check, ...]
+    freshness: Freshness | None
+    tags: tuple[str, ...]
+    path: Path
+    description: str | None = None
+    owner: str | None = None
+
+    @property
+    def layer(self) -> str:
+        return self.table.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.table.partition(".")[2]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """The column of this name; raises `KeyError` when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.table} has no column {name}")

@@ -1,0 +1,96 @@
+"""Spark SQL as text: parse it, see which tables it reads, bind these to views. The text itself stays as written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+
+DIALECT = "spark"
+
+
+class SqlError(ValueError):
+    """SQL that cannot be used; `line` counts from 1 within the text."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+def parse(sql: str) -> exp.Query:
+    """The one query in `sql`; raises `SqlError` when it does not parse, or is no query, or is not alone."""
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, dialect=DIALECT) if statement is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        near = f" near `{first['highlight']}`" if first.get("highlight") else ""
+        raise SqlError(f"does not parse: {first.get('description', error)}{near}", first.get("line") or 1) from error
+    except TokenError as error:
+        raise SqlError(f"does not parse: {error}") from error
+    statements = [statement for statement in statements if not isinstance(statement, exp.Semicolon)]
+    if len(statements) != 1:
+        raise SqlError(f"holds {len(statements)} statements, one query is needed")
+    query = statements[0]
+    if not isinstance(query, exp.Query):
+        raise SqlError(f"is a {query.key.upper()}, a query (SELECT) is needed")
+    return query
+
+
+def tables_read(query: exp.Query) -> tuple[str, ...]:
+    """The tables that a query reads, as `layer.table`, in the order of their names. CTEs are not among them."""
+    return tuple(sorted({full_name(table) for table in query.find_all(exp.Table) if table.db}))
+
+
+def unqualified_tables(query: exp.Query) -> tuple[exp.Table, ...]:
+    """Tables that are written without a layer and are no CTE of the query either."""
+    named = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
+    return tuple(table for table in query.find_all(exp.Table) if not table.db and table.name.lower() not in named)
+
+
+def full_name(table: exp.Table) -> str:
+    """`layer.table`, lower-cased, as contracts write it."""
+    return ".".join(part.name.lower() for part in table.parts)
+
+
+def line_of(node: exp.Expression) -> int:
+    """The line on which a part of a parsed query stands, from 1."""
+    for part in node.walk():
+        if "line" in part.meta:
+            return int(part.meta["line"])
+    return 1
+
+
+def bind(sql: str, views: Mapping[str, str]) -> str:
+    """`sql` with every table of `views` read from the view of that name instead; nothing else of the text changes.
+
+    `FROM silver.orders` becomes `FROM view AS orders`, so that `orders.x` and `silver.orders.x` still work. Raises
+    `SqlError` when the SQL does not parse or reads a table that `views` lacks.
+    """
+    query = parse(sql)
+    edits = [_table_edit(table, views) for table in query.find_all(exp.Table) if table.db]
+    edits += [_column_edit(column) for column in query.find_all(exp.Column) if column.db]
+    for start, end, text in sorted(edits, reverse=True):
+        sql = sql[:start] + text + sql[end:]
+    return sql
+
+
+def _table_edit(table: exp.Table, views: Mapping[str, str]) -> tuple[int, int, str]:
+    name = full_name(table)
+    if name not in views:
+        raise SqlError(f"reads {name}, which is not bound to a view", line_of(table))
+    first, last = table.parts[0], table.parts[-1]
+    alias = "" if table.alias else f" AS {_quoted(table.name)}"
+    return first.meta["start"], last.meta["end"] + 1, f"{_quoted(views[name])}{alias}"
+
+
+def _column_edit(column: exp.Column) -> tuple[int, int, str]:
+    """`silver.orders.x` without its layer: once bound, the table is known by its own name alone."""
+    first, table = column.parts[0], column.parts[-2]
+    return first.meta["start"], table.meta["start"], ""
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
