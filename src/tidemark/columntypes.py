@@ -68,10 +68,8 @@ def logical_type(column_type: str) -> str:
 def check_literal(text: str, column_type: str) -> None:
     """Raises `ValueError` when `text` cannot be a value of the type: such a bound could never match."""
     try:
-        if column_type in FRACTIONS or is_numeric(column_type):
-            number = Decimal(text)
-            if column_type in INTEGERS and number != number.to_integral_value():
-                raise ValueError(f"`{text}` is not a whole number, the column is {column_type}")
+        if is_numeric(column_type):
+            _check_number(Decimal(text), column_type)
         elif column_type == "date":
             date.fromisoformat(text)
         elif column_type == "timestamp":
@@ -80,3 +78,12 @@ def check_literal(text: str, column_type: str) -> None:
             raise ValueError(f"`{text}` is not true or false")
     except InvalidOperation as error:
         raise ValueError(f"`{text}` is not a number, the column is {column_type}") from error
+
+
+def _check_number(number: Decimal, column_type: str) -> None:
+    if not number.is_finite():
+        raise ValueError(f"`{number}` bounds nothing")
+    if column_type in INTEGERS:
+        limit = 2 ** (INTEGERS[column_type] - 1)
+        if number != number.to_integral_value() or not -limit <= number < limit:
+            raise ValueError(f"`{number}` is not a whole number that fits, the column is {column_type}")

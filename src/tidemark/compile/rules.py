@@ -1,0 +1,138 @@
+"""Contract → row rules: for every value rule a boolean Spark column that is true where a row breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from tidemark.columntypes import FRACTIONS, INTEGERS, decimal_digits
+
+if TYPE_CHECKING:
+    from tidemark.contract import Column as ContractColumn
+    from tidemark.contract import Contract
+
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+_FORMATS: Mapping[str, str] = {"email": EMAIL, "uuid": UUID}
+# What Python, Parquet readers and both warehouses can hold; Spark alone would go on to the year 294247.
+_CALENDAR: Mapping[str, tuple[str, str]] = {
+    "date": ("0001-01-01", "9999-12-31"),
+    "timestamp": ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"),
+}
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """One rule of one column. `broken` is never null: true for a row to be rejected, false for any other."""
+
+    column: str
+    rule: str
+    message: str
+    broken: Column
+
+
+def row_rules(contract: Contract, raw: Callable[[str], Column]) -> tuple[RowRule, ...]:
+    """The rules of all columns, in the contract's order, over a frame that holds its columns with their types.
+
+    `raw(name)` gives the value before the cast: `required` asks whether it is null, `type` whether the cast lost it.
+    All other rules look at the typed value and pass on null, so a value of the wrong type breaks `type` alone. NaN
+    is above every number, as Spark orders it: it breaks `maximum` and `exclusiveMaximum`.
+    """
+    return tuple(rule for column in contract.columns for rule in _column_rules(column, raw(column.name)))
+
+
+def safe_cast(raw: Column | str, column_type: str) -> Column:
+    """`raw` (a column, or SQL text of one) as `column_type`, null where it does not fit instead of an error."""
+    text = raw if isinstance(raw, str) else raw._jc.expr().sql()
+    return F.expr(f"try_cast({text} AS {column_type})")
+
+
+def quoted(name: str) -> str:
+    """A column's name as SQL text, whatever characters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _column_rules(column: ContractColumn, raw: Column) -> Iterator[RowRule]:
+    value = F.col(quoted(column.name))
+    if column.required:
+        yield RowRule(column.name, "required", "must not be null", raw.isNull())
+    lost = _lost_in_cast(column.type, raw, value)
+    if lost is not None:
+        yield RowRule(column.name, "type", f"must be a {column.type}", lost)
+    for rule, message, condition in (*_text_rules(column, value), *_enum_rule(column, value), *_bounds(column, value)):
+        yield RowRule(column.name, rule, message, value.isNotNull() & condition)
+
+
+def _lost_in_cast(column_type: str, raw: Column, value: Column) -> Column | None:
+    """Where a value is there but not as this type; None for strings, which take everything."""
+    if column_type == "string":
+        return None
+    lost = value.isNull()
+    if column_type in _CALENDAR:
+        first, last = (F.lit(text).cast(column_type) for text in _CALENDAR[column_type])
+        lost = lost | (value < first) | (value > last)
+    return raw.isNotNull() & lost
+
+
+def _text_rules(column: ContractColumn, value: Column) -> Iterator[tuple[str, str, Column]]:
+    if column.pattern is not None:
+        yield "pattern", f"must match {column.pattern}", ~_matches(value, column.pattern)
+    if column.format is not None:
+        yield "format", f"must be of format {column.format}", ~_matches(value, _FORMATS[column.format])
+    if column.min_length is not None:
+        yield "minLength", f"must have {column.min_length} characters or more", F.length(value) < column.min_length
+    if column.max_length is not None:
+        yield "maxLength", f"must have {column.max_length} characters or fewer", F.length(value) > column.max_length
+
+
+def _matches(value: Column, pattern: str) -> Column:
+    r"""The pattern against the whole value: a bare `$` would let a line break at the end through."""
+    return value.rlike(rf"\A(?:{pattern})\z")
+
+
+def _enum_rule(column: ContractColumn, value: Column) -> Iterator[tuple[str, str, Column]]:
+    if column.enum:
+        allowed = [_literal(text, column.type) for text in column.enum]
+        yield "enum", f"must be one of: {', '.join(column.enum)}", ~value.isin(allowed)
+
+
+def _bounds(column: ContractColumn, value: Column) -> Iterator[tuple[str, str, Column]]:
+    if column.minimum is not None:
+        yield "minimum", f"must be {column.minimum} or more", value < _literal(column.minimum, column.type)
+    if column.maximum is not None:
+        yield "maximum", f"must be {column.maximum} or less", value > _literal(column.maximum, column.type)
+    if column.exclusive_minimum is not None:
+        bound = _literal(column.exclusive_minimum, column.type)
+        yield "exclusiveMinimum", f"must be more than {column.exclusive_minimum}", value <= bound
+    if column.exclusive_maximum is not None:
+        bound = _literal(column.exclusive_maximum, column.type)
+        yield "exclusiveMaximum", f"must be less than {column.exclusive_maximum}", value >= bound
+
+
+def _literal(text: str, column_type: str) -> Column:
+    """A bound or enum value of the column's own type, so that comparing costs no cast per row."""
+    digits = decimal_digits(column_type)
+    if digits is not None:
+        number = Decimal(text)
+        return F.lit(number).cast(column_type) if _fits(number, *digits) else F.lit(number)
+    if column_type in INTEGERS:
+        return F.lit(int(Decimal(text)))
+    if column_type in FRACTIONS:
+        return F.lit(float(text))
+    if column_type == "date":
+        return F.lit(date.fromisoformat(text))
+    if column_type == "timestamp":
+        return F.lit(datetime.fromisoformat(text).isoformat(sep=" ")).cast("timestamp")
+    return F.lit(text == "true" if column_type == "boolean" else text)
+
+
+def _fits(number: Decimal, precision: int, scale: int) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and -exponent <= scale and number.adjusted() < precision - scale
