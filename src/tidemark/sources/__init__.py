@@ -1,0 +1,124 @@
+"""Sources: what each kind of system has that a table has not received yet, as a lazy frame with its bookkeeping."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from tidemark.errors import ConfigError
+from tidemark.secrets import SecretMapping
+from tidemark.suggest import choose
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.environment import Environment
+    from tidemark.project import Table
+
+__all__ = ["SOURCES", "ConnectionValue", "Extract", "ExtractRequest", "SecretMapping", "Source", "source_for"]
+
+
+@dataclass(frozen=True)
+class ConnectionValue:
+    """A system to talk to: its kind and settings, and its credentials, which are never shown."""
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    secret: SecretMapping = field(default_factory=lambda: SecretMapping({}))
+
+
+@dataclass(frozen=True)
+class ExtractRequest:
+    """What to read. All instants are naive UTC.
+
+    `low` is the committed watermark, `since` stands in for it; nothing later than `as_of` is read. `bookkeeping` is
+    the `watermark` of the target's last commit ({} when there was none). `staging` is an address below the exchange
+    bucket that a warehouse may unload to, `local_staging` one below the staging root; both belong to this run and table
+    alone. `full` reads everything there is.
+    """
+
+    table: Table
+    connection: ConnectionValue
+    spark: SparkSession
+    low: datetime | None
+    since: datetime | None
+    as_of: datetime
+    bookkeeping: Mapping[str, Any]
+    staging: str
+    local_staging: str
+    full: bool
+    environment: Environment
+
+
+@dataclass(frozen=True)
+class Extract:
+    """What a source gave. Nothing of `frame` is computed yet.
+
+    `frame` has the source's columns under the source's names, `_origin` (string: where the row came from), and for
+    text formats `_corrupt_record` (string: the raw text of what could not be read; all other columns are null then).
+    `watermark` becomes the commit's bookkeeping; `identity` names this batch: equal work has an equal identity. Both
+    are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row.
+    """
+
+    table: str
+    frame: DataFrame
+    watermark: Mapping[str, Any]
+    identity: Mapping[str, Any]
+    full: bool
+    source_system: str
+    notices: tuple[str, ...] = ()
+    empty: bool = False
+
+
+class Source(Protocol):
+    """One kind of system."""
+
+    def extract(self, request: ExtractRequest) -> Extract:
+        """Reads what the table has not received yet.
+
+        Raises `SourceError` when the system does not give it: it is down, refuses the credentials, or has no such
+        table. Nothing is changed in the system, and what was staged on the way is left to the run's staging.
+        """
+        ...
+
+
+SOURCES: Mapping[str, str] = {
+    "snowflake": "tidemark.sources.snowflake:SnowflakeSource",
+    "redshift": "tidemark.sources.redshift:RedshiftSource",
+    "rest": "tidemark.sources.rest:RestSource",
+    "s3": "tidemark.sources.files:FilesSource",
+    "files": "tidemark.sources.files:FilesSource",
+}
+"""Kind of connection → where its source is; imported when it is first needed."""
+
+EXTRAS: Mapping[str, str] = {"snowflake": "snowflake", "redshift": "redshift"}
+"""Kinds whose client is an optional dependency → the extra that brings it."""
+
+
+def source_for(kind: str) -> Source:
+    """The source for a kind of connection.
+
+    Raises `ConfigError` for a kind that is not known, or whose client is not installed (with how to install it).
+    """
+    return cast("Source", load_plugin("source", kind, SOURCES)())
+
+
+def load_plugin(what: str, kind: str, registry: Mapping[str, str]) -> Any:
+    """The class that `registry` names for `kind`; raises `ConfigError` as `source_for` does."""
+    if kind not in registry:
+        raise ConfigError(f"there is no {what} of the kind `{kind}`", next_step=choose(kind, registry))
+    module, _, name = registry[kind].partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as missing:
+        extra = EXTRAS.get(kind)
+        if extra is None or (missing.name or "").startswith("tidemark"):
+            raise
+        raise ConfigError(
+            f"the {what} {kind} needs the package {missing.name}, which is not installed",
+            next_step=f"pip install 'tidemark[{extra}]'",
+        ) from missing

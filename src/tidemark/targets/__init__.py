@@ -1,0 +1,87 @@
+"""Targets: warehouses that gold tables are published to, each table by one transaction that happens once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from tidemark.sources import ConnectionValue, load_plugin
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from tidemark.environment import Environment
+    from tidemark.project import Table
+
+__all__ = ["TARGETS", "ConnectionValue", "PublishRequest", "PublishResult", "Target", "target_for"]
+
+
+@dataclass(frozen=True)
+class PublishRequest:
+    """One table's changes for a warehouse.
+
+    `changes` has the table's columns, `_batch_id`, `_ingest_ts`, `_run_date` and `_change_type` (`insert`,
+    `update_preimage`, `update_postimage`, `delete`; a row to be deleted needs only its keys), at most one row a key
+    besides preimages. With `full` the table will hold the inserted rows and no other. `exchange` is an address below
+    the exchange bucket that belongs to this run and table. `version` is the table's version in the lake that the
+    changes lead to, `rows_after` the rows it has there.
+    """
+
+    table: Table
+    changes: DataFrame
+    full: bool
+    exchange: str
+    release: str
+    version: int
+    rows_after: int
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What a publish did. `changed` is False when the warehouse had this version already."""
+
+    table: str
+    target: str
+    version: int
+    inserted: int
+    deleted: int
+    rows_after: int
+    changed: bool = True
+
+
+class Target(Protocol):
+    """One schema of one warehouse."""
+
+    def published_version(self, table: str) -> int | None:
+        """The version of the table that the warehouse has; None when it was never published there."""
+        ...
+
+    def publish(self, request: PublishRequest) -> PublishResult:
+        """Brings the table to `request.version`; a no-op when it is there already.
+
+        The rows and the version change in one transaction. Raises `TargetError` when they do not, and then the
+        published table is as it was.
+        """
+        ...
+
+
+class TargetFactory(Protocol):
+    """Opens a target; nothing is connected before it is used."""
+
+    def __call__(self, connection: ConnectionValue, schema: str, environment: Environment) -> Target: ...
+
+
+TARGETS: Mapping[str, str] = {
+    "snowflake": "tidemark.targets.snowflake:SnowflakeTarget",
+    "redshift": "tidemark.targets.redshift:RedshiftTarget",
+}
+"""Kind of connection → where its target is; imported when it is first needed."""
+
+
+def target_for(kind: str) -> TargetFactory:
+    """What opens a target: `target_for(connection.kind)(connection, schema, environment)`.
+
+    Raises `ConfigError` for a kind that is not known, or whose client is not installed (with how to install it).
+    """
+    return cast("TargetFactory", load_plugin("target", kind, TARGETS))
