@@ -1,0 +1,137 @@
+"""Prefect blocks for connections: where a system is and what its secret is called, never what the secret says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from prefect.blocks.core import Block
+from pydantic import ConfigDict, Field, field_validator
+
+from tidemark.secrets import Provider, SecretMapping, fetch
+from tidemark.sources import ConnectionValue
+
+if TYPE_CHECKING:
+    from tidemark.environment import AwsSettings
+
+_OWN_FIELDS = frozenset({"secret", "provider", "options"})
+_SECRET_WORDS = ("password", "passwd", "secret", "token", "private_key", "api_key", "access_key", "credential")
+
+
+class ConnectionBlock(Block):
+    """What every connection has: settings that anyone may read, and the name of a secret."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    kind: ClassVar[str]
+
+    secret: str | None = Field(
+        default=None,
+        description="Name of the secret that holds the credentials as a JSON object. Empty where none are needed.",
+    )
+    provider: Provider = Field(
+        default="aws",
+        description="Where the secret is kept: aws (Secrets Manager) or env (variable TIDEMARK_SECRET_<NAME>).",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Further settings for the client of this system. No credentials."
+    )
+
+    @field_validator("options")
+    @classmethod
+    def _hold_no_credentials(cls, options: dict[str, Any]) -> dict[str, Any]:
+        named = [key for key in options if any(word in key.lower() for word in _SECRET_WORDS)]
+        if named:
+            raise ValueError(f"{', '.join(named)}: a value to hide has no place here; name a secret in `secret`")
+        return options
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, secret: str | None, provider: Provider) -> Self:
+        """The block for an environment's settings; what has no field of its own becomes an option."""
+        own = {key: value for key, value in settings.items() if key in cls.setting_names()}
+        options = {key: value for key, value in settings.items() if key not in own}
+        return cls(**own, options=options, secret=secret, provider=provider)
+
+    @classmethod
+    def setting_names(cls) -> tuple[str, ...]:
+        """The fields that are settings of the system itself."""
+        return tuple(name for name in cls.model_fields if name not in _OWN_FIELDS)
+
+    def settings(self) -> dict[str, Any]:
+        """Settings and options together, without those that are not set."""
+        own = {name: getattr(self, name) for name in self.setting_names()}
+        return {key: value for key, value in {**self.options, **own}.items() if value is not None}
+
+    def value(self, name: str, aws: AwsSettings | None) -> ConnectionValue:
+        """The connection called `name` with its credentials, fetched now; raises `ConfigError` without the secret.
+
+        Credentials live in the returned value alone: it shows them to nobody, and logs are kept clean of them.
+        """
+        secret = fetch(self.secret, self.provider, aws) if self.secret else SecretMapping({})
+        return ConnectionValue(name=name, kind=self.kind, settings=self.settings(), secret=secret)
+
+
+class SnowflakeConnection(ConnectionBlock):
+    """A Snowflake account. The secret holds `user` and `password`."""
+
+    _block_type_name = "Tidemark Snowflake Connection"
+    _block_type_slug = "tidemark-snowflake-connection"
+    kind: ClassVar[str] = "snowflake"
+
+    account: str = Field(description="Account identifier, for example myorg-account123.")
+    database: str = Field(description="Database to work in.")
+    warehouse: str | None = Field(default=None, description="Virtual warehouse that runs the statements.")
+    role: str | None = Field(default=None, description="Role to take after login; empty for the user's own.")
+    host: str | None = Field(default=None, description="Host, where it does not follow from the account.")
+    port: int | None = Field(default=None, description="Port, where it is not 443.", ge=1, le=65535)
+    protocol: Literal["https", "http"] | None = Field(
+        default=None, description="Protocol, where it is not https; http is for stand-ins on this machine."
+    )
+
+
+class RedshiftConnection(ConnectionBlock):
+    """A Redshift cluster or workgroup. The secret holds `user` and `password`."""
+
+    _block_type_name = "Tidemark Redshift Connection"
+    _block_type_slug = "tidemark-redshift-connection"
+    kind: ClassVar[str] = "redshift"
+
+    host: str = Field(description="Endpoint of the cluster or workgroup, without the port.")
+    port: int = Field(default=5439, description="Port of the endpoint.", ge=1, le=65535)
+    database: str = Field(description="Database to work in.")
+    iam_role: str | None = Field(
+        default=None, description="ARN of the role with which Redshift itself reads and writes S3 (COPY, UNLOAD)."
+    )
+    ssl: bool = Field(default=True, description="Whether to encrypt the connection; off for stand-ins only.")
+
+
+class RestConnection(ConnectionBlock):
+    """A CRM's REST API with OAuth. The secret holds `client_id` and `client_secret`."""
+
+    _block_type_name = "Tidemark REST Connection"
+    _block_type_slug = "tidemark-rest-connection"
+    kind: ClassVar[str] = "rest"
+
+    base_url: str = Field(description="Address of the API, for example https://example.my.salesforce.com.")
+    page_size: int | None = Field(default=None, description="Records a page, where the API lets callers choose.", ge=1)
+
+
+class S3Connection(ConnectionBlock):
+    """A place in S3 where files land. Access follows from the AWS settings of the environment."""
+
+    _block_type_name = "Tidemark S3 Connection"
+    _block_type_slug = "tidemark-s3-connection"
+    kind: ClassVar[str] = "s3"
+
+    uri: str = Field(description="Bucket and prefix, for example s3a://landing-bucket/drop/.")
+
+    @field_validator("uri")
+    @classmethod
+    def _is_an_s3_address(cls, uri: str) -> str:
+        if not uri.startswith(("s3://", "s3a://")):
+            raise ValueError("must begin with s3:// or s3a://")
+        return uri
+
+
+BLOCKS: Mapping[str, type[ConnectionBlock]] = {
+    block.kind: block for block in (SnowflakeConnection, RedshiftConnection, RestConnection, S3Connection)
+}
