@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.support.lake import Lake
+
 TEST_CONF = {
     "spark.driver.memory": "3g",
     # C1 alone and the serial collector halve the time of sessions this small; never for real loads.
@@ -28,3 +30,21 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = start("tidemark-tests", "local[2]", TEST_CONF | {"spark.sql.warehouse.dir": str(warehouse)})
     yield session
     session.stop()
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    """An empty lake of its own, and the means to describe tables and load rows into them."""
+    from tests.support.lake import Lake
+
+    return Lake(spark, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[str]:
+    """The API address of one Prefect server with an empty database, for all tests; it takes half a minute to start."""
+    import prefect.settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield str(prefect.settings.PREFECT_API_URL.value())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tidemark.errors import CommitError
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -18,6 +20,17 @@ def delete(spark: SparkSession, path: str) -> None:
     """Removes a file or a whole folder; nothing happens where there is none."""
     hadoop_path, file_system = _resolve(spark, path)
     file_system.delete(hadoop_path, True)
+
+
+def move(spark: SparkSession, source: str, target: str) -> None:
+    """Moves a folder; done before, it is not done again. On S3 the objects are copied inside the store."""
+    from_path, file_system = _resolve(spark, source)
+    to_path, _ = _resolve(spark, target)
+    if file_system.exists(to_path) and not file_system.exists(from_path):
+        return
+    file_system.delete(to_path, True)
+    if not file_system.rename(from_path, to_path):
+        raise CommitError(f"{source} could not be moved to {target}", step="commit")
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:

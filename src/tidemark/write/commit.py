@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from delta.tables import DeltaTable
 from pyspark.sql.types import DataType, StructField, StructType
 
+from tidemark import storage
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.errors import CommitError
-from tidemark.write.manifest import CHANGE_TYPE, Prepared
+from tidemark.write import deltalog
+from tidemark.write.manifest import CHANGE_TYPE, Prepared, batch_folder
 from tidemark.write.target import TargetState, read_state
 
 if TYPE_CHECKING:
@@ -51,8 +53,11 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     rows = prepared.rows(spark)
     if state.version is None:
         _create(spark, table, path, rows)
-    with _signed(spark, prepared):
-        _write(spark, table, path, prepared, rows)
+    if _can_adopt(table, prepared):
+        _adopt(spark, table, path, prepared)
+    else:
+        with _signed(spark, prepared):
+            _write(spark, table, path, prepared, rows)
     after = read_state(spark, path)
     if after.batch_id != prepared.batch_id:
         raise CommitError(
@@ -100,15 +105,37 @@ def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:
     return StructType(fields)
 
 
+def _can_adopt(table: Table, prepared: Prepared) -> bool:
+    """Whether the staged files can become the table's files: same columns, and no partition values to tell."""
+    return prepared.operation == "append" and not prepared.schema_changes and not table.load.partition_by
+
+
+def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> None:
+    folder = f"{path}/{batch_folder(prepared.batch_id)}"
+    if prepared.data != folder:
+        storage.move(spark, prepared.data, folder)
+    ordering = [prepared.watermark.get("column"), *table.load.cluster_by, *prepared.keys]
+    deltalog.adopt(
+        spark,
+        path,
+        folder,
+        app_id=_app_id(prepared),
+        user_metadata=json.dumps(prepared.metadata(), default=str),
+        statistics=[name for name in dict.fromkeys(ordering) if name],
+    )
+
+
+def _app_id(prepared: Prepared) -> str:
+    """The transaction's application id. Ids survive a RESTORE, so the epoch, which a restore raises, is part of it."""
+    return f"tidemark:{prepared.epoch}:{prepared.batch_id}"
+
+
 @contextmanager
 def _signed(spark: SparkSession, prepared: Prepared) -> Iterator[None]:
-    """Commits inside carry the batch's bookkeeping and a transaction id, which makes a second one a no-op.
-
-    Transaction ids survive a RESTORE, so the epoch, which a restore raises, is part of the id.
-    """
+    """Commits inside carry the batch's bookkeeping and a transaction id, which makes a second one a no-op."""
     settings = {
         _USER_METADATA: json.dumps(prepared.metadata(), default=str),
-        _TXN_APP: f"tidemark:{prepared.epoch}:{prepared.batch_id}",
+        _TXN_APP: _app_id(prepared),
         _TXN_VERSION: "1",
     }
     for name, value in settings.items():

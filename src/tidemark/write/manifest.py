@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark import storage
@@ -27,6 +27,11 @@ def batch_id(table: str, identity: Mapping[str, Any]) -> str:
     return str(uuid.uuid5(BATCH_NAMESPACE, text))
 
 
+def batch_folder(batch: str) -> str:
+    """The folder, below a table's own, in which the files of a batch lie."""
+    return f"batch-{batch}"
+
+
 @dataclass(frozen=True)
 class SchemaChange:
     """A column that the commit adds to the table."""
@@ -39,9 +44,9 @@ class SchemaChange:
 class Prepared:
     """A batch ready to be audited and committed.
 
-    The rows lie as Parquet under `data`, with `_change_type` (`insert`, `update_postimage`, `delete`; of a deleted
-    row only the keys matter). What an update or delete replaces is not copied: it is the target's row at
-    `target_version`.
+    The rows lie as Parquet in `data`, inside the table's folder once there is one, so that an append can adopt the
+    files as they are. `_change_type` says what each does (`insert`, `update_postimage`, `delete`); of a deleted row
+    only the keys matter. What an update or delete replaces is not copied: it is the target's row at `target_version`.
     """
 
     table: str
@@ -51,6 +56,7 @@ class Prepared:
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     path: str
+    data: str
     books: Books
     after: str | None
     target_version: int | None
@@ -62,10 +68,6 @@ class Prepared:
     inputs: Mapping[str, int | None] = field(default_factory=dict)
     schema_changes: tuple[SchemaChange, ...] = ()
     moves_watermark: bool = False
-
-    @property
-    def data(self) -> str:
-        return f"{self.path}/data"
 
     @property
     def changes_nothing(self) -> bool:
@@ -105,7 +107,3 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
     books = Books.from_json(stored.pop("books"))
     keys, columns = tuple(stored.pop("keys")), tuple(stored.pop("columns"))
     return Prepared(**stored, books=books, schema_changes=changes, keys=keys, columns=columns)
-
-
-def with_books(prepared: Prepared, books: Books) -> Prepared:
-    return replace(prepared, books=books.check(prepared.table))

@@ -9,13 +9,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from tidemark import storage
 from tidemark.books import Books
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
 from tidemark.write import append, compare, replace
 from tidemark.write.counting import Counter
-from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, load, save
+from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.target import stored_schema
 from tidemark.write.work import (
     DELETE,
@@ -40,9 +39,10 @@ def prepare(
     lying = load(work.spark, staging)
     if lying is not None and lying.batch_id == batch_id:
         return lying
-    storage.delete(work.spark, staging)
+    # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
+    data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id)}"
     checked = work.checked
-    operation, books = _stage(work, staging, metadata)
+    operation, books = _stage(work, data, metadata)
     prepared = Prepared(
         table=work.table.name,
         batch_id=batch_id,
@@ -51,6 +51,7 @@ def prepare(
         keys=work.keys,
         columns=work.columns,
         path=staging,
+        data=data,
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,
@@ -89,17 +90,17 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
     return tuple(SchemaChange(name, wanted[name]) for name in work.columns if name not in stored)
 
 
-def _stage(work: Work, staging: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books]:
+def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books]:
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
     good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
     if work.table.load.write.mode == "replace":
-        return "overwrite", _stage_whole(work, good, judged, staging, metadata)
+        return "overwrite", _stage_whole(work, good, judged, data, metadata)
     labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
     labelled = labels.on(_label(work, good))
     staged = labelled.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(
         _change_type(work.table.load.write.mode), *work.columns, ROW_HASH
     )
-    _write(stamp(staged, metadata), staging)
+    _write(stamp(staged, metadata), data)
     return _operation(work, labels), _books(judged.values, labels.values)
 
 
@@ -111,13 +112,13 @@ def _label(work: Work, good: DataFrame) -> DataFrame:
     return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
 
 
-def _stage_whole(work: Work, good: DataFrame, judged: Counter, staging: str, metadata: Mapping[str, Any]) -> Books:
+def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metadata: Mapping[str, Any]) -> Books:
     """Stages every row, and counts how they differ from what they replace."""
     rows = newest(good, work.keys, work.table.load.write.order_by) if work.keys else good
     kept = Counter(rows=F.count("*"))
     staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH)
-    _write(stamp(staged, metadata), staging)
-    written = work.spark.read.parquet(f"{staging}/data")
+    _write(stamp(staged, metadata), data)
+    written = work.spark.read.parquet(data)
     counts = replace.differences(written, replace.replaced(work, written)) | {"rows": kept.values["rows"]}
     extracted, quarantined = judged.values["extracted"], judged.values["quarantined"]
     return Books(
@@ -162,5 +163,5 @@ def _books(judged: Mapping[str, int], labels: Mapping[str, int]) -> Books:
     )
 
 
-def _write(staged: DataFrame, staging: str) -> None:
-    staged.write.mode("overwrite").parquet(f"{staging}/data")
+def _write(staged: DataFrame, data: str) -> None:
+    staged.write.mode("overwrite").parquet(data)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tidemark.write.scd2 import VALID_FROM
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
@@ -54,7 +56,9 @@ class Work:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        return self.table.load.write.keys
+        """What names a row of the table; in a history, a key has a row for each start."""
+        write = self.table.load.write
+        return (*write.keys, VALID_FROM) if write.mode == "scd2" else write.keys
 
     @property
     def delete_flag(self) -> str | None:

@@ -1,0 +1,174 @@
+"""Adopts staged Parquet files as files of a Delta table, without writing the rows a second time.
+
+Delta's Python API can only write rows. Its log takes files that lie below the table's folder, which is where a batch
+is staged: the commit of an append is then one small log entry, whatever the batch's size. This module alone speaks to
+Delta's internal classes; `tests/unit/write/test_deltalog.py` pins what it needs of them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_STRING_PREFIX = 32  # characters of a string that Delta's own statistics keep
+_MILLISECONDS = "%Y-%m-%dT%H:%M:%S."
+
+
+def adopt(
+    spark: SparkSession,
+    table_path: str,
+    folder: str,
+    *,
+    app_id: str,
+    user_metadata: str,
+    statistics: Sequence[str],
+) -> int:
+    """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
+
+    A transaction of this `app_id` that the table has already seen is not made again.
+
+    `statistics` names the columns whose bounds go into the log, for data skipping. Files without rows are left out.
+    """
+    jvm: Any = spark.sparkContext._jvm
+    session: Any = spark
+    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, table_path)
+    transaction = log.startTransaction()
+    if transaction.txnVersion(app_id) > 0:
+        return int(transaction.readVersion())
+    action = jvm.org.apache.spark.sql.delta.actions.Action
+    types = {field.name: field.dataType.simpleString() for field in spark.read.parquet(folder).schema.fields}
+    wanted = {name: types[name] for name in statistics if name in types}
+    added = [action.fromJson(json.dumps(entry)) for entry in _added_files(spark, table_path, folder, wanted)]
+    transaction_id = {"txn": {"appId": app_id, "version": 1, "lastUpdated": int(time.time() * 1000)}}
+    actions = [action.fromJson(json.dumps(transaction_id)), *added]
+    operation = getattr(jvm.org.apache.spark.sql.delta, "DeltaOperations$Write")(
+        jvm.org.apache.spark.sql.SaveMode.Append,
+        jvm.scala.Option.empty(),
+        jvm.scala.Option.empty(),
+        jvm.scala.Option.apply(user_metadata),
+    )
+    session: Any = spark
+    transaction = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
+        session._jsparkSession, table_path
+    ).startTransaction()
+    return int(transaction.commit(jvm.org.apache.spark.api.python.PythonUtils.toSeq(actions), operation))
+
+
+def _added_files(
+    spark: SparkSession, table_path: str, folder: str, statistics: dict[str, str]
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """One `add` entry of the log for each file in the folder."""
+    context: Any = spark.sparkContext
+    conf = context._jsc.hadoopConfiguration()
+    root = context._jvm.org.apache.hadoop.fs.Path(folder)
+    below = folder.removeprefix(table_path).strip("/")
+    for status in root.getFileSystem(conf).listStatus(root):
+        name = str(status.getPath().getName())
+        if not name.endswith(".parquet"):
+            continue
+        stats = _file_statistics(context._jvm, conf, status.getPath(), statistics)
+        if stats["numRecords"] == 0:
+            continue
+        yield {
+            "add": {
+                "path": quote(f"{below}/{name}"),
+                "partitionValues": {},
+                "size": int(status.getLen()),
+                "modificationTime": int(status.getModificationTime()),
+                "dataChange": True,
+                "stats": json.dumps(stats),
+            }
+        }
+
+
+def _file_statistics(jvm: Any, conf: Any, path: Any, columns: dict[str, str]) -> dict[str, Any]:
+    """Delta's statistics of one file, from its Parquet footer: row count, and bounds of the wanted columns."""
+    source = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, conf)
+    reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(source)
+    try:
+        blocks = list(reader.getFooter().getBlocks())
+    finally:
+        reader.close()
+    rows = sum(int(block.getRowCount()) for block in blocks)
+    bounds: dict[str, _Bounds] = {name: _Bounds(columns[name]) for name in columns}
+    for block in blocks:
+        for chunk in block.getColumns():
+            name = str(chunk.getPath().toDotString())
+            if name in bounds:
+                bounds[name].widen(chunk.getStatistics())
+    known = {name: bound for name, bound in bounds.items() if bound.known}
+    return {
+        "numRecords": rows,
+        "minValues": {name: bound.stored_low() for name, bound in known.items()},
+        "maxValues": {name: bound.stored_high() for name, bound in known.items() if bound.stored_high() is not None},
+        "nullCount": {name: bound.nulls for name, bound in bounds.items() if bound.counted},
+    }
+
+
+class _Bounds:
+    """The bounds of one column over a file's row groups, in the form that Delta's log stores them."""
+
+    def __init__(self, column_type: str) -> None:
+        self._type = column_type
+        self._low: Any = None
+        self._high: Any = None
+        self.nulls = 0
+        self.counted = True
+        self._usable = _parser(column_type) is not None
+
+    @property
+    def known(self) -> bool:
+        return self._usable and self._low is not None
+
+    def widen(self, statistics: Any) -> None:
+        if statistics is None or statistics.isEmpty():
+            self.counted = self._usable = False
+            return
+        self.nulls += int(statistics.getNumNulls())
+        parse = _parser(self._type)
+        if parse is None or not statistics.hasNonNullValue():
+            return
+        low, high = parse(str(statistics.minAsString())), parse(str(statistics.maxAsString()))
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
+
+    def stored_low(self) -> Any:
+        if isinstance(self._low, datetime):
+            return f"{self._low.strftime(_MILLISECONDS)}{self._low.microsecond // 1000:03d}Z"
+        return _plain(self._low[:_STRING_PREFIX] if isinstance(self._low, str) else self._low)
+
+    def stored_high(self) -> Any:
+        """The upper bound; None for a long string, which a prefix would understate."""
+        if isinstance(self._high, datetime):
+            up = self._high + timedelta(milliseconds=1)
+            return f"{up.strftime(_MILLISECONDS)}{up.microsecond // 1000:03d}Z"
+        if isinstance(self._high, str) and len(self._high) > _STRING_PREFIX:
+            return None
+        return _plain(self._high)
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _parser(column_type: str) -> Any:
+    """How to read a bound that Parquet prints; None for types whose bounds are not kept (doubles have NaN)."""
+    if column_type in ("tinyint", "smallint", "int", "bigint"):
+        return int
+    if column_type in ("string", "date"):
+        return str
+    if column_type == "timestamp":
+        return _instant
+    return None
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "").removesuffix("+0000"))

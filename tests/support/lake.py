@@ -1,0 +1,168 @@
+"""A small lake for tests: tables described in a few lines, batches loaded through the engine's own steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from tidemark.sources import ConnectionValue, Extract
+
+from tidemark import steps
+from tidemark.engine import Engine, Run
+from tidemark.project import load_project
+from tidemark.state import open_state
+from tidemark.write.commit import Committed
+from tidemark.write.manifest import Prepared
+
+ENVIRONMENT = {
+    "name": "test",
+    "exchange": "s3a://exchange",
+    "connections": {"shop": {"kind": "s3", "settings": {"uri": "s3a://shop"}}},
+}
+SPARK_TO_LOGICAL = {"int": "integer", "bigint": "integer", "double": "number", "date": "date", "timestamp": "timestamp"}
+Rows = Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one load did."""
+
+    prepared: Prepared
+    committed: Committed
+    new_errors: int
+
+
+@dataclass
+class Lake:
+    """A configuration folder and the tables it describes, under one temporary folder."""
+
+    spark: SparkSession
+    root: Path
+    day: date = date(2025, 3, 1)
+    engines: list[Engine] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.write("env/test.yaml", ENVIRONMENT | {"home": str(self.root / "home")})
+
+    def write(self, name: str, document: object) -> Path:
+        path = self.root / "config" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def table(
+        self,
+        name: str,
+        columns: str,
+        load: Mapping[str, Any],
+        *,
+        keys: Sequence[str] = (),
+        sql: str | None = None,
+        **extra: Any,
+    ) -> None:
+        """Writes a table's files. `columns` is one a line: `name type {odcs options as YAML}`; a `!` means required."""
+        layer, table = name.split(".")
+        properties = [_property(line, keys) for line in columns.strip().splitlines()]
+        schema = {"name": table, "logicalType": "object", "properties": properties} | extra
+        contract = {
+            "apiVersion": "v3.2.0",
+            "kind": "DataContract",
+            "id": name,
+            "version": "1.0.0",
+            "status": "active",
+            "schema": [schema],
+        }
+        self.write(f"{layer}/{table}.contract.yaml", contract)
+        self.write(f"{layer}/{table}.load.yaml", dict(load))
+        if sql:
+            self.write(f"{layer}/{table}.sql", sql)
+
+    def engine(self, day: date | None = None) -> Engine:
+        """The engine of a new run."""
+        project = load_project(self.root / "config", "test")
+        engine = Engine(
+            project, self.spark, open_state(project.environment), _no_connection, Run.start(day or self.day)
+        )
+        self.engines.append(engine)
+        return engine
+
+    def frame(self, schema: str, rows: Rows) -> DataFrame:
+        return self.spark.createDataFrame(rows, schema)
+
+    def load(self, table: str, frame: DataFrame, *, engine: Engine | None = None, **extract: Any) -> Loaded:
+        """Loads a frame as if a source had given it."""
+        engine = engine or self.engine()
+        if "_origin" not in frame.columns:
+            frame = frame.withColumn("_origin", F.lit(f"test://{table}"))
+        # Frames of tests belong to the shared session; each load works in the session of its table.
+        arguments: dict[str, Any] = {
+            "watermark": {},
+            "identity": {"run": engine.run.run_id},
+            "full": False,
+            "source_system": "test",
+            "notices": (),
+            "empty": False,
+        }
+        checked = steps.validate(engine, table, Extract(table=table, frame=frame, **arguments | extract))
+        return self.finish(engine, table, checked)
+
+    def build(self, table: str, engine: Engine | None = None) -> Loaded:
+        """Builds a silver or gold table from its inputs."""
+        engine = engine or self.engine()
+        return self.finish(engine, table, steps.build(engine, table))
+
+    def finish(self, engine: Engine, table: str, checked: Any) -> Loaded:
+        prepared = steps.prepare(engine, table, checked)
+        new_errors = steps.write_errors(engine, table, checked, prepared)
+        return Loaded(prepared, steps.commit(engine, table, prepared), new_errors)
+
+    def read(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        """The rows of a table (its own columns, or those asked for), sorted."""
+        frame = self.delta(table)
+        wanted = columns or [name for name in frame.columns if not name.startswith("_")]
+        return sorted((tuple(row) for row in frame.select(*wanted).collect()), key=repr)
+
+    def delta(self, table: str) -> DataFrame:
+        return self.spark.read.format("delta").load(self.path(table))
+
+    def path(self, table: str) -> str:
+        return str(self.root / "home" / "lake" / Path(*table.split(".")))
+
+    def errors(self, table: str) -> list[dict[str, Any]]:
+        """The error lane of a table, read without the engine's code."""
+        lane = self.root / "home" / "lake" / "_errors" / Path(*table.split("."))
+        lines = [line for file in sorted(lane.rglob("*.json")) for line in file.read_text("utf-8").splitlines()]
+        return [yaml.safe_load(line) for line in lines]
+
+
+def _no_connection(name: str) -> ConnectionValue:
+    raise AssertionError(f"a test asked for connection {name}")
+
+
+def _property(line: str, keys: Sequence[str]) -> dict[str, Any]:
+    name, type_, *rest = line.strip().split(" ", 2)
+    required = name.endswith("!")
+    name = name.rstrip("!")
+    logical = "number" if type_.startswith("decimal") else SPARK_TO_LOGICAL.get(type_, type_)
+    options: dict[str, Any] = yaml.safe_load(rest[0]) if rest else {}
+    described = {"name": name, "logicalType": logical, "physicalType": type_, "required": required or name in keys}
+    if name in keys:
+        described |= {"primaryKey": True, "primaryKeyPosition": list(keys).index(name) + 1}
+    return described | options
+
+
+def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
+    """An instant of March 2025."""
+    return datetime(2025, 3, day, hour, minute)
+
+
+LakeFactory = Callable[[], Lake]
+replace = dataclasses.replace

@@ -1,0 +1,58 @@
+"""The queries and checks that ship in `config/`, run over a handful of literal rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from tidemark import sqltext
+from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
+from tidemark.project import Project
+
+
+@dataclass(frozen=True)
+class Queries:
+    """One project over the rows that a test gives; a table that was given none is empty."""
+
+    spark: SparkSession
+    project: Project
+
+    def give(self, name: str, *rows: Mapping[str, Any]) -> None:
+        """Makes `rows` the content of a table; columns that a row leaves out are null."""
+        schema = spark_schema(self.project.table(name).contract)
+        for field in METADATA_COLUMNS.fields:
+            schema = schema.add(field)
+        unknown = {column for row in rows for column in row} - set(schema.fieldNames())
+        assert not unknown, f"{name} has no column {unknown}"
+        values = [tuple(row.get(column) for column in schema.fieldNames()) for row in rows]
+        self.spark.createDataFrame(values, schema).createOrReplaceTempView(sqltext.view_name(name))
+
+    def frame(self, name: str) -> DataFrame:
+        """What the query of a table gives."""
+        return self._select(self.project.table(name).sql or "")
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """What the query of a table gives, as dicts in the order of the table's keys."""
+        keys = self.project.table(name).load.write.keys
+        return [row.asDict() for row in self.frame(name).orderBy(*keys).collect()]
+
+    def row(self, name: str) -> dict[str, Any]:
+        """The one row that the query of a table gives."""
+        (row,) = self.rows(name)
+        return row
+
+    def check(self, name: str, check: str) -> Any:
+        """The number that a SQL check of a table gives."""
+        (found,) = [each for each in self.project.table(name).contract.checks if each.name == check]
+        return self._select((found.query or "").replace("{object}", name)).collect()[0][0]
+
+    def _select(self, sql: str) -> DataFrame:
+        read = sqltext.tables_read(sqltext.parse(sql))
+        given = {view.name for view in self.spark.catalog.listTables()}
+        for name in read:
+            if sqltext.view_name(name) not in given:
+                self.give(name)
+        return self.spark.sql(sqltext.bind(sql, {name: sqltext.view_name(name) for name in read}))

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.support.lake import Lake, at
+from tidemark.books import Books
+
+COLUMNS = "id! string\ncity string\nupdated_at! timestamp"
+SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"
+
+
+@pytest.fixture
+def cities(lake: Lake) -> Lake:
+    load = {
+        "source": {"connection": "shop", "object": "cities"},
+        "write": {"mode": "upsert", "keys": ["id"], "order_by": ["updated_at"], "deletes": {"flag": "is_deleted"}},
+    }
+    lake.table("bronze.cities", COLUMNS, load, keys=["id"])
+    return lake
+
+
+def upsert(lake: Lake, *rows: tuple[object, ...]) -> Books:
+    return lake.load("bronze.cities", lake.frame(SOURCE, rows)).prepared.books
+
+
+def test_rows_are_inserted_updated_deleted_or_left_alone(cities: Lake) -> None:
+    upsert(cities, ("a", "Ulm", at(1), False), ("b", "Bonn", at(1), False), ("c", "Köln", at(1), None))
+
+    books = upsert(
+        cities,
+        ("a", "Ulm", at(1), False),
+        ("b", "Jena", at(2), False),
+        ("c", "Köln", at(2), True),
+        ("d", None, at(2), False),
+        ("e", "Trier", at(2), True),
+    )
+
+    assert cities.read("bronze.cities") == [("a", "Ulm", at(1)), ("b", "Jena", at(2)), ("d", None, at(2))]
+    assert books == Books(extracted=5, accepted=5, inserted=1, updated=1, deleted=1, unchanged=2)
+
+
+def test_of_several_versions_in_a_batch_the_newest_wins_and_the_rest_are_counted(cities: Lake) -> None:
+    rows = [("a", "old", at(1), False), ("a", "new", at(3), False), ("a", "mid", at(2), False)]
+
+    assert upsert(cities, *rows) == Books(extracted=3, accepted=1, inserted=1, superseded=2)
+    assert cities.read("bronze.cities", "city") == [("new",)]
+
+
+def test_an_older_version_never_overwrites_a_newer(cities: Lake) -> None:
+    upsert(cities, ("a", "new", at(5), False))
+
+    assert upsert(cities, ("a", "old", at(4), False)) == Books(extracted=1, superseded=1)
+    assert upsert(cities, ("a", "old", at(4), True)) == Books(extracted=1, superseded=1)
+    assert cities.read("bronze.cities", "city") == [("new",)]
+
+
+def test_unchanged_rows_are_not_rewritten(cities: Lake) -> None:
+    upsert(cities, ("a", "Ulm", at(1), False), ("b", "Bonn", at(1), False))
+    files = set(cities.delta("bronze.cities").inputFiles())
+    batches = cities.read("bronze.cities", "id", "_batch_id")
+
+    loaded = cities.load(
+        "bronze.cities", cities.frame(SOURCE, [("a", "Ulm", at(1), False), ("b", "Bonn", at(1), None)])
+    )
+
+    assert not loaded.committed.changed
+    assert set(cities.delta("bronze.cities").inputFiles()) == files
+    assert cities.read("bronze.cities", "id", "_batch_id") == batches
+
+
+def test_a_value_that_moves_between_nullable_columns_is_a_change(lake: Lake) -> None:
+    load = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "upsert", "keys": ["id"]}}
+    lake.table("bronze.pairs", "id! int\nleft string\nright string", load, keys=["id"])
+    schema = "id int, left string, right string"
+    lake.load("bronze.pairs", lake.frame(schema, [(1, "v", None)]))
+
+    loaded = lake.load("bronze.pairs", lake.frame(schema, [(1, None, "v")]))
+
+    assert loaded.prepared.books == Books(extracted=1, accepted=1, updated=1)
+    assert lake.read("bronze.pairs") == [(1, None, "v")]
+
+
+def test_a_complete_batch_removes_what_it_no_longer_holds(lake: Lake) -> None:
+    source = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "append", "keys": ["id"]}}
+    lake.table("bronze.items", "id! int\nname string", source, keys=["id"])
+    built = {"inputs": {"bronze.items": {"on": ["id"]}}, "write": {"mode": "upsert", "keys": ["id"]}}
+    query = "SELECT id, upper(name) AS name FROM bronze.items WHERE name <> 'gone'"
+    lake.table("silver.items", "id! int\nname string", built, keys=["id"], sql=query)
+    lake.load("bronze.items", lake.frame("id int, name string", [(1, "a"), (2, "b")]))
+    assert lake.build("silver.items").prepared.books == Books(extracted=2, accepted=2, inserted=2)
+
+    lake.delta("bronze.items").sparkSession.sql(
+        f"UPDATE delta.`{lake.path('bronze.items')}` SET name = 'gone' WHERE id = 2"
+    )
+    loaded = lake.build("silver.items")
+
+    assert loaded.prepared.books == Books(extracted=1, accepted=1, unchanged=1, vanished=1)
+    assert lake.read("silver.items") == [(1, "A")]
+    assert not lake.build("silver.items").committed.changed
