@@ -55,6 +55,11 @@ def full_name(table: exp.Table) -> str:
     return ".".join(part.name.lower() for part in table.parts)
 
 
+def view_name(table: str) -> str:
+    """The view under which queries see a table of the run: `silver.orders` → `silver__orders`."""
+    return table.replace(".", "__")
+
+
 def line_of(node: exp.Expression) -> int:
     """The line on which a part of a parsed query stands, from 1."""
     for part in node.walk():

@@ -119,6 +119,11 @@ def _arguments(report: Report, entry: DataQuality, metric: str, where: Where, co
         if name not in columns:
             here = (*where, "arguments", "properties", position)
             report.error(here, f"{metric} of column `{name}`, which the contract lacks", choose(str(name), columns))
+    for key in ("validValues", "missingValues"):
+        if any("'" in str(value) for value in arguments.get(key, [])):
+            report.error(
+                (*where, "arguments", key), f"a value of `{key}` has a quote in it", "write a `type: sql` check instead"
+            )
     if metric == "invalidValues" and not {"validValues", "pattern"} & set(arguments):
         report.error(where, "invalidValues does not say what is valid", "add `validValues: […]` or `pattern:`")
     return arguments
