@@ -33,6 +33,7 @@ from sandbox.shop.schema import (
     ORDERS,
     PRODUCTS,
 )
+from sandbox.shop.shop import Poison, Shop
 
 __all__ = [
     "ACCOUNT",
@@ -53,6 +54,8 @@ __all__ = [
     "Batch",
     "Day",
     "Note",
+    "Poison",
+    "Shop",
     "SourceColumn",
     "SourceTable",
     "arrow_table",
