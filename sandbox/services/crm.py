@@ -51,6 +51,7 @@ import time
 import urllib.parse
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Request
@@ -71,6 +72,7 @@ FIELDS = {
 }
 SMALLEST_PAGE, LARGEST_PAGE = 200, 2000
 CURSORS_KEPT = 50
+TOKENS_KEPT = 100
 
 
 class Trouble(BaseModel):
@@ -99,6 +101,14 @@ class ApiError(Exception):
         self.response = JSONResponse([{"errorCode": code, "message": message}], status, headers)
 
 
+@dataclass
+class Token:
+    """An access token's end (monotonic seconds) and the requests it has seen."""
+
+    expires: float
+    requests: int = 0
+
+
 class Crm:
     """Records, tokens and cursors; everything lives in memory and dies with the process."""
 
@@ -107,9 +117,7 @@ class Crm:
         self._client = client
         self._records: dict[str, dict[str, Record]] = {name: {} for name in FIELDS}
         self._fields = {name: set(fields.split()) for name, fields in FIELDS.items()}
-        self._token = ""
-        self._token_requests = 0
-        self._token_expires = 0.0
+        self._tokens: OrderedDict[str, Token] = OrderedDict()
         self._requests = 0
         self._cursors: OrderedDict[str, tuple[Query, list[Record], int]] = OrderedDict()
 
@@ -130,21 +138,22 @@ class Crm:
         self._cursors.clear()
 
     def new_token(self, client_id: str, client_secret: str) -> str:
-        """A fresh access token, which ends the one before. Raises PermissionError on wrong credentials."""
+        """A fresh access token; others stay good. Raises PermissionError on wrong credentials."""
         if not secrets.compare_digest(f"{client_id}\0{client_secret}".encode(), "\0".join(self._client).encode()):
             raise PermissionError("invalid client credentials")
-        self._token = secrets.token_urlsafe(24)
-        self._token_requests = 0
-        self._token_expires = time.monotonic() + (self.trouble.token_seconds or float("inf"))
-        return self._token
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = Token(time.monotonic() + (self.trouble.token_seconds or float("inf")))
+        if len(self._tokens) > TOKENS_KEPT:
+            self._tokens.popitem(last=False)
+        return token
 
     def admit(self, authorization: str) -> None:
         """Lets a request through, or raises ApiError 401, 429 or 503."""
         trouble = self.trouble
-        worn_out = 0 < trouble.token_requests <= self._token_requests or time.monotonic() > self._token_expires
-        if not self._token or authorization != f"Bearer {self._token}" or worn_out:
+        token = self._tokens.get(authorization.removeprefix("Bearer "))
+        if token is None or time.monotonic() > token.expires or 0 < trouble.token_requests <= token.requests:
             raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
-        self._token_requests += 1
+        token.requests += 1
         self._requests += 1
         if trouble.rate_limit_every and self._requests % trouble.rate_limit_every == 0:
             headers = {"Retry-After": str(trouble.retry_after)}

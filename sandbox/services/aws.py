@@ -1,0 +1,38 @@
+"""AWS by moto: S3, Secrets Manager, SSM, DynamoDB, SNS and CloudWatch on one port; state lives in memory.
+
+Any credentials are good. What the sandbox needs in it (buckets, secrets, a table, a topic) is put there by seeding.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from sandbox.services.listen import LOOPBACK, socket_from_command_line
+
+
+def main() -> None:
+    """Serves until SIGTERM."""
+    listener = socket_from_command_line("AWS stand-in")
+    port: int = listener.getsockname()[1]
+    os.environ["MOTO_PORT"] = str(port)  # moto puts it into the URLs it answers with
+
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    signal.signal(signal.SIGTERM, _leave)
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler, fd=listener.detach()
+    )
+    server.serve_forever()
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

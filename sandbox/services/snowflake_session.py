@@ -1,0 +1,160 @@
+"""fakesnow's sessions with what an extraction and a publication need beyond it.
+
+`COPY INTO 's3://…'` unloads (see `snowflake_unload`), `COPY INTO <table> FROM 's3://…'` may name a storage integration,
+keys are not enforced (as in the real warehouse), and what the stand-in cannot do is an SQL error that says so, where
+fakesnow would answer HTTP 500 and the client would repeat the statement for minutes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.instance import FakeSnow
+from fakesnow.rowtype import duckdb_to_sf_type
+from snowflake.connector.cursor import DictCursor, SnowflakeCursor
+from snowflake.connector.errors import OperationalError, ProgrammingError
+from sqlglot import Expr, exp
+
+from sandbox.services.object_store import object_store
+from sandbox.services.snowflake_unload import Unload
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+RESULTS_KEPT = 64
+UNENFORCED = (exp.PrimaryKey, exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.ForeignKey, exp.Reference)
+
+
+class RecentResults(OrderedDict[str, tuple[Any, ...]]):
+    """The last results by query id; fakesnow would keep every result for good."""
+
+    def __setitem__(self, query_id: str, result: tuple[Any, ...]) -> None:
+        super().__setitem__(query_id, result)
+        if len(self) > RESULTS_KEPT:
+            self.popitem(last=False)
+
+
+class SandboxSnow(FakeSnow):
+    """The account: one DuckDB for all sessions, with `s3://` on the sandbox's S3."""
+
+    def __init__(self, memory_limit: str, spill_directory: str) -> None:
+        super().__init__(create_database_on_connect=False, create_schema_on_connect=False)
+        self.results_cache = RecentResults()
+        self.store = object_store()
+        self.duck_conn.register_filesystem(self.store)
+        self.duck_conn.execute("SET GLOBAL memory_limit = ?", [memory_limit])
+        self.duck_conn.execute("SET GLOBAL temp_directory = ?", [spill_directory])
+        # Row order is no promise of a warehouse, and keeping it makes DuckDB hold whole results.
+        self.duck_conn.execute("SET GLOBAL preserve_insertion_order = false")
+
+    def connect(
+        self,
+        database: str | None = None,
+        schema: str | None = None,
+        nop_regexes: list[str] | None = None,
+        **kwargs: Any,
+    ) -> SandboxConnection:
+        """A session of its own; a database or schema that is not there is simply not current."""
+        return SandboxConnection(
+            self,
+            database,
+            schema,
+            create_database=self.create_database_on_connect,
+            create_schema=self.create_schema_on_connect,
+            nop_regexes=nop_regexes or self.nop_regexes,
+            **kwargs,
+        )
+
+
+class SandboxConnection(FakeSnowflakeConnection):
+    """One session."""
+
+    def __init__(self, account: SandboxSnow, database: str | None, schema: str | None, **kwargs: Any) -> None:
+        super().__init__(account.duck_conn.cursor(), account.results_cache, database, schema, **kwargs)
+        self.store = account.store
+
+    def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> SandboxCursor:
+        """A cursor on the session's DuckDB connection."""
+        return SandboxCursor(self, self._duck_conn, use_dict_result=issubclass(cursor_class, DictCursor))
+
+
+class SandboxCursor(FakeSnowflakeCursor):
+    """Runs statements; every failure is an error of the Snowflake connector."""
+
+    def __init__(self, session: SandboxConnection, duck: DuckDBPyConnection, *, use_dict_result: bool) -> None:
+        super().__init__(session, duck, use_dict_result)
+        self._store = session.store
+
+    def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> SandboxCursor:
+        """Runs one statement. Raises ProgrammingError or OperationalError only."""
+        try:
+            super().execute(command, params, *args, **kwargs)
+        except (ProgrammingError, OperationalError):
+            raise
+        except Exception as error:
+            raise _sql_error(error) from error
+        return self
+
+    def check_db_and_schema(self, expression: Expr) -> None:
+        """The location of an unload is not a table that needs a database."""
+        if Unload.matches(expression):
+            expression = expression.args["files"][0]
+            expression = expression.this if isinstance(expression, exp.Subquery) else exp.select("*").from_(expression)
+        super().check_db_and_schema(expression)
+
+    def _execute(self, transformed: Expr, params: Any = None) -> None:
+        if isinstance(transformed, exp.Copy):
+            if Unload.matches(transformed):
+                unload = Unload.from_expression(transformed)
+                transformed = unload.run(self._duck_conn, self._store, params)
+                params = None
+            else:
+                _drop_storage_integration(transformed)
+        elif isinstance(transformed, exp.Create):
+            _drop_unenforced(transformed)
+        super()._execute(transformed, params)
+
+    def _describe_last_sql(self) -> list[Any]:
+        described: list[Any] = super()._describe_last_sql()
+        for name, duck_type, *_ in described:
+            if duck_type not in duckdb_to_sf_type and not duck_type.startswith("DECIMAL"):
+                raise _unsupported(f"column {name} of type {duck_type} in a result: cast it")
+        return described
+
+
+def _drop_storage_integration(copy: exp.Copy) -> None:
+    params = [param for param in copy.args.get("params") or [] if param.this.name.upper() != "STORAGE_INTEGRATION"]
+    copy.set("params", params)
+
+
+def _drop_unenforced(create: exp.Create) -> None:
+    """Snowflake keeps keys as comments; DuckDB would hold a load to them."""
+    for constraint in list(create.find_all(*UNENFORCED)):
+        parent = constraint.parent
+        (parent if isinstance(parent, (exp.ColumnConstraint, exp.Constraint)) else constraint).pop()
+
+
+def _unsupported(what: str) -> ProgrammingError:
+    return ProgrammingError(msg=f"Unsupported feature in the stand-in: {what}", errno=2, sqlstate="0A000")
+
+
+def _sql_error(error: Exception) -> ProgrammingError:
+    message = str(error).split("\n\n")[0] or type(error).__name__
+    if isinstance(error, (FileNotFoundError, duckdb.IOException)):
+        text = f"Remote file was not found or could not be read: {message}"
+        return ProgrammingError(msg=text, errno=91016, sqlstate="22000")
+    if isinstance(error, duckdb.CatalogException):
+        return ProgrammingError(msg=f"SQL compilation error:\n{message}", errno=2003, sqlstate="42S02")
+    if isinstance(error, duckdb.BinderException):
+        return ProgrammingError(msg=f"SQL compilation error:\n{message}", errno=904, sqlstate="42000")
+    if isinstance(error, duckdb.ConstraintException):
+        return ProgrammingError(msg=message, errno=100072, sqlstate="22000")
+    if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
+        return ProgrammingError(msg=message, errno=100038, sqlstate="22018")
+    if isinstance(error, duckdb.TransactionException):
+        return ProgrammingError(msg=message, errno=625, sqlstate="57014")
+    return _unsupported(f"{type(error).__name__}: {message}")
