@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -56,3 +58,37 @@ class Queries:
             if sqltext.view_name(name) not in given:
                 self.give(name)
         return self.spark.sql(sqltext.bind(sql, {name: sqltext.view_name(name) for name in read}))
+
+
+def at(text: str) -> datetime:
+    """`03-01 10:00` in 2025."""
+    return datetime.fromisoformat(f"2025-{text}")
+
+
+def day(text: str) -> date:
+    """`03-01` in 2025."""
+    return date.fromisoformat(f"2025-{text}")
+
+
+def part(row: Mapping[str, Any], *names: str) -> tuple[Any, ...]:
+    """The values of some columns of a row."""
+    return tuple(row[name] for name in names)
+
+
+def line(order_id: str, number: int = 1, **values: Any) -> dict[str, Any]:
+    """An order line of one euro on Monday 2025-03-03."""
+    return {
+        "order_id": order_id,
+        "line_number": number,
+        "customer_id": "CUST-000001",
+        "product_id": "PRD-00001",
+        "status": "placed",
+        "quantity": 1,
+        "unit_price": Decimal("1.00"),
+        "discount": Decimal("0.0000"),
+        "currency": "EUR",
+        "ordered_at": at("03-03 10:00"),
+        "order_date": day("03-03"),
+        "updated_at": at("03-03 10:00"),
+        "is_deleted": False,
+    } | values

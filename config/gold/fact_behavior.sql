@@ -1,0 +1,17 @@
+SELECT
+  b.event_id,
+  coalesce(c.customer_sk, repeat('0', 32)) AS customer_sk,
+  b.customer_id,
+  b.session_id,
+  b.event_type,
+  b.page_url,
+  b.campaign,
+  b.duration_seconds,
+  b.event_at,
+  year(b.event_date) * 10000 + month(b.event_date) * 100 + day(b.event_date) AS date_sk
+FROM silver.behavior AS b
+-- The version of the customer that was valid at the event; nobody's when the visitor is anonymous.
+LEFT JOIN gold.dim_customer AS c
+  ON c.customer_id = b.customer_id
+  AND c.valid_from <= b.event_at
+  AND (c.valid_to IS NULL OR b.event_at < c.valid_to)

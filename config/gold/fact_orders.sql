@@ -1,0 +1,15 @@
+-- What an order has once is taken from its lowest line.
+SELECT
+  order_id,
+  min_by(customer_sk, line_number) AS customer_sk,
+  min_by(customer_id, line_number) AS customer_id,
+  min_by(date_sk, line_number) AS date_sk,
+  min_by(order_date, line_number) AS order_date,
+  min_by(ordered_at, line_number) AS ordered_at,
+  min_by(currency, line_number) AS currency,
+  min_by(status, line_number) AS status,
+  count(*) AS line_count,
+  sum(quantity) AS quantity,
+  sum(net_usd) AS net_usd
+FROM gold.fact_sales
+GROUP BY order_id
