@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
+from tidemark.sqltext import view_name
 from tidemark.write.manifest import CHANGE_TYPE, Prepared
 from tidemark.write.target import read_state, read_version
 
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from tidemark.engine import Engine
-
-
-def view_name(table: str) -> str:
-    """The temporary view under which queries and checks see a table: `silver.orders` → `silver__orders`."""
-    return table.replace(".", "__")
 
 
 def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:

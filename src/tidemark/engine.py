@@ -6,7 +6,8 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from datetime import date as Day
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import ConfigError
@@ -26,12 +27,12 @@ class Run:
     """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing."""
 
     run_id: str
-    date: date
+    date: Day
     as_of: datetime
     started_at: datetime
 
     @classmethod
-    def start(cls, day: date | None = None) -> Run:
+    def start(cls, day: Day | None = None) -> Run:
         """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present."""
         now = datetime.now(UTC).replace(tzinfo=None)
         day = day or now.date()

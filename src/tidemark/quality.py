@@ -14,9 +14,10 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from tidemark import storage
-from tidemark.candidate import register_view, view_name
+from tidemark.candidate import register_view
 from tidemark.compile.soda import sodacl
 from tidemark.errors import CommitError
+from tidemark.sqltext import view_name
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

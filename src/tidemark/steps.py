@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import quality, quarantine, rows, sqltext
-from tidemark.candidate import candidate, register_view, view_name
+from tidemark import publishing, quality, quarantine, rows, sqltext
+from tidemark.candidate import candidate, register_view
 from tidemark.compile.masks import masked
 from tidemark.engine import metadata_values
 from tidemark.errors import ConfigError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.project import Table
     from tidemark.quality import GateResult
+    from tidemark.release import Release
+    from tidemark.targets import PublishResult
 
 OWN_SYSTEM = "tidemark"
 
@@ -146,6 +148,11 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     return committed
 
 
+def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
+    """Brings the released version of a table to a warehouse; doing it again is a no-op."""
+    return publishing.publish(engine, table, target, release)
+
+
 def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
     alignment = rows.align(frame, table.contract, fields, table.load.evolution, _helpers(table))
     judged = rows.judged(frame, table.contract, alignment)
@@ -177,7 +184,7 @@ def _query(engine: Engine, spark: SparkSession, table: Table) -> tuple[DataFrame
         raise ConfigError(f"{table.name} has neither a query nor a transform")
     for name in table.inputs:
         register_view(engine, spark, name)
-    query = sqltext.bind(table.sql, {name: view_name(name) for name in table.inputs})
+    query = sqltext.bind(table.sql, {name: sqltext.view_name(name) for name in table.inputs})
     return spark.sql(query), hashlib.sha256(table.sql.encode()).hexdigest()[:16]
 
 

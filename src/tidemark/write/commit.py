@@ -19,7 +19,7 @@ from tidemark.write.manifest import CHANGE_TYPE, Prepared, batch_folder
 from tidemark.write.target import TargetState, read_state
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from tidemark.project import Table
 
@@ -163,7 +163,7 @@ def _write(spark: SparkSession, table: Table, path: str, prepared: Prepared, row
 
 def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) -> None:
     condition = " AND ".join(f"target.`{key}` = batch.`{key}`" for key in prepared.keys)
-    values = {f"`{name}`": f"batch.`{name}`" for name in rows.columns if name != CHANGE_TYPE}
+    values: dict[str, str | Column] = {f"`{name}`": f"batch.`{name}`" for name in rows.columns if name != CHANGE_TYPE}
     merge = DeltaTable.forPath(spark, path).alias("target").merge(rows.alias("batch"), condition)
     if prepared.schema_changes:
         merge = merge.withSchemaEvolution()

@@ -55,10 +55,6 @@ def adopt(
         jvm.scala.Option.empty(),
         jvm.scala.Option.apply(user_metadata),
     )
-    session: Any = spark
-    transaction = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(
-        session._jsparkSession, table_path
-    ).startTransaction()
     return int(transaction.commit(jvm.org.apache.spark.api.python.PythonUtils.toSeq(actions), operation))
 
 
