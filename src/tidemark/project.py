@@ -124,10 +124,14 @@ class Project:
 
 @dataclass(frozen=True)
 class ReadTables:
-    """What a folder holds: the tables that could be read, their load files with line numbers, the findings."""
+    """What a folder holds: the tables that could be read, their load files with line numbers, the findings.
+
+    `names` are all tables that there are files of, those too that could not be read.
+    """
 
     tables: Mapping[str, Table]
     documents: Mapping[str, Document]
+    names: tuple[str, ...]
     findings: tuple[Finding, ...]
 
 
@@ -151,7 +155,8 @@ def read_tables(config_dir: Path) -> ReadTables:
     tables: dict[str, Table] = {}
     documents: dict[str, Document] = {}
     findings: list[Finding] = []
-    for name in table_names(config_dir):
+    names = table_names(config_dir)
+    for name in names:
         try:
             table, document, found = _read_table(config_dir, name)
         except ConfigError as error:
@@ -164,7 +169,7 @@ def read_tables(config_dir: Path) -> ReadTables:
     if not tables and not findings:
         fix = f"add <layer>/<table>{contracts.SUFFIX} and <layer>/<table>{loads.SUFFIX}"
         findings.append(Finding(config_dir, 1, "holds no tables", fix))
-    return ReadTables(MappingProxyType(tables), MappingProxyType(documents), tuple(findings))
+    return ReadTables(MappingProxyType(tables), MappingProxyType(documents), names, tuple(findings))
 
 
 def table_names(config_dir: Path) -> tuple[str, ...]:
@@ -200,12 +205,11 @@ def topological(inputs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 def graph_findings(read: ReadTables) -> Iterable[Finding]:
     """Inputs that do not exist, and circles."""
-    names = set(read.tables)
     for name, table in read.tables.items():
         for each in table.inputs:
-            if each not in names:
+            if each not in read.names:
                 message = f"{name} reads {each}, which does not exist"
-                yield read.documents[name].finding(("inputs", each), message, choose(each, names))
+                yield read.documents[name].finding(("inputs", each), message, choose(each, read.names))
     try:
         topological({name: table.inputs for name, table in read.tables.items()})
     except ConfigError as error:

@@ -41,7 +41,12 @@ def parse(sql: str) -> exp.Query:
 
 def tables_read(query: exp.Query) -> tuple[str, ...]:
     """The tables that a query reads, as `layer.table`, in the order of their names. CTEs are not among them."""
-    return tuple(sorted({full_name(table) for table in query.find_all(exp.Table) if table.db}))
+    return tuple(sorted({full_name(table) for table in table_nodes(query)}))
+
+
+def table_nodes(query: exp.Query) -> tuple[exp.Table, ...]:
+    """The places of a query where a table is named with its layer."""
+    return tuple(table for table in query.find_all(exp.Table) if table.db)
 
 
 def unqualified_tables(query: exp.Query) -> tuple[exp.Table, ...]:
@@ -60,7 +65,7 @@ def view_name(table: str) -> str:
     return table.replace(".", "__")
 
 
-def line_of(node: exp.Expression) -> int:
+def line_of(node: exp.Expr) -> int:
     """The line on which a part of a parsed query stands, from 1."""
     for part in node.walk():
         if "line" in part.meta:
@@ -75,7 +80,7 @@ def bind(sql: str, views: Mapping[str, str]) -> str:
     `SqlError` when the SQL does not parse or reads a table that `views` lacks.
     """
     query = parse(sql)
-    edits = [_table_edit(table, views) for table in query.find_all(exp.Table) if table.db]
+    edits = [_table_edit(table, views) for table in table_nodes(query)]
     edits += [_column_edit(column) for column in query.find_all(exp.Column) if column.db]
     for start, end, text in sorted(edits, reverse=True):
         sql = sql[:start] + text + sql[end:]

@@ -136,18 +136,32 @@ def _regex(pattern: str) -> str:
     return pattern.replace("\\\\", r"\x5C").replace("'", r"\x27")
 
 
-def _custom(contract: Contract, check: Check, dataset: str) -> list[Entry]:
-    """SodaCL as written, named as in the contract, over the views of this run."""
+def custom_checks(check: Check, dataset: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The SodaCL of a custom check: each check's line and its settings, placeholders filled in."""
     written = yaml.safe_load(placed(check.implementation or "", dataset, check.column))
     items = written if isinstance(written, list) else [written]
+    return [
+        next((text, given or {}) for text, given in item.items()) if isinstance(item, dict) else (str(item), {})
+        for item in items
+    ]
+
+
+def tables_named(text: str) -> tuple[str, ...]:
+    """The tables (`layer.table`) that a text of SodaCL speaks of."""
+    return tuple(_TABLE_NAME.findall(text))
+
+
+def _custom(contract: Contract, check: Check, dataset: str) -> list[Entry]:
+    """SodaCL as written, named as in the contract, over the views of this run."""
     entries: list[Entry] = []
-    for position, item in enumerate(items, start=1):
-        text, given = next(iter(item.items())) if isinstance(item, dict) else (str(item), {})
+    items = custom_checks(check, dataset)
+    for position, (text, given) in enumerate(items, start=1):
         name = check.name if len(items) == 1 else f"{check.name} ({position})"
-        config = {key: _bound_value(contract, check, key, value) for key, value in (given or {}).items()}
-        key, judged = _as_severe(_with_views(str(text)), check.severity, config)
-        samples = _NO_SAMPLES if _THRESHOLD.fullmatch(str(text)) or "fail" in config or "warn" in config else {}
-        entries.append({key: {**({} if key == "schema" else samples), **config, **judged, "name": name}})
+        config = {key: _bound_value(contract, check, key, value) for key, value in given.items()}
+        line, judged = _as_severe(_with_views(text), check.severity, config)
+        counts = _THRESHOLD.fullmatch(text) or "fail" in config or "warn" in config
+        samples = _NO_SAMPLES if counts and line != "schema" else {}
+        entries.append({line: {**samples, **config, **judged, "name": name}})
     return entries
 
 

@@ -153,9 +153,23 @@ def _custom(report: Report, entry: DataQuality, where: Where, column: str | None
         return []
     written = entry.implementation
     text = written if isinstance(written, str) else yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+    if not _is_sodacl(text):
+        fix = "write one check (`avg(x) > 1`), one with settings below it, or a list of these"
+        report.error((*where, "implementation"), "implementation is not SodaCL", fix)
+        return []
     severity = read_severity(report, (*where, "severity"), entry.severity)
     line = report.document.line(where)
     return [Check("custom", entry.name, severity, column=column, implementation=text, line=line)]
+
+
+def _is_sodacl(text: str) -> bool:
+    """Whether the text is a check, a check with its settings, or a list of such."""
+    try:
+        written = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return False
+    items = written if isinstance(written, list) else [written]
+    return all(isinstance(item, str) or (isinstance(item, dict) and len(item) == 1) for item in items)
 
 
 def _comparison(report: Report, entry: DataQuality, where: Where) -> Comparison | None:

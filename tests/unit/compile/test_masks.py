@@ -15,7 +15,7 @@ def shown(spark: SparkSession, contract_of: Callable[..., Contract]) -> Callable
     """What a mask leaves of a value."""
 
     def show(mask: str | None, value: str | None) -> str | None:
-        contract = contract_of(Column("v", "string", mask=mask))
+        contract = contract_of(Column("v", "string", mask=mask), table="gold.things")
         row = spark.createDataFrame([(value,)], "v string").select(masked(contract, "v")).first()
         assert row is not None
         return row[0]
@@ -48,3 +48,9 @@ def test_a_mask_shows_only_what_it_may(
 @pytest.mark.parametrize("mask", MASKS)
 def test_null_stays_null(shown: Callable[[str | None, str | None], str | None], mask: str) -> None:
     assert shown(mask, None) is None
+
+
+@pytest.mark.parametrize("layer", ["bronze", "silver"])
+def test_below_gold_nothing_is_masked(spark: SparkSession, contract_of: Callable[..., Contract], layer: str) -> None:
+    contract = contract_of(Column("v", "string", mask="redact"), table=f"{layer}.things")
+    assert spark.createDataFrame([("anna",)], "v string").select(masked(contract, "v")).first() == ("anna",)

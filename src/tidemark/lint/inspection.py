@@ -1,0 +1,77 @@
+"""What lint looks at: the tables as far as they can be read, and their queries with resolved columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidemark import sqltext
+from tidemark.columntypes import METADATA_COLUMNS
+from tidemark.environment import Environment, load_environment
+from tidemark.errors import ConfigError, Finding
+from tidemark.project import ReadTables, Table, read_tables
+from tidemark.sqlcolumns import ReadQuery, Schema, read_query
+from tidemark.sqltext import SqlError
+
+SCD2_COLUMNS = ("valid_from", "valid_to", "is_current")
+"""What the engine adds to a history beside the surrogate key."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A configuration folder under the glass; `environment` is None where it cannot be read."""
+
+    read: ReadTables
+    environment: Environment | None
+    schema: Schema
+    queries: Mapping[str, ReadQuery]
+    findings: tuple[Finding, ...]
+
+    def outputs(self, table: Table) -> frozenset[str]:
+        """The columns that the table's query gives; the contract's where there is no query that can be read."""
+        query = self.queries.get(table.name)
+        return frozenset(query.outputs if query else table.contract.column_names)
+
+
+def inspect(folder: Path, env: str) -> Inspection:
+    """Reads environment, tables and queries; raises `ConfigError` when there is no such environment."""
+    findings: list[Finding] = []
+    environment = None
+    try:
+        environment = load_environment(folder, env)
+    except ConfigError as error:
+        if not error.findings:
+            raise
+        findings += error.findings
+    read = read_tables(folder)
+    schema = {name: _columns(table) for name, table in read.tables.items()}
+    queries: dict[str, ReadQuery] = {}
+    for name, table in read.tables.items():
+        if table.sql is None or table.sql_path is None:
+            continue
+        try:
+            query = sqltext.parse(table.sql)
+            if set(sqltext.tables_read(query)) <= set(schema):
+                queries[name] = read_query(query, schema)
+        except SqlError as error:
+            fix = "write one Spark SQL query: SELECT … FROM layer.table"
+            findings.append(Finding(table.sql_path, error.line, f"the query of {name} {error.message}", fix))
+    return Inspection(read, environment, schema, queries, tuple(findings))
+
+
+def engine_columns(table: Table) -> frozenset[str]:
+    """The contract's columns that the engine makes, not the query: those of a history."""
+    write = table.load.write
+    return frozenset({*SCD2_COLUMNS, write.surrogate_key or ""}) if write.mode == "scd2" else frozenset()
+
+
+def helper_columns(table: Table) -> frozenset[str]:
+    """The columns that the engine only uses to write: they may be in the query and need not be in the contract."""
+    write = table.load.write
+    flag = write.deletes.flag if write.deletes else None
+    return frozenset(name for name in (*write.order_by, write.effective_from, flag) if name)
+
+
+def _columns(table: Table) -> dict[str, str]:
+    return {column.name: column.type for column in table.contract.columns} | dict(METADATA_COLUMNS)

@@ -1,0 +1,134 @@
+"""Load files against contracts, queries and the environment: every name in them must mean something."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from tidemark.columntypes import METADATA_COLUMNS
+from tidemark.contract import LAYERS
+from tidemark.environment import Environment
+from tidemark.errors import Finding
+from tidemark.lint.inspection import SCD2_COLUMNS, Inspection
+from tidemark.project import Table
+from tidemark.suggest import choose
+from tidemark.yamltext import Document, Where
+
+_MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
+_FILE_KINDS = ("s3", "files")
+_TIME_TYPES = ("timestamp", "date")
+
+
+def find(inspection: Inspection) -> Iterator[Finding]:
+    """Findings about the load file of every table that could be read."""
+    for name, table in inspection.read.tables.items():
+        document = inspection.read.documents[name]
+        yield from _write_columns(inspection, table, document)
+        yield from _layout(table, document)
+        if table.load.source is not None:
+            yield from _source(table, document)
+        yield from _inputs(inspection, table, document)
+        if inspection.environment is not None:
+            yield from _environment_names(inspection.environment, table, document)
+
+
+def _write_columns(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:
+    write, contract = table.load.write, table.contract
+    known = contract.column_names
+    yield from _absent(document, ("write", "keys"), write.keys, known)
+    yield from _absent(document, ("write", "track"), write.track, known)
+    for position, key in enumerate(write.keys):
+        if key in known and not contract.column(key).required:
+            fix = f"add `required: true` to {key} in {contract.path.name}"
+            yield document.finding(("write", "keys", position), f"key column `{key}` may be null", fix)
+    written = {*known, *inspection.outputs(table)}
+    yield from _absent(document, ("write", "order_by"), write.order_by, written)
+    if write.effective_from:
+        yield from _absent(document, ("write", "effective_from"), (write.effective_from,), written)
+    if write.deletes and write.deletes.flag:
+        yield from _absent(document, ("write", "deletes", "flag"), (write.deletes.flag,), written)
+    if write.mode == "scd2":
+        for name in (write.surrogate_key or "", *SCD2_COLUMNS):
+            if name not in known:
+                message = f"the history {table.name} has no column `{name}`, which the engine fills"
+                yield Finding(contract.path, 1, message, f"add `{name}` to the contract")
+
+
+def _layout(table: Table, document: Document) -> Iterator[Finding]:
+    stored = (*table.contract.column_names, *METADATA_COLUMNS)
+    yield from _absent(document, ("cluster_by",), table.load.cluster_by, stored)
+    yield from _absent(document, ("partition_by",), table.load.partition_by, stored)
+    if len(table.load.cluster_by) > _MOST_CLUSTER_COLUMNS:
+        message = f"cluster_by names {len(table.load.cluster_by)} columns, Delta takes {_MOST_CLUSTER_COLUMNS}"
+        yield document.finding(("cluster_by",), message, "keep those that queries filter by")
+
+
+def _source(table: Table, document: Document) -> Iterator[Finding]:
+    source, watermark, write = table.load.source, table.load.watermark, table.load.write
+    columns = table.contract.column_names
+    for name in source.fields if source else ():
+        yield from _absent(document, ("source", "fields", name), (name,), columns)
+    if watermark is not None:
+        yield from _absent(document, ("watermark", "column"), (watermark.column,), columns)
+        if watermark.column in columns and table.contract.column(watermark.column).type not in _TIME_TYPES:
+            message = f"watermark column `{watermark.column}` is a {table.contract.column(watermark.column).type}"
+            yield document.finding(("watermark", "column"), message, "name a timestamp or date column")
+        if source is not None and source.mode == "full":
+            message = "a full extract has no watermark"
+            yield document.finding(("watermark",), message, "remove `watermark:`, or `mode: full`")
+    if write.deletes and write.deletes.missing and not (source and source.mode == "full"):
+        message = "`deletes.missing` needs every row of the source in every run"
+        yield document.finding(("write", "deletes", "missing"), message, "add `mode: full` to the source")
+
+
+def _inputs(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:
+    depth = LAYERS.index(table.layer)
+    for name, spec in table.load.inputs.items():
+        layer = name.partition(".")[0]
+        if layer in LAYERS and LAYERS.index(layer) > depth:
+            message = f"{table.name} reads {name}: {table.layer} comes before {layer}"
+            yield document.finding(("inputs", name), message, f"read tables of {' or '.join(LAYERS[: depth + 1])}")
+        read = inspection.read.tables.get(name)
+        if spec.on is None or read is None:
+            continue
+        where = ("inputs", name, "on")
+        yield from _absent(document, where, spec.on, read.contract.column_names, owner=name)
+        yield from _absent(document, where, spec.on, table.contract.column_names, owner=table.name)
+
+
+def _environment_names(environment: Environment, table: Table, document: Document) -> Iterator[Finding]:
+    source = table.load.source
+    if source is not None:
+        connection = environment.connections.get(source.connection)
+        if connection is None:
+            message = f"environment {environment.name} has no connection `{source.connection}`"
+            yield document.finding(
+                ("source", "connection"), message, choose(source.connection, environment.connections)
+            )
+        elif connection.kind in _FILE_KINDS and source.format is None:
+            message = f"files of `{source.connection}` have no format"
+            yield document.finding(("source",), message, "add `format: json`, `csv` or `parquet`")
+        elif connection.kind not in _FILE_KINDS and source.format is not None:
+            message = f"`format` has no meaning for a {connection.kind} connection"
+            yield document.finding(("source", "format"), message, "remove it")
+        elif connection.kind not in _FILE_KINDS and source.mode == "incremental" and table.load.watermark is None:
+            fix = "add `watermark: {column: …}`, or `mode: full` to the source"
+            yield document.finding(("source",), f"{table.name} does not say how far it was read", fix)
+    for position, target in enumerate(table.load.publish):
+        here = ("publish", position)
+        if target not in environment.targets:
+            message = f"environment {environment.name} has no target `{target}`"
+            yield document.finding(here, message, choose(target, environment.targets))
+        if table.layer != "gold":
+            message = f"{table.name} is published, but only gold is masked"
+            yield document.finding(here, message, "publish a gold table instead")
+
+
+def _absent(
+    document: Document, where: Where, names: Collection[str], known: Collection[str], owner: str | None = None
+) -> Iterator[Finding]:
+    """A finding for each name that is not known, on its own line where `where` is a list in the file."""
+    for position, name in enumerate(names):
+        if name not in known:
+            subject = f"{owner} has" if owner else "there is"
+            message = f"{'.'.join(map(str, where))}: {subject} no column `{name}`"
+            yield document.finding((*where, position), message, choose(name, known))
