@@ -132,6 +132,16 @@ class S3Connection(ConnectionBlock):
         return uri
 
 
+class FilesConnection(ConnectionBlock):
+    """A folder of files that every machine of a run can read: a mounted disk, or the disk of a laptop."""
+
+    _block_type_name = "Tidemark Files Connection"
+    _block_type_slug = "tidemark-files-connection"
+    kind: ClassVar[str] = "files"
+
+    uri: str = Field(description="Path or address of the folder, for example /mnt/landing.")
+
+
 BLOCKS: Mapping[str, type[ConnectionBlock]] = {
-    block.kind: block for block in (SnowflakeConnection, RedshiftConnection, RestConnection, S3Connection)
+    block.kind: block for block in (SnowflakeConnection, RedshiftConnection, RestConnection, S3Connection, FilesConnection)
 }

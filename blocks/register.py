@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
@@ -101,9 +100,9 @@ def _save(name: str, spec: ConnectionSpec, wanted: ConnectionBlock) -> BlockChan
 
 
 def _stored(kind: type[ConnectionBlock], name: str, validate: bool = True) -> ConnectionBlock | None:
-    with get_client(sync_client=True) as client:
-        try:
-            client.read_block_document_by_name(name=name, block_type_slug=kind.get_block_type_slug())
-        except ObjectNotFound:
+    try:
+        return cast("ConnectionBlock", kind.load(name, validate=validate))
+    except ValueError as failure:
+        if isinstance(failure.__cause__, ObjectNotFound):
             return None
-    return cast("ConnectionBlock", kind.load(name, validate=validate))
+        raise

@@ -131,7 +131,7 @@ def _cells(result: TableResult, exact: bool = True) -> list[_Cell]:
 
 def _gate(result: TableResult) -> _Cell:
     gate = result.gate
-    if result.status in ("failed", "stopped"):
+    if result.status in ("failed", "stopped", "unfinished"):
         return _Cell(result.status, TROUBLE)
     if gate is None:
         return _Cell(_NOT_COUNTED)

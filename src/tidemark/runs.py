@@ -18,7 +18,7 @@ FORMAT = 1
 SHORT_ID = 8  # characters of a run id that people read and type
 
 RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted"]
-TableStatus = Literal["committed", "unchanged", "prepared", "checked", "failed", "gate failed", "stopped"]
+TableStatus = Literal["committed", "unchanged", "prepared", "checked", "failed", "gate failed", "stopped", "unfinished"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TableResult:
 
     @property
     def in_trouble(self) -> bool:
-        return self.status in ("failed", "gate failed", "stopped")
+        return self.status in ("failed", "gate failed", "stopped", "unfinished")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "redshift": {"host": "127.0.0.1", "port": 5439, "database": "shop", "ssl": False},
     "rest": {"base_url": "http://127.0.0.1:1", "page_size": 100},
     "s3": {"uri": "s3a://landing/"},
+    "files": {"uri": "/mnt/landing"},
 }
 every_block = pytest.mark.parametrize("block", list(BLOCKS.values()), ids=list(BLOCKS))
 

@@ -1,0 +1,135 @@
+"""The `tidemark` command. Every command imports what it needs when it is called, so that small ones answer at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from flows import cli_config, cli_reports, sandbox_cli
+from flows.cli_options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DateOption,
+    DebugOption,
+    EnvOption,
+    FullRefreshOption,
+    JsonOption,
+    SelectOption,
+    SinceOption,
+    instant,
+    run_date,
+    selection,
+)
+from flows.cli_output import show_error
+from flows.jobs import JOBS
+from tidemark.errors import ConfigError
+
+app = typer.Typer(
+    name="tidemark",
+    help="A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (cli_config.validate, cli_config.ddl, cli_config.doctor):
+    app.command()(command)
+for name, group in (
+    ("errors", cli_reports.errors),
+    ("state", cli_reports.state),
+    ("runs", cli_reports.runs),
+    ("blocks", cli_reports.blocks),
+    ("sandbox", sandbox_cli.sandbox),
+):
+    app.add_typer(group, name=name)
+
+_ABOUT_JOBS = "\n\n".join(f"{name}: {job.about}" for name, job in JOBS.items())
+
+
+@app.command()
+def run(
+    select: SelectOption = None,
+    date: DateOption = None,
+    full_refresh: FullRefreshOption = False,
+    since: SinceOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The daily pipeline, or the selected part of it."""
+    from flows.launch import launch
+
+    parameters = {
+        "select": selection(select),
+        "date": run_date(date),
+        "full_refresh": full_refresh,
+        "since": instant(since),
+    }
+    launch("daily", parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+@app.command(help=f"One job by its name.\n\n{_ABOUT_JOBS}")
+def job(
+    name: Annotated[str, typer.Argument(help="Name of the job.")],
+    select: SelectOption = None,
+    date: DateOption = None,
+    full_refresh: FullRefreshOption = False,
+    since: SinceOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    from flows.launch import launch
+    from tidemark.suggest import choose
+
+    if name not in JOBS:
+        raise ConfigError(f"there is no job {name!r}", next_step=choose(name, JOBS))
+    found = JOBS[name]
+    typed = {
+        "select": selection(select),
+        "date": run_date(date),
+        "full_refresh": full_refresh,
+        "since": instant(since),
+    }
+    parameters = dict(found.parameters) | {key: value for key, value in typed.items() if value}
+    launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+@app.command()
+def check(
+    select: SelectOption = None,
+    date: DateOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The gates alone: runs the checks of tables as they are, and commits nothing."""
+    from flows.launch import launch
+
+    parameters = {"select": selection(select), "date": run_date(date)}
+    launch("quality_gate", parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and gives its exit code: 0 done, 1 failed, 2 wrong usage or config, 3 a gate failed."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app(given, prog_name="tidemark")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except KeyboardInterrupt as stopped:
+        return show_error(stopped, debug=debug)
+    except Exception as error:
+        return show_error(error, debug=debug)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What the command line prints: reports on standard output, progress and errors beside it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tidemark.errors import TidemarkError
+from tidemark.redaction import redact
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_WIDTH_OF_PIPES = 120
+
+
+@cache
+def stdout() -> Console:
+    """The console of reports."""
+    return _console(stderr=False)
+
+
+@cache
+def stderr() -> Console:
+    """The console of progress and errors."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, highlight=False, markup=False, width=_WIDTH_OF_PIPES)
+    return console
+
+
+def show(report: RenderableType) -> None:
+    """Prints a report."""
+    stdout().print(report)
+
+
+def show_json(document: Any) -> None:
+    """Prints a report as JSON."""
+    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n")
+
+
+def show_error(error: BaseException, *, debug: bool) -> int:
+    """Prints an error for a person and gives the exit code it calls for; the stack trace only with `debug`."""
+    from rich.text import Text
+
+    if debug:
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
+    if isinstance(error, TidemarkError):
+        text, code = str(error), error.exit_code
+    else:
+        text = f"unexpected {type(error).__name__}: {error}\n  next      run again with --debug for the whole trace"
+        code = TidemarkError.exit_code
+    head, *rest = redact(text).splitlines()
+    stderr().print(Text("error: ", style="bold red") + Text("\n".join([head, *rest]), style=""), soft_wrap=True)
+    return code
+
+
+def columns(*headers: str, right: tuple[str, ...] = ()) -> Any:
+    """An empty table for a report, without lines, its columns named."""
+    from rich.table import Table
+
+    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    return table

@@ -1,0 +1,49 @@
+"""The daily run: sources to bronze, bronze to gold, one release, and gold to the warehouses; one process throughout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from flows.build_layer import build_layer
+from flows.ingest import ingest
+from flows.parameters import CONFIG, LOCAL, Config, Env, FullRefresh, Layer, RunDate, Select, Since
+from flows.pipeline import commit_together
+from flows.publish import publish
+from flows.run_context import RunContext, open_run
+
+
+@flow(name="daily", flow_run_name="daily {env}", persist_result=False, log_prints=False)
+def daily(
+    env: Env = LOCAL,
+    config: Config = CONFIG,
+    date: RunDate = None,
+    select: Select = None,
+    full_refresh: FullRefresh = False,
+    since: Since = None,
+) -> str:
+    """Runs the pipeline, or the selected part of it, and gives the id of the run.
+
+    Bronze is committed source by source. Silver and gold are prepared and audited as a whole, committed together,
+    recorded as a release and published. A failure on the way leaves silver and gold as they were.
+    """
+    with open_run("daily", env, config, date) as run:
+        project = run.engine.project
+        chosen = project.select(select or ())
+        received = [name for name in chosen if project.table(name).load.source]
+        built = [name for name in chosen if not project.table(name).load.source]
+        where: dict[str, Any] = {"env": env, "config": config, "date": date}
+        if received:
+            ingest(**where, select=received, full_refresh=full_refresh, since=since)
+        if built:
+            build_layer(**where, layer=Layer.both, select=built)
+            commit_together(run, built)
+            to_publish = [name for name in built if _is_published(run, name)]
+            if to_publish:
+                publish(**where, select=to_publish)
+        return run.engine.run.run_id
+
+
+def _is_published(run: RunContext, table: str) -> bool:
+    return bool(set(run.engine.project.table(table).load.publish) & set(run.engine.environment.targets))

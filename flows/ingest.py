@@ -1,0 +1,53 @@
+"""Sources to bronze: every table for itself, so that one that fails keeps nothing from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import flow
+
+from flows.parameters import CONFIG, LOCAL, Config, Connection, Env, FullRefresh, RunDate, Select, Since
+from flows.pipeline import receive, work_on
+from flows.run_context import RunContext, open_run
+from tidemark.errors import ConfigError
+
+
+@flow(name="ingest", flow_run_name="ingest {env}", persist_result=False, log_prints=False)
+def ingest(
+    env: Env = LOCAL,
+    config: Config = CONFIG,
+    date: RunDate = None,
+    connection: Connection = None,
+    select: Select = None,
+    full_refresh: FullRefresh = False,
+    since: Since = None,
+) -> str:
+    """Receives what is new in the sources into bronze and gives the id of the run.
+
+    Each table is committed by itself. When one fails, the others go on; the flow then fails in the end and names it.
+    """
+    with open_run("ingest", env, config, date) as run:
+        tables = bronze_tables(run, connection, select or ())
+        run.collector.stage("ingest", tables)
+        outcome = work_on(run, tables, lambda table: receive(run, table, since, full_refresh), after={})
+        outcome.raise_failures(
+            f"{len(outcome.failures)} of {len(tables)} bronze tables failed; the others were committed",
+            next_step="see to the tables named above, then run again: what was committed is not received twice",
+        )
+        return run.engine.run.run_id
+
+
+def bronze_tables(run: RunContext, connection: str | None, select: Sequence[str]) -> tuple[str, ...]:
+    """The selected tables that have a source (on that connection); raises `ConfigError` when there is none."""
+    project = run.engine.project
+    sources = {name: project.table(name).load.source for name in project.select(select)}
+    chosen = tuple(
+        name for name, source in sources.items() if source and (connection is None or source.connection == connection)
+    )
+    if chosen:
+        return chosen
+    known = {table.load.source.connection for table in project.tables.values() if table.load.source}
+    asked = f" on the connection {connection!r}" if connection else ""
+    raise ConfigError(
+        f"no table with a source{asked} is selected", next_step=f"connections are: {', '.join(sorted(known))}"
+    )

@@ -1,0 +1,46 @@
+"""Runs a flow for the command line: watches it, prints its summary, turns its failure into an exit code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from flows.cli_output import show, show_json, stderr
+from flows.display import display
+from flows.prefect_api import use_prefect
+from flows.progress import watched_by
+from tidemark.config_source import local_folder
+from tidemark.environment import load_environment
+from tidemark.errors import ConfigError
+from tidemark.run_report import render
+
+
+def launch(
+    flow_name: str, parameters: Mapping[str, Any], *, env: str, config: str, as_json: bool = False, debug: bool = False
+) -> None:
+    """Runs the flow `flow_name` in this process and prints what it did, whether it failed or not.
+
+    Raises what the flow raised, and `ConfigError` for parameters that the flow does not have.
+    """
+    environment = load_environment(local_folder(config), env)
+    use_prefect(environment, debug=debug)
+    flow = getattr(import_module(f"flows.{flow_name}"), flow_name)
+    given = {name: value for name, value in parameters.items() if value not in (None, False, [])}
+    _refuse_unknown(flow_name, given, inspect.signature(flow.fn).parameters)
+    shown = display(stderr())
+    try:
+        with shown, watched_by(shown):
+            flow(env=env, config=config, **given)
+    finally:
+        if shown.summary is not None and as_json:
+            show_json(shown.summary.to_json())
+        elif shown.summary is not None:
+            show(render(shown.summary))
+
+
+def _refuse_unknown(flow_name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    unknown = [f"--{name.replace('_', '-')}" for name in given if name not in known]
+    if unknown:
+        raise ConfigError(f"{', '.join(unknown)} means nothing to the flow {flow_name}", next_step="leave it out")

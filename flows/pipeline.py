@@ -1,0 +1,183 @@
+"""What flows do with one table, and with all tables of a stage: the steps in order, noted in the run's summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.collector import check_text
+from flows.side_by_side import Outcome, side_by_side
+from tasks import steps as tasks
+from tasks.steps import unseen
+from tasks.transient import is_transient
+from tidemark import quarantine, release
+from tidemark.errors import GateError
+from tidemark.runs import Publication, Warned
+
+if TYPE_CHECKING:
+    from flows.run_context import RunContext
+    from tidemark.quality import GateResult
+    from tidemark.release import Release
+    from tidemark.write.manifest import Prepared
+    from tidemark.write.work import Checked
+
+
+def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> None:
+    """Brings what is new in a source into its bronze table: extract, validate, prepare, gate, commit."""
+    engine, collector = unseen(run.engine), run.collector
+    with collector.step(table, "extract"):
+        extracted = tasks.extract(engine, table, since, full)
+    with collector.step(table, "validate"):
+        checked = tasks.validate(engine, table, unseen(extracted))
+    prepared = _prepare(run, table, checked)
+    pass_gate(run, table)
+    commit(run, table, prepared)
+
+
+def build(run: RunContext, table: str) -> None:
+    """Prepares and audits a silver or gold table; its batch waits in the engine to be committed with the others."""
+    with run.collector.step(table, "build"):
+        checked = tasks.build(unseen(run.engine), table)
+    _prepare(run, table, checked)
+    pass_gate(run, table)
+    run.collector.end(table, "prepared")
+
+
+def _prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
+    engine, collector = unseen(run.engine), run.collector
+    for notice in checked.notices:
+        collector.warn(Warned(table, notice))
+    with collector.step(table, "prepare"):
+        prepared = tasks.prepare(engine, table, unseen(checked))
+    collector.note(table, books=prepared.books)
+    for drift in prepared.schema_changes:
+        collector.warn(Warned(table, f"has a column that its contract lacks: {drift.column} ({drift.type}); added"))
+    if prepared.books.quarantined:
+        with collector.step(table, "write errors"):
+            new = tasks.write_errors(engine, table, unseen(checked), unseen(prepared))
+            if new:
+                lane, run_id = run.engine.errors_path(table), run.engine.run.run_id
+                collector.rejected(table, quarantine.count_by_rule(run.engine.session(table), lane, run_id))
+    return prepared
+
+
+def pass_gate(run: RunContext, table: str) -> None:
+    """Runs the table's checks; raises `GateError` when one of them fails."""
+    with run.collector.step(table, "gate"):
+        result = tasks.gate(unseen(run.engine), table)
+    run.collector.gate(table, result)
+    if not result.passed:
+        raise _refusal(run, table, result)
+
+
+def commit(run: RunContext, table: str, prepared: Prepared) -> None:
+    """Commits a prepared batch."""
+    with run.collector.step(table, "commit"):
+        committed = tasks.commit(unseen(run.engine), table, unseen(prepared))
+    run.collector.note(table, version=committed.version)
+    run.collector.end(table, "committed" if committed.changed else "unchanged")
+
+
+def commit_together(run: RunContext, tables: Sequence[str]) -> None:
+    """Commits everything that was prepared and audited, inputs first, and records the release.
+
+    The run's record in the control store says `committing` until the last table is committed.
+    """
+    engine = run.engine
+    waiting = [table for table in tables if table in engine.prepared]
+    _record_run(run, "committing", {table: engine.prepared[table].batch_id for table in waiting})
+    run.collector.stage("commit", waiting)
+    outcome = work_on(run, waiting, lambda table: commit(run, table, engine.prepared[table]))
+    outcome.raise_failures(
+        f"{len(outcome.failures)} of {len(waiting)} tables were not committed",
+        next_step="run again: it prepares the rest anew, and commits nothing twice",
+    )
+    recorded, new = release.record(engine.state, engine.run, engine.committed)
+    run.collector.release(recorded.name, new)
+    _record_run(run, "committed", {})
+
+
+def publish(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:
+    """Brings the released versions of the tables to one warehouse, one after the other.
+
+    A table that fails stops the others only when the warehouse cannot be reached. Raises what failed.
+    """
+    failures: dict[str, Exception] = {}
+    left = list(tables)
+    while left:
+        table = left.pop(0)
+        run.watcher.publication_began(table, target)
+        try:
+            done = tasks.publish(unseen(run.engine), table, target, unseen(released))
+        except Exception as failure:
+            failures[table] = failure
+            run.collector.publication(Publication(table, target, error=str(failure)))
+            if is_transient(failure):
+                break
+        else:
+            run.collector.publication(Publication(table, target, done.inserted, done.deleted, done.rows_after))
+    Outcome(failures, tuple(left)).raise_failures(
+        f"{len(failures) + len(left)} of {len(tables)} tables were not published to {target}",
+        next_step=f"tidemark job publish_gold_to_{target}: it publishes what is missing",
+    )
+
+
+def work_on(
+    run: RunContext,
+    tables: Sequence[str],
+    work: Callable[[str], None],
+    after: Mapping[str, Collection[str]] | None = None,
+) -> Outcome:
+    """Works on tables side by side, inputs first (as the project says, when `after` is not given).
+
+    The summary notes which failed and which were stopped by a failure before them.
+    """
+    inputs = {table: run.engine.table(table).inputs for table in tables} if after is None else after
+
+    def guarded(table: str) -> None:
+        try:
+            work(table)
+        except GateError as refused:
+            run.collector.end(table, "gate failed", refused)
+            raise
+        except Exception as failure:
+            run.collector.end(table, "failed", failure)
+            raise
+
+    outcome = side_by_side(tables, guarded, at_once=run.at_once, after=inputs, on_abort=run.cancel)
+    for table in outcome.stopped:
+        run.collector.end(table, "stopped")
+    return outcome
+
+
+def _refusal(run: RunContext, table: str, result: GateResult) -> GateError:
+    failed, all_checks = len(result.failures), len(result.checks)
+    seen = [check_text(check) for check in result.failures]
+    if table in run.engine.prepared:
+        seen.append(_what_stays(run, table))
+        summary = f"{table} was not committed: {failed} of {all_checks} checks failed"
+    else:
+        summary = f"{table} does not pass: {failed} of {all_checks} checks failed"
+    return GateError(
+        summary,
+        table=table,
+        step="gate",
+        seen=seen,
+        evidence=result.path,
+        next_step="correct the rows at their source, or the check in the contract, then run again",
+    )
+
+
+def _what_stays(run: RunContext, table: str) -> str:
+    if run.engine.table(table).load.source is not None:
+        return f"nothing of this batch is visible: {table} stays as it was"
+    last = release.latest(run.engine.state)
+    stay = f"stay at release {last.name}" if last else "stay as they were"
+    return f"nothing of this run is visible: silver and gold {stay}; bronze kept what it received"
+
+
+def _record_run(run: RunContext, status: str, batches: Mapping[str, str]) -> None:
+    engine = run.engine
+    value = {"status": status, "flow": run.flow, "date": engine.run.date, "started_at": engine.run.started_at}
+    engine.state.put("run", engine.run.run_id, value | {"batches": dict(batches)})

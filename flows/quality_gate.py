@@ -1,0 +1,36 @@
+"""The gates alone: the checks of tables as they are, without building or committing anything."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.parameters import CONFIG, LOCAL, Config, Env, RunDate, Select
+from flows.pipeline import pass_gate, work_on
+from flows.run_context import RunContext, open_run
+
+FLOW = "quality-gate"
+
+
+@flow(name=FLOW, flow_run_name="quality gate {env}", persist_result=False, log_prints=False)
+def quality_gate(
+    env: Env = LOCAL,
+    config: Config = CONFIG,
+    date: RunDate = None,
+    select: Select = None,
+) -> str:
+    """Runs the checks of the selected tables and gives the id of the run; fails when a check fails."""
+    with open_run(FLOW, env, config, date) as run:
+        tables = run.engine.project.select(select or ())
+        run.collector.stage("check", tables)
+        outcome = work_on(run, tables, lambda table: check(run, table), after={})
+        outcome.raise_failures(
+            f"{len(outcome.failures)} of {len(tables)} tables do not pass their checks",
+            next_step="correct the rows at their source, or the checks in the contracts, then tidemark check",
+        )
+        return run.engine.run.run_id
+
+
+def check(run: RunContext, table: str) -> None:
+    """Runs the checks of one table."""
+    pass_gate(run, table)
+    run.collector.end(table, "checked")

@@ -1,0 +1,157 @@
+"""One run: opened by the outermost flow, shared by the flows that it calls, summed up however it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from prefect.artifacts import create_markdown_artifact
+from prefect.context import FlowRunContext
+from prefect.logging.handlers import APILogHandler
+
+from blocks.register import connect
+from flows.collector import Collector
+from flows.progress import Watcher, watcher
+from tidemark.alerts import Alerts
+from tidemark.engine import Engine, Run
+from tidemark.errors import GateError, TidemarkError
+from tidemark.folder import Folder, open_folder
+from tidemark.logs import LOGGER, run_log
+from tidemark.project import load_project
+from tidemark.run_report import markdown
+from tidemark.runs import RunStatus, RunStore, RunSummary
+from tidemark.session import build_session
+from tidemark.state import open_state
+
+ARTIFACT = "tidemark-run-summary"
+
+log = logging.getLogger("tidemark.run")
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the flows of one run share. `flow` is the outermost one: it commits what the others prepared."""
+
+    flow: str
+    engine: Engine
+    collector: Collector
+    alerts: Alerts
+    folder: Folder
+    watcher: Watcher
+
+    @property
+    def at_once(self) -> int:
+        """How many tables may do Spark work at the same time."""
+        return self.engine.environment.compute.concurrency
+
+    def cancel(self) -> None:
+        """Stops what Spark is doing; the threads that wait for it then end."""
+        self.engine.spark.sparkContext.cancelAllJobs()
+
+
+_open: ContextVar[RunContext | None] = ContextVar("tidemark_open_run", default=None)
+
+
+@contextmanager
+def open_run(flow: str, env: str, config: str, day: date | None) -> Iterator[RunContext]:
+    """The run of the flow that called this one, or a new one, whose summary is stored when the block ends.
+
+    Raises `ConfigError` before anything is done when configuration or date are wrong.
+    """
+    outer = _open.get()
+    if outer is not None:
+        yield outer
+        return
+    project = load_project(config, env)
+    environment = project.environment
+    run = Run.start(day)
+    with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
+        folder = open_folder(environment.roots.runs, environment.aws)
+        started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at)
+        RunStore(folder).save(started)
+        watching = watcher()
+        collector = Collector(started, watching)
+        alerts = Alerts(environment, run.run_id, folder)
+        try:
+            state, spark = open_state(environment), build_session(environment)
+            engine = Engine(project, spark, state, partial(connect, environment), run)
+            context = RunContext(flow, engine, collector, alerts, folder, watching)
+            token = _open.set(context)
+            try:
+                yield context
+            finally:
+                _open.reset(token)
+        except BaseException as error:
+            _end(collector, alerts, folder, watching, _status(error), error)
+            raise
+        _end(collector, alerts, folder, watching, "done")
+
+
+def _status(error: BaseException) -> RunStatus:
+    if isinstance(error, GateError):
+        return "gate failed"
+    return "failed" if isinstance(error, Exception) else "interrupted"
+
+
+def _end(
+    collector: Collector,
+    alerts: Alerts,
+    folder: Folder,
+    watching: Watcher,
+    status: RunStatus,
+    error: BaseException | None = None,
+) -> None:
+    """Stores and shows the summary, and tells about warnings and the error; what fails here hides no earlier error."""
+    summary = collector.summary(status, error)
+    for warned in summary.warnings:
+        alerts.raise_event("warning", warned.message, table=warned.table, next_step=warned.next_step)
+    if error is not None:
+        known = error if isinstance(error, TidemarkError) else None
+        alerts.raise_event(
+            "error",
+            summary.error or status,
+            table=known.table if known else None,
+            step=known.step if known else None,
+            next_step=known.next_step if known else None,
+        )
+    path = folder.path(f"{summary.run_id}.json")
+    try:
+        RunStore(folder).save(summary)
+    except TidemarkError:
+        if error is None:
+            raise
+        log.exception("the summary of the run could not be stored")
+    _show_in_prefect(summary)
+    watching.run_ended(summary, path)
+
+
+def _show_in_prefect(summary: RunSummary) -> None:
+    """The summary as an artifact of the flow run; a Prefect that cannot be reached any more is logged, no more."""
+    if FlowRunContext.get() is None:
+        return
+    try:
+        create_markdown_artifact(
+            key=ARTIFACT,
+            markdown=markdown(summary),
+            description=f"{summary.flow} {summary.environment} {summary.date}: {summary.status}",
+        )
+    except Exception:
+        log.exception("the summary could not be shown in Prefect")
+
+
+@contextmanager
+def _logs_in_prefect() -> Iterator[None]:
+    """Sends the engine's log records to Prefect, where a run's page shows them."""
+    handler = APILogHandler(level=logging.INFO)
+    logger = logging.getLogger(LOGGER)
+    if FlowRunContext.get() is not None:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,90 @@
+"""Works on several tables at once, each after its inputs, never more at a time than there is room for."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+
+from tidemark.errors import GateError, TidemarkError
+
+
+@dataclass
+class Outcome:
+    """What became of the items: `failures` by item, and those `stopped` because something before them failed."""
+
+    failures: dict[str, Exception] = field(default_factory=dict)
+    stopped: tuple[str, ...] = ()
+
+    def raise_failures(self, summary: str, next_step: str | None = None) -> None:
+        """Raises what failed: a single error as it is, several as one that names them all."""
+        if len(self.failures) == 1 and not self.stopped:
+            raise next(iter(self.failures.values()))
+        if self.failures:
+            raise together(self.failures, self.stopped, summary, next_step)
+
+
+def side_by_side(
+    items: Collection[str],
+    work: Callable[[str], None],
+    *,
+    at_once: int,
+    after: Mapping[str, Iterable[str]] | None = None,
+    on_abort: Callable[[], None] | None = None,
+) -> Outcome:
+    """Calls `work` for every item, at most `at_once` at a time; an item comes after those that `after` names for it.
+
+    A failure stops what comes after it and nothing else. When this thread itself is interrupted, what has not begun
+    never does, `on_abort` is called to hurry up what has, and the interruption goes on once that has ended.
+    """
+    before = after or {}
+    graph = TopologicalSorter({item: [other for other in before.get(item, ()) if other in items] for item in items})
+    graph.prepare()
+    outcome, finished = Outcome(), set[str]()
+    running: dict[Future[None], str] = {}
+    pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="tidemark")
+    try:
+        while graph.is_active():
+            for item in sorted(graph.get_ready(), key=list(items).index):
+                running[pool.submit(contextvars.copy_context().run, work, item)] = item
+            if not running:
+                break
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                item = running.pop(future)
+                try:
+                    future.result()
+                except Exception as failure:
+                    outcome.failures[item] = failure
+                else:
+                    graph.done(item)
+                    finished.add(item)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        if on_abort is not None:
+            on_abort()
+        raise
+    finally:
+        pool.shutdown(wait=True)
+    outcome.stopped = tuple(item for item in items if item not in finished and item not in outcome.failures)
+    return outcome
+
+
+def together(
+    failures: Mapping[str, Exception], stopped: Collection[str], summary: str, next_step: str | None
+) -> TidemarkError:
+    """One error for several: it names every table, and counts as a failed gate when nothing else failed."""
+    only_gates = all(isinstance(failure, GateError) for failure in failures.values())
+    seen = [line for item, failure in failures.items() for line in _lines(item, failure)]
+    if stopped:
+        seen.append(f"not done, because something before failed: {', '.join(stopped)}")
+    kind = GateError if only_gates else TidemarkError
+    return kind(summary, seen=seen, next_step=next_step)
+
+
+def _lines(item: str, failure: Exception) -> list[str]:
+    if not isinstance(failure, TidemarkError):
+        return [f"{item}: {type(failure).__name__}: {failure}"]
+    first, *others = str(failure).splitlines()
+    return [first if item in first else f"{item}: {first}", *others]

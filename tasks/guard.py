@@ -1,0 +1,65 @@
+"""What surrounds every step: log fields, and errors that a person can act on and that hold no secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tidemark import logs
+from tidemark.errors import CommitError, TidemarkError
+from tidemark.redaction import redact
+
+_CAUSED_BY = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
+_DISK_FULL = ("No space left on device", "Disk quota exceeded")
+_LONGEST_LINE = 300
+
+
+@contextmanager
+def step(table: str, name: str) -> Iterator[None]:
+    """Runs a step of a table: what it logs carries both names, and what it raises is a `TidemarkError` with both."""
+    with logs.bound(table=table, step=name):
+        try:
+            yield
+        except TidemarkError as error:
+            raise _completed(error, table, name) from error.__cause__
+        except Exception as error:
+            raise explained(error, table, name) from error
+
+
+def explained(error: Exception, table: str, name: str) -> TidemarkError:
+    """An error that nobody foresaw, in one screen; the whole of it stays attached as its cause."""
+    text = str(error)
+    if any(sign in text for sign in _DISK_FULL):
+        return CommitError(
+            "the disk is full; nothing of this step was kept",
+            table=table,
+            step=name,
+            next_step="make room (tidemark doctor shows where), then run again",
+        )
+    return TidemarkError(
+        f"{type(error).__name__}: {redact(_core(text))}",
+        table=table,
+        step=name,
+        next_step="run again with --debug for the whole trace",
+    )
+
+
+def _core(text: str) -> str:
+    """The line that says most: the innermost cause where a JVM listed its causes, else the first line."""
+    causes = _CAUSED_BY.findall(text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = causes[-1] if causes else (lines[0] if lines else "no message")
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+
+
+def _completed(error: TidemarkError, table: str, name: str) -> TidemarkError:
+    """The same error, with table and step where it named none, and without secrets: Prefect stores its text."""
+    error.table = error.table or table
+    error.step = error.step or name
+    error.summary = redact(error.summary)
+    error.args = (error.summary,)
+    error.seen = tuple(redact(line) for line in error.seen)
+    error.evidence = redact(error.evidence) if error.evidence else None
+    error.next_step = redact(error.next_step) if error.next_step else None
+    return error

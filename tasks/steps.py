@@ -1,0 +1,99 @@
+"""The engine's steps as Prefect tasks: named after their table, retried when the network failed, nothing stored.
+
+Hand over everything but names as `unseen(…)`: Prefect then neither walks through the engine and its frames nor looks
+for other tasks' results in them. No result is cached or persisted, so no row and no secret reaches its storage.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.utilities.annotations import quote
+
+from tasks.guard import step
+from tasks.transient import retry_when_transient
+from tidemark import steps
+
+if TYPE_CHECKING:
+    from tidemark.engine import Engine
+    from tidemark.quality import GateResult
+    from tidemark.release import Release
+    from tidemark.sources import Extract
+    from tidemark.targets import PublishResult
+    from tidemark.write.commit import Committed
+    from tidemark.write.manifest import Prepared
+    from tidemark.write.work import Checked
+
+Value = TypeVar("Value")
+
+NOTHING_STORED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
+RETRIES: dict[str, Any] = {
+    "retries": 2,  # the clients of sources and targets have retried for a minute before
+    "retry_delay_seconds": [5, 20],
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": retry_when_transient,
+}
+
+
+def unseen(value: Value) -> Value:
+    """An argument into which Prefect does not look; the task gets the value itself."""
+    return cast("Value", quote(value))
+
+
+@task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)
+def extract(engine: Engine, table: str, since: datetime | None = None, full: bool = False) -> Extract:
+    """Reads what is new in the table's source."""
+    with step(table, "extract"):
+        return steps.extract(engine, table, since=since, full=full)
+
+
+@task(task_run_name="validate {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
+    """Holds extracted rows against the contract; nothing is computed yet."""
+    with step(table, "validate"):
+        return steps.validate(engine, table, extracted)
+
+
+@task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def build(engine: Engine, table: str) -> Checked:
+    """Sets up the query of a silver or gold table over the candidates of its inputs; nothing is computed yet."""
+    with step(table, "build"):
+        return steps.build(engine, table)
+
+
+@task(task_run_name="prepare {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
+    """Compares with the table and stages what changes."""
+    with step(table, "prepare"):
+        return steps.prepare(engine, table, checked)
+
+
+@task(task_run_name="write errors {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> int:
+    """Writes rejected rows to the error lane; gives how many are new there."""
+    with step(table, "write errors"):
+        return steps.write_errors(engine, table, checked, prepared)
+
+
+@task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)
+def gate(engine: Engine, table: str) -> GateResult:
+    """Runs the table's checks on its candidate; a failed check is in the result, not an error."""
+    with step(table, "gate"):
+        return steps.gate(engine, table)
+
+
+@task(task_run_name="commit {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
+    """Commits the prepared batch; doing it again is a no-op."""
+    with step(table, "commit"):
+        return steps.commit(engine, table, prepared)
+
+
+@task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)
+def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
+    """Brings the released version of a table to a warehouse; doing it again is a no-op."""
+    with step(table, f"publish to {target}"):
+        return steps.publish(engine, table, target, release)
