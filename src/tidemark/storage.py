@@ -48,8 +48,29 @@ def read_text(spark: SparkSession, path: str) -> str | None:
     """The file's text, or None when there is no such file."""
     if not exists(spark, path):
         return None
-    rows = spark.read.text(path, wholetext=True).collect()
-    return str(rows[0][0]) if rows else ""
+    hadoop_path, file_system = _resolve(spark, path)
+    stream = file_system.open(hadoop_path)
+    try:
+        return bytes(stream.readAllBytes()).decode()
+    finally:
+        stream.close()
+
+
+def read_line(spark: SparkSession, path: str, beginning: str) -> str | None:
+    """The file's first line that begins so, "" when none does; None when there is no such file."""
+    hadoop_path, file_system = _resolve(spark, path)
+    if not file_system.exists(hadoop_path):
+        return None
+    context: Any = spark.sparkContext
+    java = context._jvm.java
+    reader = java.io.BufferedReader(java.io.InputStreamReader(file_system.open(hadoop_path), "UTF-8"))
+    try:
+        while (line := reader.readLine()) is not None:
+            if line.startswith(beginning):
+                return str(line)
+    finally:
+        reader.close()
+    return ""
 
 
 def _resolve(spark: SparkSession, path: str) -> tuple[Any, Any]:

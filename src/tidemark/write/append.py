@@ -51,9 +51,9 @@ def _in_window(work: Work, target: DataFrame) -> DataFrame:
     """The target's rows in the batch's window of the watermark column; all of them where there is no window."""
     window = work.checked.watermark
     column = window.get("column")
-    if column is None or window.get("from") is None or window.get("high") is None:
+    if column is None or window.get("low") is None or window.get("high") is None:
         return target
-    low, high = (datetime.fromisoformat(str(window[name])) for name in ("from", "high"))
+    low, high = (datetime.fromisoformat(str(window[name])) for name in ("low", "high"))
     inside: Column = (quoted(column) > F.lit(low)) & (quoted(column) <= F.lit(high))
     return target.where(inside)
 

@@ -15,11 +15,35 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tidemark import storage
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _STRING_PREFIX = 32  # characters of a string that Delta's own statistics keep
 _MILLISECONDS = "%Y-%m-%dT%H:%M:%S."
+
+
+CLEANED_UP = "<the log file of this version is gone>"
+
+
+def latest_version(spark: SparkSession, path: str) -> int | None:
+    """The table's version now; None where there is no Delta table."""
+    nothing = _jvm(spark).scala.Option.empty()
+    version = int(_log(spark, path).update(False, nothing, nothing).version())
+    return None if version < 0 else version
+
+
+def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
+    """The `userMetadata` of one commit; `CLEANED_UP` when the log has dropped the commit's file.
+
+    The log is read by its public protocol: a file of JSON lines a version, `commitInfo` among the first of them.
+    """
+    text = storage.read_line(spark, f"{path}/_delta_log/{version:020d}.json", '{"commitInfo"')
+    if text is None:
+        return CLEANED_UP
+    metadata = json.loads(text)["commitInfo"].get("userMetadata") if text else None
+    return None if metadata is None else str(metadata)
 
 
 def adopt(
@@ -37,10 +61,8 @@ def adopt(
 
     `statistics` names the columns whose bounds go into the log, for data skipping. Files without rows are left out.
     """
-    jvm: Any = spark.sparkContext._jvm
-    session: Any = spark
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, table_path)
-    transaction = log.startTransaction()
+    jvm = _jvm(spark)
+    transaction = _log(spark, table_path).startTransaction()
     if transaction.txnVersion(app_id) > 0:
         return int(transaction.readVersion())
     action = jvm.org.apache.spark.sql.delta.actions.Action
@@ -56,6 +78,16 @@ def adopt(
         jvm.scala.Option.apply(user_metadata),
     )
     return int(transaction.commit(jvm.org.apache.spark.api.python.PythonUtils.toSeq(actions), operation))
+
+
+def _jvm(spark: SparkSession) -> Any:
+    session: Any = spark
+    return session._jvm
+
+
+def _log(spark: SparkSession, path: str) -> Any:
+    session: Any = spark
+    return session._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, path)
 
 
 def _added_files(

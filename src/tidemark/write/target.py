@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 
+from tidemark.write import deltalog
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
-
-_RECENT = 20
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,23 @@ class TargetState:
 
 
 def read_state(spark: SparkSession, path: str) -> TargetState:
-    """The table's state from its own history: commits of maintenance carry no batch and are passed over."""
-    if not DeltaTable.isDeltaTable(spark, path):
+    """The table's state from its own log: commits of maintenance carry no batch and are passed over."""
+    version = deltalog.latest_version(spark, path)
+    if version is None:
         return TargetState(None)
-    table = DeltaTable.forPath(spark, path)
-    recent = table.history(_RECENT).select("version", "userMetadata").collect()
-    version = int(recent[0].version)
-    for row in recent:
-        if metadata := _tidemark_metadata(row.userMetadata):
+    for each in range(version, -1, -1):
+        text = deltalog.user_metadata(spark, path, each)
+        if text is deltalog.CLEANED_UP:
+            return TargetState(version, _from_history(spark, path))
+        if metadata := _tidemark_metadata(text):
             return TargetState(version, metadata)
-    if int(recent[-1].version) > 0:
-        for row in table.history().select("userMetadata").collect():
-            if metadata := _tidemark_metadata(row.userMetadata):
-                return TargetState(version, metadata)
     return TargetState(version)
+
+
+def _from_history(spark: SparkSession, path: str) -> Mapping[str, Any]:
+    """The last batch's metadata by Delta's history, where the log's own files are no longer all there."""
+    history = DeltaTable.forPath(spark, path).history().select("userMetadata").collect()
+    return next((found for row in history if (found := _tidemark_metadata(row.userMetadata))), {})
 
 
 def _tidemark_metadata(text: str | None) -> Mapping[str, Any] | None:

@@ -32,7 +32,7 @@ def orders(lake: Lake) -> Lake:
 
 def window(high: int, low: int | None = None) -> dict[str, str | None]:
     start = (at(low) - timedelta(hours=1)).isoformat() if low else None
-    return {"column": "updated_at", "from": start, "low": start, "high": at(high).isoformat()}
+    return {"column": "updated_at", "low": start, "high": at(high).isoformat()}
 
 
 def test_good_rows_are_appended_with_their_types_and_metadata(orders: Lake) -> None:
