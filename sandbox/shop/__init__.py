@@ -17,7 +17,7 @@ batch's `.columns` are those of its day.
 """
 
 from sandbox.shop.arrow import arrow_table
-from sandbox.shop.model import DUPLICATE, GOOD, Batch, Day, Note, SourceColumn, SourceTable
+from sandbox.shop.model import DUPLICATE, GOOD, Batch, Day, Note, Row, SourceColumn, SourceTable
 from sandbox.shop.schema import (
     ACCOUNT,
     APPEND_TABLES,
@@ -55,6 +55,7 @@ __all__ = [
     "Day",
     "Note",
     "Poison",
+    "Row",
     "Shop",
     "SourceColumn",
     "SourceTable",

@@ -102,23 +102,27 @@ class CrmObject:
         last: int | None = None
         for turn in self._story(rng, index, born):
             last = self._lattice(turn.at, index, last)
-            flawed = not is_sound(index) if turn.at == born else self._relapses and rng.random() < _SPOILT_SHARE
             row = self._row(turn, last)
-            if not flawed:
+            broken = self._born_broken(rng, index, row) if turn.at == born else self._relapse(rng, index, row)
+            if broken is None:
                 yield _Version(last, row, GOOD)
                 continue
-            spoilt, note = self._spoiler.spoil(rng, row, index // _FLAWED_EVERY if turn.at == born else index)
-            if spoilt[0] != row[0]:  # a broken Id is there to stay
-                if turn.at == born:
-                    yield _Version(last, spoilt, note)
-                    return
-                yield _Version(last, row, GOOD)
-                continue
-            yield _Version(last, spoilt, note)
-            if turn.at == born and rng.random() > _REPAIRED_SHARE:
+            yield _Version(last, *broken)
+            beyond_repair = broken[0][0] != row[0] or rng.random() > _REPAIRED_SHARE
+            if turn.at == born and beyond_repair:
                 return
             last = self._lattice(max(last, 0) + rng.randint(8 * HOUR, 4 * DAY), index, last)
             yield _Version(last, self._row(turn, last), GOOD)
+
+    def _born_broken(self, rng: Random, index: int, row: Row) -> tuple[Row, Note] | None:
+        return None if is_sound(index) else self._spoiler.spoil(rng, row, index // _FLAWED_EVERY)
+
+    def _relapse(self, rng: Random, index: int, row: Row) -> tuple[Row, Note] | None:
+        """A broken version of a record that was right; its Id stays what it is."""
+        if not self._relapses or rng.random() >= _SPOILT_SHARE:
+            return None
+        spoilt, note = self._spoiler.spoil(rng, row, index)
+        return (spoilt, note) if spoilt[0] == row[0] else None
 
     def _row(self, turn: Moment, at: int) -> Row:
         return (*turn.values, self._clock.iso(at), turn.deleted)

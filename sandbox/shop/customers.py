@@ -120,7 +120,10 @@ class _Story:
         self._values: dict[str, Any] = self._newborn()
 
     def versions(self) -> Iterator[Version]:
-        """The customer's versions, strictly later one after the other, without end unless the customer leaves."""
+        """The customer's versions, strictly later one after the other, without end unless the customer leaves.
+
+        A `touch` is a version in which nothing but its time changes.
+        """
         yield self._version(self._born, late_share=0.0)
         last = self._born
         happenings: dict[str, Callable[[], None]] = {
@@ -136,15 +139,13 @@ class _Story:
                 continue
             last = moment
             change = _CHANGES.pick(self._rng)
-            if change != "leave":
-                if change in happenings:
-                    happenings[change]()
-                yield self._version(last)
-                continue
-            yield self._version(last, deleted=True)
-            if self._rng.random() > 0.35:
-                return
-            last += int(self._rng.uniform(0.8, 6) * DAY)
+            if change == "leave":
+                yield self._version(last, deleted=True)
+                if self._rng.random() > 0.35:
+                    return
+                last += int(self._rng.uniform(0.8, 6) * DAY)
+            elif change != "touch":
+                happenings[change]()
             yield self._version(last)
 
     def _moments(self) -> Iterator[int]:

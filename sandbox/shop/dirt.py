@@ -61,12 +61,11 @@ class Spoiler:
         return tuple(values), Note("bad", frozenset(flaw.reason for flaw in chosen.values()))
 
     def spoil_some(
-        self, rng: Random, rows: Sequence[Row], day: int, restamp: Callable[[Random, Row], Row]
+        self, rng: Random, rows: Sequence[Row], turn: int, restamp: Callable[[Random, Row], Row]
     ) -> list[tuple[Row, Note]]:
-        """Broken copies of some of a day's rows, none twice; `restamp` first makes each copy a record of its own."""
+        """Broken copies of some rows, none twice; `restamp` first makes each copy a record of its own.
+
+        `turn` says which flaw the first copy gets; the next copies get the next ones.
+        """
         count = min(rounded(rng, len(rows) * BAD_SHARE), len(rows))
-        turns_before = day * 7
-        return [
-            self.spoil(rng, restamp(rng, row), turns_before + index)
-            for index, row in enumerate(rng.sample(rows, count))
-        ]
+        return [self.spoil(rng, restamp(rng, row), turn + index) for index, row in enumerate(rng.sample(rows, count))]

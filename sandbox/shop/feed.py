@@ -51,4 +51,4 @@ class Feed:
             stamp = self._clock.datetime(busy_moment(chance, day))
             return (*row[: self._stamp], stamp, *row[self._stamp + 1 :])
 
-        return self._spoiler.spoil_some(rng, good, day, restamp)
+        return self._spoiler.spoil_some(rng, good, day * 7, restamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sandbox.shop.chance import stream
@@ -23,12 +24,12 @@ _Labelled = list[tuple[Row, Note]]
 
 
 class FxDesk:
-    """Publishes the rates. `times_100` are shop days whose rates are wrong by a factor that no row rule can see."""
+    """Publishes the rates. `factors`: shop days whose rates are too high, and by how much."""
 
-    def __init__(self, seed: int, clock: Clock, times_100: frozenset[int] = frozenset()) -> None:
+    def __init__(self, seed: int, clock: Clock, factors: Mapping[int, int] | None = None) -> None:
         self._seed = seed
         self._clock = clock
-        self._times_100 = times_100
+        self._factors = factors or {}
 
     def files(self, day: int) -> dict[str, Batch]:
         """The files that appear on `day`, by path; day 1 brings those of the business days before it."""
@@ -64,7 +65,7 @@ class FxDesk:
     def _good(self, day: int) -> list[Row]:
         published = self._clock.iso(start_of(day) + _PUBLISHED)
         on = self._clock.date(day)
-        factor = 100 if day in self._times_100 else 1
+        factor = self._factors.get(day, 1)
         return [
             (on.isoformat(), "EUR", currency, float(reference_rate(self._seed, currency, on) * factor), published)
             for currency in RATED_CURRENCIES

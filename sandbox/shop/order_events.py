@@ -102,12 +102,12 @@ class OrderEvents:
             if again.random() < _REDELIVERED_SHARE:
                 labelled.append(((*row[:_OFFSET], offset, *row[_OFFSET + 1 :]), GOOD))
                 offset += 1
-        labelled += self._bad(rng, rows, day, offset)
+        labelled += self._bad(rng, rows, day, partition, offset)
         if (day + partition) % 9 == 4:
             labelled.append(_cut_off(partition, offset + len(rows), day))
         return labelled
 
-    def _bad(self, rng: Random, rows: list[Row], day: int, offset: int) -> _Labelled:
+    def _bad(self, rng: Random, rows: list[Row], day: int, partition: int, offset: int) -> _Labelled:
         offsets = iter(range(offset, offset + len(rows)))
 
         def restamp(chance: Random, row: Row) -> Row:
@@ -116,7 +116,7 @@ class OrderEvents:
             stamped[_EVENT_AT] = self._clock.iso(busy_moment(chance, day))
             return tuple(stamped)
 
-        return SPOILER.spoil_some(rng, rows, day, restamp)
+        return SPOILER.spoil_some(rng, rows, day * 7 + partition * 4, restamp)
 
 
 def _payload(order: Order, event: OrderEvent, rng: Random | None) -> str | None:

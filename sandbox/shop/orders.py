@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -101,7 +101,7 @@ def _share(text: str) -> Decimal:
 
 
 class OrderBook:
-    """All orders, drawn day by day in any order. `times_100` are days on which every price is 100 times too high."""
+    """All orders, drawn day by day in any order. `factors`: days on which every price is too high, and by how much."""
 
     def __init__(
         self,
@@ -110,14 +110,14 @@ class OrderBook:
         clock: Clock,
         customers: Customers,
         catalogue: Catalogue,
-        times_100: frozenset[int] = frozenset(),
+        factors: Mapping[int, int] | None = None,
     ) -> None:
         self._seed = seed
         self._expected = _ORDERS_PER_DAY * scale
         self._clock = clock
         self._customers = customers
         self._catalogue = catalogue
-        self._times_100 = times_100
+        self._factors = factors or {}
         self._loyalty = Zipf(customers.opening, 0.8, 8)
 
     def placed_on(self, day: int) -> list[Order]:
@@ -183,7 +183,7 @@ class OrderBook:
     def _lines(self, rng: Random, day: int, ordered: int, currency: str, fate: _Fate) -> tuple[Line, ...]:
         count = int(_LINE_COUNTS.pick(rng))
         split = count > 1 and fate.shipped is not None and rng.random() < 0.12
-        rate = nominal(currency) * (100 if day in self._times_100 else 1)
+        rate = nominal(currency) * self._factors.get(day, 1)
         lines = []
         for number in range(1, count + 1):
             product_id, cents = self._catalogue.sell(rng, day)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from sandbox.shop import behavior, customers, sales
 from sandbox.shop.behavior import Behavior
@@ -24,7 +24,8 @@ from sandbox.shop.orders import OrderBook
 from sandbox.shop.sales import Sales
 from sandbox.shop.schema import BEHAVIOR, CUSTOMERS, ORDERS
 
-Poison = Literal["unit_prices_times_100", "fx_rates_times_100"]
+Poison = Literal["unit_prices_times_100", "unit_prices_times_10000", "fx_rates_times_100"]
+"""What can go wrong on a day in a way that no row rule sees, only a look at the whole."""
 
 LARGEST_SCALE = 50.0
 """Ids have a fixed number of digits."""
@@ -35,8 +36,8 @@ class Shop:
     """The shop: the same seed, scale, start and poison give the same bytes; day n does not depend on later days.
 
     `scale` multiplies the number of rows (1.0: about 250,000 in 30 days), `start` is the date of day 1. `poison` maps
-    a shop day to what goes wrong on it in a way that no row rule sees: `unit_prices_times_100` (of the orders placed
-    that day) or `fx_rates_times_100` (of that day's rate file, so it must be a business day).
+    a shop day to what goes wrong on it: `unit_prices_times_100` or `…_10000` (of the orders placed that day; the larger
+    one moves a whole month's average), or `fx_rates_times_100` (of that day's rate file: it must be a business day).
     Raises ValueError for a scale, or a poison, that cannot be.
     """
 
@@ -49,7 +50,7 @@ class Shop:
         if not 0 < self.scale <= LARGEST_SCALE:
             raise ValueError(f"scale must be above 0 and at most {LARGEST_SCALE:g}, not {self.scale!r}")
         for day, poison in self.poison.items():
-            if poison not in ("unit_prices_times_100", "fx_rates_times_100"):
+            if poison not in get_args(Poison):
                 raise ValueError(f"no such poison: {poison!r}")
             if poison == "fx_rates_times_100" and not Clock(self.start).is_business_day(day):
                 raise ValueError(f"no rates are published on day {day}: it is a weekend")
@@ -83,9 +84,9 @@ class Shop:
         clock = Clock(self.start)
         people = Customers(self.seed, self.scale, clock)
         catalogue = Catalogue(self.seed, self.scale, clock)
-        fx = FxDesk(self.seed, clock, self._poisoned("fx_rates_times_100"))
+        fx = FxDesk(self.seed, clock, self._factors("fx_rates"))
         first_day = fx.first_day()
-        book = OrderBook(self.seed, self.scale, clock, people, catalogue, self._poisoned("unit_prices_times_100"))
+        book = OrderBook(self.seed, self.scale, clock, people, catalogue, self._factors("unit_prices"))
         sold = Sales(book, clock, first_day)
         return _Parts(
             clock=clock,
@@ -101,8 +102,10 @@ class Shop:
             behavior_feed=Feed(self.seed, clock, BEHAVIOR, "loaded_at", behavior.SPOILER),
         )
 
-    def _poisoned(self, poison: Poison) -> frozenset[int]:
-        return frozenset(day for day, found in self.poison.items() if found == poison)
+    def _factors(self, what: str) -> dict[int, int]:
+        """Shop day → by how much `what` is too high on it."""
+        poisons = ((day, poison.partition("_times_")) for day, poison in self.poison.items())
+        return {day: int(factor) for day, (poisoned, _, factor) in poisons if poisoned == what}
 
 
 @dataclass(frozen=True)
