@@ -191,7 +191,7 @@ def topological(inputs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     try:
         sorter.prepare()
     except CycleError as error:
-        circle = " → ".join(reversed(error.args[1]))
+        circle = _read_in_a_circle(error.args[1][1:])
         raise ConfigError(
             f"tables read each other in a circle: {circle}", next_step="remove one of the inputs"
         ) from error
@@ -216,6 +216,13 @@ def graph_findings(read: ReadTables) -> Iterable[Finding]:
         first = error.summary.partition(": ")[2].partition(" ")[0]
         document = read.documents[first]
         yield document.finding(("inputs",), error.summary, error.next_step or "")
+
+
+def _read_in_a_circle(names: Sequence[str]) -> str:
+    """`a → b → a`: who reads whom, beginning with the first by name, whatever order the tables came in."""
+    start = names.index(min(names)) + 1
+    readers = [*names[start:], *names[:start]][::-1]
+    return " → ".join([*readers, readers[0]])
 
 
 def _by_layer(name: str) -> tuple[int, str]:

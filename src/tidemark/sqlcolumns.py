@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -88,7 +88,7 @@ class ReadQuery:
         if columns is None or name in columns or name == "*":
             return None
         asked = full_name(source) if isinstance(source, exp.Table) else column.table
-        return ColumnProblem(f"{asked} has no column `{name}`", choose(name, columns), line)
+        return ColumnProblem(f"{asked} has no column `{name}`", _instead(name, columns), line)
 
     def _unplaced(self, scope: Scope, name: str, line: int) -> ColumnProblem:
         """A column without a table in front that fits none of the query's tables, or more than one."""
@@ -98,7 +98,7 @@ class ReadQuery:
             return ColumnProblem(f"`{name}` is in {' and '.join(holding)}", f"write `{holding[0]}.{name}`", line)
         asked = " or ".join(full_name(each) for each in scope.sources.values() if isinstance(each, exp.Table))
         known = [each for columns in owners.values() for each in columns]
-        return ColumnProblem(f"no column `{name}` in {asked or 'what the query reads'}", choose(name, known), line)
+        return ColumnProblem(f"no column `{name}` in {asked or 'what the query reads'}", _instead(name, known), line)
 
     def _columns_of(self, source: exp.Table | Scope) -> tuple[str, ...] | None:
         """The columns that a source of a scope has; None where it cannot be said (a generated table, `VALUES`)."""
@@ -180,6 +180,11 @@ def _names_of(scope: Scope) -> tuple[str, ...]:
     """The columns that the query of a scope gives; none for a generated table."""
     query = scope.expression
     return tuple(name.lower() for name in query.named_selects) if isinstance(query, exp.Query) else ()
+
+
+def _instead(name: str, columns: Iterable[str]) -> str:
+    """What to read instead; the engine's own columns are in every table and only meant when they are nearly written."""
+    return choose(name, [each for each in columns if name.startswith("_") or not each.startswith("_")])
 
 
 def _source_of(scope: Scope, alias: str) -> exp.Table | Scope | None:

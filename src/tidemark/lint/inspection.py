@@ -28,10 +28,15 @@ class Inspection:
     queries: Mapping[str, ReadQuery]
     findings: tuple[Finding, ...]
 
-    def outputs(self, table: Table) -> frozenset[str]:
-        """The columns that the table's query gives; the contract's where there is no query that can be read."""
+    def written(self, table: Table) -> frozenset[str] | None:
+        """The columns that are there when a table is written: the contract's and its query's.
+
+        None where that cannot be said: the query cannot be read, or is Python.
+        """
         query = self.queries.get(table.name)
-        return frozenset(query.outputs if query else table.contract.column_names)
+        if query is None and table.layer != "bronze":
+            return None
+        return frozenset((*table.contract.column_names, *(query.outputs if query else ())))
 
 
 def inspect(folder: Path, env: str) -> Inspection:

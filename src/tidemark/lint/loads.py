@@ -40,12 +40,12 @@ def _write_columns(inspection: Inspection, table: Table, document: Document) -> 
         if key in known and not contract.column(key).required:
             fix = f"add `required: true` to {key} in {contract.path.name}"
             yield document.finding(("write", "keys", position), f"key column `{key}` may be null", fix)
-    written = {*known, *inspection.outputs(table)}
-    yield from _absent(document, ("write", "order_by"), write.order_by, written)
-    if write.effective_from:
-        yield from _absent(document, ("write", "effective_from"), (write.effective_from,), written)
-    if write.deletes and write.deletes.flag:
-        yield from _absent(document, ("write", "deletes", "flag"), (write.deletes.flag,), written)
+    written = inspection.written(table)
+    if written is not None:
+        yield from _absent(document, ("write", "order_by"), write.order_by, written)
+        yield from _absent(document, ("write", "effective_from"), _named(write.effective_from), written)
+        flag = write.deletes.flag if write.deletes else None
+        yield from _absent(document, ("write", "deletes", "flag"), _named(flag), written)
     if write.mode == "scd2":
         for name in (write.surrogate_key or "", *SCD2_COLUMNS):
             if name not in known:
@@ -121,6 +121,10 @@ def _environment_names(environment: Environment, table: Table, document: Documen
         if table.layer != "gold":
             message = f"{table.name} is published, but only gold is masked"
             yield document.finding(here, message, "publish a gold table instead")
+
+
+def _named(name: str | None) -> tuple[str, ...]:
+    return () if name is None else (name,)
 
 
 def _absent(
