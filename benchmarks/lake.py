@@ -1,0 +1,50 @@
+"""The engine on the benchmark's own configuration: the same steps that a flow calls, without Prefect."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from tidemark import steps
+from tidemark.books import Books
+from tidemark.engine import Engine, Run
+from tidemark.project import Project, load_project
+from tidemark.sources import ConnectionValue, Extract
+from tidemark.state import open_state
+
+CONFIG = Path(__file__).parent / "config"
+
+
+def project() -> Project:
+    return load_project(CONFIG, "bench")
+
+
+def load(spark: SparkSession, project: Project, table: str, frame: DataFrame) -> Books:
+    """Validate, prepare, write errors, commit; returns the books."""
+    engine = Engine(project, spark, open_state(project.environment), _no_connection, Run.start(date(2025, 3, 30)))
+    extracted = Extract(
+        table=table,
+        frame=frame.withColumn("_origin", F.lit("benchmark")),
+        watermark={},
+        identity={"load": str(uuid.uuid4())},
+        full=False,
+        source_system="benchmark",
+    )
+    checked = steps.validate(engine, table, extracted)
+    prepared = steps.prepare(engine, table, checked)
+    steps.write_errors(engine, table, checked, prepared)
+    steps.commit(engine, table, prepared)
+    return prepared.books
+
+
+def table_path(project: Project, table: str) -> str:
+    layer, name = table.split(".")
+    return f"{project.environment.roots.lake}/{layer}/{name}"
+
+
+def _no_connection(name: str) -> ConnectionValue:
+    raise LookupError(f"the benchmark reads no connection, asked for {name}")

@@ -1,0 +1,78 @@
+"""Measures CPU seconds of the whole process tree, two ways of one job in turn: A B A B, after warm-ups."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run: CPU seconds of the process tree (the JVM is a child), and seconds on the clock."""
+
+    cpu: float
+    wall: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`ours` against `bare`, pair by pair; `ratio` is the median of the pairs' CPU ratios."""
+
+    name: str
+    ours: tuple[Sample, ...]
+    bare: tuple[Sample, ...]
+
+    @property
+    def ratios(self) -> list[float]:
+        return [mine.cpu / other.cpu for mine, other in zip(self.ours, self.bare, strict=True)]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "ratio": round(statistics.median(self.ratios), 3),
+            "ratio_min": round(min(self.ratios), 3),
+            "ratio_max": round(max(self.ratios), 3),
+            "ours_cpu": round(statistics.median(sample.cpu for sample in self.ours), 2),
+            "bare_cpu": round(statistics.median(sample.cpu for sample in self.bare), 2),
+            "samples": {"ours": [asdict(each) for each in self.ours], "bare": [asdict(each) for each in self.bare]},
+        }
+
+
+def cpu_seconds() -> float:
+    """CPU seconds that this process and everything below it have used so far."""
+    root = psutil.Process()
+    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def sample(work: Callable[[], None]) -> Sample:
+    """Runs `work` once and measures it."""
+    cpu, wall = cpu_seconds(), time.monotonic()
+    work()
+    return Sample(round(cpu_seconds() - cpu, 3), round(time.monotonic() - wall, 3))
+
+
+def compare(
+    name: str,
+    ours: Callable[[], None],
+    bare: Callable[[], None],
+    *,
+    reset: Callable[[], None],
+    pairs: int = 5,
+    warmups: int = 2,
+) -> Comparison:
+    """Measures both in turn; `reset` puts the tables back before each and is not measured."""
+    measured: list[tuple[Sample, Sample]] = []
+    for number in range(warmups + pairs):
+        reset()
+        first = sample(ours)
+        reset()
+        second = sample(bare)
+        if number >= warmups:
+            measured.append((first, second))
+    reset()
+    return Comparison(name, tuple(first for first, _ in measured), tuple(second for _, second in measured))
