@@ -170,7 +170,7 @@ class _Reader:
         return text if node.style else _plain_scalar(text)
 
     def _filled(self, node: yaml.ScalarNode) -> str:
-        shown: str = _STANDIN.sub(lambda match: self._hidden[int(match[1])], node.value)
+        shown: str = _STANDIN.sub(self._written, node.value)
         if self._variables is None:
             return shown
         filled, missing = expand(shown, self._variables)
@@ -178,6 +178,10 @@ class _Reader:
             fix = f"set {name}, or write a default: ${{{name}:-value}}"
             self._report(node, f"variable {name} is not set", fix)
         return filled
+
+    def _written(self, stand_in: re.Match[str]) -> str:
+        position = int(stand_in[1])
+        return self._hidden[position] if position < len(self._hidden) else stand_in[0]
 
     def _is_plain_data(self, node: yaml.Node) -> bool:
         tag: str = node.tag

@@ -34,11 +34,13 @@ _NOT_SUPPORTED = {
     "physicalName": "remove it: names of the source go to `source.fields` in the load file",
     "partitioned": "remove it: write `partition_by:` in the load file",
 }
-# Java writes classes that Python's `re` does not know; for a check of the syntax any class will do.
-_JAVA_CLASS = re.compile(r"\\[pP]\{\^?\w+\}")
-_NAMED_GROUP = re.compile(r"\(\?<[A-Za-z]\w*>")
-# Java looks behind over a bounded number of characters, Python over a fixed one: check the inside alone.
-_LOOKBEHIND = re.compile(r"\(\?<([=!])")
+# What Java writes and Python's `re` does not know, each with something of the same shape: only the syntax is checked.
+_JAVA_ONLY = (
+    (re.compile(r"\\[pP]\{\^?\w+\}"), r"\\w"),
+    (re.compile(r"\(\?<[A-Za-z]\w*>"), "("),
+    (re.compile(r"\\k<[A-Za-z]\w*>"), "x"),
+    (re.compile(r"\(\?<([=!])"), r"(?\1"),  # Java looks behind over any bounded length
+)
 
 
 def read_columns(report: Report, properties: Sequence[SchemaProperty], where: Where) -> tuple[Column, ...]:
@@ -166,8 +168,11 @@ def pattern_problem(pattern: str) -> str | None:
     """Why a regular expression would not compile in Java, as far as Python can tell; None when it looks right."""
     if "(?P" in pattern:
         return "Java writes named groups as (?<name>…)"
+    neutral = pattern
+    for syntax, stand_in in _JAVA_ONLY:
+        neutral = syntax.sub(stand_in, neutral)
     try:
-        re.compile(_LOOKBEHIND.sub(r"(?\1", _NAMED_GROUP.sub("(", _JAVA_CLASS.sub(r"\\w", pattern))))
+        re.compile(neutral)
     except re.error as error:
         return str(error)
     return None

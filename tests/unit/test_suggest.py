@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from tidemark.suggest import choose, close_match
+
+
+def test_a_near_name_is_asked_for_in_any_case() -> None:
+    assert close_match("Ordr_ID", ["order_id", "customer_id"]) == "order_id"
+    assert choose("ordr_id", ["order_id", "customer_id"]) == "did you mean `order_id`?"
+
+
+def test_without_a_near_name_everything_is_listed_in_order() -> None:
+    assert close_match("zzz", ["b", "a"]) is None
+    assert choose("zzz", ["b", "a", "b"]) == "use one of: a, b"
+
+
+def test_nothing_to_choose_from_is_said() -> None:
+    assert choose("x", []) == "there is nothing to use yet"
