@@ -12,11 +12,11 @@ from typing import Any
 import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from tidemark.sources import ConnectionValue, Extract
 
 from tidemark import steps
 from tidemark.engine import Engine, Run
 from tidemark.project import load_project
+from tidemark.sources import ConnectionValue, Extract
 from tidemark.state import open_state
 from tidemark.write.commit import Committed
 from tidemark.write.manifest import Prepared

@@ -1,0 +1,167 @@
+"""The main job as a person runs it, against the shop's own ledger: day 30, day 31, and a run with nothing new."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.home import Endpoints
+from sandbox.ledger import BRONZE_TABLES, Ledger, identity
+from sandbox.shop import Shop
+from tests.support import warehouses
+from tests.support.truth import differences, error_lane
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.timeout(1800)
+
+SCALE = 0.1
+DAYS = {30: "2025-03-30", 31: "2025-03-31"}
+BUILT = Ledger(Shop(scale=SCALE), 30, [30]).tables
+GOLD = [table for table in BUILT if table.startswith("gold.")]
+
+
+@dataclass
+class World:
+    """A home on which the job ran: table versions, summaries, and what the warehouses held after each run."""
+
+    home: Path
+    endpoints: Endpoints
+    versions: dict[str, dict[str, int]] = field(default_factory=dict)
+    summaries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    published: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = field(default_factory=dict)
+
+    def run(self, name: str, date: str) -> None:
+        answer = self.tidemark("run", "--date", date, "--json")
+        assert answer.returncode == 0, answer.stderr[-4000:]
+        self.summaries[name] = json.loads(answer.stdout)
+        self.versions[name] = {table: self._version(table) for table in (*BRONZE_TABLES.values(), *BUILT)}
+        self.published[name] = {
+            (warehouse, table): warehouses.rows(self.endpoints, warehouse, table.removeprefix("gold."))
+            for warehouse in ("snowflake", "redshift")
+            for table in GOLD
+        }
+
+    def tidemark(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"TIDEMARK_HOME": str(self.home)} | self.endpoints.variables()
+        command = [sys.executable, "-m", "flows.cli", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+
+    def path(self, table: str) -> Path:
+        return self.home / "lake" / Path(*table.split("."))
+
+    def _version(self, table: str) -> int:
+        return max(int(file.stem) for file in (self.path(table) / "_delta_log").glob("*[0-9].json"))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The job on day 30, on day 31, and once more with nothing new."""
+    home = tmp_path_factory.mktemp("home")
+    started = World(home, Endpoints({}))
+    try:
+        up = started.tidemark("sandbox", "up", "--scale", str(SCALE))
+        assert up.returncode == 0, up.stderr[-4000:]
+        started.endpoints = lifecycle.up(home, scale=SCALE)
+        started.run("day 30", DAYS[30])
+        lifecycle.advance(home)
+        started.run("day 31", DAYS[31])
+        started.run("again", DAYS[31])
+        yield started
+    finally:
+        lifecycle.down(home)
+
+
+def ledger(name: str) -> Ledger:
+    return Ledger(Shop(scale=SCALE), 30, [30]) if name == "day 30" else Ledger(Shop(scale=SCALE), 31, [30, 31])
+
+
+def read(spark: SparkSession, world: World, name: str, table: str) -> list[dict[str, Any]]:
+    version = world.versions[name][table]
+    frame = spark.read.format("delta").option("versionAsOf", version).load(str(world.path(table)))
+    return [row.asDict() for row in frame.collect()]
+
+
+@pytest.mark.parametrize("name", ["day 30", "day 31", "again"])
+def test_every_silver_and_gold_table_equals_the_ledger(spark: SparkSession, world: World, name: str) -> None:
+    truth = ledger(name)
+
+    wrong = {
+        table: differences(truth.expected(table), read(spark, world, name, table), truth.key(table)) for table in BUILT
+    }
+
+    assert {table: found for table, found in wrong.items() if found} == {}
+
+
+@pytest.mark.parametrize("name", ["day 30", "day 31", "again"])
+def test_the_published_tables_in_both_warehouses_equal_the_ledger(world: World, name: str) -> None:
+    truth = ledger(name)
+
+    wrong = {
+        place: differences(truth.expected(place[1]), found, truth.key(place[1]))
+        for place, found in world.published[name].items()
+    }
+
+    assert {place: found for place, found in wrong.items() if found} == {}
+
+
+def test_every_bad_row_is_in_the_error_lane_once_with_the_ledgers_reasons(world: World) -> None:
+    truth = ledger("again")
+    for table in BRONZE_TABLES.values():
+        expected = truth.bronze_rejects(table)
+
+        errors = error_lane(world.home, table)
+
+        found = Counter(identity(table, json.loads(error["payload"])) for error in errors)
+        reasons = {identity(table, json.loads(error["payload"])): _reasons(error) for error in errors}
+        assert reasons == {name: frozenset(each) for name, each in expected.items()}, table
+        assert max(found.values(), default=1) == 1, table
+
+
+def test_bronze_received_every_good_row_once(spark: SparkSession, world: World) -> None:
+    truth = ledger("again")
+
+    received = {table: len(read(spark, world, "again", table)) for table in BRONZE_TABLES.values()}
+
+    assert received == {table: truth.received(table) for table in received}
+
+
+def test_a_run_with_nothing_new_commits_nothing_anywhere(world: World) -> None:
+    assert world.versions["again"] == world.versions["day 31"]
+    assert world.versions["day 31"] != world.versions["day 30"]
+    assert world.summaries["again"]["release"] == world.summaries["day 31"]["release"]
+
+
+def test_the_stored_books_of_every_batch_balance(world: World) -> None:
+    checked = 0
+    for table in (*BRONZE_TABLES.values(), *BUILT):
+        for file in sorted((world.path(table) / "_delta_log").glob("*[0-9].json")):
+            for books in _books(file):
+                received = books["accepted"] + books["quarantined"] + books["superseded"]
+                written = books["inserted"] + books["updated"] + books["deleted"] + books["unchanged"]
+                assert (books["extracted"], books["accepted"]) == (received, written), file
+                checked += 1
+
+    assert checked >= len(BUILT) + len(BRONZE_TABLES)
+
+
+def _reasons(error: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(f"{reason['column']}.{reason['rule']}" for reason in error["reasons"])
+
+
+def _books(log_file: Path) -> Iterator[dict[str, int]]:
+    for line in log_file.read_text("utf-8").splitlines():
+        metadata = json.loads(line).get("commitInfo", {}).get("userMetadata")
+        if metadata:
+            yield json.loads(metadata)["books"]

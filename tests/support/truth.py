@@ -1,0 +1,47 @@
+"""Compares tables with the shop's ledger: as sets of rows by key, with readable differences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def differences(expected: Iterable[Row], actual: Iterable[Row], key: Sequence[str], most: int = 5) -> list[str]:
+    """What is missing, too much, doubled or different, in a few lines; [] when both are equal."""
+    found: list[str] = []
+    wanted = {_key(row, key): row for row in expected}
+    seen: set[tuple[Any, ...]] = set()
+    for row in actual:
+        name = _key(row, key)
+        if name in seen:
+            found.append(f"{name} is there twice")
+        elif name not in wanted:
+            found.append(f"{name} should not be there: {dict(row)}")
+        else:
+            found += _unequal(name, wanted[name], row)
+        seen.add(name)
+    found += [f"{name} is missing" for name in wanted.keys() - seen]
+    return found[:most] + ([f"and {len(found) - most} more"] if len(found) > most else [])
+
+
+def _key(row: Row, key: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in key)
+
+
+def _unequal(name: tuple[Any, ...], wanted: Row, row: Row) -> list[str]:
+    return [
+        f"{name}.{column}: is {row.get(column)!r}, must be {value!r}"
+        for column, value in wanted.items()
+        if row.get(column) != value
+    ]
+
+
+def error_lane(home: Path, table: str) -> list[dict[str, Any]]:
+    """Every error of a table, from the files of the lane."""
+    lane = home / "lake" / "_errors" / Path(*table.split("."))
+    lines = (line for file in sorted(lane.rglob("*.json")) for line in file.read_text("utf-8").splitlines())
+    return [json.loads(line) for line in lines]
