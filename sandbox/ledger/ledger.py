@@ -75,12 +75,23 @@ class Ledger:
     def expected(self, table: str) -> list[dict[str, Any]]:
         """The rows that a silver or gold table must hold, sorted by key: business columns as Python values.
 
-        `silver.products` comes without `received_at`, which depends on the clock. KeyError for an unknown table.
+        `silver.products` comes without `received_at`, which depends on the clock. KeyError for any other table.
         """
+        if table not in _CALCULATED:
+            raise KeyError(f"{table} is no silver or gold table")
         return [dict(row) for row in self._table(table)]
 
+    def bronze(self, table: str) -> list[dict[str, Any]]:
+        """The rows that a bronze table must hold, in the order in which they became visible, as typed values.
+
+        They are the distinct good ones (for products: versions, and tombstones with `is_deleted` True) with the
+        columns that their source had on their day.
+        """
+        self._check_bronze(table)
+        return [dict(row) for row in self._observation.rows[table]]
+
     def received(self, table: str) -> int:
-        """How many rows a bronze table must hold: the distinct good ones (for products: versions and tombstones)."""
+        """How many rows a bronze table must hold."""
         self._check_bronze(table)
         return len(self._observation.rows[table])
 
@@ -131,7 +142,7 @@ class Ledger:
         return {}
 
     def _table(self, table: str) -> Table:
-        if table in self._observation.rows:
+        if table in BRONZE_TABLES.values():
             return self._observation.rows[table]
         if table not in self._tables:
             key, calculate = _CALCULATED[table]

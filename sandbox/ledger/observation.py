@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sandbox.ledger.identity import UNREADABLE, Identity, identity
 from sandbox.ledger.typed import BRONZE_TABLES, Record, bronze_names, typed_records
@@ -26,17 +26,17 @@ class Observation:
         self.rejects: defaultdict[str, Rejects] = defaultdict(dict)
         self.duplicates: Counter[str] = Counter()
         self._products: dict[str, Record] = {}
-        changed: defaultdict[str, dict[str, tuple[Row, Note]]] = defaultdict(dict)
+        unseen: defaultdict[str, dict[str, tuple[Row, Note]]] = defaultdict(dict)
         for number in range(1, runs[-1] + 1):
             day = shop.day(number)
             for batch in (*day.inserts.values(), *day.file_rows.values()):
                 self._receive(batch)
             for name, batch in day.crm.items():
-                changed[name].update((row[0], (row, note)) for row, note in zip(batch.rows, batch.notes, strict=True))
+                unseen[name].update((row[0], (row, note)) for row, note in zip(batch.rows, batch.notes, strict=True))
             if number in runs:
-                for name, records in changed.items():
-                    self._receive(_current(day.crm[name], records.values()))
-                changed.clear()
+                for name, records in unseen.items():
+                    self._receive(_current(day.crm[name], list(records.values())))
+                unseen.clear()
                 self._receive_products(day)
 
     def _receive(self, batch: Batch) -> None:
@@ -70,7 +70,7 @@ class Observation:
                 self.rows[table].append(self._products[product_id])
 
 
-def _current(batch: Batch, records: Iterable[tuple[Row, Note]]) -> Batch:
+def _current(batch: Batch, records: Sequence[tuple[Row, Note]]) -> Batch:
     """CRM records as they stand; the versions between two extractions were never seen."""
-    rows, notes = zip(*records, strict=True)
-    return Batch(batch.source, batch.columns, rows, notes)
+    rows = tuple(row for row, _ in records)
+    return Batch(batch.source, batch.columns, rows, tuple(note for _, note in records))

@@ -111,7 +111,7 @@ class CrmObject:
             beyond_repair = broken[0][0] != row[0] or rng.random() > _REPAIRED_SHARE
             if turn.at == born and beyond_repair:
                 return
-            last = self._lattice(max(last, 0) + rng.randint(8 * HOUR, 4 * DAY), index, last)
+            last = self._lattice(max(last, 0) + rng.randint(DAY, 4 * DAY), index, last)
             yield _Version(last, self._row(turn, last), GOOD)
 
     def _born_broken(self, rng: Random, index: int, row: Row) -> tuple[Row, Note] | None:

@@ -38,7 +38,8 @@ class Spoiler:
     """Breaks rows of one source. Every flaw gets its turn, so that each kind occurs even in a small shop."""
 
     def __init__(self, columns: Iterable[str], flaws: Sequence[Flaw]) -> None:
-        self._position = {name: index for index, name in enumerate(columns)}
+        self.columns = tuple(columns)
+        self._position = {name: index for index, name in enumerate(self.columns)}
         self._flaws = tuple(flaws)
 
     @cached_property
