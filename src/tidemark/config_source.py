@@ -5,9 +5,14 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _SCHEMES = ("s3://", "s3a://")
 
@@ -16,7 +21,7 @@ def local_folder(config: str | Path) -> Path:
     """The configuration as a local folder; raises `ConfigError` when there is none.
 
     An `s3://bucket/prefix` is copied to a folder that lives as long as the process, so that a deployed image needs no
-    rebuild for a new table.
+    rebuild for a new table. AWS is reached as the process's own settings say: no environment is known yet.
     """
     text = str(config)
     if text.startswith(_SCHEMES):
@@ -32,23 +37,33 @@ def local_folder(config: str | Path) -> Path:
 def _mirrored(uri: str) -> Path:
     from tidemark.aws import s3_client
 
-    bucket, _, prefix = uri.partition("://")[2].partition("/")
-    prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    client = s3_client(None)
+    bucket, _, path = uri.partition("://")[2].partition("/")
+    prefix = f"{path.strip('/')}/" if path.strip("/") else ""
     folder = Path(tempfile.mkdtemp(prefix="tidemark-config-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    client = s3_client(None)
-    copied = 0
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            relative = PurePosixPath(entry["Key"].removeprefix(prefix))
-            if entry["Key"].endswith("/"):
-                continue
-            if relative.is_absolute() or ".." in relative.parts:
-                raise ConfigError(f"{uri} holds {entry['Key']}, whose name leaves the folder")
-            target = folder.joinpath(*relative.parts)
+    try:
+        keys = list(_keys(client, bucket, prefix))
+        for key in keys:
+            target = folder.joinpath(*_inside(uri, key.removeprefix(prefix)))
             target.parent.mkdir(parents=True, exist_ok=True)
-            client.download_file(bucket, entry["Key"], str(target))
-            copied += 1
-    if not copied:
+            client.download_file(bucket, key, str(target))
+    except client.exceptions.ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        raise ConfigError(f"{uri} cannot be read: {code}", next_step="check --config and the role's rights") from None
+    if not keys:
         raise ConfigError(f"{uri} holds no files", next_step="check bucket and prefix of --config")
     return folder
+
+
+def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The files below a prefix; keys that end in a slash are only what consoles show as folders."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from (entry["Key"] for entry in page.get("Contents", []) if not entry["Key"].endswith("/"))
+
+
+def _inside(uri: str, relative: str) -> tuple[str, ...]:
+    parts = PurePosixPath(relative).parts
+    if relative.startswith("/") or ".." in parts:
+        raise ConfigError(f"{uri} holds {relative}, whose name leaves the folder", next_step="remove that object")
+    return parts
