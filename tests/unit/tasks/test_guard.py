@@ -1,0 +1,66 @@
+"""What a step raises names table and step, fits a screen and holds no secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.guard import explained, step
+from tidemark.errors import GateError, SourceError, TidemarkError
+from tidemark.redaction import MARK, protect
+
+
+@pytest.fixture(autouse=True)
+def _known_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidemark.redaction._known", set())
+    protect({"password": "c4nary-Password"})
+
+
+def test_an_error_of_ours_keeps_its_kind_and_cause_and_learns_its_place() -> None:
+    cause = OSError("refused")
+    with pytest.raises(SourceError) as raised, step("bronze.orders", "extract"):
+        raise SourceError("Snowflake is down") from cause
+    error = raised.value
+    assert (error.table, error.step, error.__cause__) == ("bronze.orders", "extract", cause)
+
+
+def test_an_error_that_names_its_place_keeps_it() -> None:
+    with pytest.raises(GateError) as raised, step("gold.fact_sales", "gate"):
+        raise GateError("1 of 6 checks failed", table="gold.dim_date", step="audit")
+    assert (raised.value.table, raised.value.step) == ("gold.dim_date", "audit")
+
+
+def test_no_part_of_an_error_holds_a_secret() -> None:
+    with pytest.raises(TidemarkError) as raised, step("bronze.orders", "extract"):
+        raise SourceError("c4nary-Password a", seen=["c4nary-Password b"], evidence="c4nary-Password", next_step=None)
+    assert "c4nary" not in str(raised.value) + repr(raised.value)
+    assert str(raised.value).count(MARK) == 3
+
+
+def test_a_foreign_error_becomes_one_of_ours() -> None:
+    with pytest.raises(TidemarkError, match="ValueError: first line") as raised, step("silver.orders", "prepare"):
+        raise ValueError("first line c4nary-Password\nsecond line")
+    error = raised.value
+    assert (error.table, error.step) == ("silver.orders", "prepare")
+    assert "second line" not in str(error)
+    assert "c4nary" not in str(error)
+    assert isinstance(error.__cause__, ValueError)
+
+
+def test_of_a_jvms_causes_the_innermost_is_told() -> None:
+    trace = "An error occurred\nCaused by: Job aborted\n\tat x\nCaused by: java.io.EOFException: truncated\n\tat y"
+    assert explained(RuntimeError(trace), "a.b", "gate").summary == "RuntimeError: java.io.EOFException: truncated"
+
+
+def test_a_long_line_is_cut() -> None:
+    assert len(explained(RuntimeError("x" * 10_000), "a.b", "gate").summary) < 400
+
+
+def test_a_full_disk_says_so() -> None:
+    error = explained(OSError(28, "No space left on device"), "silver.orders", "prepare")
+    assert "the disk is full" in str(error)
+    assert "make room" in str(error)
+
+
+def test_an_interruption_passes() -> None:
+    with pytest.raises(KeyboardInterrupt), step("silver.orders", "prepare"):
+        raise KeyboardInterrupt
