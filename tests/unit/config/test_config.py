@@ -17,6 +17,7 @@ from tidemark import sqltext
 from tidemark.columntypes import METADATA_COLUMNS
 from tidemark.compile.soda import sodacl
 from tidemark.environment import load_environment
+from tidemark.lint import lint
 from tidemark.project import Project, Table
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -44,8 +45,9 @@ def test_the_tables_are_there(project: Project) -> None:
     assert set(project.tables) == set(TABLES)
 
 
-def test_nothing_to_find() -> None:
-    assert CONFIG
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_lint_finds_nothing(name: str) -> None:
+    assert lint(CONFIG, name) == []
 
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=TABLES)
