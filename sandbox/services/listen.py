@@ -41,5 +41,5 @@ def serve_asgi(application: Callable[..., Any], listener: socket.socket) -> None
     """Serves an ASGI application on the socket until SIGTERM; open keep-alive connections do not hold it up."""
     import uvicorn
 
-    config = uvicorn.Config(application, log_level="info", timeout_graceful_shutdown=2, ws="none")
+    config = uvicorn.Config(application, log_level="info", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listener])
