@@ -41,7 +41,7 @@ GOLD = {
     "gold.customer_360": (("customer_id",), customer_360),
     "gold.product_performance": (("product_id",), product_performance),
 }
-"""Table → its key and how it is calculated."""
+"""Table → its key and how it is calculated; inputs come first."""
 
 _CALCULATED = SILVER | GOLD
 

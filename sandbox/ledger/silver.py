@@ -224,6 +224,7 @@ def _event_date(row: Record) -> dict[str, Any]:
 
 
 SILVER: dict[str, tuple[tuple[str, ...], Callable[[Lookup], Table]]] = {
+    "silver.fx_rates": (("rate_date", "currency"), fx_rates),
     "silver.customer_versions": (("customer_id", "updated_at"), customer_versions),
     "silver.customers": (("customer_id",), customers),
     "silver.account_versions": (("account_id", "updated_at"), account_versions),
@@ -231,10 +232,9 @@ SILVER: dict[str, tuple[tuple[str, ...], Callable[[Lookup], Table]]] = {
     "silver.contacts": (("contact_id",), contacts),
     "silver.opportunities": (("opportunity_id",), opportunities),
     "silver.products": (("product_id",), products),
-    "silver.fx_rates": (("rate_date", "currency"), fx_rates),
     "silver.orders": (("order_id", "line_number"), orders),
     "silver.behavior": (("event_id",), behavior),
     "silver.order_events": (("event_id",), order_events),
     "silver.customer_activity": (("customer_id",), customer_activity),
 }
-"""Table → its key and how it is calculated."""
+"""Table → its key and how it is calculated; inputs come first."""

@@ -131,7 +131,7 @@ def _purchase(rng: Random, session: int, customer_id: str, ordered: int) -> list
     moment = ordered - rng.randint(4, 20) * MINUTE
     steps = [("page_view", moment), ("add_to_cart", moment + 2 * MINUTE + rng.randrange(MINUTE)), ("purchase", ordered)]
     return [
-        _Event(customer_id, session, kind, _page(rng), None, _seconds(rng), at - at % 10 + rng.randrange(10))
+        _Event(customer_id, session, kind, _page(rng), None, _seconds(rng), at + rng.randrange(900))
         for kind, at in steps
     ]
 

@@ -35,6 +35,19 @@ def test_all_silver_and_gold_tables_are_there(ledger: Ledger) -> None:
     assert Counter(table.partition(".")[0] for table in ledger.tables) == {"silver": 12, "gold": 12}
 
 
+def test_tables_come_after_their_inputs(ledger: Ledger) -> None:
+    order = {table: position for position, table in enumerate(ledger.tables)}
+    for before, after in (
+        ("silver.fx_rates", "silver.opportunities"),
+        ("silver.fx_rates", "silver.orders"),
+        ("silver.behavior", "silver.customer_activity"),
+        ("gold.dim_customer", "gold.fact_sales"),
+        ("gold.fact_sales", "gold.fact_orders"),
+        ("gold.fact_orders", "gold.fact_order_events"),
+    ):
+        assert order[before] < order[after]
+
+
 def test_expected_rows_are_the_callers_own(small_ledger: Ledger) -> None:
     small_ledger.expected("silver.customers")[0]["email"] = "changed"
     assert small_ledger.expected("silver.customers")[0]["email"] != "changed"
