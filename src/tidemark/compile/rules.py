@@ -49,9 +49,16 @@ def row_rules(contract: Contract, raw: Callable[[str], Column]) -> tuple[RowRule
 
 
 def safe_cast(raw: Column | str, column_type: str) -> Column:
-    """`raw` (a column, or SQL text of one) as `column_type`, null where it does not fit instead of an error."""
+    """`raw` (a column, or SQL text of one) as `column_type`, null where it does not fit instead of an error.
+
+    A timestamp must begin with its year: Spark would take `12:30` for that time of the day on which the run happens,
+    and a bare number for seconds since 1970.
+    """
     text = raw if isinstance(raw, str) else raw._jc.expr().sql()
-    return F.expr(f"try_cast({text} AS {column_type})")
+    cast = f"try_cast({text} AS {column_type})"
+    if column_type == "timestamp":
+        cast = f"CASE WHEN ltrim(CAST({text} AS STRING)) LIKE '____-%' THEN {cast} END"
+    return F.expr(cast)
 
 
 def quoted(name: str) -> str:

@@ -64,8 +64,8 @@ def test_an_absent_column_breaks_required_alone(spark: SparkSession, contract_of
         ("date", ["0001-01-01", "9999-12-31", "2024-02-29"], ["2025-02-29", "31.12.2025", "10000-01-01", "0000-01-01"]),
         (
             "timestamp",
-            ["2025-03-01T10:00:00.000Z", "2025-03-01 10:00:00.123456", "9999-12-31 23:59:59.999999"],
-            ["yesterday", "2025-03-01 25:00:00", "10000-01-01 00:00:00"],
+            ["2025-03-01T10:00:00.000Z", " 2025-03-01 10:00:00.123456", "2025-03-01", "9999-12-31 23:59:59.999999"],
+            ["yesterday", "2025-03-01 25:00:00", "10000-01-01 00:00:00", "12:30", "T12:30:00", "1740823200"],
         ),
     ],
 )
@@ -84,6 +84,8 @@ def test_type_is_broken_by_text_that_is_no_such_value(
         ("decimal(38,0)", "bigint", Decimal(10) ** 30, {"type"}),
         ("decimal(20,4)", "decimal(18,2)", Decimal("1.005"), set()),
         ("timestamp", "date", datetime(2025, 3, 1, 23, 59), set()),
+        ("date", "timestamp", date(2025, 3, 1), set()),
+        ("bigint", "timestamp", 1740823200, {"type"}),
         ("int", "string", 5, set()),
     ],
 )

@@ -24,12 +24,15 @@ def test_columns_keep_their_order_and_are_nullable(contract_of: Callable[..., Co
 
 
 def test_metadata_columns_are_those_of_every_table() -> None:
-    assert StructType(
-        [
-            StructField("_ingest_ts", TimestampType()),
-            StructField("_batch_id", StringType()),
-            StructField("_source_system", StringType()),
-            StructField("_run_date", DateType()),
-            StructField("_row_hash", LongType()),
-        ]
-    ) == METADATA_COLUMNS
+    assert (
+        StructType(
+            [
+                StructField("_ingest_ts", TimestampType()),
+                StructField("_batch_id", StringType()),
+                StructField("_source_system", StringType()),
+                StructField("_run_date", DateType()),
+                StructField("_row_hash", LongType()),
+            ]
+        )
+        == METADATA_COLUMNS
+    )
