@@ -1,0 +1,75 @@
+"""A landing folder on disk and a table that reads it, for tests of the file sources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.support.lake import Lake
+from tidemark.project import Table
+from tidemark.sources import ConnectionValue, Extract, ExtractRequest
+from tidemark.sources.files import FilesSource
+
+AS_OF = datetime(2025, 3, 31, 23, 59, 59)
+
+
+@dataclass
+class LandingFolder:
+    """Files that a test writes, and the extraction of `bronze.events` from them."""
+
+    lake: Lake
+    form: str = "csv"
+    columns: str = "id int\nname string"
+    options: Mapping[str, Any] | None = None
+
+    @property
+    def folder(self) -> Path:
+        return self.lake.root / "landing" / "events"
+
+    def put(self, name: str, content: str | bytes, modified: datetime | None = None) -> Path:
+        """Writes a file; `modified` (UTC) dates it back."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        if modified is not None:
+            seconds = modified.replace(tzinfo=UTC).timestamp()
+            os.utime(path, (seconds, seconds))
+        return path
+
+    def extract(self, bookkeeping: Mapping[str, Any] | None = None, **request: Any) -> Extract:
+        """What the source gives now."""
+        settings = {
+            "low": None,
+            "since": None,
+            "as_of": AS_OF,
+            "bookkeeping": bookkeeping or {},
+            "staging": "s3a://exchange/none",
+            "local_staging": str(self.lake.root / "staging"),
+            "full": False,
+        }
+        table, engine = self.table(), self.lake.engine()
+        connection = ConnectionValue("landing", "files", {"uri": str(self.lake.root / "landing")})
+        return FilesSource().extract(
+            ExtractRequest(
+                table=table,
+                connection=connection,
+                spark=self.lake.spark,
+                environment=engine.environment,
+                **settings | request,
+            )
+        )
+
+    def rows(self, extract: Extract | None = None) -> list[dict[str, Any]]:
+        """The rows of an extract (default: a first one) without `_origin`, null columns left out, sorted."""
+        frame = (extract or self.extract()).frame
+        rows = [{name: value for name, value in row.asDict().items() if value is not None} for row in frame.collect()]
+        return sorted(({key: row[key] for key in row if key != "_origin"} for row in rows), key=repr)
+
+    def table(self) -> Table:
+        source = {"connection": "shop", "object": "events/", "format": self.form, "options": dict(self.options or {})}
+        self.lake.table("bronze.events", self.columns, {"source": source, "write": {"mode": "append"}})
+        return self.lake.engine().table("bronze.events")
