@@ -38,7 +38,9 @@ class Collector:
         try:
             yield
         finally:
-            self.note(table, seconds=self.result(table).seconds + time.monotonic() - started)
+            spent, known = time.monotonic() - started, self.result(table)
+            steps = {**known.steps, name: round(known.steps.get(name, 0.0) + spent, 3)}
+            self.note(table, seconds=known.seconds + spent, steps=steps)
 
     def result(self, table: str) -> TableResult:
         """What is known of a table so far."""

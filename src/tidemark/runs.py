@@ -36,13 +36,15 @@ class GateSummary:
 class TableResult:
     """What a run did to one table.
 
-    `seconds` is the time its steps took, `rejected` counts broken rules (`status.enum`) over quarantined rows,
+    `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
+    quarantined rows,
     `version` is the Delta version after the run (None: the table does not exist).
     """
 
     table: str
     status: TableStatus
     seconds: float = 0.0
+    steps: Mapping[str, float] = field(default_factory=dict)
     books: Books | None = None
     version: int | None = None
     gate: GateSummary | None = None
