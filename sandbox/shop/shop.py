@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -59,6 +61,10 @@ class Shop:
         """What becomes visible on shop day `number` (1 to 900); ValueError for any other day."""
         if not 1 <= number <= LAST_DAY:
             raise ValueError(f"the shop has days 1 to {LAST_DAY}, not {number}")
+        with _collector_paused():
+            return self._draw(number)
+
+    def _draw(self, number: int) -> Day:
         files = {**self._parts.fx.files(number), **self._parts.order_events.files(number)}
         return Day(
             number=number,
@@ -123,6 +129,18 @@ class _Parts:
     customer_feed: Feed
     order_feed: Feed
     behavior_feed: Feed
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No garbage collection meanwhile: drawing makes no cycles, and each collection would walk every row again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _written(path: str, batch: Batch) -> bytes:
