@@ -26,19 +26,17 @@ def up(
     debug: DebugOption = False,
 ) -> None:
     """Starts what is not running, fills it once, and registers the connection blocks."""
-    from dataclasses import asdict
-
     from sandbox import lifecycle
 
     with stderr().status("starting the sandbox"):
         endpoints = lifecycle.up(_home(env, config), days=days, scale=scale, seed=seed)
         _register(env, config, debug)
     if as_json:
-        show_json(asdict(endpoints))
+        show_json({"ports": dict(endpoints.ports)})
         return
-    table = columns("", "")
-    for name, value in asdict(endpoints).items():
-        table.add_row(name, str(value))
+    table = columns("service", "address")
+    for name in endpoints.ports:
+        table.add_row(name, endpoints.url(name))
     show(table)
 
 

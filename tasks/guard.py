@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,13 +16,17 @@ _CAUSED_BY = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
 _LONGEST_LINE = 300
 
+log = logging.getLogger("tidemark.tasks")
+
 
 @contextmanager
 def step(table: str, name: str) -> Iterator[None]:
     """Runs a step of a table: what it logs carries both names, and what it raises is a `TidemarkError` with both."""
     with logs.bound(table=table, step=name):
+        began = time.monotonic()
         try:
             yield
+            log.info("done in %.1f s", time.monotonic() - began)
         except TidemarkError as error:
             raise _completed(error, table, name) from error.__cause__
         except Exception as error:

@@ -44,6 +44,13 @@ class _Fields(logging.Filter):
         return True
 
 
+class _Relevant(logging.Filter):
+    """Lets the engine's records through, and of other libraries what is a warning or worse."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or f"{record.name}.".startswith(f"{LOGGER}.")
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a record: `at` (UTC), `level`, `logger`, `message`, and `run_id`, `table`, `step` where known."""
 
@@ -99,6 +106,7 @@ def run_log(folder: Folder, run_id: str, level: int = logging.INFO) -> Iterator[
         local.parent.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(local, encoding="utf-8", delay=False)
         handler.addFilter(_Fields())
+        handler.addFilter(_Relevant())
         handler.setFormatter(JsonFormatter())
         logger, root = logging.getLogger(LOGGER), logging.getLogger()
         before = logger.level

@@ -18,7 +18,6 @@ THIN_SPACE = "\u202f"  # narrow and not broken at the end of a line
 WIDTH = 120
 LAYERS = ("bronze", "silver", "gold")
 TROUBLE, DOUBT = "bold red", "yellow"
-_MOST_RULES = 6
 _NOT_COUNTED = "–"
 _HEADERS = (
     "layer", "table", "in", "accepted", "quarantined", "superseded",
@@ -179,10 +178,18 @@ def _rejected(summary: RunSummary) -> str:
     by_rule = summary.rejected_by_rule
     if not by_rule:
         return f"{count(summary.quarantined)} {noun} rejected, all of them in an earlier run too"
-    named = [f"{count(number)} {rule}" for rule, number in list(by_rule.items())[:_MOST_RULES]]
-    if len(by_rule) > _MOST_RULES:
-        named.append(f"{len(by_rule) - _MOST_RULES} more rules")
-    return f"{count(summary.quarantined)} {noun} rejected: {', '.join(named)}"
+    head, room = f"{count(summary.quarantined)} {noun} rejected: ", WIDTH - len(_errors_command(summary)) - 4
+    return head + _listed([f"{count(number)} {rule}" for rule, number in by_rule.items()], room - len(head))
+
+
+def _listed(items: list[str], room: int) -> str:
+    """As many items as there is room for, and how many more there are."""
+    for shown in range(len(items), 1, -1):
+        more = [f"{len(items) - shown} more"] if shown < len(items) else []
+        text = ", ".join([*items[:shown], *more])
+        if len(text) <= room:
+            return text
+    return items[0] if len(items) == 1 else f"{items[0]}, {len(items) - 1} more"
 
 
 def _errors_command(summary: RunSummary) -> str:

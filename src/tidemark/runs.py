@@ -37,8 +37,7 @@ class TableResult:
     """What a run did to one table.
 
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
-    quarantined rows,
-    `version` is the Delta version after the run (None: the table does not exist).
+    rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist).
     """
 
     table: str

@@ -59,6 +59,7 @@ def test_the_log_ends_with_the_run(tmp_path: Path) -> None:
 
 def test_other_libraries_are_kept_from_warnings_on(tmp_path: Path) -> None:
     other = logging.getLogger("some.library")
+    other.setLevel(logging.INFO)
     with logs.run_log(open_folder(str(tmp_path)), "run-1") as path:
         other.info("chatter")
         other.warning("trouble")

@@ -154,3 +154,11 @@ def test_markdown_holds_the_same_numbers_and_the_error() -> None:
     assert "gold.x: 1 of 6 checks failed" in text
     assert "`tidemark errors list --run 0198f3c2`" in text
     assert "1 m 48 s · failed" in text
+
+
+def test_many_rules_are_cut_to_what_fits_the_line() -> None:
+    rejected = {f"long_column.rule{number:02d}": 10 - number for number in range(9)}
+    told = [line.rstrip() for line in printed(replace(RUN, tables=(replace(ORDERS, rejected=rejected),)))]
+    (line,) = [line for line in told if "rejected" in line]
+    assert line.startswith("19 rows rejected: 10 long_column.rule00, 9 long_column.rule01, 7 more  → tidemark errors")
+    assert len(line) <= 120
