@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 
 from sandbox.home import Endpoints, ShopState
 from sandbox.processes import Processes
 from sandbox.seeding import aws, crm, redshift, snowflake
-from sandbox.shop import Day, Shop
+from sandbox.shop import Day
 
 DAYS_AT_ONCE = 10
 PREPARE: dict[str, Callable[[Endpoints], None]] = {
@@ -61,7 +60,7 @@ def _days(processes: Processes, service: str) -> int:
 
 def _days_ahead(state: ShopState, first: int) -> Iterator[list[Day]]:
     """The shop's days from `first` on in portions; the next one is made while its predecessor is being loaded."""
-    shop = Shop(seed=state.seed, scale=state.scale, start=date.fromisoformat(state.start))
+    shop = state.shop()
 
     def make(start: int) -> list[Day]:
         return [shop.day(number) for number in range(start, min(start + DAYS_AT_ONCE, state.days + 1))]

@@ -6,13 +6,15 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from sandbox.credentials import AWS, AWS_PROFILE, REGION
 from sandbox.services.listen import LOOPBACK
+from sandbox.shop import Shop
+from sandbox.shop.shop import Poison
 
 START = date(2025, 3, 1)
 DEFAULT_PORTS = {"aws": 18400, "snowflake": 18401, "redshift": 18402, "crm": 18403, "prefect": 18405}
@@ -91,11 +93,16 @@ class ShopState:
     scale: float
     start: str
     days: int
+    poison: Mapping[int, Poison] = field(default_factory=dict)
 
     @property
     def date(self) -> date:
         """The last day that has passed."""
         return date.fromisoformat(self.start) + timedelta(days=self.days - 1)
+
+    def shop(self) -> Shop:
+        """The shop itself."""
+        return Shop(seed=self.seed, scale=self.scale, start=date.fromisoformat(self.start), poison=self.poison)
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
@@ -121,7 +128,9 @@ def read_json(path: Path) -> Any:
 def read_shop(home: Home) -> ShopState | None:
     """The home's shop; None before the first `up`."""
     found = read_json(home.shop)
-    return ShopState(**found) if found else None
+    if found is None:
+        return None
+    return ShopState(**found | {"poison": {int(day): poison for day, poison in found["poison"].items()}})
 
 
 def write_shop(home: Home, shop: ShopState) -> None:

@@ -22,6 +22,7 @@ from sandbox.home import START, Endpoints, Home, ShopState, read_shop, write_end
 from sandbox.locking import locked
 from sandbox.processes import POSTGRES, Processes
 from sandbox.readiness import wait_until_ready
+from sandbox.shop.shop import Poison
 from sandbox.starting import ALL, start, to_start
 
 __all__ = ["ALL", "Endpoints", "SandboxError", "advance", "down", "up"]
@@ -51,8 +52,11 @@ def up(home: Path, *, days: int = 30, scale: float = 1, seed: int = 7, services:
         return endpoints
 
 
-def advance(home: Path, days: int = 1) -> date:
-    """Moves the shop on; gives the date of its last day. Raises SandboxError when the sandbox is not up."""
+def advance(home: Path, days: int = 1, *, poison: Poison | None = None) -> date:
+    """Moves the shop on; gives the date of its last day. Raises SandboxError when the sandbox is not up.
+
+    `poison` makes something go wrong on that last day that no row shows, only a look at the whole.
+    """
     place = Home(Path(home))
     with locked(place.folder / "lock"):
         shop, processes = read_shop(place), Processes(place)
@@ -60,7 +64,9 @@ def advance(home: Path, days: int = 1) -> date:
             raise SandboxError("the sandbox is not up", step="sandbox advance", next_step="tidemark sandbox up")
         if days < 1:
             raise SandboxError(f"the shop moves on by one day or more, not by {days}", step="sandbox advance")
-        later = replace(shop, days=shop.days + days)
+        last = shop.days + days
+        later = replace(shop, days=last, poison={**shop.poison, **({last: poison} if poison else {})})
+        _drawable(later)
         write_shop(place, later)  # first, so that an `up` finishes what is cut short here
         fill(processes, later)
         return later.date
@@ -76,12 +82,21 @@ def down(home: Path) -> None:
         place.endpoints.unlink(missing_ok=True)
 
 
+def _drawable(shop: ShopState) -> None:
+    """Raises SandboxError when there cannot be such a shop."""
+    try:
+        shop.shop()
+    except ValueError as error:
+        raise SandboxError(f"there cannot be such a shop: {error}", step="sandbox") from error
+
+
 def _shop_of(place: Home, wanted: ShopState) -> ShopState:
     """The home's shop; the wanted one when it has none yet."""
     found = read_shop(place)
     if found is None:
         if wanted.days < 1:
             raise SandboxError(f"a shop has one day or more, not {wanted.days}", step="sandbox up")
+        _drawable(wanted)
         write_shop(place, wanted)
         return wanted
     if (found.seed, found.scale) != (wanted.seed, wanted.scale):

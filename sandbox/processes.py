@@ -55,9 +55,9 @@ class Processes:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._running: dict[str, Running] = {}
-        for found in read_json(home.processes) or ():
-            self._running[found["service"]] = Running(**found | {"command": tuple(found["command"])})
+        known = [Running(**found | {"command": tuple(found["command"])}) for found in read_json(home.processes) or ()]
+        self._running = {running.service: running for running in known}
+        self._ports = {running.service: running.port for running in known}  # a service comes back where it was
 
     def alive(self) -> dict[str, Running]:
         """The services whose processes run."""
@@ -135,8 +135,7 @@ class Processes:
                     step="sandbox up",
                     next_step=f"set {variable} to a free port, or unset it",
                 ) from error
-        last = self._running.get(service)
-        for port in dict.fromkeys((last.port if last else None, DEFAULT_PORTS[service], 0)):
+        for port in dict.fromkeys((self._ports.get(service), DEFAULT_PORTS[service], 0)):
             if port is not None:
                 try:
                     return bind(port)

@@ -173,7 +173,7 @@ class Crm:
             raise ApiError(400, "INVALID_FIELD", f"No such column '{unknown[0]}' on entity '{query.object_name}'.")
         rows = query.run(self._records[query.object_name].values())
         if not deleted:
-            rows = [row for row in rows if not row.get("IsDeleted")]
+            rows = [row for row in rows if row.get("IsDeleted") is not True]
         cursor = secrets.token_hex(8)
         self._cursors[cursor] = (query, rows, page_size)
         if len(self._cursors) > CURSORS_KEPT:

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.credentials import SNOWFLAKE
+from sandbox.services import snowflake_results
 from sandbox.services.listen import serve_asgi, socket_from_command_line
 from sandbox.services.snowflake_session import SandboxSnow
 
@@ -49,6 +50,7 @@ async def login(request: Request) -> Response:
 
 def create_app(account: SandboxSnow) -> Starlette:
     """fakesnow's routes on our account, its login behind ours."""
+    snowflake_results.mend()
     server.shared_fs = account
     others = [route for route in server.routes if getattr(route, "path", None) != LOGIN_PATH]
     return Starlette(routes=[Route(LOGIN_PATH, login, methods=["POST"]), *others])
