@@ -11,7 +11,7 @@ from flows.side_by_side import Outcome, side_by_side
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tasks.transient import is_transient
-from tidemark import quarantine, release
+from tidemark import release
 from tidemark.errors import GateError
 from tidemark.runs import Publication, Warned
 
@@ -55,10 +55,8 @@ def _prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
         collector.warn(Warned(table, f"has a column that its contract lacks: {drift.column} ({drift.type}); added"))
     if prepared.books.quarantined:
         with collector.step(table, "write errors"):
-            new = tasks.write_errors(engine, table, unseen(checked), unseen(prepared))
-            if new:
-                lane, run_id = run.engine.errors_path(table), run.engine.run.run_id
-                collector.rejected(table, quarantine.count_by_rule(run.engine.session(table), lane, run_id))
+            rejected = tasks.write_errors(engine, table, unseen(checked), unseen(prepared))
+            collector.rejected(table, rejected.by_rule)
     return prepared
 
 

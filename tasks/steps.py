@@ -20,6 +20,7 @@ from tidemark import steps
 if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.quality import GateResult
+    from tidemark.quarantine import Rejected
     from tidemark.release import Release
     from tidemark.sources import Extract
     from tidemark.targets import PublishResult
@@ -72,8 +73,8 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
 
 
 @task(task_run_name="write errors {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
-def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> int:
-    """Writes rejected rows to the error lane; gives how many are new there."""
+def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
+    """Writes rejected rows to the error lane; gives those that are new there."""
     with step(table, "write errors"):
         return steps.write_errors(engine, table, checked, prepared)
 

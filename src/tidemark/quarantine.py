@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,18 @@ class ErrorBatch:
     run_date: date
 
 
-def write_errors(spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch) -> int:
-    """Adds rejected rows (`reasons`, `payload`, `_origin`) to the table's lane and returns how many were new.
+@dataclass(frozen=True)
+class Rejected:
+    """What was added to the lane: rows, and how many of them broke each `column.rule` (one row may break several)."""
+
+    rows: int = 0
+    by_rule: Mapping[str, int] = field(default_factory=dict)
+
+
+def write_errors(
+    spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]
+) -> Rejected:
+    """Adds rejected rows (`reasons`, `payload`, `_origin`) to the table's lane; `rules` are the codes to count by.
 
     A row that was rejected before, in an earlier overlapping window, is known by its `error_id` and not added again.
     Doing it again for the same run replaces what the run had written.
@@ -53,21 +63,14 @@ def write_errors(spark: SparkSession, rejected: DataFrame, lane: str, batch: Err
     ).dropDuplicates(["error_id"])
     if storage.exists(spark, lane):
         errors = errors.join(read_errors(spark, lane).select("error_id").distinct(), "error_id", "left_anti")
-    new = Counter(rows=F.count("*"))
+    codes = F.transform("reasons", lambda reason: F.concat_ws(".", reason["column"], reason["rule"]))
+    counted = {f"rule_{number}": F.count_if(F.array_contains(codes, code)) for number, code in enumerate(rules)}
+    new = Counter(rows=F.count("*"), **counted)
     new.on(errors).write.mode("overwrite").json(own_folder)
-    return new.values["rows"]
+    by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
+    return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
 
 
 def read_errors(spark: SparkSession, lane: str) -> DataFrame:
     """The lane of a table: one row an error, with the day (`dt`) and the run (`run_id`) that it was seen in."""
     return spark.read.schema(LANE_SCHEMA).option("basePath", lane).json(lane)
-
-
-def count_by_rule(spark: SparkSession, lane: str, run_id: str) -> Mapping[str, int]:
-    """How many errors of a run broke each `column.rule`; a row with two reasons counts for both."""
-    if not storage.exists(spark, lane):
-        return {}
-    reasons = read_errors(spark, lane).where(F.col("run_id") == run_id).select(F.explode("reasons").alias("reason"))
-    rule = F.concat_ws(".", "reason.column", "reason.rule")
-    rows = reasons.groupBy(rule.alias("rule")).count().collect()
-    return {row["rule"]: int(row["count"]) for row in rows}

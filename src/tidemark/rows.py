@@ -126,6 +126,11 @@ def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> Data
     )
 
 
+def rule_codes(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[str, ...]:
+    """The rules that rows of this frame can break, as `column.rule`."""
+    return tuple(f"{rule.column}.{rule.rule}" for rule in _rules(frame, contract, alignment))
+
+
 def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: Column) -> DataFrame:
     """Typed columns, plus `_raw_…` for each column that a cast could have emptied, plus what is carried along."""
     columns: list[Column] = []

@@ -16,6 +16,7 @@ from tidemark.candidate import candidate, register_view
 from tidemark.compile.masks import masked
 from tidemark.engine import metadata_values
 from tidemark.errors import ConfigError
+from tidemark.quarantine import Rejected
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.write.commit import Committed
 from tidemark.write.commit import commit as commit_batch
@@ -62,7 +63,15 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
         full=full,
         environment=engine.environment,
     )
-    return source_for(connection.kind).extract(request)
+    extracted = source_for(connection.kind).extract(request)
+    is_text = loaded.load.source.format in ("csv", "json")
+    return _parsed_once(spark, extracted, request.local_staging) if is_text and not extracted.empty else extracted
+
+
+def _parsed_once(spark: SparkSession, extracted: Extract, folder: str) -> Extract:
+    """Text is dear to parse, and read twice (good rows, then bad ones): from here on it is Parquet in staging."""
+    extracted.frame.write.mode("overwrite").parquet(f"{folder}/rows")
+    return replace(extracted, frame=spark.read.parquet(f"{folder}/rows"))
 
 
 def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
@@ -119,14 +128,15 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     return prepared
 
 
-def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> int:
-    """Writes the rejected rows to the error lane and returns how many are new; a good batch costs nothing here."""
+def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
+    """Writes the rejected rows to the error lane; gives those that are new there. A good batch costs nothing here."""
     if prepared.books.quarantined == 0:
-        return 0
+        return Rejected()
     contract = engine.table(table).contract
     batch = quarantine.ErrorBatch(table, contract.version, prepared.batch_id, engine.run.run_id, engine.run.date)
     bad = rows.rejected(checked.source, contract, checked.alignment)
-    return quarantine.write_errors(engine.session(table), bad, engine.errors_path(table), batch)
+    rules = rows.rule_codes(checked.source, contract, checked.alignment)
+    return quarantine.write_errors(engine.session(table), bad, engine.errors_path(table), batch, rules)
 
 
 def gate(engine: Engine, table: str) -> GateResult:

@@ -121,7 +121,7 @@ class Lake:
 
     def finish(self, engine: Engine, table: str, checked: Any) -> Loaded:
         prepared = steps.prepare(engine, table, checked)
-        new_errors = steps.write_errors(engine, table, checked, prepared)
+        new_errors = steps.write_errors(engine, table, checked, prepared).rows
         return Loaded(prepared, steps.commit(engine, table, prepared), new_errors)
 
     def read(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
