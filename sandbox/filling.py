@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from sandbox.errors import SandboxError
 from sandbox.home import Endpoints, ShopState
 from sandbox.processes import Processes
 from sandbox.seeding import aws, crm, redshift, snowflake
@@ -48,9 +49,19 @@ def fill(processes: Processes, shop: ShopState) -> None:
             parts = {service: [day for day in days if day.number > _days(processes, service)] for service in behind}
             loads = {service: pool.submit(LOAD[service], endpoints, part) for service, part in parts.items() if part}
             for service, load in loads.items():
-                load.result()
+                if (error := load.exception()) is not None:
+                    raise _failure(service, error) from error
                 processes.loaded(service, days[-1].number)
             log.info("filled to day %d of %d", days[-1].number, shop.days)
+
+
+def _failure(service: str, error: BaseException) -> SandboxError:
+    return SandboxError(
+        f"the {service} stand-in did not take the shop's rows",
+        step="sandbox",
+        seen=[f"{type(error).__name__}: {error}"],
+        next_step=f"see sandbox/logs/{service}.log in the home; tidemark sandbox down, then up, starts over",
+    )
 
 
 def _days(processes: Processes, service: str) -> int:

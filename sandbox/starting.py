@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 from collections.abc import Collection
 
 from sandbox.errors import SandboxError
@@ -53,7 +54,7 @@ def start(place: Home, processes: Processes, starting: Collection[str]) -> None:
         if service == "aws" and (running := processes.known("aws")):
             settings["SANDBOX_AWS_PORT"] = str(running.port)
     if POSTGRES in starting:
-        cluster = postgres.prepare(place.postgres)
+        cluster = _prepare_postgres(place)
         processes.start(POSTGRES, {}, cluster.command, cluster.system_user)
         wait_until_ready(place, processes, POSTGRES)
     if {POSTGRES, "redshift"}.intersection(starting):
@@ -64,6 +65,19 @@ def start(place: Home, processes: Processes, starting: Collection[str]) -> None:
     for service in SEEDED:
         if service in starting:
             wait_until_ready(place, processes, service)
+
+
+def _prepare_postgres(place: Home) -> postgres.Cluster:
+    try:
+        return postgres.prepare(place.postgres)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SandboxError(
+            "PostgreSQL's data directory could not be made",
+            step="sandbox up",
+            seen=[str(error)],
+            evidence=str(place.postgres),
+            next_step="check that there is room and that the folder may be written; as root, that useradd works",
+        ) from error
 
 
 def _was_cut_short(processes: Processes, service: str) -> bool:

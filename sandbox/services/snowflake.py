@@ -3,6 +3,9 @@
 Connect with `account="fakesnow", host="127.0.0.1", port=…, protocol="http"` and the login of `sandbox.credentials`; any
 other answers as Snowflake does, 390100 "Incorrect username or password was specified." Data lives in memory.
 What it can do beyond fakesnow: `sandbox.services.snowflake_session`.
+
+Settings from the environment: SANDBOX_SNOWFLAKE_MEMORY (512MB, of DuckDB), SANDBOX_SNOWFLAKE_SILENCE (15, seconds after
+which the client of an open transaction counts as gone).
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ server: Any = importlib.import_module("fakesnow.server")  # `fakesnow.server` is
 LOGIN_PATH = "/session/v1/login-request"
 REFUSED = "Incorrect username or password was specified."
 MEMORY_LIMIT = "512MB"
+SILENCE = 15.0  # seconds
 
 
 async def login(request: Request) -> Response:
@@ -63,7 +67,8 @@ def main() -> None:
     logging.getLogger("fakesnow.server").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     with tempfile.TemporaryDirectory(prefix="tidemark-snowflake-") as spill:
-        account = SandboxSnow(os.environ.get("SANDBOX_SNOWFLAKE_MEMORY", MEMORY_LIMIT), spill)
+        silence = float(os.environ.get("SANDBOX_SNOWFLAKE_SILENCE", SILENCE))
+        account = SandboxSnow(os.environ.get("SANDBOX_SNOWFLAKE_MEMORY", MEMORY_LIMIT), spill, silence)
         serve_asgi(create_app(account), listener)
 
 

@@ -3,12 +3,21 @@
 `COPY INTO 's3://…'` unloads (see `snowflake_unload`), `COPY INTO <table> FROM 's3://…'` may name a storage integration,
 keys are not enforced (as in the real warehouse), and what the stand-in cannot do is an SQL error that says so, where
 fakesnow would answer HTTP 500 and the client would repeat the statement for minutes.
+
+DuckDB refuses at once what Snowflake lets wait: a statement outside a transaction is tried again, and a transaction
+whose client fell silent is ended as soon as anyone else works, as Snowflake does with one that blocks others.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 RESULTS_KEPT = 64
+ATTEMPTS, PAUSE = 50, 0.1
 UNENFORCED = (exp.PrimaryKey, exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.ForeignKey, exp.Reference)
 
 
@@ -41,9 +51,12 @@ class RecentResults(OrderedDict[str, tuple[Any, ...]]):
 class SandboxSnow(FakeSnow):
     """The account: one DuckDB for all sessions, with `s3://` on the sandbox's S3."""
 
-    def __init__(self, memory_limit: str, spill_directory: str) -> None:
+    def __init__(self, memory_limit: str, spill_directory: str, silence: float) -> None:
+        """`silence`: seconds without a statement after which the client of an open transaction counts as gone."""
         super().__init__(create_database_on_connect=False, create_schema_on_connect=False)
+        self._silence = silence
         self.results_cache = RecentResults()
+        self._sessions: WeakSet[SandboxConnection] = WeakSet()
         self.store = object_store()
         self.duck_conn.register_filesystem(self.store)
         self.duck_conn.execute("SET GLOBAL memory_limit = ?", [memory_limit])
@@ -59,7 +72,7 @@ class SandboxSnow(FakeSnow):
         **kwargs: Any,
     ) -> SandboxConnection:
         """A session of its own; a database or schema that is not there is simply not current."""
-        return SandboxConnection(
+        session = SandboxConnection(
             self,
             database,
             schema,
@@ -68,6 +81,14 @@ class SandboxSnow(FakeSnow):
             nop_regexes=nop_regexes or self.nop_regexes,
             **kwargs,
         )
+        self._sessions.add(session)
+        return session
+
+    def end_abandoned_transactions(self, caller: SandboxConnection) -> None:
+        """Rolls back what silent sessions, other than the caller's, have left open."""
+        for session in list(self._sessions):
+            if session is not caller:
+                session.roll_back_if_abandoned(self._silence)
 
 
 class SandboxConnection(FakeSnowflakeConnection):
@@ -75,7 +96,51 @@ class SandboxConnection(FakeSnowflakeConnection):
 
     def __init__(self, account: SandboxSnow, database: str | None, schema: str | None, **kwargs: Any) -> None:
         super().__init__(account.duck_conn.cursor(), account.results_cache, database, schema, **kwargs)
-        self.store = account.store
+        self.account = account
+        self._lock = threading.Lock()
+        self._last_statement = time.monotonic()
+        self._began = False
+        self._was_aborted = False
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, begun by the client or by a statement with autocommit off."""
+        return self._began or self._in_transaction
+
+    @contextlib.contextmanager
+    def statement(self, command: str) -> Iterator[None]:
+        """The time in which a statement of the client runs.
+
+        Raises ProgrammingError on the first one after a rollback behind the client's back, unless it rolls back itself.
+        """
+        with self._lock:
+            aborted, self._was_aborted = self._was_aborted, False
+            try:
+                if aborted and not command.lstrip().upper().startswith("ROLLBACK"):
+                    text = "Transaction was aborted: its client was silent for long while others worked"
+                    raise ProgrammingError(msg=text, errno=625, sqlstate="57014")
+                yield
+            finally:
+                self._last_statement = time.monotonic()
+
+    def keep_books(self, statement: Expr) -> None:
+        """Notes that a statement that has run began or ended a transaction."""
+        if isinstance(statement, exp.Transaction):
+            self._began = True
+        elif isinstance(statement, (exp.Commit, exp.Rollback)):
+            self._began = False
+
+    def roll_back_if_abandoned(self, silence: float) -> None:
+        """Ends an open transaction whose client has been silent for some seconds."""
+        if self.in_transaction and self._lock.acquire(blocking=False):
+            try:
+                if time.monotonic() - self._last_statement > silence:
+                    with contextlib.suppress(duckdb.TransactionException):  # it may have ended by failing
+                        self._duck_conn.rollback()
+                    self._began = self._in_transaction = False
+                    self._was_aborted = True
+            finally:
+                self._lock.release()
 
     def cursor(self, cursor_class: type[SnowflakeCursor] = SnowflakeCursor) -> SandboxCursor:
         """A cursor on the session's DuckDB connection."""
@@ -87,16 +152,25 @@ class SandboxCursor(FakeSnowflakeCursor):
 
     def __init__(self, session: SandboxConnection, duck: DuckDBPyConnection, *, use_dict_result: bool) -> None:
         super().__init__(session, duck, use_dict_result)
-        self._store = session.store
+        self._session = session
 
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> SandboxCursor:
         """Runs one statement. Raises ProgrammingError or OperationalError only."""
-        try:
-            super().execute(command, params, *args, **kwargs)
-        except (ProgrammingError, OperationalError):
-            raise
-        except Exception as error:
-            raise _sql_error(error) from error
+        self._session.account.end_abandoned_transactions(self._session)
+        with self._session.statement(command):
+            for attempt in count(1):
+                try:
+                    super().execute(command, params, *args, **kwargs)
+                except (ProgrammingError, OperationalError):
+                    raise
+                except duckdb.TransactionException as error:
+                    if attempt == ATTEMPTS or self._session.in_transaction:
+                        raise _sql_error(error) from error
+                    time.sleep(PAUSE)
+                except Exception as error:
+                    raise _sql_error(error) from error
+                else:
+                    break
         return self
 
     def check_db_and_schema(self, expression: Expr) -> None:
@@ -110,13 +184,14 @@ class SandboxCursor(FakeSnowflakeCursor):
         if isinstance(transformed, exp.Copy):
             if Unload.matches(transformed):
                 unload = Unload.from_expression(transformed)
-                transformed = unload.run(self._duck_conn, self._store, params)
+                transformed = unload.run(self._duck_conn, self._session.account.store, params)
                 params = None
             else:
                 _drop_storage_integration(transformed)
         elif isinstance(transformed, exp.Create):
             _drop_unenforced(transformed)
         super()._execute(transformed, params)
+        self._session.keep_books(transformed)
 
     def _describe_last_sql(self) -> list[Any]:
         described: list[Any] = super()._describe_last_sql()

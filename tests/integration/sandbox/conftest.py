@@ -21,13 +21,16 @@ from sandbox.seeding import aws, redshift, snowflake
 from sandbox.shop import NEW_COLUMN_DAY, Shop
 
 SCALE = 0.1
+SILENCE = 2.0  # seconds
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home whose sandbox is up."""
     path = tmp_path_factory.mktemp("home")
-    lifecycle.up(path, days=NEW_COLUMN_DAY - 1, scale=SCALE, services=("aws", "snowflake", "redshift", "crm"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SANDBOX_SNOWFLAKE_SILENCE", str(SILENCE))
+        lifecycle.up(path, days=NEW_COLUMN_DAY - 1, scale=SCALE, services=("aws", "snowflake", "redshift", "crm"))
     yield path
     lifecycle.down(path)
 

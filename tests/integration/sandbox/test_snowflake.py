@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,9 @@ from snowflake.connector.errors import DatabaseError, IntegrityError, Programmin
 
 from sandbox.credentials import SNOWFLAKE
 from sandbox.home import Endpoints
+from sandbox.seeding.snowflake import session as snowflake_session
 from sandbox.shop import CUSTOMERS, PRODUCTS, Shop
+from tests.integration.sandbox.conftest import SILENCE
 from tests.integration.sandbox.values import ANY_ROWS, TRICKY, Row, as_table, comparable
 
 UNLOAD = "FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE"
@@ -168,6 +171,35 @@ def test_keys_are_not_enforced(snow: SnowflakeCursor) -> None:
     assert rows_of(snow, "SELECT COUNT(*) FROM GOLD.KEYED") == [(2,)]
     with pytest.raises(IntegrityError, match="NOT NULL"):
         snow.execute("INSERT INTO GOLD.KEYED VALUES (2, 2, NULL)")
+
+
+def test_sessions_side_by_side_do_not_refuse_each_other(endpoints: Endpoints) -> None:
+    def publish(number: int) -> None:
+        with snowflake_session(endpoints) as cursor:
+            for version in range(3):
+                cursor.execute("CREATE TABLE IF NOT EXISTS GOLD.RELEASES (NAME VARCHAR, VERSION NUMBER)")
+                cursor.execute("BEGIN")
+                cursor.execute(f"DELETE FROM GOLD.RELEASES WHERE NAME = 't{number}'")
+                cursor.execute(f"INSERT INTO GOLD.RELEASES VALUES ('t{number}', {version})")
+                cursor.execute("COMMIT")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(publish, range(4)))
+    with snowflake_session(endpoints) as cursor:
+        assert sorted(rows_of(cursor, "SELECT * FROM GOLD.RELEASES")) == [(f"t{number}", 2) for number in range(4)]
+
+
+def test_a_client_that_died_in_a_transaction_does_not_block_others(endpoints: Endpoints, table: str) -> None:
+    with snowflake_session(endpoints) as dead, snowflake_session(endpoints) as alive:
+        alive.execute(f"INSERT INTO {table} (ID) VALUES (1)")
+        dead.execute("BEGIN")
+        dead.execute(f"DELETE FROM {table}")
+        time.sleep(SILENCE + 0.5)
+        alive.execute(f"UPDATE {table} SET ID = 2")
+        with pytest.raises(ProgrammingError, match="Transaction was aborted"):
+            dead.execute("COMMIT")
+        dead.execute("ROLLBACK")
+        assert rows_of(dead, f"SELECT ID FROM {table}") == [(2,)]
 
 
 def test_the_shop_is_there(snow: SnowflakeCursor, days: range, shop: Shop) -> None:
