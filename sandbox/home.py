@@ -61,6 +61,11 @@ class Home:
         """The Prefect server's home."""
         return self.path.resolve() / "prefect"
 
+    @property
+    def temporary(self) -> Path:
+        """Temporary files of the services, some of which do not clean up."""
+        return self.folder / "tmp"
+
     def log(self, service: str) -> Path:
         """A service's log."""
         return self.folder / "logs" / f"{service}.log"

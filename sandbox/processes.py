@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -80,12 +81,13 @@ class Processes:
         if listener is not None:
             command = (sys.executable, "-m", f"sandbox.services.{service}", "--fd", str(listener.fileno()))
         log = self._home.log(service)
-        log.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (log.parent, self._home.temporary):
+            folder.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             child = subprocess.Popen(
                 command,
                 cwd=self._home.folder,
-                env=_environment(environment),
+                env=_environment({"TMPDIR": str(self._home.temporary)} | dict(environment)),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -120,6 +122,7 @@ class Processes:
             self._save()
         else:
             self._home.processes.unlink(missing_ok=True)
+            shutil.rmtree(self._home.temporary, ignore_errors=True)
 
     def _save(self) -> None:
         write_json(self._home.processes, [asdict(running) for running in self._running.values()])

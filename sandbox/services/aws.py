@@ -6,11 +6,8 @@ Any credentials are good. What the sandbox needs in it (buckets, secrets, a tabl
 from __future__ import annotations
 
 import os
-import signal
-import sys
-from types import FrameType
 
-from sandbox.services.listen import LOOPBACK, socket_from_command_line
+from sandbox.services.listen import LOOPBACK, leave_on_sigterm, socket_from_command_line
 
 
 def main() -> None:
@@ -22,16 +19,12 @@ def main() -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
-    signal.signal(signal.SIGTERM, _leave)
+    leave_on_sigterm()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server(
         LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler, fd=listener.detach()
     )
     server.serve_forever()
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
+import sys
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,9 +40,19 @@ def socket_from_command_line(description: str) -> socket.socket:
     return bind(arguments.port) if arguments.fd is None else socket.socket(fileno=arguments.fd)
 
 
+def leave_on_sigterm() -> None:
+    """Has SIGTERM unwind the stack, so that what was opened is closed and temporary files go."""
+    signal.signal(signal.SIGTERM, _leave)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
 def serve_asgi(application: Callable[..., Any], listener: socket.socket) -> None:
     """Serves an ASGI application on the socket until SIGTERM; open keep-alive connections do not hold it up."""
     import uvicorn
 
+    leave_on_sigterm()  # uvicorn ends its work first, and then raises the signal again
     config = uvicorn.Config(application, log_level="info", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listener])

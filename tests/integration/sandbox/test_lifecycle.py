@@ -63,6 +63,7 @@ def test_a_life(place: Home, shop: Shop) -> None:
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert not place.endpoints.exists()
     assert not place.processes.exists()
+    assert not place.temporary.exists()
     with pytest.raises(SandboxError, match="is not up"):
         lifecycle.advance(place.path)
 
