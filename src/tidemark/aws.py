@@ -30,6 +30,10 @@ _PROFILE_CHAIN = "com.amazonaws.auth.profile.ProfileCredentialsProvider"
 _DEFAULT_CHAIN = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
 
 
+S3_FAILURES = (BotoCoreError, ClientError)
+"""What `filesystem` raises beside the `OSError` of a missing or forbidden object."""
+
+
 class AwsError(ConfigError):
     """AWS refused or could not be reached; `code` is its own name for why (`ResourceNotFoundException`)."""
 

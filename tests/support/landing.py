@@ -22,9 +22,10 @@ class LandingFolder:
     """Files that a test writes, and the extraction of `bronze.events` from them."""
 
     lake: Lake
-    form: str = "csv"
+    form: str | None = "csv"
     columns: str = "id int\nname string"
     options: Mapping[str, Any] | None = None
+    pattern: str = "events/"
 
     @property
     def folder(self) -> Path:
@@ -67,9 +68,14 @@ class LandingFolder:
         """The rows of an extract (default: a first one) without `_origin`, null columns left out, sorted."""
         frame = (extract or self.extract()).frame
         rows = [{name: value for name, value in row.asDict().items() if value is not None} for row in frame.collect()]
-        return sorted(({key: row[key] for key in row if key != "_origin"} for row in rows), key=repr)
+        return sorted(({key: row[key] for key in sorted(row) if key != "_origin"} for row in rows), key=repr)
 
     def table(self) -> Table:
-        source = {"connection": "shop", "object": "events/", "format": self.form, "options": dict(self.options or {})}
+        source = {
+            "connection": "shop",
+            "object": self.pattern,
+            "format": self.form,
+            "options": dict(self.options or {}),
+        }
         self.lake.table("bronze.events", self.columns, {"source": source, "write": {"mode": "append"}})
         return self.lake.engine().table("bronze.events")

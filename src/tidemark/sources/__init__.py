@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from tidemark.environment import Environment
+    from tidemark.load import SourceSpec
     from tidemark.project import Table
 
 __all__ = ["SOURCES", "ConnectionValue", "Extract", "ExtractRequest", "SecretMapping", "Source", "source_for"]
@@ -52,6 +53,13 @@ class ExtractRequest:
     local_staging: str
     full: bool
     environment: Environment
+
+    @property
+    def source(self) -> SourceSpec:
+        """What the load file says of the source."""
+        if self.table.load.source is None:
+            raise ConfigError(f"{self.table.name} has no source")
+        return self.table.load.source
 
 
 @dataclass(frozen=True)

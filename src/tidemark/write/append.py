@@ -49,12 +49,11 @@ def label(work: Work, rows: DataFrame) -> DataFrame:
 
 def _in_window(work: Work, target: DataFrame) -> DataFrame:
     """The target's rows in the batch's window of the watermark column; all of them where there is no window."""
-    window = work.checked.watermark
-    column = window.get("column")
-    if column is None or window.get("low") is None or window.get("high") is None:
+    watermark, window = work.table.load.watermark, work.checked.watermark
+    if watermark is None or window.get("low") is None or window.get("high") is None:
         return target
     low, high = (datetime.fromisoformat(str(window[name])) for name in ("low", "high"))
-    inside: Column = (quoted(column) > F.lit(low)) & (quoted(column) <= F.lit(high))
+    inside: Column = (quoted(watermark.column) > F.lit(low)) & (quoted(watermark.column) <= F.lit(high))
     return target.where(inside)
 
 

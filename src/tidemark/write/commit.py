@@ -114,7 +114,8 @@ def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     folder = f"{path}/{batch_folder(prepared.batch_id)}"
     if prepared.data != folder:
         storage.move(spark, prepared.data, folder)
-    ordering = [prepared.watermark.get("column"), *table.load.cluster_by, *prepared.keys]
+    watermark = table.load.watermark
+    ordering = [watermark.column if watermark else None, *table.load.cluster_by, *prepared.keys]
     deltalog.adopt(
         spark,
         path,

@@ -32,7 +32,11 @@ def orders(lake: Lake) -> Lake:
 
 def window(high: int, low: int | None = None) -> dict[str, str | None]:
     start = (at(low) - timedelta(hours=1)).isoformat() if low else None
-    return {"column": "updated_at", "low": start, "high": at(high).isoformat()}
+    return {
+        "column": "UpdatedAt",  # as the source calls it
+        "low": start,
+        "high": at(high).isoformat(),
+    }
 
 
 def test_good_rows_are_appended_with_their_types_and_metadata(orders: Lake) -> None:
@@ -161,9 +165,8 @@ def test_an_empty_batch_that_moves_the_watermark_is_noted_in_the_table(orders: L
 
 
 def test_a_batch_prepared_before_another_was_committed_is_refused(orders: Lake) -> None:
-    from tidemark.sources import Extract
-
     from tidemark import steps
+    from tidemark.sources import Extract
 
     slow, fast = orders.engine(), orders.engine()
     frame = orders.frame(SOURCE + ", _origin string", [("O-1", "1", None, at(1), "x")])

@@ -1,0 +1,26 @@
+"""Redshift as a source: `UNLOAD … FORMAT PARQUET`, with the IAM role that the connection names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidemark.sources.unload import UnloadSource
+from tidemark.warehouses import Session, Warehouse, literal
+from tidemark.warehouses.redshift import Redshift, s3_access
+
+if TYPE_CHECKING:
+    from tidemark.sources import ConnectionValue
+
+
+class RedshiftSource(UnloadSource):
+    """Tables and views of Redshift."""
+
+    kind = "redshift"
+
+    def warehouse(self, connection: ConnectionValue) -> Warehouse:
+        return Redshift(connection)
+
+    def unload(self, session: Session, query: str, location: str, connection: ConnectionValue) -> int:
+        session.run(f"UNLOAD ({literal(query)}) TO {literal(location)} {s3_access(connection)} FORMAT AS PARQUET")
+        (rows,) = session.one("SELECT pg_last_unload_count()")
+        return int(rows)

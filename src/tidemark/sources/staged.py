@@ -1,0 +1,68 @@
+"""Files that a source staged for Spark, and frames over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType, TimestampNTZType
+
+from tidemark.errors import SourceError
+from tidemark.rows import CORRUPT, ORIGIN, quoted
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+FILE_OPTIONS = {"__globPaths__": "false"}
+"""Makes Spark take the paths of files as they are: `[` and `*` in a name are no patterns."""
+
+
+def parquet_files(store: AbstractFileSystem, folder: str) -> tuple[str, ...]:
+    """The Parquet files below an `s3a://` folder, as Spark addresses them, sorted."""
+    return tuple(f"s3a://{path}" for path in sorted(store.find(folder)) if path.endswith(".parquet"))
+
+
+def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column) -> DataFrame:
+    """Parquet files of one schema with `_origin`. Times without a zone are UTC, as all times here."""
+    frame = spark.read.options(**FILE_OPTIONS).parquet(*files)
+    columns = [
+        quoted(field.name).cast("timestamp").alias(field.name)
+        if isinstance(field.dataType, TimestampNTZType)
+        else quoted(field.name)
+        for field in frame.schema.fields
+    ]
+    return frame.select(*columns, origin.alias(ORIGIN))
+
+
+def empty_frame(spark: SparkSession, names: Sequence[str], *, corrupt: bool = False) -> DataFrame:
+    """A frame without rows: the source's columns as text, and those that every extract has."""
+    own = [ORIGIN, CORRUPT] if corrupt else [ORIGIN]
+    return spark.createDataFrame([], StructType([StructField(name, StringType()) for name in (*names, *own)]))
+
+
+def file_origin() -> Column:
+    """The address of the file a row was read from, with every character as it is."""
+    path = F.col("_metadata.file_path")
+    # Spark gives it URL-encoded; in a URL's path a plus sign is a plus sign
+    return F.when(path.contains("%"), F.expr("url_decode(replace(_metadata.file_path, '+', '%2B'))")).otherwise(path)
+
+
+def union(frames: Sequence[DataFrame]) -> DataFrame:
+    """All rows; columns meet by name, and are null where a frame lacks them."""
+    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), frames)
+
+
+def refuse_own_names(names: Sequence[str], table: str, where: str) -> None:
+    """Raises `SourceError` when a source column has a name that the engine keeps for itself."""
+    taken = sorted({name for name in names if name.lower() in (ORIGIN, CORRUPT)})
+    if taken:
+        raise SourceError(
+            f"the source has a column called {', '.join(taken)}, which is a name of the engine's own",
+            table=table,
+            step="extract",
+            seen=[where],
+            next_step="rename the column in the source, or read it through a view",
+        )

@@ -1,0 +1,293 @@
+"""How a table enters a warehouse, whichever it is: staged, checked, and then in one transaction or not at all.
+
+Spark writes the changes as Parquet to the exchange bucket; the warehouse copies just these files into a staging table,
+where rows and keys are checked. One transaction then replaces the rows of the staged keys, notes the version in
+`TIDEMARK_RELEASES`, and holds the table's row count against the lake's before it commits. A process that dies leaves
+the published table as it was; what it staged is replaced by whoever comes next, because the names are always the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from pyspark.sql import functions as F
+
+from tidemark.aws import S3_FAILURES, filesystem
+from tidemark.compile.ddl import column_type, create_table, publish_columns
+from tidemark.errors import TargetError
+from tidemark.retry import RetryPolicy
+from tidemark.rows import quoted as spark_name
+from tidemark.sources.staged import parquet_files
+from tidemark.targets import PublishRequest, PublishResult
+from tidemark.warehouses import Session, Trouble, Warehouse, WarehouseError, literal, quoted
+from tidemark.write.counting import Counter
+from tidemark.write.manifest import CHANGE_TYPE
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+    from tidemark.environment import Environment
+    from tidemark.project import Table
+    from tidemark.sources import ConnectionValue
+
+Answer = TypeVar("Answer")
+
+DEFAULT_POLICY = RetryPolicy(attempts=5, first_wait=1.0)
+RELEASES = "tidemark_releases"
+STAGING_PREFIX = "tidemark_stage_"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StagedFiles:
+    """The changes as Parquet files (`s3a://…`) in one folder: the warehouse's columns, then `_change_type`."""
+
+    folder: str
+    files: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Names:
+    """The qualified names of one publication, quoted; `columns` and `keys` are stored names, not quoted."""
+
+    table: str
+    staging: str
+    releases: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    change_type: str
+
+
+class WarehouseTarget(ABC):
+    """A schema of a warehouse."""
+
+    warehouse_type: ClassVar[type[Warehouse]]
+
+    def __init__(
+        self,
+        connection: ConnectionValue,
+        schema: str,
+        environment: Environment,
+        policy: RetryPolicy = DEFAULT_POLICY,
+    ) -> None:
+        self.warehouse = self.warehouse_type(connection)
+        self._schema = schema
+        self._environment = environment
+        self._policy = policy
+
+    @abstractmethod
+    def create_staging(self, session: Session, staging: str, select: str) -> None:
+        """Makes an empty staging table with the columns of a query, in place of one that was left behind."""
+
+    @abstractmethod
+    def copy(self, session: Session, staging: str, files: StagedFiles) -> None:
+        """Loads just these files into the staging table, whose columns stand in the order of theirs."""
+
+    def published_version(self, table: str) -> int | None:
+        """As `Target.published_version` says."""
+        return self._try(table, lambda: self._with_session(lambda session: self._version(session, table)))
+
+    def publish(self, request: PublishRequest) -> PublishResult:
+        """As `Target.publish` says. What passes is tried again, with the same files."""
+        table = request.table.name
+        if self.published_version(table) == request.version:
+            return self._result(request, 0, 0, changed=False)
+        files = write_files(request, self._environment)
+        result = self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))
+        self._forget_files(files)
+        return result
+
+    def _load(self, session: Session, request: PublishRequest, files: StagedFiles) -> PublishResult:
+        if self._version(session, request.table.name) == request.version:
+            return self._result(request, 0, 0, changed=False)
+        names = self._names(request.table)
+        self._prepare_tables(session, request.table, names)
+        inserted, deleted = self._stage(session, request, names, files)
+        with session.transaction():
+            for statement in self._statements(request, names):
+                session.run(statement)
+            (rows,) = session.one(f"SELECT COUNT(*) FROM {names.table}")
+            if rows != request.rows_after:
+                raise self._refused(
+                    request.table.name,
+                    f"would have {rows} rows in {self.warehouse.title}, but has {request.rows_after} in the lake",
+                    "publish it anew in full, or find out who else writes to the table",
+                )
+        self._drop_staging(session, names)
+        return self._result(request, inserted, deleted)
+
+    def _prepare_tables(self, session: Session, table: Table, names: Names) -> None:
+        """Creates what is missing: schema, releases, the table, columns that its contract has gained."""
+        try:
+            session.columns(names.releases)
+        except WarehouseError as failure:
+            if failure.trouble is not Trouble.MISSING:
+                raise
+            session.run(f"CREATE SCHEMA IF NOT EXISTS {self.warehouse.name(self._schema)}")
+            session.run(self._create_releases(names.releases))
+        dialect = self.warehouse.dialect
+        session.run(create_table(table.contract, table.load, dialect, names.table))
+        there = {column.name.lower() for column in session.columns(names.table)}
+        for (name, spark_type), stored in zip(publish_columns(table.contract).items(), names.columns, strict=True):
+            if name.lower() not in there:
+                column = f"{quoted(stored)} {column_type(spark_type, dialect)}"
+                session.run(f"ALTER TABLE {names.table} ADD COLUMN {column}")
+
+    def _stage(self, session: Session, request: PublishRequest, names: Names, files: StagedFiles) -> tuple[int, int]:
+        """Fills the staging table and checks it; gives the rows that will be inserted and deleted."""
+        columns = ", ".join(map(quoted, names.columns))
+        empty = f"SELECT {columns}, CAST(NULL AS VARCHAR(20)) AS {quoted(names.change_type)} FROM {names.table}"
+        self.create_staging(session, names.staging, f"{empty} WHERE 1 = 0")
+        if files.files:
+            self.copy(session, names.staging, files)
+        change = quoted(names.change_type)
+        rows, deleted = session.one(
+            f"SELECT COUNT(*), COUNT(CASE WHEN {change} = 'delete' THEN 1 END) FROM {names.staging}"
+        )
+        if rows != files.rows:
+            raise self._refused(
+                request.table.name,
+                f"{self.warehouse.title} loaded {rows} of the {files.rows} rows in {files.folder}",
+                "publish again; the files are kept",
+            )
+        if names.keys:
+            keys = ", ".join(map(quoted, names.keys))
+            repeated = f"SELECT {keys} FROM {names.staging} GROUP BY {keys} HAVING COUNT(*) > 1"
+            (twice,) = session.one(f"SELECT COUNT(*) FROM ({repeated}) AS repeated")
+            if twice:
+                raise self._refused(
+                    request.table.name,
+                    f"{twice} keys ({', '.join(names.keys)}) come more than once",
+                    f"check the key of {request.table.name}: tidemark check --select {request.table.name}",
+                )
+        return int(rows) - int(deleted), int(deleted)
+
+    def _statements(self, request: PublishRequest, names: Names) -> list[str]:
+        """What the transaction does."""
+        table, staging = names.table.rpartition(".")[2], names.staging.rpartition(".")[2]
+        columns = ", ".join(map(quoted, names.columns))
+        if request.full:
+            remove = f"DELETE FROM {names.table}"
+        else:
+            match = " AND ".join(f"{table}.{quoted(key)} = {staging}.{quoted(key)}" for key in names.keys)
+            remove = f"DELETE FROM {names.table} USING {names.staging} WHERE {match}"
+        name, now = literal(request.table.name), datetime.now(UTC).replace(tzinfo=None)
+        release = f"{name}, {request.version}, {literal(request.release)}, {request.rows_after}"
+        return [
+            remove,
+            f"INSERT INTO {names.table} ({columns}) SELECT {columns} FROM {names.staging}"
+            f" WHERE {quoted(names.change_type)} <> 'delete'",
+            f"DELETE FROM {names.releases} WHERE {self._own('table_name')} = {name}",
+            f"INSERT INTO {names.releases} VALUES ({release}, {self.warehouse.timestamp(now)})",
+        ]
+
+    def _version(self, session: Session, table: str) -> int | None:
+        try:
+            rows = session.rows(
+                f"SELECT {self._own('version')} FROM {self._qualified(RELEASES)}"
+                f" WHERE {self._own('table_name')} = {literal(table)}"
+            )
+        except WarehouseError as failure:
+            if failure.trouble is Trouble.MISSING:
+                return None
+            raise
+        return int(rows[0][0]) if rows else None
+
+    def _create_releases(self, releases: str) -> str:
+        types = {
+            "table_name": "VARCHAR(256)",
+            "version": "BIGINT",
+            "release_id": "VARCHAR(256)",
+            "rows": "BIGINT",
+            "published_at": column_type("timestamp", self.warehouse.dialect),
+        }
+        columns = ", ".join(f"{self._own(name)} {of_type}" for name, of_type in types.items())
+        return f"CREATE TABLE IF NOT EXISTS {releases} ({columns})"
+
+    def _names(self, table: Table) -> Names:
+        fold = self.warehouse.fold
+        return Names(
+            table=self._qualified(table.contract.name),
+            staging=self._qualified(STAGING_PREFIX + table.contract.name),
+            releases=self._qualified(RELEASES),
+            columns=tuple(map(fold, publish_columns(table.contract))),
+            keys=tuple(map(fold, table.contract.keys)),
+            change_type=fold(CHANGE_TYPE),
+        )
+
+    def _qualified(self, name: str) -> str:
+        return f"{self.warehouse.name(self._schema)}.{self._own(name)}"
+
+    def _own(self, name: str) -> str:
+        return quoted(self.warehouse.fold(name))
+
+    def _drop_staging(self, session: Session, names: Names) -> None:
+        """The table is published by now: what is left behind here does no harm and is replaced next time."""
+        try:
+            session.run(f"DROP TABLE IF EXISTS {names.staging}")
+        except WarehouseError as failure:
+            log.warning("the staging table %s was left behind: %s", names.staging, failure)
+
+    def _forget_files(self, files: StagedFiles) -> None:
+        if not files.files:
+            return
+        try:
+            filesystem(self._environment.aws).rm(files.folder, recursive=True)
+        except (OSError, *S3_FAILURES) as failure:
+            log.warning("the files in %s were left behind: %s", files.folder, failure)
+
+    def _result(self, request: PublishRequest, inserted: int, deleted: int, *, changed: bool = True) -> PublishResult:
+        return PublishResult(
+            table=request.table.name,
+            target=self.warehouse.connection.name,
+            version=request.version,
+            inserted=inserted,
+            deleted=deleted,
+            rows_after=request.rows_after,
+            changed=changed,
+        )
+
+    def _refused(self, table: str, summary: str, next_step: str) -> TargetError:
+        seen = [f"nothing was published: {self.warehouse.title} has {table} as it was"]
+        return TargetError(f"{table}: {summary}", table=table, step="publish", seen=seen, next_step=next_step)
+
+    def _with_session(self, use: Callable[[Session], Answer]) -> Answer:
+        with self.warehouse.session() as session:
+            return use(session)
+
+    def _try(self, table: str, action: Callable[[], Answer]) -> Answer:
+        try:
+            return self._policy.call(
+                action, passing=lambda failure: isinstance(failure, WarehouseError) and failure.trouble.passes
+            )
+        except WarehouseError as failure:
+            raise TargetError(
+                f"{table} could not be published to {self.warehouse.place()}: {failure.trouble.value}",
+                table=table,
+                step="publish",
+                seen=[failure.said],
+                next_step=self.warehouse.advice(failure.trouble),
+            ) from None
+
+
+def write_files(request: PublishRequest, environment: Environment) -> StagedFiles:
+    """Writes the changes below the request's `exchange`, in place of what an earlier attempt left there."""
+    folder = f"{request.exchange}/v{request.version}"
+    columns = [_in_file(name, of_type) for name, of_type in publish_columns(request.table.contract).items()]
+    counter = Counter(rows=F.count("*"))
+    changes = request.changes.where(F.col(CHANGE_TYPE) != "update_preimage").select(*columns, CHANGE_TYPE)
+    counter.on(changes).write.mode("overwrite").option("compression", "snappy").parquet(folder)
+    return StagedFiles(folder, parquet_files(filesystem(environment.aws), folder), counter.values["rows"])
+
+
+def _in_file(name: str, of_type: str) -> Column:
+    """A column as the warehouses read it: their TIMESTAMP knows no zone."""
+    column = spark_name(name)
+    return column.cast("timestamp_ntz").alias(name) if of_type == "timestamp" else column
