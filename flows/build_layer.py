@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, Config, Env, Layer, RunDate, Select
+from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Layer, RunDate
 from flows.pipeline import build, commit_together, work_on
 from flows.run_context import open_run
 from tidemark.errors import ConfigError
@@ -14,23 +14,30 @@ FLOW = "build-layer"
 
 @flow(name=FLOW, flow_run_name="build {layer} {env}", persist_result=False, log_prints=False)
 def build_layer(
-    env: Env = LOCAL,
-    config: Config = CONFIG,
+    env: str = LOCAL,
+    config: str = CONFIG,
     date: RunDate = None,
-    layer: Layer = Layer.both,
-    select: Select = None,
+    layer: Layer = BOTH,
+    select: list[str] | None = None,
 ) -> str:
     """Builds the tables of one layer or both, inputs first, and gives the id of the run.
 
     Tables are prepared from the candidates of their inputs, so that nothing is visible before every gate has passed.
     On its own the flow then commits all of them and records a release; inside another flow that one does.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty; nothing after its end is read.
+        layer: What to build.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
     """
     with open_run(FLOW, env, config, date) as run:
         project = run.engine.project
-        tables = tuple(name for name in project.select(select or ()) if project.table(name).layer in layer.layers)
+        tables = tuple(name for name in project.select(select or ()) if project.table(name).layer in LAYERS[layer])
         if not tables:
-            raise ConfigError(f"no {layer.value} table is selected", next_step="tidemark validate lists the tables")
-        run.collector.stage(f"build {layer.value}", tables)
+            raise ConfigError(f"no {layer} table is selected", next_step="select others, or leave the selection out")
+        run.collector.stage(f"build {layer}", tables)
         outcome = work_on(run, tables, lambda table: build(run, table))
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} tables failed; nothing of silver and gold was committed",

@@ -39,8 +39,8 @@ def _console(stderr: bool) -> Console:
 
 
 def show(report: RenderableType) -> None:
-    """Prints a report."""
-    stdout().print(report)
+    """Prints a report; plain text is not broken into lines here."""
+    stdout().print(report, soft_wrap=isinstance(report, str))
 
 
 def show_json(document: Any) -> None:

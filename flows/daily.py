@@ -8,7 +8,7 @@ from prefect import flow
 
 from flows.build_layer import build_layer
 from flows.ingest import ingest
-from flows.parameters import CONFIG, LOCAL, Config, Env, FullRefresh, Layer, RunDate, Select, Since
+from flows.parameters import BOTH, CONFIG, LOCAL, RunDate, Since
 from flows.pipeline import commit_together
 from flows.publish import publish
 from flows.run_context import RunContext, open_run
@@ -16,17 +16,25 @@ from flows.run_context import RunContext, open_run
 
 @flow(name="daily", flow_run_name="daily {env}", persist_result=False, log_prints=False)
 def daily(
-    env: Env = LOCAL,
-    config: Config = CONFIG,
+    env: str = LOCAL,
+    config: str = CONFIG,
     date: RunDate = None,
-    select: Select = None,
-    full_refresh: FullRefresh = False,
+    select: list[str] | None = None,
+    full_refresh: bool = False,
     since: Since = None,
 ) -> str:
     """Runs the pipeline, or the selected part of it, and gives the id of the run.
 
     Bronze is committed source by source. Silver and gold are prepared and audited as a whole, committed together,
     recorded as a release and published. A failure on the way leaves silver and gold as they were.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty; nothing after its end is read.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
+        full_refresh: Read everything the sources have, not only what is new.
+        since: Read from this instant (UTC) on, not from the committed watermark.
     """
     with open_run("daily", env, config, date) as run:
         project = run.engine.project
@@ -37,7 +45,7 @@ def daily(
         if received:
             ingest(**where, select=received, full_refresh=full_refresh, since=since)
         if built:
-            build_layer(**where, layer=Layer.both, select=built)
+            build_layer(**where, layer=BOTH, select=built)
             commit_together(run, built)
             to_publish = [name for name in built if _is_published(run, name)]
             if to_publish:

@@ -72,7 +72,7 @@ class LiveDisplay(Display):
         self._sizes: dict[str, int] = {}
         self._working: dict[str, tuple[str, float]] = {}
         self._live = Live(
-            get_renderable=self._drawing, console=console, transient=True, refresh_per_second=_FRAMES_A_SECOND
+            get_renderable=self.drawing, console=console, transient=True, refresh_per_second=_FRAMES_A_SECOND
         )
 
     def __enter__(self) -> Self:
@@ -112,7 +112,8 @@ class LiveDisplay(Display):
         if published.error is not None:
             super().publication_ended(published)
 
-    def _drawing(self) -> RenderableType:
+    def drawing(self) -> RenderableType:
+        """What the terminal shows now."""
         from rich.text import Text
 
         now = time.monotonic()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, Config, Connection, Env, FullRefresh, RunDate, Select, Since
+from flows.parameters import CONFIG, LOCAL, RunDate, Since
 from flows.pipeline import receive, work_on
 from flows.run_context import RunContext, open_run
 from tidemark.errors import ConfigError
@@ -14,17 +14,26 @@ from tidemark.errors import ConfigError
 
 @flow(name="ingest", flow_run_name="ingest {env}", persist_result=False, log_prints=False)
 def ingest(
-    env: Env = LOCAL,
-    config: Config = CONFIG,
+    env: str = LOCAL,
+    config: str = CONFIG,
     date: RunDate = None,
-    connection: Connection = None,
-    select: Select = None,
-    full_refresh: FullRefresh = False,
+    connection: str | None = None,
+    select: list[str] | None = None,
+    full_refresh: bool = False,
     since: Since = None,
 ) -> str:
     """Receives what is new in the sources into bronze and gives the id of the run.
 
     Each table is committed by itself. When one fails, the others go on; the flow then fails in the end and names it.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty; nothing after its end is read.
+        connection: Only tables of this source connection; all when empty.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
+        full_refresh: Read everything the sources have, not only what is new.
+        since: Read from this instant (UTC) on, not from the committed watermark.
     """
     with open_run("ingest", env, config, date) as run:
         tables = bronze_tables(run, connection, select or ())

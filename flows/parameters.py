@@ -1,27 +1,21 @@
-"""The parameters that flows share: typed and described, so that Prefect's forms show them and refuse what is wrong."""
+"""Types of the parameters that flows share: Prefect's forms are made from them, and refuse what does not fit."""
 
 from __future__ import annotations
 
 import datetime as dt
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 LOCAL = "local"
 CONFIG = "config"
 
 
-class Layer(StrEnum):
-    """What to build."""
-
-    silver = "silver"
-    gold = "gold"
-    both = "silver and gold"
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return ("silver", "gold") if self is Layer.both else (self.value,)
+# Not an enum: of one, Prefect's form would show no description.
+Layer = Literal["silver", "gold", "silver and gold"]
+BOTH: Layer = "silver and gold"
+LAYERS: Mapping[Layer, tuple[str, ...]] = {"silver": ("silver",), "gold": ("gold",), BOTH: ("silver", "gold")}
 
 
 def not_in_future(day: dt.date | None) -> dt.date | None:
@@ -39,22 +33,5 @@ def as_utc(instant: dt.datetime | None) -> dt.datetime | None:
     return instant.astimezone(dt.UTC).replace(tzinfo=None)
 
 
-Env = Annotated[str, Field(description="Environment: the name of a file in the configuration's env folder.")]
-Config = Annotated[str, Field(description="Configuration: a folder, or an s3:// prefix that holds one.")]
-RunDate = Annotated[
-    dt.date | None,
-    AfterValidator(not_in_future),
-    Field(description="Logical date of the run (UTC); nothing after its end is read. Empty for today."),
-]
-Select = Annotated[
-    list[str] | None,
-    Field(description="Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream. Empty for all."),
-]
-FullRefresh = Annotated[bool, Field(description="Read everything the sources have, not only what is new.")]
-Since = Annotated[
-    dt.datetime | None,
-    AfterValidator(as_utc),
-    Field(description="Read from this instant (UTC) on instead of from the committed watermark."),
-]
-Connection = Annotated[str | None, Field(description="Only tables of this source connection. Empty for all.")]
-TargetName = Annotated[str | None, Field(description="Only this target. Empty for all that the environment has.")]
+RunDate = Annotated[dt.date | None, AfterValidator(not_in_future)]
+Since = Annotated[dt.datetime | None, AfterValidator(as_utc)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect import flow
 
 from flows import pipeline
-from flows.parameters import CONFIG, LOCAL, Config, Env, RunDate, Select, TargetName
+from flows.parameters import CONFIG, LOCAL, RunDate
 from flows.progress import publish_stage
 from flows.run_context import RunContext, open_run
 from flows.side_by_side import side_by_side
@@ -19,15 +19,22 @@ FLOW = "publish"
 
 @flow(name=FLOW, flow_run_name="publish {env}", persist_result=False, log_prints=False)
 def publish(
-    env: Env = LOCAL,
-    config: Config = CONFIG,
+    env: str = LOCAL,
+    config: str = CONFIG,
     date: RunDate = None,
-    target: TargetName = None,
-    select: Select = None,
+    target: str | None = None,
+    select: list[str] | None = None,
 ) -> str:
     """Brings the newest release to the warehouses and gives the id of the run.
 
     A table that a warehouse has in this version already is left alone. A warehouse that fails does not stop another.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty; nothing after its end is read.
+        target: Only this target; all that the environment has when empty.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
     """
     with open_run(FLOW, env, config, date) as run:
         released = release.latest(run.engine.state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, Config, Env, RunDate, Select
+from flows.parameters import CONFIG, LOCAL, RunDate
 from flows.pipeline import pass_gate, work_on
 from flows.run_context import RunContext, open_run
 
@@ -13,12 +13,19 @@ FLOW = "quality-gate"
 
 @flow(name=FLOW, flow_run_name="quality gate {env}", persist_result=False, log_prints=False)
 def quality_gate(
-    env: Env = LOCAL,
-    config: Config = CONFIG,
+    env: str = LOCAL,
+    config: str = CONFIG,
     date: RunDate = None,
-    select: Select = None,
+    select: list[str] | None = None,
 ) -> str:
-    """Runs the checks of the selected tables and gives the id of the run; fails when a check fails."""
+    """Runs the checks of the selected tables and gives the id of the run; fails when a check fails.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty; nothing after its end is read.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
+    """
     with open_run(FLOW, env, config, date) as run:
         tables = run.engine.project.select(select or ())
         run.collector.stage("check", tables)

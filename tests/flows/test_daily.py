@@ -14,7 +14,6 @@ import pytest
 from flows.build_layer import build_layer
 from flows.daily import daily
 from flows.ingest import ingest
-from flows.parameters import Layer
 from flows.publish import publish
 from flows.quality_gate import quality_gate
 from flows.run_context import ARTIFACT
@@ -135,11 +134,11 @@ def test_a_failed_gate_leaves_no_trace_in_silver_and_gold(pipeline: Pipeline) ->
 
 def test_one_layer_is_built_committed_and_released_by_itself(pipeline: Pipeline) -> None:
     ingest(**pipeline.where, connection="landing", select=["bronze.orders"])
-    build_layer(**pipeline.where, layer=Layer.silver, select=["silver.orders"])
+    build_layer(**pipeline.where, layer="silver", select=["silver.orders"])
     assert set(pipeline.versions()) == {"bronze.orders", "silver.orders"}
     assert pipeline.summaries()[-1]["release"] == "r1"
 
-    build_layer(**pipeline.where, layer=Layer.gold)
+    build_layer(**pipeline.where, layer="gold")
     assert pipeline.lake.read("gold.customers") == [("ann", 6), ("bob", 3)]
     assert pipeline.summaries()[-1]["release"] == "r2"
 

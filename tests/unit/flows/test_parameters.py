@@ -1,0 +1,52 @@
+"""What flows accept as date and instant, however it is given."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.cli_options import instant, run_date, selection
+from flows.parameters import as_utc, not_in_future
+from tidemark.errors import ConfigError
+
+
+def test_today_is_not_the_future() -> None:
+    today = datetime.now(UTC).date()
+    assert not_in_future(today) == run_date(today.isoformat()) == today
+    assert not_in_future(None) is run_date(None) is None
+
+
+def test_tomorrow_is() -> None:
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    with pytest.raises(ValueError, match="lies in the future"):
+        not_in_future(tomorrow)
+    with pytest.raises(ConfigError, match="lies in the future"):
+        run_date(tomorrow.isoformat())
+
+
+@given(st.datetimes(timezones=st.just(timezone(timedelta(hours=5, minutes=30)))))
+def test_an_instant_with_a_zone_becomes_utc_without_one(moment: datetime) -> None:
+    converted = as_utc(moment)
+    assert converted is not None
+    assert converted.tzinfo is None
+    assert converted.replace(tzinfo=UTC) == moment
+    assert instant(moment.isoformat()) == converted
+
+
+def test_an_instant_without_a_zone_is_utc_already() -> None:
+    assert instant("2025-03-30") == datetime(2025, 3, 30)
+    assert as_utc(datetime(2025, 3, 30, 6)) == datetime(2025, 3, 30, 6)
+
+
+def test_selections_may_be_repeated_or_separated_by_commas() -> None:
+    assert selection(["gold.*, silver.orders", "tag:crm"]) == ["gold.*", "silver.orders", "tag:crm"]
+    assert selection(None) == []
+
+
+def test_a_day_is_written_as_iso() -> None:
+    assert run_date("2025-03-30") == date(2025, 3, 30)
+    with pytest.raises(ConfigError, match="is not a date"):
+        run_date("30/03/2025")
