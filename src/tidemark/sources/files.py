@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import ConfigError
@@ -17,15 +18,17 @@ from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.csvfiles import CsvFormat, read_csv
 from tidemark.sources.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing import Landing, folder_day
-from tidemark.sources.parquetfiles import read_files, refuse_options
+from tidemark.sources.parquetfiles import read_parquet_files, refuse_options
 from tidemark.sources.staged import empty_frame
 from tidemark.watermark import FileBook, SourceFile
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 KIND = "files"
 _NAMED = 3
+
+Reader = Callable[["SparkSession", Landing, Sequence[SourceFile]], tuple["DataFrame", list[str]]]
 
 
 class FilesSource:
@@ -37,14 +40,14 @@ class FilesSource:
         `since` picks the files of its day and later ones, received before or not; those before it that were never
         received stay due.
         """
-        landing = Landing.of(request)
+        read, landing = _reader(request), Landing.of(request)
         listed = landing.files()
         due = [file for file in listed if not _is_later(file, request.as_of)]
         book = FileBook.from_json(request.bookkeeping)
         everything = request.full or request.source.mode == "full"
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
         with_content = [file for file in chosen if file.size]
-        frame, told = _read(request, landing, with_content)
+        frame, told = read(request.spark, landing, with_content) if with_content else _nothing(request)
         notices = _notices(landing, listed, due, chosen)
         return Extract(
             table=request.table.name,
@@ -70,18 +73,17 @@ def _is_wanted(file: SourceFile, book: FileBook, since: datetime | None) -> bool
     return file.modified >= since if day is None else day >= since.date()
 
 
-def _read(request: ExtractRequest, landing: Landing, files: Sequence[SourceFile]) -> tuple[DataFrame, list[str]]:
+def _reader(request: ExtractRequest) -> Reader:
+    """What reads the format that the load file names, with its options; raises `ConfigError` for what cannot be."""
     options, table = request.source.options, request.table.name
-    form = request.source.format
-    if form == "csv":
-        csv_format = CsvFormat.of(options, table)
-        return read_csv(request.spark, landing, files, csv_format) if files else _nothing(request)
-    if form == "json":
-        whole = whole_documents(options, table)
-        return read_json(request.spark, landing, files, whole) if files else _nothing(request)
-    if form == "parquet":
-        refuse_options(options, table)
-        return read_files(request.spark, landing, files) if files else _nothing(request)
+    match request.source.format:
+        case "csv":
+            return partial(read_csv, form=CsvFormat.of(options, table))
+        case "json":
+            return partial(read_json, whole=whole_documents(options, table))
+        case "parquet":
+            refuse_options(options, table)
+            return read_parquet_files
     raise ConfigError(f"{table} does not say what its files are", next_step="add `format: json`, `csv` or `parquet`")
 
 

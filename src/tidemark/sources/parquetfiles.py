@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -35,7 +36,9 @@ def refuse_options(options: Mapping[str, Any], table: str) -> None:
         raise ConfigError(f"{table}: Parquet files have no option `{next(iter(options))}`", next_step="remove it")
 
 
-def read_files(spark: SparkSession, landing: Landing, files: Sequence[SourceFile]) -> tuple[DataFrame, list[str]]:
+def read_parquet_files(
+    spark: SparkSession, landing: Landing, files: Sequence[SourceFile]
+) -> tuple[DataFrame, list[str]]:
     """The rows of the files with `_origin` and `_corrupt_record`, and what to tell about the files."""
     groups: dict[str, list[str]] = defaultdict(list)
     unreadable: list[tuple[str, str]] = []
@@ -67,14 +70,15 @@ def _footer(landing: Landing, file: SourceFile) -> tuple[pa.Schema | None, str]:
 def _read(spark: SparkSession, landing: Landing, files: Sequence[str]) -> DataFrame:
     try:
         return read_parquet(spark, files, file_origin())
-    except PySparkException as failure:
+    except (PySparkException, Py4JJavaError) as failure:
+        java = failure.java_exception.getMessage() if isinstance(failure, Py4JJavaError) else str(failure)
         raise SourceError(
             f"{files[0]} is Parquet of a kind that Spark cannot read",
             table=landing.table,
             step="extract",
-            seen=[str(failure)[:_MESSAGE_LENGTH]],
+            seen=[str(java).partition("\n")[0][:_MESSAGE_LENGTH]],
             next_step="have it written with types that Spark knows (timestamps in microseconds)",
-        ) from failure
+        ) from None
 
 
 def _as_one_type(frames: Sequence[DataFrame]) -> list[DataFrame]:
