@@ -143,5 +143,6 @@ class FilesConnection(ConnectionBlock):
 
 
 BLOCKS: Mapping[str, type[ConnectionBlock]] = {
-    block.kind: block for block in (SnowflakeConnection, RedshiftConnection, RestConnection, S3Connection, FilesConnection)
+    block.kind: block
+    for block in (SnowflakeConnection, RedshiftConnection, RestConnection, S3Connection, FilesConnection)
 }

@@ -30,7 +30,7 @@ _import_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: `outcome` is `pass`, `warn`, `fail` or `error` (it could not be evaluated)."""
+    """One check: `outcome` is `pass`, `warn`, `fail`, `no rows` (nothing to measure) or `error` (it could not run)."""
 
     name: str
     outcome: str
@@ -100,7 +100,8 @@ def _scan(spark: SparkSession, table: str, checks: str) -> tuple[CheckResult, ..
     scan.add_spark_session(spark, data_source_name="lake")
     scan.add_sodacl_yaml_str(checks)
     scan.execute()
-    results = tuple(_result(check) for check in scan.get_scan_results()["checks"])
+    unevaluated = "error" if scan.has_error_logs() else "no rows"
+    results = tuple(_result(check, unevaluated) for check in scan.get_scan_results()["checks"])
     broken = [] if results else [line for line in scan.get_error_logs_text().splitlines() if line.strip()]
     if broken:
         raise CommitError(
@@ -113,9 +114,19 @@ def _scan(spark: SparkSession, table: str, checks: str) -> tuple[CheckResult, ..
     return results
 
 
-def _result(check: Mapping[str, Any]) -> CheckResult:
+def _result(check: Mapping[str, Any], unevaluated: str) -> CheckResult:
     value = (check.get("diagnostics") or {}).get("value")
-    return CheckResult(str(check["name"]), str(check["outcome"] or "error"), None if value is None else str(value))
+    return CheckResult(str(check["name"]), str(check["outcome"] or unevaluated), None if value is None else str(value))
+
+
+class _NoSamples:
+    """A Soda sampler: rows that break a check hold personal data and are not looked at, logged or kept."""
+
+    logs: Any = None
+
+    def store_sample(self, sample_context: Any) -> None:
+        """Lets the sample go."""
+        del sample_context
 
 
 def _new_scan() -> Any:
@@ -130,4 +141,7 @@ def _new_scan() -> Any:
         from soda.scan import Scan
 
         logging.getLogger("soda").setLevel(logging.ERROR)
-    return Scan()
+
+    scan = Scan()
+    scan.sampler = _NoSamples()
+    return scan
