@@ -13,7 +13,7 @@ from flows.prefect_api import use_prefect
 from flows.progress import watched_by
 from tidemark.config_source import local_folder
 from tidemark.environment import load_environment
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, TidemarkError
 from tidemark.run_report import render
 
 
@@ -22,10 +22,13 @@ def launch(
 ) -> None:
     """Runs the flow `flow_name` in this process and prints what it did, whether it failed or not.
 
-    Raises what the flow raised, and `ConfigError` for parameters that the flow does not have.
+    Raises what the flow raised, `ConfigError` for parameters that the flow does not have, and `TidemarkError` when
+    somebody stops it.
     """
     environment = load_environment(local_folder(config), env)
     use_prefect(environment, debug=debug)
+    from prefect.exceptions import TerminationSignal
+
     flow = getattr(import_module(f"flows.{flow_name}"), flow_name)
     given = {name: value for name, value in parameters.items() if value not in (None, False, [])}
     _refuse_unknown(flow_name, given, inspect.signature(flow.fn).parameters)
@@ -33,6 +36,12 @@ def launch(
     try:
         with shown, watched_by(shown):
             flow(env=env, config=config, **given)
+    except (KeyboardInterrupt, TerminationSignal):
+        raise TidemarkError(
+            "the run was interrupted; what it had committed stays, of the rest nothing is visible",
+            step=flow_name,
+            next_step="run again: nothing is received or committed twice",
+        ) from None
     finally:
         if shown.summary is not None and as_json:
             show_json(shown.summary.to_json())

@@ -19,9 +19,12 @@ class Outcome:
     stopped: tuple[str, ...] = ()
 
     def raise_failures(self, summary: str, next_step: str | None = None) -> None:
-        """Raises what failed: a single error as it is, several as one that names them all."""
-        if len(self.failures) == 1 and not self.stopped:
-            raise next(iter(self.failures.values()))
+        """Raises what failed: a single error as it is, with what it stopped; several as one that names them all."""
+        if len(self.failures) == 1:
+            failure = next(iter(self.failures.values()))
+            if isinstance(failure, TidemarkError) and self.stopped:
+                failure.seen = (*failure.seen, f"not done because of that: {', '.join(self.stopped)}")
+            raise failure
         if self.failures:
             raise together(self.failures, self.stopped, summary, next_step)
 
@@ -78,7 +81,7 @@ def together(
     only_gates = all(isinstance(failure, GateError) for failure in failures.values())
     seen = [line for item, failure in failures.items() for line in _lines(item, failure)]
     if stopped:
-        seen.append(f"not done, because something before failed: {', '.join(stopped)}")
+        seen.append(f"not done because of that: {', '.join(stopped)}")
     kind = GateError if only_gates else TidemarkError
     return kind(summary, seen=seen, next_step=next_step)
 

@@ -94,9 +94,10 @@ def test_the_callers_context_is_seen() -> None:
 
 
 def test_one_failure_is_raised_as_it_is() -> None:
-    outcome = side_by_side(["a", "b"], failing("a"), at_once=1)
-    with pytest.raises(SourceError, match="a broke"):
+    outcome = side_by_side(["a", "b"], failing("a"), at_once=1, after={"b": ["a"]})
+    with pytest.raises(SourceError, match="a broke") as raised:
         outcome.raise_failures("2 tables")
+    assert raised.value.seen == ("not done because of that: b",)
 
 
 def test_several_failures_are_named_together() -> None:
@@ -108,7 +109,7 @@ def test_several_failures_are_named_together() -> None:
     assert "2 of 3 tables failed" in text
     assert "a broke" in text
     assert "b broke" in text
-    assert "not done, because something before failed: c" in text
+    assert "not done because of that: c" in text
 
 
 def test_failed_gates_alone_are_a_failed_gate() -> None:

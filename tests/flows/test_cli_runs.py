@@ -1,0 +1,88 @@
+"""Runs started from the command line: what it prints, where, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Pipeline
+
+ENDLESS = """
+SELECT items.id, CAST(SUM(a.id * b.id % 7) AS STRING) AS name
+FROM bronze.items CROSS JOIN RANGE(1000000) AS a CROSS JOIN RANGE(1000000) AS b
+GROUP BY items.id
+"""
+_SECONDS = 240
+
+pytestmark = pytest.mark.slow
+
+
+def begun(pipeline: Pipeline, api: str, *arguments: str) -> subprocess.Popen[str]:
+    """The command, running in a process of its own."""
+    where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
+    environment = os.environ | {"PREFECT_API_URL": api}
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *arguments, *where],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    output, error = process.communicate(timeout=_SECONDS)
+    return process.returncode, output, error
+
+
+def test_a_run_reports_json_alone_and_then_a_failed_gate_on_one_screen(pipeline: Pipeline, prefect_server: str) -> None:
+    code, output, error = ended(begun(pipeline, prefect_server, "run", "--json"))
+    assert code == 0, error
+    assert json.loads(output)["release"] == "r1"
+    assert "gold.customers committed · 2 in, 2 changed" in error
+    assert "prefect" not in error.lower()
+
+    pipeline.land("orders/2.csv", "id,customer,qty", "5,ann,5000")
+    code, output, error = ended(begun(pipeline, prefect_server, "run"))
+    assert code == 3
+    assert "gate failed" in output.splitlines()[0]
+    told = error[error.index("error: ") :].splitlines()
+    assert told[0].startswith("error: silver.orders was not committed: 1 of")
+    assert any("no order is huge: was 1" in line for line in told)
+    assert any(line.strip().startswith("evidence") for line in told)
+    assert any(line.strip().startswith("next") for line in told)
+    assert "Traceback" not in error
+
+
+def test_an_interrupted_run_says_so_and_leaves_a_summary(pipeline: Pipeline, prefect_server: str) -> None:
+    pipeline.lake.write("silver/items.sql", ENDLESS)
+    process = begun(pipeline, prefect_server, "run", "--select", "bronze.items,silver.items")
+    try:
+        _wait_for(pipeline.home / "lake" / "bronze" / "items" / "_delta_log")
+        time.sleep(5)
+        process.send_signal(signal.SIGINT)
+        code, _, error = ended(process)
+    finally:
+        process.kill()
+    assert code == 1
+    assert "error: the run was interrupted" in error
+    assert "Traceback" not in error
+    summary = pipeline.summaries()[-1]
+    assert summary["status"] == "interrupted"
+    assert "silver.items" not in pipeline.versions()
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not path.exists():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{path} did not appear")
+        time.sleep(0.5)
