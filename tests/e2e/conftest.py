@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +15,12 @@ from tests.support.world import DAYS, SCALE, World
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The job on day 30, on day 31, and once more with nothing new."""
-    home = tmp_path_factory.mktemp("home")
+def world() -> Iterator[World]:
+    """The job on day 30, on day 31, and once more with nothing new.
+
+    Not below pytest's own folder, which every test session makes private again: PostgreSQL runs as a user of its own.
+    """
+    home = Path(tempfile.mkdtemp(prefix="tidemark-e2e-"))
     started = World(home, Endpoints({}))
     try:
         up = started.tidemark("sandbox", "up", "--scale", str(SCALE))
@@ -27,3 +33,4 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield started
     finally:
         lifecycle.down(home)
+        shutil.rmtree(home, ignore_errors=True)
