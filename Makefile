@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MARKERS := $(if $(CI),,-m "not slow")
+MARKERS := $(if $(SLOW),,-m "not slow")
 SOURCES := src blocks tasks flows sandbox tests benchmarks
 
 .DEFAULT_GOAL := help
@@ -29,7 +29,7 @@ $(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tid
 demo: setup ## Run the main job twice on the local sandbox, and say where to look
 	$(BIN)/python -m sandbox.demo
 
-test: setup ## Run the test suite (with CI set: the slow ones too)
+test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs)
 	$(BIN)/python -m pytest $(MARKERS)
 
 lint: setup ## Check style, types, borders between the packages, and the configuration
