@@ -39,8 +39,9 @@ def ingest(
         tables = bronze_tables(run, connection, select or ())
         run.collector.stage("ingest", tables)
         outcome = work_on(run, tables, lambda table: receive(run, table, since, full_refresh), after={})
+        others = "none was" if len(outcome.failures) == len(tables) else "the others were"
         outcome.raise_failures(
-            f"{len(outcome.failures)} of {len(tables)} bronze tables failed; the others were committed",
+            f"{len(outcome.failures)} of {len(tables)} bronze tables failed; {others} committed",
             next_step="see to the tables named above, then run again: what was committed is not received twice",
         )
         return run.engine.run.run_id

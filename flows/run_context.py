@@ -24,7 +24,7 @@ from tidemark.folder import Folder, open_folder
 from tidemark.logs import LOGGER, run_log
 from tidemark.project import load_project
 from tidemark.run_report import markdown
-from tidemark.runs import RunStatus, RunStore, RunSummary
+from tidemark.runs import RunStatus, RunStore, RunSummary, this_process
 from tidemark.session import build_session
 from tidemark.state import open_state
 
@@ -72,7 +72,7 @@ def open_run(flow: str, env: str, config: str, day: date | None) -> Iterator[Run
     run = Run.start(day)
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
-        started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at)
+        started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at, process=this_process())
         RunStore(folder).save(started)
         watching = watcher()
         collector = Collector(started, watching)

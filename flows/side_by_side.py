@@ -79,15 +79,18 @@ def together(
 ) -> TidemarkError:
     """One error for several: it names every table, and counts as a failed gate when nothing else failed."""
     only_gates = all(isinstance(failure, GateError) for failure in failures.values())
-    seen = [line for item, failure in failures.items() for line in _lines(item, failure)]
+    alike: dict[str, list[str]] = {}
+    for item, failure in failures.items():
+        alike.setdefault(_told(item, failure), []).append(item)
+    seen = [line for told, items in alike.items() for line in f"{', '.join(items)}: {told}".splitlines()]
     if stopped:
         seen.append(f"not done because of that: {', '.join(stopped)}")
     kind = GateError if only_gates else TidemarkError
     return kind(summary, seen=seen, next_step=next_step)
 
 
-def _lines(item: str, failure: Exception) -> list[str]:
+def _told(item: str, failure: Exception) -> str:
+    """What a failure says, without the item that it says it of: one missing secret is told once for all its tables."""
     if not isinstance(failure, TidemarkError):
-        return [f"{item}: {type(failure).__name__}: {failure}"]
-    first, *others = str(failure).splitlines()
-    return [first if item in first else f"{item}: {first}", *others]
+        return f"{type(failure).__name__}: {failure}"
+    return str(failure).removeprefix(f"{item}: ").removeprefix(f"{item} ")

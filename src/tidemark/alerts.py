@@ -48,7 +48,8 @@ class AlertEvent:
     @property
     def text(self) -> str:
         """The event for a person, over several lines."""
-        lines = [f"{self.subject} {self.message}", f"run {self.run_id}"]
+        message = self.message if not self.table else self.message.removeprefix(f"{self.table}: ")
+        lines = [f"{self.subject} {message}", f"run {self.run_id}"]
         if self.next_step:
             lines.append(f"next: {self.next_step}")
         return "\n".join(lines)

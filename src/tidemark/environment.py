@@ -105,7 +105,7 @@ class ComputeSettings(_Model):
 class AlertSpec(_Model):
     """A channel, where it leads (a topic, a URL) and for which events."""
 
-    channel: Literal["sns", "slack", "email", "log"]
+    channel: Literal["sns", "slack", "log"]
     target: str | None = None
     on: tuple[Literal["warning", "error"], ...] = ("warning", "error")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 SHORT_ID = 8  # characters of a run id that people read and type
 
-RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted"]
+RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted", "killed"]
 TableStatus = Literal["committed", "unchanged", "prepared", "checked", "failed", "gate failed", "stopped", "unfinished"]
 
 
@@ -86,7 +88,11 @@ class Warned:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run from start to end. Instants are UTC; `release` is what readers see after the run."""
+    """One run from start to end. Instants are UTC; `release` is what readers see after the run.
+
+    `process` is where it ran, as `host:pid`. A run that was killed could not say so: it is read as `killed` when it
+    says `running` and its process, on this machine, is gone.
+    """
 
     run_id: str
     flow: str
@@ -101,6 +107,7 @@ class RunSummary:
     published: tuple[Publication, ...] = ()
     warnings: tuple[Warned, ...] = ()
     error: str | None = None
+    process: str = ""
 
     @property
     def seconds(self) -> float:
@@ -142,6 +149,28 @@ class RunSummary:
         values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
         values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
         return cls(**values)
+
+
+def this_process() -> str:
+    """This process as summaries name it: `host:pid`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _judged(summary: RunSummary) -> RunSummary:
+    host, _, pid = summary.process.rpartition(":")
+    if summary.status != "running" or host != socket.gethostname() or not pid.isdigit():
+        return summary
+    return summary if _lives(int(pid)) else replace(summary, status="killed", finished_at=summary.started_at)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's process
+    return True
 
 
 def _iso(value: object) -> str:
@@ -189,7 +218,7 @@ class RunStore:
     def _read(self, name: str) -> RunSummary:
         text = self._folder.read_text(name)
         try:
-            return RunSummary.from_json(json.loads(text or ""))
+            return _judged(RunSummary.from_json(json.loads(text or "")))
         except (ValueError, KeyError, TypeError) as broken:
             raise TidemarkError(
                 f"the run summary {self._folder.path(name)} cannot be read: {broken}",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from tidemark.books import Books
 from tidemark.errors import ConfigError, TidemarkError
 from tidemark.folder import open_folder
-from tidemark.runs import GateSummary, Publication, RunStore, RunSummary, TableResult, Warned
+from tidemark.runs import GateSummary, Publication, RunStore, RunSummary, TableResult, Warned, this_process
 
 START = datetime(2025, 3, 30, 6, 0, 0)
 
@@ -100,6 +103,22 @@ def test_saving_again_replaces(tmp_path: Path) -> None:
     store.save(summary("r1"))
     store.save(summary("r1", minutes=5))
     assert store.load("r1").started_at == START + timedelta(minutes=5)
+
+
+def test_a_run_whose_process_is_gone_was_killed(tmp_path: Path) -> None:
+    store = RunStore(open_folder(str(tmp_path)))
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    host = this_process().partition(":")[0]
+    store.save(replace(summary("gone"), process=f"{host}:{int(ended.stdout)}"))
+    store.save(replace(summary("here"), process=this_process()))
+    store.save(replace(summary("elsewhere"), process="another-host:1"))
+    store.save(replace(summary("over"), process=f"{host}:{int(ended.stdout)}", status="done"))
+    assert {run.run_id: run.status for run in store.latest()} == {
+        "gone": "killed",
+        "here": "running",
+        "elsewhere": "running",
+        "over": "done",
+    }
 
 
 def test_rules_are_summed_over_tables_most_frequent_first() -> None:

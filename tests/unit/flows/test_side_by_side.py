@@ -107,9 +107,21 @@ def test_several_failures_are_named_together() -> None:
     text = str(raised.value)
     assert raised.value.exit_code == 1
     assert "2 of 3 tables failed" in text
-    assert "a broke" in text
-    assert "b broke" in text
+    assert "a, b: broke" in text
     assert "not done because of that: c" in text
+
+
+def test_what_several_have_in_common_is_told_once() -> None:
+    def work(item: str) -> None:
+        raise SourceError("there is no secret", table=item, step="extract", next_step="create it")
+
+    with pytest.raises(TidemarkError) as raised:
+        side_by_side(["a", "b"], work, at_once=1).raise_failures("2 of 2 tables failed")
+    assert str(raised.value).splitlines() == [
+        "2 of 2 tables failed",
+        "  a, b: there is no secret (extract)",
+        "    next      create it",
+    ]
 
 
 def test_failed_gates_alone_are_a_failed_gate() -> None:
