@@ -71,7 +71,7 @@ class UnloadSource(ABC):
             columns = session.columns(relation)
             names = [column.name for column in columns]
             refuse_own_names(names, request.table.name, request.source.object)
-            reading = _reading(request, session, relation, names)
+            reading = _reading(request, session, relation, columns)
             selected = ", ".join(f"{self.expression(column)} AS {quoted(column.name)}" for column in columns)
             query = f"SELECT {selected} FROM {relation}{_where(reading, warehouse)}"
             folder = f"{request.staging}/{uuid.uuid4().hex}"
@@ -101,10 +101,17 @@ class UnloadSource(ABC):
         )
 
 
-def _reading(request: ExtractRequest, session: Session, relation: str, names: Sequence[str]) -> Reading:
-    name = change_time(request, names)
+def _reading(request: ExtractRequest, session: Session, relation: str, columns: Sequence[ResultColumn]) -> Reading:
+    name = change_time(request, [column.name for column in columns])
     if name is None:
         return everything(request)
+    if not any(column.name == name and session.warehouse.is_time(column) for column in columns):
+        raise SourceError(
+            f"{name} of {request.source.object} is no date or timestamp, but `watermark` names it",
+            table=request.table.name,
+            step="extract",
+            next_step="name a date or timestamp column, or read everything each time: without `watermark`",
+        )
     start, column, at = start_of(request), quoted(name), session.warehouse.timestamp
     after = "" if start is None else f" WHERE {column} > {at(start)} OR {column} IS NULL"
     newest, later, timeless = session.one(
@@ -112,7 +119,7 @@ def _reading(request: ExtractRequest, session: Session, relation: str, names: Se
         f" COUNT(CASE WHEN {column} > {at(request.as_of)} THEN 1 END),"
         f" COUNT(CASE WHEN {column} IS NULL THEN 1 END) FROM {relation}{after}"
     )
-    return windowed(request, name, start, Seen(_instant(newest, name, request), int(later), int(timeless)))
+    return windowed(request, name, start, Seen(_instant(newest), int(later), int(timeless)))
 
 
 def _where(reading: Reading, warehouse: Warehouse) -> str:
@@ -126,18 +133,8 @@ def _where(reading: Reading, warehouse: Warehouse) -> str:
     return f" WHERE ({after}{column} <= {warehouse.timestamp(high)}) OR {column} IS NULL"
 
 
-def _instant(value: object, column: str, request: ExtractRequest) -> datetime | None:
-    """A change time as naive UTC."""
-    if value is None:
-        return None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    if isinstance(value, date):
-        return datetime.combine(value, time.min)
-    raise SourceError(
-        f"the watermark column {column} of {request.source.object} is no date or timestamp",
-        table=request.table.name,
-        step="extract",
-        seen=[f"its largest value is of the type {type(value).__name__}"],
-        next_step="name a date or timestamp column in `watermark`, or read everything each time: mode: full",
-    )
+def _instant(value: date | None) -> datetime | None:
+    """A change time as naive UTC; a date is its first instant."""
+    if value is None or isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value
+    return datetime.combine(value, time.min)

@@ -147,6 +147,10 @@ class Warehouse(ABC):
         """A column from an entry of the driver's `description`."""
 
     @abstractmethod
+    def is_time(self, column: ResultColumn) -> bool:
+        """Whether a column holds dates or timestamps."""
+
+    @abstractmethod
     def fold(self, name: str) -> str:
         """A name without quotes as the warehouse stores it."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 REACH_SECONDS = 10
 STATEMENT_SECONDS = 3600
 DEFAULT_PORT = 5439
+_TIME_TYPES = {"1082", "1114", "1184"}  # object ids of date, timestamp, timestamptz
 _CREDENTIALS = {"28000", "28P01"}
 _MISSING = {"42P01", "3D000", "3F000", "42501"}
 _CONFLICTS = {"40001", "40P01", "55P03"}
@@ -71,6 +72,9 @@ class Redshift(Warehouse):
     def result_column(self, described: Sequence[Any]) -> ResultColumn:
         name = described[0]
         return ResultColumn(name.decode() if isinstance(name, bytes) else str(name), str(described[1]))
+
+    def is_time(self, column: ResultColumn) -> bool:
+        return column.type in _TIME_TYPES
 
     def fold(self, name: str) -> str:
         return name.lower()

@@ -36,7 +36,7 @@ class Snowflake(Warehouse):
             password=secret["password"],
             login_timeout=int(settings.get("login_timeout", LOGIN_SECONDS)),
             network_timeout=int(settings.get("network_timeout", NETWORK_SECONDS)),
-            session_parameters={"TIMEZONE": "UTC", "QUERY_TAG": "tidemark"},
+            session_parameters={"TIMEZONE": "UTC", "QUERY_TAG": "tidemark", "CLIENT_TELEMETRY_ENABLED": False},
             application="tidemark",
         )
 
@@ -60,6 +60,9 @@ class Snowflake(Warehouse):
 
     def result_column(self, described: Sequence[Any]) -> ResultColumn:
         return ResultColumn(str(described[0]), str(FIELD_ID_TO_NAME[described[1]]))
+
+    def is_time(self, column: ResultColumn) -> bool:
+        return column.type == "DATE" or column.type.startswith("TIMESTAMP")
 
     def fold(self, name: str) -> str:
         return name.upper()

@@ -107,6 +107,28 @@ class TestWithoutPrefect:
         assert answer.stdout == ""
 
 
+class TestSandbox:
+    """The sandbox commands without a sandbox."""
+
+    def test_advance_says_what_to_do(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["sandbox", "advance"]) == 1
+        error = capsys.readouterr().err
+        assert "the sandbox is not up" in error
+        assert "tidemark sandbox up" in error
+
+    def test_down_has_nothing_to_do(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["sandbox", "down"]) == 0
+        assert "the sandbox is down" in capsys.readouterr().out
+        assert not (home / "sandbox").exists()
+
+    def test_a_home_on_s3_has_no_sandbox(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "config" / "env").mkdir(parents=True)
+        text = "name: far\nhome: s3a://bucket/home\nexchange: s3a://bucket/exchange\nstate: {kind: dynamodb, location: t}\n"
+        (tmp_path / "config" / "env" / "far.yaml").write_text(text)
+        assert main(["sandbox", "down", "--env", "far", "--config", str(tmp_path / "config")]) == 2
+        assert "the sandbox needs a folder" in capsys.readouterr().err
+
+
 class TestConfig:
     """validate and ddl."""
 

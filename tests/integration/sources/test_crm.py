@@ -1,0 +1,142 @@
+"""The CRM as a source: real HTTP, throttling, outages and dying tokens included."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.systems import Systems, rows
+from tidemark.errors import SourceError
+from tidemark.project import Table
+from tidemark.sources import Extract
+
+FIELDS = {"account_id": "Id", "account_name": "Name", "revenue": "AnnualRevenue", "changed": "SystemModstamp"}
+COLUMNS = "account_id string\naccount_name string\nrevenue decimal(18,2)\nchanged timestamp"
+RECORDS = 450
+START = datetime(2025, 3, 1)
+
+
+@pytest.fixture(scope="module")
+def gadgets() -> list[dict[str, Any]]:
+    """Records of an object of this module's own, ten minutes apart; every tenth is deleted, the last has no time."""
+    made = [
+        {
+            "Id": f"GAD-{number:04d}",
+            "Name": f"Gädget {number}" if number % 3 else None,
+            "AnnualRevenue": 0.1 + number if number % 2 else str(number),
+            "SystemModstamp": (START + timedelta(minutes=10 * number, milliseconds=number)).isoformat(
+                timespec="milliseconds"
+            )
+            + "Z",
+            "IsDeleted": number % 10 == 0,
+        }
+        for number in range(RECORDS)
+    ]
+    made[-1]["SystemModstamp"] = None
+    return made
+
+
+@pytest.fixture
+def crm(systems: Systems, gadgets: list[dict[str, Any]]) -> Systems:
+    base = systems.connection("crm").settings["base_url"]
+    httpx.post(f"{base}/sandbox/records", json={"Gadget": gadgets}).raise_for_status()
+    return systems
+
+
+def described(systems: Systems, name: str = "Gadget", **load: Any) -> Table:
+    load = {"watermark": {"column": "changed", "lookback": "1h"}} | load
+    return systems.table(COLUMNS, {"object": name, "fields": FIELDS}, **load)
+
+
+def extract(systems: Systems, **request: Any) -> Extract:
+    connection = systems.connection("crm", page_size=200)
+    return systems.extract(described(systems), connection, **request)
+
+
+def test_every_record_comes_through_pages_throttling_and_dying_tokens(
+    crm: Systems, gadgets: list[dict[str, Any]]
+) -> None:
+    got = extract(crm)
+    assert {row[0] for row in rows(got.frame, "Id")} == {record["Id"] for record in gadgets}
+    by_id = {row["Id"]: row for row in got.frame.collect()}
+    assert by_id["GAD-0001"]["AnnualRevenue"] == "1.1"
+    assert by_id["GAD-0002"]["AnnualRevenue"] == "2"
+    assert by_id["GAD-0001"]["Name"] == "Gädget 1"
+    assert by_id["GAD-0003"]["Name"] is None
+    assert by_id["GAD-0449"]["SystemModstamp"] is None
+    assert got.frame.columns == [*FIELDS.values(), "_origin"]
+    assert by_id["GAD-0001"]["_origin"] == "rest://crm/Gadget"
+    assert got.watermark["high"] == max(record["SystemModstamp"] or "" for record in gadgets).removesuffix("Z") + "000"
+    assert any("have no SystemModstamp" in notice for notice in got.notices)
+
+
+def test_a_window_is_closed_on_both_sides(crm: Systems, gadgets: list[dict[str, Any]]) -> None:
+    low, as_of = datetime(2025, 3, 2, 12), datetime(2025, 3, 3, 6)
+    got = extract(crm, low=low, as_of=as_of)
+    inside = {
+        record["Id"]
+        for record in gadgets
+        if record["SystemModstamp"] is None
+        or "2025-03-02T11:00:00.000Z" < record["SystemModstamp"] <= "2025-03-03T06:00:00.000Z"
+    }
+    assert {row[0] for row in rows(got.frame, "Id")} == inside
+    later = sum((record["SystemModstamp"] or "") > "2025-03-03T06:00:00.000Z" for record in gadgets)
+    assert any(notice.startswith(f"{later} rows") for notice in got.notices)
+    assert got.identity == extract(crm, low=low, as_of=as_of).identity
+
+
+def test_nothing_new_is_an_empty_window_but_for_records_without_a_time(crm: Systems) -> None:
+    got = extract(crm, low=datetime(2025, 3, 20))
+    assert rows(got.frame, "Id") == [("GAD-0449",)]
+
+
+def test_an_object_without_records_is_empty(crm: Systems) -> None:
+    base = crm.connection("crm").settings["base_url"]
+    httpx.post(f"{base}/sandbox/records", json={"Void": [{"Id": "1", **dict.fromkeys(FIELDS.values())}]})
+    table = described(crm, "Void", watermark=None)
+    got = crm.extract(table, crm.connection("crm"))
+    assert [row[0] for row in rows(got.frame, "Id")] == [None]
+
+
+def test_pages_lie_in_staging_as_text_and_hold_no_secret(crm: Systems) -> None:
+    got = extract(crm)
+    files = sorted((crm.root / "staging").rglob("*.json"))
+    assert len(files) == 3
+    first = json.loads(files[0].read_text("utf-8").splitlines()[0])
+    assert all(isinstance(value, str | None) for value in first.values())
+    secret = str(crm.connection("crm").secret["client_secret"])
+    assert all(secret not in file.read_text("utf-8") for file in files)
+    assert secret not in got.frame._jdf.queryExecution().toString()
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "said"),
+    [
+        ("Nothing", FIELDS, "sObject type 'Nothing' is not supported"),
+        ("Gadget", FIELDS | {"revenue": "Turnover__c"}, "No such column 'Turnover__c'"),
+    ],
+)
+def test_what_the_crm_does_not_have_is_told(crm: Systems, name: str, fields: dict[str, str], said: str) -> None:
+    table = crm.table(COLUMNS, {"object": name, "fields": fields}, watermark={"column": "changed"})
+    with pytest.raises(SourceError, match=said) as failed:
+        crm.extract(table, crm.connection("crm"))
+    assert failed.value.table == "bronze.rows"
+
+
+def test_a_name_that_would_change_the_query_is_refused(crm: Systems) -> None:
+    table = crm.table(COLUMNS, {"object": "Gadget WHERE Id != NULL", "fields": FIELDS})
+    with pytest.raises(SourceError, match="cannot be a name"):
+        crm.extract(table, crm.connection("crm"))
+
+
+def test_wrong_credentials_are_told_at_once_and_not_shown(crm: Systems) -> None:
+    wrong = crm.connection("crm", secret={"client_id": "somebody", "client_secret": "hunter2-wrong"})
+    with pytest.raises(SourceError, match="refuses the credentials") as failed:
+        crm.extract(described(crm), wrong)
+    assert "invalid client credentials" in str(failed.value)
+    assert "tidemark/crm" in str(failed.value)
+    assert "hunter2-wrong" not in f"{failed.value} {failed.value.__context__}"

@@ -1,0 +1,242 @@
+"""Snowflake and Redshift as sources: one suite for both, with their own clients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sandbox.services.listen import bind
+from tests.support.systems import WAREHOUSES, Systems, names, rows
+from tidemark.errors import SourceError
+from tidemark.project import Table
+from tidemark.retry import RetryPolicy
+from tidemark.sources import SOURCES, ConnectionValue, Extract, load_plugin
+
+QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
+SCHEMAS = {"snowflake": "SALES", "redshift": "analytics"}
+COLUMNS = "id int\nname string\nupdated_at timestamp"
+
+
+@pytest.fixture(params=WAREHOUSES)
+def warehouse(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def source_table(systems: Systems, warehouse: str, request: pytest.FixtureRequest) -> str:
+    """A table of its own for a test: id, name, updated_at; rows on the first four days of March, one without a time."""
+    name = f"{SCHEMAS[warehouse]}.T_{abs(hash(request.node.nodeid)) % 10**9}"
+    systems.execute(
+        warehouse,
+        f"CREATE TABLE {name} (id INTEGER, name VARCHAR(100), updated_at TIMESTAMP)",
+        f"INSERT INTO {name} VALUES (1, 'Ann', '2025-03-01 10:00:00'), (2, 'Bob', '2025-03-02 10:00:00.123456'),"
+        " (3, NULL, '2025-03-03 10:00:00'), (4, 'Dora', '2025-03-04 10:00:00'), (9, 'no time', NULL)",
+    )
+    return name
+
+
+@pytest.fixture
+def extract(systems: Systems, warehouse: str, source_table: str) -> Callable[..., Extract]:
+    """Extracts the test's table, with the change time as watermark unless the load says otherwise."""
+
+    def run(load: dict[str, Any] | None = None, **request: Any) -> Extract:
+        table = describe(systems, source_table, **load or {"watermark": {"column": "updated_at", "lookback": "24h"}})
+        return systems.extract(table, systems.connection(warehouse), **request)
+
+    return run
+
+
+def describe(systems: Systems, name: str, **load: Any) -> Table:
+    return systems.table(COLUMNS, {"object": name}, **load)
+
+
+def ids(extract: Extract) -> list[int]:
+    return [row[0] for row in rows(extract.frame, "id")]
+
+
+def test_a_first_window_holds_everything_up_to_the_newest_row(extract: Callable[..., Extract], warehouse: str) -> None:
+    first = extract()
+    assert ids(first) == [1, 2, 3, 4, 9]
+    assert first.watermark["low"] is None
+    assert first.watermark["high"] == "2025-03-04T10:00:00.000000"
+    assert first.full
+    assert first.source_system == warehouse
+    assert names(first.frame.columns) == ["id", "name", "updated_at", "_origin"]
+    found = dict(rows(first.frame, "id", "updated_at"))
+    assert found[2] == datetime(2025, 3, 2, 10, 0, 0, 123456)
+    assert found[9] is None
+
+
+def test_the_next_window_looks_back_and_ends_where_the_run_ends(extract: Callable[..., Extract]) -> None:
+    second = extract(low=datetime(2025, 3, 3, 10), as_of=datetime(2025, 3, 3, 23, 59, 59))
+    assert ids(second) == [2, 3, 9]
+    assert second.watermark["low"] == "2025-03-02T10:00:00.000000"
+    assert second.watermark["high"] == "2025-03-03T10:00:00.000000"
+    assert any(notice.startswith("1 rows") and "later than" in notice for notice in second.notices)
+    assert any("have no" in notice for notice in second.notices)
+    assert not second.full
+
+
+def test_the_same_work_has_the_same_identity_and_other_work_another(extract: Callable[..., Extract]) -> None:
+    low = datetime(2025, 3, 2)
+    assert extract(low=low).identity == extract(low=low).identity
+    assert extract(low=low).identity != extract(low=low, as_of=datetime(2025, 3, 3)).identity
+
+
+def test_since_stands_in_for_the_watermark_and_leaves_no_gap_behind(extract: Callable[..., Extract]) -> None:
+    back = extract(low=datetime(2025, 3, 4, 10), since=datetime(2025, 3, 2, 10))
+    assert ids(back) == [2, 3, 4, 9]
+    assert back.watermark["high"] == "2025-03-04T10:00:00.000000"
+    ahead = extract(low=datetime(2025, 3, 1, 10), since=datetime(2025, 3, 4, 12))
+    assert ids(ahead) == [4, 9]
+    assert ahead.watermark["high"] == "2025-03-01T10:00:00.000000"
+
+
+def test_full_reads_everything_again(extract: Callable[..., Extract]) -> None:
+    full = extract(low=datetime(2025, 3, 4, 10), full=True)
+    assert ids(full) == [1, 2, 3, 4, 9]
+    assert full.full
+
+
+def test_a_table_without_change_times_is_read_whole(extract: Callable[..., Extract]) -> None:
+    whole = extract(load={"watermark": None})
+    assert ids(whole) == [1, 2, 3, 4, 9]
+    assert whole.full
+    assert whole.watermark == {}
+
+
+def test_a_window_without_rows_still_gives_the_rows_without_a_time(extract: Callable[..., Extract]) -> None:
+    book = {"column": "updated_at", "low": None, "high": "2025-03-10T00:00:00.000000"}
+    none = extract(low=datetime(2025, 3, 10), bookkeeping=book)
+    assert ids(none) == [9]
+    assert none.watermark == book
+
+
+def test_an_empty_source_is_empty_and_knows_its_columns(
+    systems: Systems, warehouse: str, source_table: str, extract: Callable[..., Extract]
+) -> None:
+    systems.execute(warehouse, f"DELETE FROM {source_table}")
+    nothing = extract()
+    assert nothing.empty
+    assert names(nothing.frame.columns) == ["id", "name", "updated_at", "_origin"]
+    assert rows(nothing.frame, "id") == []
+
+
+def test_names_with_quotes_dots_line_breaks_and_signs_are_names(systems: Systems, warehouse: str) -> None:
+    table = f'{SCHEMAS[warehouse]}."odd table"'
+    columns = ['"a ""b"""', '"c.d"', '"e\nf"', '"100%"', '"Updated At"']
+    systems.execute(
+        warehouse,
+        f"CREATE TABLE {table} ({', '.join(f'{name} VARCHAR(20)' for name in columns[:4])}, {columns[4]} TIMESTAMP)",
+        f"INSERT INTO {table} VALUES ('1', '2', '3', '4', '2025-03-01 10:00:00')",
+    )
+    load = {"watermark": {"column": "updated_at"}}
+    described = systems.table(COLUMNS, {"object": table, "fields": {"updated_at": "Updated At"}}, **load)
+    got = systems.extract(described, systems.connection(warehouse))
+    assert got.frame.columns == ['a "b"', "c.d", "e\nf", "100%", "Updated At", "_origin"]
+    assert [tuple(row)[:4] for row in got.frame.collect()] == [("1", "2", "3", "4")]
+
+
+def test_values_at_the_edges_come_through(systems: Systems, warehouse: str, source_table: str) -> None:
+    name = f"{source_table}_EDGES"
+    double = "FLOAT" if warehouse == "snowflake" else "DOUBLE PRECISION"
+    systems.execute(
+        warehouse,
+        f"CREATE TABLE {name} (id INTEGER, amount DECIMAL(18,2), ratio {double}, flag BOOLEAN, day DATE,"
+        " text VARCHAR(99))",
+        f"INSERT INTO {name} VALUES (1, 9999999999999999.99, 'NaN', TRUE, '0001-01-01', 'Zoë \"quoted\"'),"
+        f" (2, -0.01, 'inf', FALSE, '9999-12-31', ''), (3, NULL, NULL, NULL, NULL, NULL)",
+    )
+    table = systems.table("id int", {"object": name})
+    one, two, three = rows(systems.extract(table, systems.connection(warehouse)).frame.drop("_origin"), "*")
+    assert one[1] == Decimal("9999999999999999.99")
+    assert math.isnan(one[2])
+    assert (one[3], one[4], one[5]) == (True, date(1, 1, 1), 'Zoë "quoted"')
+    assert two[1:] == (Decimal("-0.01"), math.inf, False, date(9999, 12, 31), "")
+    assert three[1:] == (None,) * 5
+
+
+def test_times_with_zones_are_read_as_utc(systems: Systems, warehouse: str, source_table: str) -> None:
+    name, zoned = f"{source_table}_ZONED", "TIMESTAMP_TZ" if warehouse == "snowflake" else "TIMESTAMPTZ"
+    systems.execute(
+        warehouse,
+        f"CREATE TABLE {name} (id INTEGER, updated_at {zoned})",
+        f"INSERT INTO {name} VALUES (1, '2025-03-01 12:00:00+02:00'), (2, '2025-03-01 23:30:00-02:00')",
+    )
+    got = systems.extract(
+        describe(systems, name, watermark={"column": "updated_at"}),
+        systems.connection(warehouse),
+        as_of=datetime(2025, 3, 1, 23),
+    )
+    assert rows(got.frame, "id", "updated_at") == [(1, datetime(2025, 3, 1, 10))]
+    assert got.watermark["high"] == "2025-03-01T10:00:00.000000"
+
+
+def failing(
+    systems: Systems, warehouse: str, connection: ConnectionValue, name: str = "NOWHERE.NOTHING", **load: Any
+) -> SourceError:
+    """The error of an extraction that cannot work."""
+    source = load_plugin("source", warehouse, SOURCES)(QUICK)
+    with pytest.raises(SourceError) as failed:
+        source.extract(systems.request(describe(systems, name, **load), connection))
+    assert failed.value.table == "bronze.rows"
+    assert failed.value.step == "extract"
+    return failed.value
+
+
+def test_a_wrong_password_is_told_at_once_and_not_shown(systems: Systems, warehouse: str) -> None:
+    wrong = systems.connection(warehouse, secret={"user": "tidemark_loader", "password": "hunter2-wrong"})
+    started = datetime.now(UTC)
+    failed = failing(systems, warehouse, wrong)
+    assert "refuses the credentials" in str(failed)
+    assert f"tidemark/{warehouse}" in str(failed)
+    assert "hunter2-wrong" not in f"{failed} {failed!r} {failed.__cause__} {failed.__context__}"
+    assert (datetime.now(UTC) - started).total_seconds() < 10
+
+
+def test_a_secret_without_a_password_is_told(systems: Systems, warehouse: str) -> None:
+    bare = systems.connection(warehouse, secret={"user": "somebody"})
+    assert "has no field 'password'" in str(failing(systems, warehouse, bare))
+
+
+def test_a_warehouse_that_is_down_is_tried_again_and_then_told(
+    systems: Systems, warehouse: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with bind(0) as listener:
+        port = listener.getsockname()[1]
+    down = systems.connection(warehouse, port=port, login_timeout=2)
+    failed = failing(systems, warehouse, down)
+    assert "cannot be reached" in str(failed)
+    assert str(port) in str(failed)
+    assert sum("attempt" in record.message for record in caplog.records) == QUICK.attempts - 1
+
+
+def test_a_table_that_is_not_there_is_told(systems: Systems, warehouse: str) -> None:
+    name = f"{SCHEMAS[warehouse]}.NO_SUCH_TABLE"
+    failed = failing(systems, warehouse, systems.connection(warehouse), name)
+    assert name in str(failed)
+    assert "no such object" in str(failed)
+
+
+def test_a_watermark_column_has_to_be_there_and_to_be_a_time(
+    systems: Systems, warehouse: str, source_table: str
+) -> None:
+    connection = systems.connection(warehouse)
+    absent = failing(systems, warehouse, connection, source_table, watermark={"column": "changed_at"})
+    assert "no column changed_at" in str(absent)
+    number = failing(systems, warehouse, connection, source_table, watermark={"column": "id"})
+    assert "id of" in str(number).lower()
+    assert "no date or timestamp" in str(number)
+
+
+def test_no_secret_is_in_the_plan(extract: Callable[..., Extract], systems: Systems, warehouse: str) -> None:
+    got = extract()
+    plan = got.frame._jdf.queryExecution().toString()
+    secret = systems.connection(warehouse).secret
+    assert str(secret["password"]) not in plan
+    assert str(secret["password"]) not in repr(got)
