@@ -123,8 +123,13 @@ class TestSandbox:
 
     def test_a_home_on_s3_has_no_sandbox(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "config" / "env").mkdir(parents=True)
-        text = "name: far\nhome: s3a://bucket/home\nexchange: s3a://bucket/exchange\nstate: {kind: dynamodb, location: t}\n"
-        (tmp_path / "config" / "env" / "far.yaml").write_text(text)
+        far = {
+            "name": "far",
+            "home": "s3a://b/home",
+            "exchange": "s3a://b/x",
+            "state": {"kind": "dynamodb", "location": "t"},
+        }
+        (tmp_path / "config" / "env" / "far.yaml").write_text(json.dumps(far))
         assert main(["sandbox", "down", "--env", "far", "--config", str(tmp_path / "config")]) == 2
         assert "the sandbox needs a folder" in capsys.readouterr().err
 
