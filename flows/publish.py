@@ -45,12 +45,15 @@ def publish(
             run.collector.release(released.name, new=False)
         for name, names in tables.items():
             run.collector.stage(publish_stage(name), names)
-        outcome = side_by_side(
-            list(tables),
-            lambda name: pipeline.publish(run, name, tables[name], released),
-            at_once=run.at_once,
-            on_abort=run.cancel,
-        )
+        try:
+            outcome = side_by_side(
+                list(tables),
+                lambda name: pipeline.publish(run, name, tables[name], released),
+                at_once=run.at_once,
+                on_abort=run.cancel,
+            )
+        finally:
+            run.engine.exports.forget(run.engine.environment)
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} warehouses did not get all of {released.name}",
             next_step=f"tidemark job publish --env {env}: it publishes what is missing",

@@ -7,10 +7,14 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tidemark import logs
 from tidemark.errors import CommitError, TidemarkError
 from tidemark.redaction import redact
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _CAUSED_BY = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
@@ -20,8 +24,10 @@ log = logging.getLogger("tidemark.tasks")
 
 
 @contextmanager
-def step(table: str, name: str) -> Iterator[None]:
-    """Runs a step of a table: what it logs carries both names, and what it raises is a `TidemarkError` with both."""
+def step(table: str, name: str, spark: SparkSession | None = None) -> Iterator[None]:
+    """Runs a step of a table: its logs, its jobs in `spark` and what it raises (a `TidemarkError`) carry both names."""
+    if spark is not None:
+        spark.sparkContext.setJobDescription(f"{table}: {name}")
     with logs.bound(table=table, step=name):
         began = time.monotonic()
         try:

@@ -47,54 +47,54 @@ def unseen(value: Value) -> Value:
 @task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)
 def extract(engine: Engine, table: str, since: datetime | None = None, full: bool = False) -> Extract:
     """Reads what is new in the table's source."""
-    with step(table, "extract"):
+    with step(table, "extract", engine.spark):
         return steps.extract(engine, table, since=since, full=full)
 
 
 @task(task_run_name="validate {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     """Holds extracted rows against the contract; nothing is computed yet."""
-    with step(table, "validate"):
+    with step(table, "validate", engine.spark):
         return steps.validate(engine, table, extracted)
 
 
 @task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def build(engine: Engine, table: str) -> Checked:
     """Sets up the query of a silver or gold table over the candidates of its inputs; nothing is computed yet."""
-    with step(table, "build"):
+    with step(table, "build", engine.spark):
         return steps.build(engine, table)
 
 
 @task(task_run_name="prepare {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     """Compares with the table and stages what changes."""
-    with step(table, "prepare"):
+    with step(table, "prepare", engine.spark):
         return steps.prepare(engine, table, checked)
 
 
 @task(task_run_name="write errors {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
     """Writes rejected rows to the error lane; gives those that are new there."""
-    with step(table, "write errors"):
+    with step(table, "write errors", engine.spark):
         return steps.write_errors(engine, table, checked, prepared)
 
 
 @task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)
 def gate(engine: Engine, table: str) -> GateResult:
     """Runs the table's checks on its candidate; a failed check is in the result, not an error."""
-    with step(table, "gate"):
+    with step(table, "gate", engine.spark):
         return steps.gate(engine, table)
 
 
 @task(task_run_name="commit {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
 def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     """Commits the prepared batch; doing it again is a no-op."""
-    with step(table, "commit"):
+    with step(table, "commit", engine.spark):
         return steps.commit(engine, table, prepared)
 
 
 @task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings the released version of a table to a warehouse; doing it again is a no-op."""
-    with step(table, f"publish to {target}"):
+    with step(table, f"publish to {target}", engine.spark):
         return steps.publish(engine, table, target, release)

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 TEST_CONF = {
     "spark.driver.memory": "3g",
-    # C1 alone and the serial collector halve the time of sessions this small; never for real loads.
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    # Frames of a few rows: generating and compiling code for them, and clearing large memory pages, would take most of
+    # the time. As in config/env/local.yaml; never for real loads. What runs with generated code: test_generated_code.py
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.buffer.pageSize": "2m",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
     "spark.sql.shuffle.partitions": "2",
 }
 

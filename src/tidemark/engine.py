@@ -11,6 +11,7 @@ from datetime import date as Day
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import ConfigError
+from tidemark.targets.exports import Exports
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -44,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Engine:
-    """The context of one run. Frozen, but for the sessions it has opened and the batches it has prepared."""
+    """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported."""
 
     project: Project
     spark: SparkSession
@@ -53,6 +54,7 @@ class Engine:
     run: Run
     prepared: dict[str, Prepared] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
+    exports: Exports = field(default_factory=Exports)
     _sessions: dict[str, SparkSession] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

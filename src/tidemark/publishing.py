@@ -40,15 +40,17 @@ def publish(engine: Engine, table: str, target: str, release: Release) -> Publis
     published = warehouse.published_version(table)
     keys = loaded.contract.keys
     full = published is None or published > version or not keys
+    exchange = engine.environment.exchange.rstrip("/")
     changes = _everything(spark, path, version) if full else _since(spark, path, published or 0, version, keys)
     request = PublishRequest(
         table=loaded,
         changes=changes,
         full=full,
-        exchange=f"{engine.environment.exchange.rstrip('/')}/publish/run_id={engine.run.run_id}/{target}/{table}",
+        exchange=f"{exchange}/publish/run_id={engine.run.run_id}/{table}/after-{'nothing' if full else published}",
         release=release.name,
         version=version,
         rows_after=read_version(spark, path, version).count(),
+        exports=engine.exports,
     )
     return warehouse.publish(request)
 

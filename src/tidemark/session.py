@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tidemark import jars
 from tidemark.java import JavaHome, find_java
+from tidemark.jvm import remember_classes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,11 +31,21 @@ SPARK_CONF: dict[str, str] = {
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.adaptive.optimizer.excludedRules": _KEEP_METRIC_NODES,
+    # Inferring further predicates is exponential in the columns of a long condition: with the rules of 20 columns the
+    # optimizer took half a minute for 250 bad rows.
+    "spark.sql.constraintPropagation.enabled": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "true",
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # Spark keeps what its UI would show even when there is none: a run is hundreds of queries with long plans.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "10000",
+    "spark.sql.ui.retainedExecutions": "20",
+    "spark.ui.retainedJobs": "50",
+    "spark.ui.retainedStages": "50",
+    "spark.ui.retainedTasks": "1000",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
@@ -71,6 +82,7 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    remember_classes(session)
     return session
 
 

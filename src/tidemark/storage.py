@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import CommitError
+from tidemark.jvm import java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,9 +62,8 @@ def read_line(spark: SparkSession, path: str, beginning: str) -> str | None:
     hadoop_path, file_system = _resolve(spark, path)
     if not file_system.exists(hadoop_path):
         return None
-    context: Any = spark.sparkContext
-    java = context._jvm.java
-    reader = java.io.BufferedReader(java.io.InputStreamReader(file_system.open(hadoop_path), "UTF-8"))
+    text = java_class(spark, "java.io.InputStreamReader")(file_system.open(hadoop_path), "UTF-8")
+    reader = java_class(spark, "java.io.BufferedReader")(text)
     try:
         while (line := reader.readLine()) is not None:
             if line.startswith(beginning):
@@ -75,5 +75,5 @@ def read_line(spark: SparkSession, path: str, beginning: str) -> str | None:
 
 def _resolve(spark: SparkSession, path: str) -> tuple[Any, Any]:
     context: Any = spark.sparkContext
-    hadoop_path = context._jvm.org.apache.hadoop.fs.Path(path)
+    hadoop_path = java_class(spark, "org.apache.hadoop.fs.Path")(path)
     return hadoop_path, hadoop_path.getFileSystem(context._jsc.hadoopConfiguration())

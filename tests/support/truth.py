@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,9 @@ def _unequal(name: tuple[Any, ...], wanted: Row, row: Row) -> list[str]:
     ]
 
 
-def error_lane(home: Path, table: str) -> list[dict[str, Any]]:
-    """Every error of a table, from the files of the lane."""
+def error_lane(home: Path, table: str, runs: Collection[str]) -> list[dict[str, Any]]:
+    """Every error of a table that these runs found, from the files of the lane."""
     lane = home / "lake" / "_errors" / Path(*table.split("."))
-    lines = (line for file in sorted(lane.rglob("*.json")) for line in file.read_text("utf-8").splitlines())
+    files = [file for run in runs for file in sorted(lane.glob(f"dt=*/run_id={run}/*.json"))]
+    lines = (line for file in files for line in file.read_text("utf-8").splitlines())
     return [json.loads(line) for line in lines]

@@ -35,8 +35,16 @@ class World:
         answer = self.tidemark("run", "--date", date, "--json")
         assert answer.returncode == 0, answer.stderr[-4000:]
         self.summaries[name] = json.loads(answer.stdout)
-        self.versions[name] = {table: self._version(table) for table in (*BRONZE_TABLES.values(), *BUILT)}
-        self.published[name] = {
+        self.versions[name] = self.table_versions()
+        self.published[name] = self.published_rows()
+
+    def table_versions(self) -> dict[str, int]:
+        """The Delta version of every table."""
+        return {table: self._version(table) for table in (*BRONZE_TABLES.values(), *BUILT)}
+
+    def published_rows(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """What each warehouse holds of each gold table."""
+        return {
             (warehouse, table): warehouses.rows(self.endpoints, warehouse, table.removeprefix("gold."))
             for warehouse in ("snowflake", "redshift")
             for table in GOLD

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
 from tidemark.sources import ConnectionValue, load_plugin
+from tidemark.targets.exports import Exports
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -24,7 +25,8 @@ class PublishRequest:
     `changes` has the table's columns, `_batch_id`, `_ingest_ts`, `_run_date` and `_change_type` (`insert`,
     `update_preimage`, `update_postimage`, `delete`; a row to be deleted needs only its keys), at most one row a key
     besides preimages. With `full` the table will hold the inserted rows and no other. `exchange` is an address below
-    the exchange bucket that belongs to this run and table. `version` is the table's version in the lake that the
+    the exchange bucket that belongs to this run and to these changes; `exports` keeps what was written there, for the
+    next warehouse that needs it. `version` is the table's version in the lake that the
     changes lead to, `rows_after` the rows it has there.
     """
 
@@ -35,6 +37,7 @@ class PublishRequest:
     release: str
     version: int
     rows_after: int
+    exports: Exports = field(default_factory=Exports)
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pyspark.sql import functions as F
 
-from tidemark.aws import S3_FAILURES, filesystem
+from tidemark.aws import filesystem
 from tidemark.compile.ddl import column_type, create_table, publish_columns
 from tidemark.errors import TargetError
 from tidemark.retry import RetryPolicy
 from tidemark.rows import quoted as spark_name
 from tidemark.sources.staged import parquet_files
 from tidemark.targets import PublishRequest, PublishResult
+from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import Session, Trouble, Warehouse, WarehouseError, literal, quoted
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE
@@ -42,15 +43,6 @@ RELEASES = "tidemark_releases"
 STAGING_PREFIX = "tidemark_stage_"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StagedFiles:
-    """The changes as Parquet files (`s3a://…`) in one folder: the warehouse's columns, then `_change_type`."""
-
-    folder: str
-    files: tuple[str, ...]
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -99,10 +91,9 @@ class WarehouseTarget(ABC):
         table = request.table.name
         if self.published_version(table) == request.version:
             return self._result(request, 0, 0, changed=False)
-        files = write_files(request, self._environment)
-        result = self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))
-        self._forget_files(files)
-        return result
+        folder = f"{request.exchange}/v{request.version}"
+        files = request.exports.once(folder, lambda: write_files(request, folder, self._environment))
+        return self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))
 
     def _load(self, session: Session, request: PublishRequest, files: StagedFiles) -> PublishResult:
         if self._version(session, request.table.name) == request.version:
@@ -235,14 +226,6 @@ class WarehouseTarget(ABC):
         except WarehouseError as failure:
             log.warning("the staging table %s was left behind: %s", names.staging, failure)
 
-    def _forget_files(self, files: StagedFiles) -> None:
-        if not files.files:
-            return
-        try:
-            filesystem(self._environment.aws).rm(files.folder, recursive=True)
-        except (OSError, *S3_FAILURES) as failure:
-            log.warning("the files in %s were left behind: %s", files.folder, failure)
-
     def _result(self, request: PublishRequest, inserted: int, deleted: int, *, changed: bool = True) -> PublishResult:
         return PublishResult(
             table=request.table.name,
@@ -277,9 +260,8 @@ class WarehouseTarget(ABC):
             ) from None
 
 
-def write_files(request: PublishRequest, environment: Environment) -> StagedFiles:
-    """Writes the changes below the request's `exchange`, in place of what an earlier attempt left there."""
-    folder = f"{request.exchange}/v{request.version}"
+def write_files(request: PublishRequest, folder: str, environment: Environment) -> StagedFiles:
+    """Writes the changes to `folder`, in place of what an earlier attempt left there."""
     columns = [_in_file(name, of_type) for name, of_type in publish_columns(request.table.contract).items()]
     counter = Counter(rows=F.count("*"))
     changes = request.changes.where(F.col(CHANGE_TYPE) != "update_preimage").select(*columns, CHANGE_TYPE)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from tidemark.aws import filesystem, s3_uri
-from tidemark.targets.base import StagedFiles, WarehouseTarget
+from tidemark.targets.base import WarehouseTarget
+from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import Session, literal
 from tidemark.warehouses.redshift import Redshift, s3_access
 

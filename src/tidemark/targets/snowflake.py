@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tidemark.aws import s3_uri
-from tidemark.targets.base import StagedFiles, WarehouseTarget
+from tidemark.targets.base import WarehouseTarget
+from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import Session, literal
 from tidemark.warehouses.snowflake import Snowflake
 

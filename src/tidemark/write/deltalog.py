@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tidemark import storage
+from tidemark.jvm import java_class
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,9 +30,14 @@ CLEANED_UP = "<the log file of this version is gone>"
 
 def latest_version(spark: SparkSession, path: str) -> int | None:
     """The table's version now; None where there is no Delta table."""
-    nothing = _jvm(spark).scala.Option.empty()
-    version = int(_log(spark, path).update(False, nothing, nothing).version())
+    version = int(snapshot(spark, path).version())
     return None if version < 0 else version
+
+
+def snapshot(spark: SparkSession, path: str) -> Any:
+    """Delta's own snapshot of the table as it is now."""
+    nothing = java_class(spark, "scala.Option").empty()
+    return _log(spark, path).update(False, nothing, nothing)
 
 
 def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
@@ -61,33 +67,29 @@ def adopt(
 
     `statistics` names the columns whose bounds go into the log, for data skipping. Files without rows are left out.
     """
-    jvm = _jvm(spark)
     transaction = _log(spark, table_path).startTransaction()
     if transaction.txnVersion(app_id) > 0:
         return int(transaction.readVersion())
-    action = jvm.org.apache.spark.sql.delta.actions.Action
+    action = java_class(spark, "org.apache.spark.sql.delta.actions.Action")
     types = {field.name: field.dataType.simpleString() for field in spark.read.parquet(folder).schema.fields}
     wanted = {name: types[name] for name in statistics if name in types}
     added = [action.fromJson(json.dumps(entry)) for entry in _added_files(spark, table_path, folder, wanted)]
     transaction_id = {"txn": {"appId": app_id, "version": 1, "lastUpdated": int(time.time() * 1000)}}
     actions = [action.fromJson(json.dumps(transaction_id)), *added]
-    operation = getattr(jvm.org.apache.spark.sql.delta, "DeltaOperations$Write")(
-        jvm.org.apache.spark.sql.SaveMode.Append,
-        jvm.scala.Option.empty(),
-        jvm.scala.Option.empty(),
-        jvm.scala.Option.apply(user_metadata),
+    option = java_class(spark, "scala.Option")
+    operation = java_class(spark, "org.apache.spark.sql.delta.DeltaOperations$Write")(
+        java_class(spark, "org.apache.spark.sql.SaveMode").Append,
+        option.empty(),
+        option.empty(),
+        option.apply(user_metadata),
     )
-    return int(transaction.commit(jvm.org.apache.spark.api.python.PythonUtils.toSeq(actions), operation))
-
-
-def _jvm(spark: SparkSession) -> Any:
-    session: Any = spark
-    return session._jvm
+    sequence = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq(actions)
+    return int(transaction.commit(sequence, operation))
 
 
 def _log(spark: SparkSession, path: str) -> Any:
     session: Any = spark
-    return session._jvm.org.apache.spark.sql.delta.DeltaLog.forTable(session._jsparkSession, path)
+    return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
 
 
 def _added_files(
@@ -96,13 +98,13 @@ def _added_files(
     """One `add` entry of the log for each file in the folder."""
     context: Any = spark.sparkContext
     conf = context._jsc.hadoopConfiguration()
-    root = context._jvm.org.apache.hadoop.fs.Path(folder)
+    root = java_class(spark, "org.apache.hadoop.fs.Path")(folder)
     below = folder.removeprefix(table_path).strip("/")
     for status in root.getFileSystem(conf).listStatus(root):
         name = str(status.getPath().getName())
         if not name.endswith(".parquet"):
             continue
-        stats = _file_statistics(context._jvm, conf, status.getPath(), statistics)
+        stats = _file_statistics(spark, conf, status.getPath(), statistics)
         if stats["numRecords"] == 0:
             continue
         yield {
@@ -117,10 +119,10 @@ def _added_files(
         }
 
 
-def _file_statistics(jvm: Any, conf: Any, path: Any, columns: dict[str, str]) -> dict[str, Any]:
+def _file_statistics(spark: SparkSession, conf: Any, path: Any, columns: dict[str, str]) -> dict[str, Any]:
     """Delta's statistics of one file, from its Parquet footer: row count, and bounds of the wanted columns."""
-    source = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, conf)
-    reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(source)
+    source = java_class(spark, "org.apache.parquet.hadoop.util.HadoopInputFile").fromPath(path, conf)
+    reader = java_class(spark, "org.apache.parquet.hadoop.ParquetFileReader").open(source)
     try:
         blocks = list(reader.getFooter().getBlocks())
     finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from delta.tables import DeltaTable
 
 from tidemark.write import deltalog
+from tidemark.write.plainfiles import read_plain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -65,6 +66,9 @@ def _tidemark_metadata(text: str | None) -> Mapping[str, Any] | None:
 
 def read_version(spark: SparkSession, path: str, version: int) -> DataFrame:
     """The table as it was at `version`."""
+    plain = read_plain(spark, path, version)
+    if plain is not None:
+        return plain
     return spark.read.format("delta").option("versionAsOf", version).load(path)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tidemark.write.scd2 import VALID_FROM
+from tidemark.write.target import read_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -69,4 +70,4 @@ class Work:
         """The table as it was when the work began; None when it does not exist yet."""
         if self.state.version is None:
             return None
-        return self.spark.read.format("delta").option("versionAsOf", self.state.version).load(self.path)
+        return read_version(self.spark, self.path, self.state.version)
