@@ -35,6 +35,8 @@ SPARK_CONF: dict[str, str] = {
     # optimizer took half a minute for 250 bad rows.
     "spark.sql.constraintPropagation.enabled": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
+    # The source of every MERGE is a staged batch, which never changes: Delta need not copy it first to be sure.
+    "spark.databricks.delta.merge.materializeSource": "none",
     "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "true",
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "true",
     "spark.ui.enabled": "false",

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
-from tests.support.world import DAYS, SCALE, World
+from tests.support.world import DAYS, EVENTS, SCALE, Poisoned, World
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +37,20 @@ def world() -> Iterator[World]:
     finally:
         lifecycle.down(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def poisoned(world: World) -> Poisoned:
+    """One day on, with prices a hundred times too high, run while Spark writes down its plans."""
+    config = world.home / "config"
+    shutil.copytree(ROOT / "config", config)
+    local = config / "env" / "local.yaml"
+    settings = yaml.safe_load(local.read_text("utf-8"))
+    events = world.home / EVENTS
+    events.mkdir()
+    settings["compute"]["conf"] |= {"spark.eventLog.enabled": True, "spark.eventLog.dir": events.as_uri()}
+    local.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    before, published = world.table_versions(), world.published_rows()
+    day = lifecycle.advance(world.home, poison="unit_prices_times_100")
+    answer = world.tidemark("run", "--date", day.isoformat(), "--config", str(config), "--json")
+    return Poisoned(answer, before, world.table_versions(), published, world.published_rows())

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from sandbox import lifecycle
 from sandbox.ledger import BRONZE_TABLES
-from tests.support.world import BUILT, World
+from tests.support.world import BUILT, Poisoned
 
 pytestmark = pytest.mark.timeout(1800)
-
-
-@dataclass(frozen=True)
-class Poisoned:
-    """What the run of the poisoned day answered, and what the tables and warehouses held before and after it."""
-
-    answer: subprocess.CompletedProcess[str]
-    before: dict[str, int]
-    after: dict[str, int]
-    published_before: dict[tuple[str, str], list[dict[str, Any]]]
-    published_after: dict[tuple[str, str], list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def poisoned(world: World) -> Poisoned:
-    before, published = world.table_versions(), world.published_rows()
-    day = lifecycle.advance(world.home, poison="unit_prices_times_100")
-    answer = world.tidemark("run", "--date", day.isoformat(), "--json")
-    return Poisoned(answer, before, world.table_versions(), published, world.published_rows())
 
 
 def test_the_run_fails_at_the_gate_and_says_what_was_seen(poisoned: Poisoned) -> None:

@@ -53,7 +53,7 @@ class Queries:
 
     def _select(self, sql: str) -> DataFrame:
         read = sqltext.tables_read(sqltext.parse(sql))
-        given = {view.name for view in self.spark.catalog.listTables()}
+        given = {row.viewName for row in self.spark.sql("SHOW VIEWS").collect()}
         for name in read:
             if sqltext.view_name(name) not in given:
                 self.give(name)

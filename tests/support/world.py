@@ -18,6 +18,8 @@ from tests.support import warehouses
 SCALE = 0.1
 DAYS = {30: "2025-03-30", 31: "2025-03-31"}
 BUILT = Ledger(Shop(scale=SCALE), 30, [30]).tables
+EVENTS = "spark-events"
+"""Where, in the home, the run of the poisoned day leaves what Spark reports: plans and settings."""
 GOLD = [table for table in BUILT if table.startswith("gold.")]
 
 
@@ -60,3 +62,14 @@ class World:
 
     def _version(self, table: str) -> int:
         return max(int(file.stem) for file in (self.path(table) / "_delta_log").glob("*[0-9].json"))
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """What the run of a poisoned day answered, and what tables and warehouses held before and after it."""
+
+    answer: subprocess.CompletedProcess[str]
+    before: dict[str, int]
+    after: dict[str, int]
+    published_before: dict[tuple[str, str], list[dict[str, Any]]]
+    published_after: dict[tuple[str, str], list[dict[str, Any]]]
