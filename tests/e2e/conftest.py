@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
@@ -45,11 +44,10 @@ def poisoned(world: World) -> Poisoned:
     config = world.home / "config"
     shutil.copytree(ROOT / "config", config)
     local = config / "env" / "local.yaml"
-    settings = yaml.safe_load(local.read_text("utf-8"))
     events = world.home / EVENTS
     events.mkdir()
-    settings["compute"]["conf"] |= {"spark.eventLog.enabled": True, "spark.eventLog.dir": events.as_uri()}
-    local.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    reporting = f"  conf:\n    spark.eventLog.enabled: true\n    spark.eventLog.dir: {events.as_uri()}\n"
+    local.write_text(local.read_text("utf-8").replace("  conf:\n", reporting), encoding="utf-8")
     before, published = world.table_versions(), world.published_rows()
     day = lifecycle.advance(world.home, poison="unit_prices_times_100")
     answer = world.tidemark("run", "--date", day.isoformat(), "--config", str(config), "--json")

@@ -13,9 +13,8 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 def test_the_run_fails_at_the_gate_and_says_what_was_seen(poisoned: Poisoned) -> None:
-    summary = json.loads(poisoned.answer.stdout)
-
     assert poisoned.answer.returncode == 3, poisoned.answer.stderr[-2000:]
+    summary = json.loads(poisoned.answer.stdout)
     assert summary["status"] == "gate failed"
     assert "highest average order value of a day" in poisoned.answer.stderr
     assert "silver and gold stay at release r2" in poisoned.answer.stderr

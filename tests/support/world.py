@@ -45,9 +45,11 @@ class World:
         return {table: self._version(table) for table in (*BRONZE_TABLES.values(), *BUILT)}
 
     def published_rows(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
-        """What each warehouse holds of each gold table."""
+        """What each warehouse holds of each gold table, in an order that is always the same."""
         return {
-            (warehouse, table): warehouses.rows(self.endpoints, warehouse, table.removeprefix("gold."))
+            (warehouse, table): sorted(
+                warehouses.rows(self.endpoints, warehouse, table.removeprefix("gold.")), key=repr
+            )
             for warehouse in ("snowflake", "redshift")
             for table in GOLD
         }

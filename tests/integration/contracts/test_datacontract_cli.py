@@ -1,4 +1,4 @@
-"""`datacontract lint`, as any team would run it, accepts every contract. Its pins are not ours: it has a place alone."""
+"""`datacontract lint`, as any team would run it, accepts every contract. Its pins are not ours, so it lives apart."""
 
 from __future__ import annotations
 
