@@ -88,10 +88,10 @@ class Session:
         self.run("BEGIN")
         try:
             yield
+            self.run("COMMIT")
         except BaseException:
             self._roll_back()
             raise
-        self.run("COMMIT")
 
     def close(self) -> None:
         """Ends the session; what was not committed is lost. A connection that is gone already is closed, too."""
