@@ -74,7 +74,7 @@ def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     if any(file.deletionVector() is not None for file in files):
         return None
     names = sorted(unquote(str(file.path())) for file in files)
-    if any("://" in name or name.startswith("/") for name in names):
+    if any(":/" in name or name.startswith("/") for name in names):
         return None  # a shallow clone: its files lie in another table
     schema = StructType.fromJson(json.loads(str(metadata.schemaString())))
     return PlainFiles(tuple(f"{path}/{name}" for name in names), schema)
