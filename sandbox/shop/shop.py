@@ -26,7 +26,7 @@ from sandbox.shop.orders import OrderBook
 from sandbox.shop.sales import Sales
 from sandbox.shop.schema import BEHAVIOR, CUSTOMERS, ORDERS
 
-Poison = Literal["unit_prices_times_100", "unit_prices_times_10000", "fx_rates_times_100"]
+Poison = Literal["unit_prices_times_100", "fx_rates_times_100"]
 """What can go wrong on a day in a way that no row rule sees, only a look at the whole."""
 
 LARGEST_SCALE = 50.0
@@ -38,8 +38,8 @@ class Shop:
     """The shop: the same seed, scale, start and poison give the same bytes; day n does not depend on later days.
 
     `scale` multiplies the number of rows (1.0: about 250,000 in 30 days), `start` is the date of day 1. `poison` maps
-    a shop day to what goes wrong on it: `unit_prices_times_100` or `…_10000` (of the orders placed that day; the larger
-    one moves a whole month's average), or `fx_rates_times_100` (of that day's rate file: it must be a business day).
+    a shop day to what goes wrong on it: `unit_prices_times_100` (of the orders placed that day), or
+    `fx_rates_times_100` (of that day's rate file: it must be a business day).
     Raises ValueError for a scale, or a poison, that cannot be.
     """
 

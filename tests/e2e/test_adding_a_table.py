@@ -7,11 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 import yaml
 
-from sandbox.credentials import AWS, REGION
+from sandbox.seeding.aws import client
 from tests.support import warehouses
 from tests.support.world import World
 
@@ -41,13 +40,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_documented_tables_are_valid_loaded_and_published(spark: SparkSession, world: World, config: Path) -> None:
-    aws = boto3.client(
-        "s3",
-        endpoint_url=world.endpoints.url("aws"),
-        region_name=REGION,
-        aws_access_key_id=AWS.user,
-        aws_secret_access_key=AWS.password,
-    )
+    aws = client(world.endpoints, "s3")
     aws.put_object(Bucket="shop-landing", Key="returns/2025-03-31.csv", Body=RETURNS.encode())
 
     validated = world.tidemark("validate", "--config", str(config))

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
-import boto3
 import httpx
 import pytest
 
-from sandbox.credentials import AWS, CRM_CLIENT, REDSHIFT, REGION, SNOWFLAKE
+from sandbox.credentials import AWS, CRM_CLIENT, REDSHIFT, SNOWFLAKE
 from sandbox.home import Home
+from sandbox.seeding.aws import client
 from sandbox.services.postgres import SUPERUSER, socket_directory
 from sandbox.services.prefect import DATABASE
 from tests.support.world import EVENTS, World
@@ -60,13 +60,7 @@ def test_the_plans_and_settings_that_spark_reports_hold_none(world: World) -> No
 
 
 def test_no_staged_object_holds_one(world: World) -> None:
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=world.endpoints.url("aws"),
-        region_name=REGION,
-        aws_access_key_id=AWS.user,
-        aws_secret_access_key=AWS.password,
-    )
+    s3 = client(world.endpoints, "s3")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket="tidemark-exchange")
     keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 

@@ -89,8 +89,6 @@ class WarehouseTarget(ABC):
     def publish(self, request: PublishRequest) -> PublishResult:
         """As `Target.publish` says. What passes is tried again, with the same files."""
         table = request.table.name
-        if self.published_version(table) == request.version:
-            return self._result(request, 0, 0, changed=False)
         folder = f"{request.exchange}/v{request.version}"
         files = request.exports.once(folder, lambda: write_files(request, folder, self._environment))
         return self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))

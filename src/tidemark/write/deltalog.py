@@ -1,8 +1,8 @@
 """Adopts staged Parquet files as files of a Delta table, without writing the rows a second time.
 
 Delta's Python API can only write rows. Its log takes files that lie below the table's folder, which is where a batch
-is staged: the commit of an append is then one small log entry, whatever the batch's size. This module alone speaks to
-Delta's internal classes; `tests/unit/write/test_deltalog.py` pins what it needs of them.
+is staged: the commit of an append is then one small log entry, whatever the batch's size. This module and
+`plainfiles`, which reads its snapshots, alone speak to Delta's internal classes.
 """
 
 from __future__ import annotations
