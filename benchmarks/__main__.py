@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import loads
+from benchmarks import dqx, loads
 from benchmarks.measure import Comparison
 
 HEAP = "6g"
@@ -17,7 +17,7 @@ HEAP = "6g"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=["append", "upsert"], help="measure one kind of load")
+    parser.add_argument("--only", choices=["append", "rules", "upsert"], help="measure one kind of work")
     parser.add_argument("--append-rows", type=int, default=1_900_000)
     parser.add_argument("--upsert-rows", type=int, nargs="+", default=[2_000_000, 5_000_000])
     parser.add_argument("--pairs", type=int, default=5)
@@ -51,6 +51,8 @@ def _measure(options: argparse.Namespace, home: Path) -> list[dict[str, object]]
 
     if options.only in (None, "append"):
         note(loads.append(spark, home, options.append_rows, options.pairs))
+    if options.only in (None, "rules"):
+        note(dqx.rules(spark, home, options.append_rows, options.pairs))
     if options.only in (None, "upsert"):
         for rows in options.upsert_rows:
             for comparison in loads.upsert(spark, home, rows, options.pairs):
