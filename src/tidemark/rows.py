@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 ORIGIN = "_origin"
 CORRUPT = "_corrupt_record"
 BAD = "_bad"
+ERROR = "_error"
 ROW_HASH = "_row_hash"
 RECORD = "_record"  # stands for the whole row where a reason is not about one column
 _RAW = "_raw_"
-_PAYLOAD = "_payload"
+_GIVEN = "_given_"
 _POSITION = "_position"
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
 _NULL_BITS = 60  # bits of a word of the hash's null map; below 63 to stay clear of the sign
@@ -100,30 +101,37 @@ def _named(unknown: Sequence[StructField], taken: set[str]) -> tuple[tuple[str, 
 def judged(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
     """Contract columns cast to their types, added ones, helpers, and `_bad`: whether the row breaks any rule."""
     rules = _rules(frame, contract, alignment)
+    return _cast(frame, contract, alignment).select(*_columns(alignment), _any_broken(rules).alias(BAD))
+
+
+def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
+    """`judged` and `_error`: null for a good row; what the error lane needs of a bad one.
+
+    That is its `reasons` (array of rule, column, value, message), its `payload` (JSON) and its `_origin`. The payload
+    holds the row as the source gave it, under the source's names, nulls included.
+    """
+    rules = _rules(frame, contract, alignment)
+    given = [field.name for field in frame.schema.fields if field.name != ORIGIN]
+    carried = (*[quoted(name).alias(_GIVEN + name) for name in given], F.col(ORIGIN))
+    marked = _cast(frame, contract, alignment, *carried).withColumn(BAD, _any_broken(rules))
+    payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
+    error = F.struct(
+        F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
+        F.to_json(payload, {"ignoreNullFields": "false"}).alias("payload"),
+        F.col(ORIGIN),
+    )
+    return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
+
+
+def _columns(alignment: Alignment) -> list[Column]:
     added = [name for name, _ in alignment.added]
     helpers = [field.name for field in alignment.helpers]
-    columns = map(quoted, (*alignment.sources, *added, *helpers))
-    return _cast(frame, contract, alignment).select(*columns, _any_broken(rules).alias(BAD))
+    return [quoted(name) for name in (*alignment.sources, *added, *helpers)]
 
 
 def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
-    """The rows that break a rule: `reasons` (array of rule, column, value, message), `payload` (JSON), `_origin`.
-
-    The payload holds the row as the source gave it, under the source's names, nulls included.
-    """
-    rules = _rules(frame, contract, alignment)
-    payload = F.struct(*[quoted(field.name) for field in frame.schema.fields if field.name != ORIGIN])
-    reasons = F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules]))
-    carried = (payload.alias(_PAYLOAD), F.col(ORIGIN))
-    return (
-        _cast(frame, contract, alignment, *carried)
-        .where(_any_broken(rules))
-        .select(
-            reasons.alias("reasons"),
-            F.to_json(_PAYLOAD, {"ignoreNullFields": "false"}).alias("payload"),
-            ORIGIN,
-        )
-    )
+    """The rows that break a rule: `reasons`, `payload` and `_origin`, as `judged_with_errors` says."""
+    return judged_with_errors(frame, contract, alignment).where(F.col(BAD)).select(f"{ERROR}.*")
 
 
 def rule_codes(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[str, ...]:
@@ -191,7 +199,7 @@ def _reason(rule: RowRule, alignment: Alignment) -> Column:
     elif source is None:
         value = F.lit(None).cast("string")
     else:
-        value = F.substring(F.col(_PAYLOAD).getField(source.name).cast("string"), 1, _VALUE_LENGTH)
+        value = F.substring(quoted(_GIVEN + source.name).cast("string"), 1, _VALUE_LENGTH)
     return F.struct(
         F.lit(rule.rule).alias("rule"),
         F.lit(rule.column).alias("column"),

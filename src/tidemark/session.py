@@ -31,6 +31,8 @@ SPARK_CONF: dict[str, str] = {
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.adaptive.optimizer.excludedRules": _KEEP_METRIC_NODES,
+    # Good and bad rows of an append go to two folders in one pass: two open files a task are cheaper than a sort.
+    "spark.sql.maxConcurrentOutputFileWriters": "2",
     # Inferring further predicates is exponential in the columns of a long condition: with the rules of 20 columns the
     # optimizer took half a minute for 250 bad rows.
     "spark.sql.constraintPropagation.enabled": "false",

@@ -134,9 +134,11 @@ def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepare
         return Rejected()
     contract = engine.table(table).contract
     batch = quarantine.ErrorBatch(table, contract.version, prepared.batch_id, engine.run.run_id, engine.run.date)
-    bad = rows.rejected(checked.source, contract, checked.alignment)
+    spark = engine.session(table)
+    staged = prepared.rejected(spark)
+    bad = rows.rejected(checked.source, contract, checked.alignment) if staged is None else staged
     rules = rows.rule_codes(checked.source, contract, checked.alignment)
-    return quarantine.write_errors(engine.session(table), bad, engine.errors_path(table), batch, rules)
+    return quarantine.write_errors(spark, bad, engine.errors_path(table), batch, rules)
 
 
 def gate(engine: Engine, table: str) -> GateResult:
@@ -161,6 +163,11 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings the released version of a table to a warehouse; doing it again is a no-op."""
     return publishing.publish(engine, table, target, release)
+
+
+def export(engine: Engine, table: str, target: str, release: Release) -> None:
+    """Writes what `publish` will load, while warehouses are busy with the tables before it."""
+    publishing.export(engine, table, target, release)
 
 
 def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:

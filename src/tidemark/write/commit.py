@@ -111,8 +111,9 @@ def _can_adopt(table: Table, prepared: Prepared) -> bool:
 
 
 def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> None:
-    folder = f"{path}/{batch_folder(prepared.batch_id)}"
-    if prepared.data != folder:
+    folder = prepared.data
+    if not folder.startswith(f"{path}/"):
+        folder = f"{path}/{batch_folder(prepared.batch_id)}"
         storage.move(spark, prepared.data, folder)
     watermark = table.load.watermark
     ordering = [watermark.column if watermark else None, *table.load.cluster_by, *prepared.keys]

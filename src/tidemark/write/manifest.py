@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark import storage
 from tidemark.books import Books
+from tidemark.rows import ERROR
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -47,6 +48,7 @@ class Prepared:
     The rows lie as Parquet in `data`, inside the table's folder once there is one, so that an append can adopt the
     files as they are. `_change_type` says what each does (`insert`, `update_postimage`, `delete`); of a deleted row
     only the keys matter. What an update or delete replaces is not copied: it is the target's row at `target_version`.
+    Rejected rows that were staged in the same pass lie in `rejects`.
     """
 
     table: str
@@ -66,6 +68,7 @@ class Prepared:
     sql_hash: str | None = None
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
+    rejects: str | None = None
     schema_changes: tuple[SchemaChange, ...] = ()
     moves_watermark: bool = False
 
@@ -76,7 +79,11 @@ class Prepared:
 
     def rows(self, spark: SparkSession) -> DataFrame:
         """The staged rows."""
-        return spark.read.parquet(self.data)
+        return spark.read.parquet(self.data).drop(ERROR)
+
+    def rejected(self, spark: SparkSession) -> DataFrame | None:
+        """The rejected rows (`reasons`, `payload`, `_origin`) where they were staged with the others; else None."""
+        return spark.read.parquet(self.rejects).select(f"{ERROR}.*") if self.rejects else None
 
     def metadata(self) -> dict[str, Any]:
         """What the commit carries as `userMetadata`."""

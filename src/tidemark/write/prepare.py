@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from tidemark.books import Books
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
-from tidemark.write import append, compare, replace
+from tidemark.write import append, compare, onepass, replace
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.target import stored_schema
@@ -43,6 +43,7 @@ def prepare(
     data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id)}"
     checked = work.checked
     operation, books = _stage(work, data, metadata)
+    in_one_pass = onepass.fits(work)
     prepared = Prepared(
         table=work.table.name,
         batch_id=batch_id,
@@ -51,7 +52,8 @@ def prepare(
         keys=work.keys,
         columns=work.columns,
         path=staging,
-        data=data,
+        data=onepass.accepted(data) if in_one_pass else data,
+        rejects=onepass.rejected(data) if in_one_pass and books.quarantined else None,
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,
@@ -91,6 +93,8 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
 
 
 def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books]:
+    if onepass.fits(work):
+        return "append", onepass.stage(work, data, metadata)
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
     good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
     if work.table.load.write.mode == "replace":
