@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextvars
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flows.collector import check_text
 from flows.side_by_side import Outcome, side_by_side
 from tasks import steps as tasks
+from tasks.guard import step
 from tasks.steps import unseen
 from tasks.transient import is_transient
-from tidemark import release
-from tidemark.errors import GateError
+from tidemark import release, steps
+from tidemark.errors import GateError, TidemarkError
 from tidemark.runs import Publication, Warned
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from tidemark.release import Release
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked
+
+log = logging.getLogger("tidemark.publish")
 
 
 def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> None:
@@ -103,22 +109,34 @@ def publish(run: RunContext, target: str, tables: Sequence[str], released: Relea
     """
     failures: dict[str, Exception] = {}
     left = list(tables)
-    while left:
-        table = left.pop(0)
-        run.watcher.publication_began(table, target)
-        try:
-            done = tasks.publish(unseen(run.engine), table, target, unseen(released))
-        except Exception as failure:
-            failures[table] = failure
-            run.collector.publication(Publication(table, target, error=str(failure)))
-            if is_transient(failure):
-                break
-        else:
-            run.collector.publication(Publication(table, target, done.inserted, done.deleted, done.rows_after))
+    with ThreadPoolExecutor(1, "tidemark-export") as ahead:
+        while left:
+            table = left.pop(0)
+            run.watcher.publication_began(table, target)
+            if left:
+                ahead.submit(contextvars.copy_context().run, _export, run, left[0], target, released)
+            try:
+                done = tasks.publish(unseen(run.engine), table, target, unseen(released))
+            except Exception as failure:
+                failures[table] = failure
+                run.collector.publication(Publication(table, target, error=str(failure)))
+                if is_transient(failure):
+                    break
+            else:
+                run.collector.publication(Publication(table, target, done.inserted, done.deleted, done.rows_after))
     Outcome(failures, tuple(left)).raise_failures(
         f"{len(failures) + len(left)} of {len(tables)} tables were not published to {target}",
         next_step=f"tidemark job publish_gold_to_{target}: it publishes what is missing",
     )
+
+
+def _export(run: RunContext, table: str, target: str, released: Release) -> None:
+    """Writes the next table's files while the warehouse loads this one. What fails here is told by the publish."""
+    try:
+        with step(table, f"export for {target}", run.engine.spark):
+            steps.export(run.engine, table, target, released)
+    except TidemarkError as failure:
+        log.info("%s could not be exported ahead: %s", table, failure)
 
 
 def work_on(

@@ -11,7 +11,7 @@ from flows.parameters import CONFIG, LOCAL, RunDate
 from flows.progress import publish_stage
 from flows.run_context import RunContext, open_run
 from flows.side_by_side import side_by_side
-from tidemark import release
+from tidemark import publishing, release
 from tidemark.errors import ConfigError
 
 FLOW = "publish"
@@ -53,7 +53,7 @@ def publish(
                 on_abort=run.cancel,
             )
         finally:
-            run.engine.exports.forget(run.engine.environment)
+            publishing.finish(run.engine)
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} warehouses did not get all of {released.name}",
             next_step=f"tidemark job publish --env {env}: it publishes what is missing",

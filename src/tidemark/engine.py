@@ -11,13 +11,14 @@ from datetime import date as Day
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import ConfigError
-from tidemark.targets.exports import Exports
+from tidemark.targets.exports import Exports, Once
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from tidemark.environment import Environment
     from tidemark.project import Project, Table
+    from tidemark.publishing import OpenTarget
     from tidemark.sources import ConnectionValue
     from tidemark.state import StateStore
     from tidemark.write.manifest import Prepared
@@ -55,6 +56,7 @@ class Engine:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
     exports: Exports = field(default_factory=Exports)
+    targets: Once[OpenTarget] = field(default_factory=Once)
     _sessions: dict[str, SparkSession] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
@@ -9,7 +11,7 @@ from pyspark.sql import functions as F
 
 from tidemark.errors import TargetError
 from tidemark.rows import quoted
-from tidemark.targets import PublishRequest, PublishResult, target_for
+from tidemark.targets import PublishRequest, PublishResult, Target, target_for
 from tidemark.write.manifest import CHANGE_TYPE
 from tidemark.write.target import read_version
 
@@ -22,40 +24,80 @@ if TYPE_CHECKING:
 _COMMIT_VERSION = "_commit_version"
 
 
+@dataclass(frozen=True)
+class OpenTarget:
+    """A warehouse with the session that a run keeps, and what it had of each table when it was opened."""
+
+    warehouse: Target
+    connection: str
+    versions: Mapping[str, int]
+
+
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings `table`, as `release` has it, to the warehouse `target`; a no-op when it is there already."""
-    if table not in release.tables:
-        raise TargetError(
-            f"release {release.name} has no {table}",
-            table=table,
-            step=f"publish to {target}",
-            next_step="run the flow that builds the table, then publish",
-        )
-    spark = engine.session(table)
-    loaded = engine.table(table)
-    place = engine.environment.targets[target]
-    connection = engine.connect(place.connection)
-    warehouse = target_for(connection.kind)(connection, place.schema_name, engine.environment)
-    version, path = release.tables[table], engine.table_path(table)
-    published = warehouse.published_version(table)
-    if published == version:
-        rows = read_version(spark, path, version).count()
-        return PublishResult(table, place.connection, version, 0, 0, rows, changed=False)
+    opened, version = _open(engine, target), _released(table, target, release)
+    if opened.versions.get(table) == version:
+        return PublishResult(table, opened.connection, version, 0, 0, _rows(engine, table, version), changed=False)
+    return opened.warehouse.publish(_request(engine, table, opened, release))
+
+
+def export(engine: Engine, table: str, target: str, release: Release) -> None:
+    """Writes the files that `publish` will load, ahead of it; nothing where the warehouse has this version."""
+    opened, version = _open(engine, target), _released(table, target, release)
+    if opened.versions.get(table) != version:
+        opened.warehouse.export(_request(engine, table, opened, release))
+
+
+def finish(engine: Engine) -> None:
+    """Ends the sessions with the warehouses and removes the files that were exchanged."""
+    for opened in engine.targets.forget():
+        opened.warehouse.close()
+    engine.exports.forget(engine.environment)
+
+
+def _open(engine: Engine, target: str) -> OpenTarget:
+    def work_out() -> OpenTarget:
+        place = engine.environment.targets[target]
+        connection = engine.connect(place.connection)
+        warehouse = target_for(connection.kind)(connection, place.schema_name, engine.environment)
+        warehouse.keep_session()
+        return OpenTarget(warehouse, place.connection, warehouse.published_versions())
+
+    return engine.targets.get(target, work_out)
+
+
+def _released(table: str, target: str, release: Release) -> int:
+    if table in release.tables:
+        return release.tables[table]
+    raise TargetError(
+        f"release {release.name} has no {table}",
+        table=table,
+        step=f"publish to {target}",
+        next_step="run the flow that builds the table, then publish",
+    )
+
+
+def _request(engine: Engine, table: str, opened: OpenTarget, release: Release) -> PublishRequest:
+    spark, path = engine.session(table), engine.table_path(table)
+    loaded, version, published = engine.table(table), release.tables[table], opened.versions.get(table)
     keys = loaded.contract.keys
     full = published is None or published > version or not keys
     exchange = engine.environment.exchange.rstrip("/")
-    changes = _everything(spark, path, version) if full else _since(spark, path, published or 0, version, keys)
-    request = PublishRequest(
+    return PublishRequest(
         table=loaded,
-        changes=changes,
+        changes=_everything(spark, path, version) if full else _since(spark, path, published or 0, version, keys),
         full=full,
         exchange=f"{exchange}/publish/run_id={engine.run.run_id}/{table}/after-{'nothing' if full else published}",
         release=release.name,
         version=version,
-        rows_after=read_version(spark, path, version).count(),
+        rows_after=_rows(engine, table, version),
         exports=engine.exports,
     )
-    return warehouse.publish(request)
+
+
+def _rows(engine: Engine, table: str, version: int) -> int:
+    spark, path = engine.session(table), engine.table_path(table)
+    return engine.exports.rows(table, version, lambda: read_version(spark, path, version).count())
 
 
 def _everything(spark: SparkSession, path: str, version: int) -> DataFrame:

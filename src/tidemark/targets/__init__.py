@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
 from tidemark.sources import ConnectionValue, load_plugin
-from tidemark.targets.exports import Exports
+from tidemark.targets.exports import Exports, StagedFiles
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -26,8 +26,8 @@ class PublishRequest:
     `update_preimage`, `update_postimage`, `delete`; a row to be deleted needs only its keys), at most one row a key
     besides preimages. With `full` the table will hold the inserted rows and no other. `exchange` is an address below
     the exchange bucket that belongs to this run and to these changes; `exports` keeps what was written there, for the
-    next warehouse that needs it. `version` is the table's version in the lake that the
-    changes lead to, `rows_after` the rows it has there.
+    next warehouse that needs it. `version` is the table's version in the lake that the changes lead to, `rows_after`
+    the rows it has there.
     """
 
     table: Table
@@ -54,10 +54,22 @@ class PublishResult:
 
 
 class Target(Protocol):
-    """One schema of one warehouse."""
+    """One schema of one warehouse. A call has a session of its own, or the kept one (then: one thread at a time)."""
 
-    def published_version(self, table: str) -> int | None:
-        """The version of the table that the warehouse has; None when it was never published there."""
+    def keep_session(self) -> None:
+        """Uses one session for all calls until `close`; one that fails is replaced."""
+        ...
+
+    def close(self) -> None:
+        """Ends the session that is kept."""
+        ...
+
+    def published_versions(self) -> Mapping[str, int]:
+        """The version that the warehouse has of each table that was ever published there."""
+        ...
+
+    def export(self, request: PublishRequest) -> StagedFiles:
+        """Writes the files that `publish` will load; those that are there already stay."""
         ...
 
     def publish(self, request: PublishRequest) -> PublishResult:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -25,7 +25,7 @@ from tidemark.rows import quoted as spark_name
 from tidemark.sources.staged import parquet_files
 from tidemark.targets import PublishRequest, PublishResult
 from tidemark.targets.exports import StagedFiles
-from tidemark.warehouses import Session, Trouble, Warehouse, WarehouseError, literal, quoted
+from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, WarehouseError, literal, quoted
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE
 
@@ -73,6 +73,9 @@ class WarehouseTarget(ABC):
         self._schema = schema
         self._environment = environment
         self._policy = policy
+        self._keeps = False
+        self._kept: Session | None = None
+        self._knows_releases = False
 
     @abstractmethod
     def create_staging(self, session: Session, staging: str, select: str) -> None:
@@ -82,19 +85,33 @@ class WarehouseTarget(ABC):
     def copy(self, session: Session, staging: str, files: StagedFiles) -> None:
         """Loads just these files into the staging table, whose columns stand in the order of theirs."""
 
-    def published_version(self, table: str) -> int | None:
-        """As `Target.published_version` says."""
-        return self._try(table, lambda: self._with_session(lambda session: self._version(session, table)))
+    def keep_session(self) -> None:
+        """As `Target.keep_session` says."""
+        self._keeps = True
+
+    def close(self) -> None:
+        """As `Target.close` says."""
+        session, self._kept = self._kept, None
+        if session is not None:
+            session.close()
+
+    def published_versions(self) -> Mapping[str, int]:
+        """As `Target.published_versions` says."""
+        return self._try(None, lambda: self._with_session(self._all_versions))
+
+    def export(self, request: PublishRequest) -> StagedFiles:
+        """As `Target.export` says."""
+        folder = f"{request.exchange}/v{request.version}"
+        return request.exports.once(folder, lambda: write_files(request, folder, self._environment))
 
     def publish(self, request: PublishRequest) -> PublishResult:
         """As `Target.publish` says. What passes is tried again, with the same files."""
         table = request.table.name
-        folder = f"{request.exchange}/v{request.version}"
-        files = request.exports.once(folder, lambda: write_files(request, folder, self._environment))
+        files = self.export(request)
         return self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))
 
     def _load(self, session: Session, request: PublishRequest, files: StagedFiles) -> PublishResult:
-        if self._version(session, request.table.name) == request.version:
+        if self._all_versions(session).get(request.table.name) == request.version:
             return self._result(request, 0, 0, changed=False)
         names = self._names(request.table)
         self._prepare_tables(session, request.table, names)
@@ -114,20 +131,29 @@ class WarehouseTarget(ABC):
 
     def _prepare_tables(self, session: Session, table: Table, names: Names) -> None:
         """Creates what is missing: schema, releases, the table, columns that its contract has gained."""
-        try:
-            session.columns(names.releases)
-        except WarehouseError as failure:
-            if failure.trouble is not Trouble.MISSING:
-                raise
+        if not self._knows_releases and self._columns(session, names.releases) is None:
             session.run(f"CREATE SCHEMA IF NOT EXISTS {self.warehouse.name(self._schema)}")
             session.run(self._create_releases(names.releases))
+        self._knows_releases = True
         dialect = self.warehouse.dialect
-        session.run(create_table(table.contract, table.load, dialect, names.table))
-        there = {column.name.lower() for column in session.columns(names.table)}
+        columns = self._columns(session, names.table)
+        if columns is None:
+            session.run(create_table(table.contract, table.load, dialect, names.table))
+            columns = session.columns(names.table)
+        there = {column.name.lower() for column in columns}
         for (name, spark_type), stored in zip(publish_columns(table.contract).items(), names.columns, strict=True):
             if name.lower() not in there:
                 column = f"{quoted(stored)} {column_type(spark_type, dialect)}"
                 session.run(f"ALTER TABLE {names.table} ADD COLUMN {column}")
+
+    def _columns(self, session: Session, relation: str) -> tuple[ResultColumn, ...] | None:
+        """The columns of a table; None where there is none."""
+        try:
+            return session.columns(relation)
+        except WarehouseError as failure:
+            if failure.trouble is not Trouble.MISSING:
+                raise
+            return None
 
     def _stage(self, session: Session, request: PublishRequest, names: Names, files: StagedFiles) -> tuple[int, int]:
         """Fills the staging table and checks it; gives the rows that will be inserted and deleted."""
@@ -136,9 +162,11 @@ class WarehouseTarget(ABC):
         self.create_staging(session, names.staging, f"{empty} WHERE 1 = 0")
         if files.files:
             self.copy(session, names.staging, files)
-        change = quoted(names.change_type)
-        rows, deleted = session.one(
-            f"SELECT COUNT(*), COUNT(CASE WHEN {change} = 'delete' THEN 1 END) FROM {names.staging}"
+        change, keys = quoted(names.change_type), ", ".join(map(quoted, names.keys))
+        repeated = f"SELECT {keys} FROM {names.staging} GROUP BY {keys} HAVING COUNT(*) > 1"
+        count_repeated = f"(SELECT COUNT(*) FROM ({repeated}) AS repeated)" if keys else "0"
+        rows, deleted, twice = session.one(
+            f"SELECT COUNT(*), COUNT(CASE WHEN {change} = 'delete' THEN 1 END), {count_repeated} FROM {names.staging}"
         )
         if rows != files.rows:
             raise self._refused(
@@ -146,16 +174,12 @@ class WarehouseTarget(ABC):
                 f"{self.warehouse.title} loaded {rows} of the {files.rows} rows in {files.folder}",
                 "publish again; the files are kept",
             )
-        if names.keys:
-            keys = ", ".join(map(quoted, names.keys))
-            repeated = f"SELECT {keys} FROM {names.staging} GROUP BY {keys} HAVING COUNT(*) > 1"
-            (twice,) = session.one(f"SELECT COUNT(*) FROM ({repeated}) AS repeated")
-            if twice:
-                raise self._refused(
-                    request.table.name,
-                    f"{twice} keys ({', '.join(names.keys)}) come more than once",
-                    f"check the key of {request.table.name}: tidemark check --select {request.table.name}",
-                )
+        if twice:
+            raise self._refused(
+                request.table.name,
+                f"{twice} keys ({', '.join(names.keys)}) come more than once",
+                f"check the key of {request.table.name}: tidemark check --select {request.table.name}",
+            )
         return int(rows) - int(deleted), int(deleted)
 
     def _statements(self, request: PublishRequest, names: Names) -> list[str]:
@@ -177,17 +201,16 @@ class WarehouseTarget(ABC):
             f"INSERT INTO {names.releases} VALUES ({release}, {self.warehouse.timestamp(now)})",
         ]
 
-    def _version(self, session: Session, table: str) -> int | None:
+    def _all_versions(self, session: Session) -> dict[str, int]:
+        """The version that the warehouse has of each table; {} before the first publication."""
         try:
-            rows = session.rows(
-                f"SELECT {self._own('version')} FROM {self._qualified(RELEASES)}"
-                f" WHERE {self._own('table_name')} = {literal(table)}"
-            )
+            rows = session.rows(f"SELECT {self._own('table_name')}, {self._own('version')} FROM {self._releases}")
         except WarehouseError as failure:
-            if failure.trouble is Trouble.MISSING:
-                return None
-            raise
-        return int(rows[0][0]) if rows else None
+            if failure.trouble is not Trouble.MISSING:
+                raise
+            return {}
+        self._knows_releases = True
+        return {str(table): int(version) for table, version in rows}
 
     def _create_releases(self, releases: str) -> str:
         types = {
@@ -205,11 +228,15 @@ class WarehouseTarget(ABC):
         return Names(
             table=self._qualified(table.contract.name),
             staging=self._qualified(STAGING_PREFIX + table.contract.name),
-            releases=self._qualified(RELEASES),
+            releases=self._releases,
             columns=tuple(map(fold, publish_columns(table.contract))),
             keys=tuple(map(fold, table.contract.keys)),
             change_type=fold(CHANGE_TYPE),
         )
+
+    @property
+    def _releases(self) -> str:
+        return self._qualified(RELEASES)
 
     def _qualified(self, name: str) -> str:
         return f"{self.warehouse.name(self._schema)}.{self._own(name)}"
@@ -240,17 +267,25 @@ class WarehouseTarget(ABC):
         return TargetError(f"{table}: {summary}", table=table, step="publish", seen=seen, next_step=next_step)
 
     def _with_session(self, use: Callable[[Session], Answer]) -> Answer:
-        with self.warehouse.session() as session:
-            return use(session)
+        if not self._keeps:
+            with self.warehouse.session() as session:
+                return use(session)
+        self._kept = self._kept or self.warehouse.open()
+        try:
+            return use(self._kept)
+        except BaseException:
+            self.close()  # nobody knows what state it is in
+            raise
 
-    def _try(self, table: str, action: Callable[[], Answer]) -> Answer:
+    def _try(self, table: str | None, action: Callable[[], Answer]) -> Answer:
         try:
             return self._policy.call(
                 action, passing=lambda failure: isinstance(failure, WarehouseError) and failure.trouble.passes
             )
         except WarehouseError as failure:
+            what = f"{table} could not" if table else "nothing could"
             raise TargetError(
-                f"{table} could not be published to {self.warehouse.place()}: {failure.trouble.value}",
+                f"{what} be published to {self.warehouse.place()}: {failure.trouble.value}",
                 table=table,
                 step="publish",
                 seen=[failure.said],

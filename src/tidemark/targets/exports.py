@@ -1,4 +1,4 @@
-"""A table's changes as Parquet files in the exchange bucket: written once a run, loaded by every warehouse."""
+"""What warehouses share in a run: a table's changes as Parquet files in the exchange bucket, and its row count."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tidemark.aws import S3_FAILURES, filesystem
 
 if TYPE_CHECKING:
     from tidemark.environment import Environment
+
+Value = TypeVar("Value")
 
 log = logging.getLogger(__name__)
 
@@ -26,30 +28,52 @@ class StagedFiles:
     rows: int
 
 
+class Once(Generic[Value]):
+    """Values that are worked out once each; who asks for one that is being worked out waits for it."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Value] = {}
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+
+    def get(self, key: str, work_out: Callable[[], Value]) -> Value:
+        """The value of `key`; the first that asks works it out. A failure is not remembered."""
+        with self._lock:
+            lock = self._locks[key]
+        with lock:
+            if key not in self._values:
+                self._values[key] = work_out()
+            return self._values[key]
+
+    def forget(self) -> tuple[Value, ...]:
+        """Starts anew; gives what there was."""
+        with self._lock:
+            values = tuple(self._values.values())
+            self._values.clear()
+        return values
+
+
 class Exports:
     """What a run has exported. Warehouses that need the same changes of a table share the files."""
 
     def __init__(self) -> None:
-        self._files: dict[str, StagedFiles] = {}
-        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._lock = threading.Lock()
+        self._files: Once[StagedFiles] = Once()
+        self._rows: Once[int] = Once()
 
     def once(self, folder: str, write: Callable[[], StagedFiles]) -> StagedFiles:
-        """The files of `folder`; the first that asks writes them, and whoever asks meanwhile waits."""
-        with self._lock:
-            lock = self._locks[folder]
-        with lock:
-            if folder not in self._files:
-                self._files[folder] = write()
-            return self._files[folder]
+        """The files of `folder`, written by the first that asks."""
+        return self._files.get(folder, write)
+
+    def rows(self, table: str, version: int, count: Callable[[], int]) -> int:
+        """The rows that a version of a table has, counted by the first that asks."""
+        return self._rows.get(f"{table}@{version}", count)
 
     def forget(self, environment: Environment) -> None:
         """Removes the files. What cannot be removed is left to the bucket's lifecycle rule, and logged."""
-        with self._lock:
-            folders = [files.folder for files in self._files.values() if files.files]
-            self._files.clear()
-        for folder in folders:
+        self._rows.forget()
+        for files in self._files.forget():
             try:
-                filesystem(environment.aws).rm(folder, recursive=True)
+                if files.files:
+                    filesystem(environment.aws).rm(files.folder, recursive=True)
             except (OSError, *S3_FAILURES) as failure:
-                log.warning("the files in %s were left behind: %s", folder, failure)
+                log.warning("the files in %s were left behind: %s", files.folder, failure)

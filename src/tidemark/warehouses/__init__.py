@@ -158,14 +158,17 @@ class Warehouse(ABC):
     def timestamp(self, instant: datetime) -> str:
         """A literal for an instant (naive UTC)."""
 
+    def open(self) -> Session:
+        """A session, to be closed by whoever asked; raises `WarehouseError`."""
+        try:
+            return Session(self, self.connect())
+        except Exception as failure:
+            raise self.failed(failure) from None
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session that is closed at the end; raises `WarehouseError`."""
-        try:
-            connection = self.connect()
-        except Exception as failure:
-            raise self.failed(failure) from None
-        session = Session(self, connection)
+        session = self.open()
         try:
             yield session
         finally:

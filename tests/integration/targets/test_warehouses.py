@@ -19,7 +19,8 @@ from tidemark.errors import TargetError
 from tidemark.project import Table
 from tidemark.retry import RetryPolicy
 from tidemark.sources import load_plugin
-from tidemark.targets import TARGETS, PublishRequest, PublishResult, Target, target_for
+from tidemark.targets import TARGETS, PublishRequest, PublishResult, target_for
+from tidemark.targets.base import WarehouseTarget
 from tidemark.warehouses import Session
 
 QUICK = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.05)
@@ -46,9 +47,11 @@ class Published:
     def table(self) -> Table:
         return self.systems.gold(self.name, self.columns, ["id"])
 
-    def target(self, **connection: Any) -> Target:
+    def target(self, **connection: Any) -> WarehouseTarget:
         value = self.systems.connection(self.warehouse, **connection)
-        return target_for(value.kind)(value, self.schema, self.systems.environment)
+        target = target_for(value.kind)(value, self.schema, self.systems.environment)
+        assert isinstance(target, WarehouseTarget)
+        return target
 
     def request(self, version: int, rows_after: int, *changes: Row, full: bool = False) -> PublishRequest:
         table = self.table
@@ -72,6 +75,9 @@ class Published:
     def publish(self, version: int, rows_after: int, *changes: Row, full: bool = False) -> PublishResult:
         return self.target().publish(self.request(version, rows_after, *changes, full=full))
 
+    def version(self) -> int | None:
+        return self.target().published_versions().get(f"gold.{self.name}")
+
     def content(self, columns: str = "id, name") -> list[Row]:
         rows = self.systems.execute(self.warehouse, f"SELECT {columns} FROM {self.schema}.{self.name}")
         return sorted(rows, key=repr)
@@ -83,7 +89,7 @@ def published(request: pytest.FixtureRequest, systems: Systems) -> Published:
 
 
 def test_a_first_publication_creates_the_table_with_every_value(published: Published) -> None:
-    assert published.target().published_version(f"gold.{published.name}") is None
+    assert published.version() is None
     result = published.publish(3, 2, row(1, "Ann"), row(2, "Zoë \"x\", 'y'\n"), full=True)
     assert (result.inserted, result.deleted, result.rows_after, result.changed) == (2, 0, 2, True)
     assert (result.target, result.table, result.version) == (published.warehouse, f"gold.{published.name}", 3)
@@ -93,7 +99,7 @@ def test_a_first_publication_creates_the_table_with_every_value(published: Publi
         (1, "Ann", Decimal("1.10"), AT, date(2025, 3, 1), *stamp),
         (2, "Zoë \"x\", 'y'\n", Decimal("1.10"), AT, date(2025, 3, 1), *stamp),
     ]
-    assert published.target().published_version(f"gold.{published.name}") == 3
+    assert published.version() == 3
 
 
 def test_changes_replace_insert_and_delete_by_key(published: Published) -> None:
@@ -115,7 +121,7 @@ def test_full_replaces_everything_and_an_older_version_may_come_back(published: 
     published.publish(5, 2, row(1, "Ann"), row(2, "Bob"), full=True)
     published.publish(4, 1, row(7, "Gus"), full=True)
     assert published.content() == [(7, "Gus")]
-    assert published.target().published_version(f"gold.{published.name}") == 4
+    assert published.version() == 4
 
 
 def test_the_same_version_again_does_nothing(published: Published) -> None:
@@ -129,7 +135,7 @@ def test_no_changes_still_bring_the_version(published: Published) -> None:
     published.publish(1, 1, row(1, "Ann"), full=True)
     result = published.publish(2, 1)
     assert (result.inserted, result.deleted, result.changed) == (0, 0, True)
-    assert published.target().published_version(f"gold.{published.name}") == 2
+    assert published.version() == 2
 
 
 def test_a_key_that_comes_twice_is_refused_and_nothing_changes(published: Published) -> None:
@@ -138,7 +144,7 @@ def test_a_key_that_comes_twice_is_refused_and_nothing_changes(published: Publis
         published.publish(2, 3, row(2, "Bob"), row(2, "Rob"))
     assert refused.value.table == f"gold.{published.name}"
     assert published.content() == [(1, "Ann")]
-    assert published.target().published_version(f"gold.{published.name}") == 1
+    assert published.version() == 1
 
 
 def test_a_row_count_that_is_not_the_lakes_is_rolled_back(published: Published) -> None:
@@ -146,7 +152,7 @@ def test_a_row_count_that_is_not_the_lakes_is_rolled_back(published: Published) 
     with pytest.raises(TargetError, match=r"would have 2 rows .* has 5 in the lake"):
         published.publish(2, 5, row(2, "Bob"))
     assert published.content() == [(1, "Ann")]
-    assert published.target().published_version(f"gold.{published.name}") == 1
+    assert published.version() == 1
     published.publish(2, 2, row(2, "Bob"))
     assert published.content() == [(1, "Ann"), (2, "Bob")]
 
@@ -175,6 +181,30 @@ def test_what_an_earlier_attempt_left_behind_is_replaced(published: Published) -
         f"SELECT table_name FROM information_schema.tables WHERE LOWER(table_name) = 'tidemark_stage_{published.name}'",
     )
     assert left == []
+
+
+def test_a_kept_session_serves_all_tables_and_is_replaced_when_it_fails(
+    systems: Systems, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Published(systems, published.warehouse)
+    target = published.target()
+    opened: list[int] = []
+    original = type(target.warehouse).open
+    monkeypatch.setattr(
+        type(target.warehouse),
+        "open",
+        lambda warehouse: opened.append(1) or original(warehouse),
+    )
+    target.keep_session()
+    target.publish(published.request(1, 1, row(1, "Ann"), full=True))
+    target.publish(other.request(1, 1, row(1, "Bob"), full=True))
+    assert len(opened) == 1
+    with pytest.raises(TargetError, match="has 7 in the lake"):
+        target.publish(published.request(2, 7, row(2, "Cid")))
+    target.publish(published.request(2, 2, row(2, "Cid")))
+    target.close()
+    assert len(opened) == 2
+    assert (published.content(), other.content()) == ([(1, "Ann"), (2, "Cid")], [(1, "Bob")])
 
 
 class Killed(BaseException):
@@ -230,7 +260,7 @@ def test_an_attempt_that_ends_before_any_statement_leaves_the_old_rows_or_the_ne
                 assert published.content() in (before, after)
         published.target().publish(request)
         assert published.content() == after
-        assert published.target().published_version(f"gold.{published.name}") == statement
+        assert published.version() == statement
         before = after
         if len(seen) < statement:
             return

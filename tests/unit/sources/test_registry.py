@@ -18,7 +18,7 @@ def test_every_source_can_be_had_and_extracts(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", TARGETS)
 def test_every_target_can_be_had(kind: str) -> None:
-    assert {"publish", "published_version"} <= set(dir(target_for(kind)))
+    assert {"publish", "published_versions"} <= set(dir(target_for(kind)))
 
 
 def test_an_unknown_kind_is_told_with_a_close_match() -> None:
