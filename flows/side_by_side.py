@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from tidemark.errors import GateError, TidemarkError
+from tidemark.errors import ConfigError, GateError, TidemarkError
 
 
 @dataclass
@@ -77,16 +77,19 @@ def side_by_side(
 def together(
     failures: Mapping[str, Exception], stopped: Collection[str], summary: str, next_step: str | None
 ) -> TidemarkError:
-    """One error for several: it names every table, and counts as a failed gate when nothing else failed."""
-    only_gates = all(isinstance(failure, GateError) for failure in failures.values())
+    """One error for several: it names every table. Its exit code is theirs where all agree, else that of a failure."""
     alike: dict[str, list[str]] = {}
     for item, failure in failures.items():
         alike.setdefault(_told(item, failure), []).append(item)
     seen = [line for told, items in alike.items() for line in f"{', '.join(items)}: {told}".splitlines()]
     if stopped:
         seen.append(f"not done because of that: {', '.join(stopped)}")
-    kind = GateError if only_gates else TidemarkError
-    return kind(summary, seen=seen, next_step=next_step)
+    kinds = (GateError, ConfigError)
+    of_one_kind = [kind for kind in kinds if all(isinstance(failure, kind) for failure in failures.values())]
+    kind = of_one_kind[0] if of_one_kind else TidemarkError
+    error = kind(summary, next_step=next_step)
+    error.seen = tuple(seen)
+    return error
 
 
 def _told(item: str, failure: Exception) -> str:

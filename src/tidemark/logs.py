@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from tidemark import redaction
 
 if TYPE_CHECKING:
@@ -92,6 +94,31 @@ def to_console(level: int = logging.INFO) -> None:
     logger.addHandler(handler)
 
 
+class _LogFile(logging.FileHandler):
+    """The file of a run's log. A disk that is full costs lines of the log, not the run."""
+
+    _told = False
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        failure = sys.exc_info()[1]
+        if isinstance(failure, OSError):
+            self._tell(failure)
+        else:
+            super().handleError(record)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError as failure:
+            self._tell(failure)
+
+    def _tell(self, failure: OSError) -> None:
+        if not self._told:
+            self._told = True
+            sys.stderr.write(f"the log {self.baseFilename} cannot be written: {failure.strerror}\n")
+
+
 @contextmanager
 def run_log(folder: Folder, run_id: str, level: int = logging.INFO) -> Iterator[str]:
     """Writes what is logged inside the block to `<run_id>.jsonl` in `folder`, and yields that file's path.
@@ -104,7 +131,7 @@ def run_log(folder: Folder, run_id: str, level: int = logging.INFO) -> Iterator[
     with tempfile.TemporaryDirectory(prefix="tidemark-logs-") as scratch:
         local = Path(folder.path(name)) if folder.is_local else Path(scratch) / name
         local.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(local, encoding="utf-8", delay=False)
+        handler = _LogFile(local, encoding="utf-8", delay=False)
         handler.addFilter(_Fields())
         handler.addFilter(_Relevant())
         handler.setFormatter(JsonFormatter())

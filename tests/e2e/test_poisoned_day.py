@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_the_run_fails_at_the_gate_and_says_what_was_seen(poisoned: Poisoned) ->
     summary = json.loads(poisoned.answer.stdout)
     assert summary["status"] == "gate failed"
     assert "highest average order value of a day" in poisoned.answer.stderr
-    assert "silver and gold stay at release r2" in poisoned.answer.stderr
+    assert re.search(r"silver and gold stay at release r\d+; bronze kept", poisoned.answer.stderr)
 
 
 def test_no_version_of_any_silver_or_gold_table_holds_it_and_bronze_keeps_it(poisoned: Poisoned) -> None:

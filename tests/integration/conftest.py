@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -48,8 +49,8 @@ def sandbox_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def environment(sandbox_home: Path) -> Environment:
     """The `local` environment as it ships, in the sandbox's home."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIDEMARK_HOME", str(sandbox_home))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TIDEMARK_HOME", str(sandbox_home))
         return load_environment(CONFIG, "local")
 
 
@@ -61,7 +62,9 @@ def s3_spark(spark: SparkSession, environment: Environment) -> SparkSession:
     keys as settings. A session that starts with the environment's own settings has a test of its own.
     """
     context = spark.sparkContext._jsc.hadoopConfiguration()
-    for name, value in spark_conf(environment.aws).items():
+    with patch.dict(os.environ):  # the settings come with variables, which other tests must not see
+        settings = spark_conf(environment.aws)
+    for name, value in settings.items():
         context.set(name.removeprefix("spark.hadoop."), value)
     context.set("fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider")
     context.set("fs.s3a.access.key", AWS.user)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.side_by_side import side_by_side
-from tidemark.errors import GateError, SourceError, TidemarkError
+from tidemark.errors import ConfigError, GateError, SourceError, TidemarkError
 
 
 def failing(*bad: str, with_error: type[Exception] = SourceError) -> Callable[[str], None]:
@@ -124,9 +124,10 @@ def test_what_several_have_in_common_is_told_once() -> None:
     ]
 
 
-def test_failed_gates_alone_are_a_failed_gate() -> None:
-    outcome = side_by_side(["a", "b"], failing("a", "b", with_error=GateError), at_once=2)
-    with pytest.raises(GateError):
+@pytest.mark.parametrize("kind", [GateError, ConfigError])
+def test_failures_that_agree_on_the_exit_code_keep_it(kind: type[TidemarkError]) -> None:
+    outcome = side_by_side(["a", "b"], failing("a", "b", with_error=kind), at_once=2)
+    with pytest.raises(kind):
         outcome.raise_failures("2 gates failed")
 
 
