@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -109,12 +110,10 @@ def publish(run: RunContext, target: str, tables: Sequence[str], released: Relea
     """
     failures: dict[str, Exception] = {}
     left = list(tables)
-    with ThreadPoolExecutor(1, "tidemark-export") as ahead:
+    with _exporting(run, target, tables, released):
         while left:
             table = left.pop(0)
             run.watcher.publication_began(table, target)
-            if left:
-                ahead.submit(contextvars.copy_context().run, _export, run, left[0], target, released)
             try:
                 done = tasks.publish(unseen(run.engine), table, target, unseen(released))
             except Exception as failure:
@@ -130,13 +129,30 @@ def publish(run: RunContext, target: str, tables: Sequence[str], released: Relea
     )
 
 
-def _export(run: RunContext, table: str, target: str, released: Release) -> None:
-    """Writes the next table's files while the warehouse loads this one. What fails here is told by the publish."""
+@contextmanager
+def _exporting(run: RunContext, target: str, tables: Sequence[str], released: Release) -> Iterator[None]:
+    """Writes the tables' files ahead, side by side, while the warehouse loads one after the other.
+
+    What fails here, or is not done in time, is done and told by the publish of that table.
+    """
+
+    def export(table: str) -> bool:
+        try:
+            with step(table, f"export for {target}", run.engine.spark):
+                steps.export(run.engine, table, target, released)
+        except TidemarkError as failure:
+            log.info("%s could not be exported ahead: %s", table, failure)
+            return False
+        return True
+
+    pool = ThreadPoolExecutor(run.at_once, "tidemark-export")
     try:
-        with step(table, f"export for {target}", run.engine.spark):
-            steps.export(run.engine, table, target, released)
-    except TidemarkError as failure:
-        log.info("%s could not be exported ahead: %s", table, failure)
+        if export(tables[0]):  # with it the warehouse is open: one that is down need not be tried for every table
+            for table in tables[1:]:
+                pool.submit(contextvars.copy_context().run, export, table)
+        yield
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def work_on(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tidemark.publishing import OpenTarget
     from tidemark.sources import ConnectionValue
     from tidemark.state import StateStore
+    from tidemark.targets import PublishRequest
     from tidemark.write.manifest import Prepared
 
 
@@ -45,6 +46,14 @@ class Run:
 
 
 @dataclass(frozen=True)
+class DoneBatch:
+    """A batch that this run has committed, and the version that it made."""
+
+    version: int
+    prepared: Prepared
+
+
+@dataclass(frozen=True)
 class Engine:
     """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported."""
 
@@ -56,7 +65,9 @@ class Engine:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
     exports: Exports = field(default_factory=Exports)
+    batches: dict[str, DoneBatch] = field(default_factory=dict)
     targets: Once[OpenTarget] = field(default_factory=Once)
+    requests: Once[PublishRequest] = field(default_factory=Once)
     _sessions: dict[str, SparkSession] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -95,10 +95,15 @@ class StateSettings(_Model):
 
 
 class ComputeSettings(_Model):
-    """The Spark master (None: spark-submit says), how many tables go side by side, further Spark settings."""
+    """The Spark master (None: spark-submit says), how many tables go side by side, further Spark settings.
+
+    `codegen_from_mb`: loads that read as much or more (megabytes of files) run generated code, smaller ones interpreted
+    plans, whatever `conf` says. None leaves it to `conf`.
+    """
 
     master: str | None = "local[*]"
     concurrency: int = Field(default=2, ge=1)
+    codegen_from_mb: float | None = Field(default=None, ge=0)
     conf: dict[str, SparkSetting] = {}
 
 

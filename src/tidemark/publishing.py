@@ -13,7 +13,7 @@ from tidemark.errors import TargetError
 from tidemark.rows import quoted
 from tidemark.targets import PublishRequest, PublishResult, Target, target_for
 from tidemark.write.manifest import CHANGE_TYPE
-from tidemark.write.target import read_version
+from tidemark.write.target import count_rows, read_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -35,15 +35,16 @@ class OpenTarget:
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings `table`, as `release` has it, to the warehouse `target`; a no-op when it is there already."""
-    opened, version = _open(engine, target), _released(table, target, release)
+    opened, version = open_target(engine, target), _released(table, target, release)
     if opened.versions.get(table) == version:
-        return PublishResult(table, opened.connection, version, 0, 0, _rows(engine, table, version), changed=False)
+        rows = count_rows(engine.session(table), engine.table_path(table), version)
+        return PublishResult(table, opened.connection, version, 0, 0, rows, changed=False)
     return opened.warehouse.publish(_request(engine, table, opened, release))
 
 
 def export(engine: Engine, table: str, target: str, release: Release) -> None:
     """Writes the files that `publish` will load, ahead of it; nothing where the warehouse has this version."""
-    opened, version = _open(engine, target), _released(table, target, release)
+    opened, version = open_target(engine, target), _released(table, target, release)
     if opened.versions.get(table) != version:
         opened.warehouse.export(_request(engine, table, opened, release))
 
@@ -52,10 +53,13 @@ def finish(engine: Engine) -> None:
     """Ends the sessions with the warehouses and removes the files that were exchanged."""
     for opened in engine.targets.forget():
         opened.warehouse.close()
+    engine.requests.forget()
     engine.exports.forget(engine.environment)
 
 
-def _open(engine: Engine, target: str) -> OpenTarget:
+def open_target(engine: Engine, target: str) -> OpenTarget:
+    """The warehouse, and what it has; opened by the first that asks and open until `finish`."""
+
     def work_out() -> OpenTarget:
         place = engine.environment.targets[target]
         connection = engine.connect(place.connection)
@@ -78,42 +82,51 @@ def _released(table: str, target: str, release: Release) -> int:
 
 
 def _request(engine: Engine, table: str, opened: OpenTarget, release: Release) -> PublishRequest:
+    """What brings the table from the version that the warehouse has to that of the release; the same for warehouses
+    that have the same version.
+    """
+    published = opened.versions.get(table)
+    return engine.requests.get(f"{table} after {published}", lambda: _new_request(engine, table, published, release))
+
+
+def _new_request(engine: Engine, table: str, published: int | None, release: Release) -> PublishRequest:
     spark, path = engine.session(table), engine.table_path(table)
-    loaded, version, published = engine.table(table), release.tables[table], opened.versions.get(table)
-    keys = loaded.contract.keys
-    full = published is None or published > version or not keys
+    loaded, version = engine.table(table), release.tables[table]
+    full = published is None or published > version or not loaded.contract.keys
     exchange = engine.environment.exchange.rstrip("/")
     return PublishRequest(
         table=loaded,
-        changes=_everything(spark, path, version) if full else _since(spark, path, published or 0, version, keys),
+        changes=_everything(spark, path, version) if full else _since(engine, table, published or 0, version),
         full=full,
         exchange=f"{exchange}/publish/run_id={engine.run.run_id}/{table}/after-{'nothing' if full else published}",
         release=release.name,
         version=version,
-        rows_after=_rows(engine, table, version),
+        rows_after=count_rows(spark, path, version),
         exports=engine.exports,
     )
-
-
-def _rows(engine: Engine, table: str, version: int) -> int:
-    spark, path = engine.session(table), engine.table_path(table)
-    return engine.exports.rows(table, version, lambda: read_version(spark, path, version).count())
 
 
 def _everything(spark: SparkSession, path: str, version: int) -> DataFrame:
     return read_version(spark, path, version).withColumn(CHANGE_TYPE, F.lit("insert"))
 
 
-def _since(spark: SparkSession, path: str, published: int, version: int, keys: tuple[str, ...]) -> DataFrame:
-    """The net change of each key between two versions, from the change feed; of a deleted row its last state."""
+def _since(engine: Engine, table: str, published: int, version: int) -> DataFrame:
+    """The net change of each key between two versions; of a deleted row its last state, or its keys alone.
+
+    Where this run made the one commit between them, its batch says it all: one row a key, labelled with its change.
+    """
+    spark, done = engine.session(table), engine.batches.get(table)
+    if done is not None and done.version == version == published + 1 and done.prepared.operation != "overwrite":
+        return done.prepared.rows(spark)
     feed = (
         spark.read.format("delta")
         .option("readChangeFeed", "true")
         .option("startingVersion", published + 1)
         .option("endingVersion", version)
-        .load(path)
+        .load(engine.table_path(table))
         .where(F.col(CHANGE_TYPE) != "update_preimage")
     )
+    keys = engine.table(table).contract.keys
     last_first = Window.partitionBy(*map(quoted, keys)).orderBy(F.desc(_COMMIT_VERSION), F.desc(CHANGE_TYPE))
     newest = feed.withColumn("_last", F.row_number().over(last_first)).where("_last = 1")
     return newest.drop("_last", _COMMIT_VERSION, "_commit_timestamp")

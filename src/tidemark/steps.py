@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import publishing, quality, quarantine, rows, sqltext
+from tidemark import codegen, publishing, quality, quarantine, rows, sqltext
 from tidemark.candidate import candidate, register_view
 from tidemark.compile.masks import masked
-from tidemark.engine import metadata_values
+from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errors import ConfigError
 from tidemark.quarantine import Rejected
 from tidemark.sources import Extract, ExtractRequest, source_for
@@ -64,6 +64,7 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
         environment=engine.environment,
     )
     extracted = source_for(connection.kind).extract(request)
+    codegen.choose(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
     is_text = loaded.load.source.format in ("csv", "json")
     return _parsed_once(spark, extracted, request.local_staging) if is_text and not extracted.empty else extracted
 
@@ -114,6 +115,9 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     identity = {**checked.identity, "contract": loaded.contract.version, "after": state.batch_id, "epoch": state.epoch}
     name = batch_id(table, identity)
     path = engine.table_path(table)
+    codegen.choose(
+        spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb
+    )
     stored = stored_schema(spark, path).fieldNames() if state.version is not None else []
     columns = checked.alignment.stored_columns(stored)
     prepared = prepare_batch(
@@ -153,6 +157,8 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     committed = commit_batch(engine.session(table), engine.table(table), engine.table_path(table), final)
     if committed.version is not None:
         engine.committed[table] = committed.version
+    if committed.changed and committed.version is not None:
+        engine.batches[table] = DoneBatch(committed.version, final)
     if committed.changed:
         note = {"version": committed.version, "batch_id": committed.batch_id, "watermark": final.watermark}
         engine.state.put("table", table, note | {"run_id": engine.run.run_id})

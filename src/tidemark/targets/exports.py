@@ -1,4 +1,4 @@
-"""What warehouses share in a run: a table's changes as Parquet files in the exchange bucket, and its row count."""
+"""A table's changes as Parquet files in the exchange bucket: written once a run, loaded by every warehouse."""
 
 from __future__ import annotations
 
@@ -58,19 +58,13 @@ class Exports:
 
     def __init__(self) -> None:
         self._files: Once[StagedFiles] = Once()
-        self._rows: Once[int] = Once()
 
     def once(self, folder: str, write: Callable[[], StagedFiles]) -> StagedFiles:
         """The files of `folder`, written by the first that asks."""
         return self._files.get(folder, write)
 
-    def rows(self, table: str, version: int, count: Callable[[], int]) -> int:
-        """The rows that a version of a table has, counted by the first that asks."""
-        return self._rows.get(f"{table}@{version}", count)
-
     def forget(self, environment: Environment) -> None:
         """Removes the files. What cannot be removed is left to the bucket's lifecycle rule, and logged."""
-        self._rows.forget()
         for files in self._files.forget():
             try:
                 if files.files:

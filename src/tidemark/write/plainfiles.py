@@ -28,10 +28,11 @@ _REMEMBERED = 500
 
 @dataclass(frozen=True)
 class PlainFiles:
-    """The files of one version, and the schema to read them by."""
+    """The files of one version, the schema to read them by, and how many rows they hold, where the log says."""
 
     files: tuple[str, ...]
     schema: StructType
+    rows: int | None
 
 
 _known: dict[tuple[str, int], PlainFiles | None] = {}
@@ -40,15 +41,23 @@ _lock = threading.Lock()
 
 def read_plain(spark: SparkSession, path: str, version: int) -> DataFrame | None:
     """The table at its present `version` without Delta's planning; None where only Delta can read it."""
-    snapshot = deltalog.snapshot(spark, path)
-    if int(snapshot.version()) != version:
-        return None
-    found = _plain_files(spark, path, version, snapshot)
+    found = _at(spark, path, version)
     if found is None:
         return None
     if not found.files:
         return spark.createDataFrame([], found.schema)
     return spark.read.schema(found.schema).parquet(*found.files)
+
+
+def plain_rows(spark: SparkSession, path: str, version: int) -> int | None:
+    """How many rows the table has at its present `version`; None where that takes a query."""
+    found = _at(spark, path, version)
+    return found.rows if found else None
+
+
+def _at(spark: SparkSession, path: str, version: int) -> PlainFiles | None:
+    snapshot = deltalog.snapshot(spark, path)
+    return _plain_files(spark, path, version, snapshot) if int(snapshot.version()) == version else None
 
 
 def _plain_files(spark: SparkSession, path: str, version: int, snapshot: Any) -> PlainFiles | None:
@@ -77,4 +86,6 @@ def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     if any(":/" in name or name.startswith("/") for name in names):
         return None  # a shallow clone: its files lie in another table
     schema = StructType.fromJson(json.loads(str(metadata.schemaString())))
-    return PlainFiles(tuple(f"{path}/{name}" for name in names), schema)
+    counts = [json.loads(text).get("numRecords") for file in files if (text := file.stats())]
+    rows = sum(counts) if len(counts) == len(files) and None not in counts else None
+    return PlainFiles(tuple(f"{path}/{name}" for name in names), schema, rows)

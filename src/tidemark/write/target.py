@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from delta.tables import DeltaTable
 
 from tidemark.write import deltalog
-from tidemark.write.plainfiles import read_plain
+from tidemark.write.plainfiles import plain_rows, read_plain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -70,6 +70,12 @@ def read_version(spark: SparkSession, path: str, version: int) -> DataFrame:
     if plain is not None:
         return plain
     return spark.read.format("delta").option("versionAsOf", version).load(path)
+
+
+def count_rows(spark: SparkSession, path: str, version: int) -> int:
+    """How many rows the table had at `version`."""
+    known = plain_rows(spark, path, version)
+    return read_version(spark, path, version).count() if known is None else known
 
 
 def stored_schema(spark: SparkSession, path: str) -> StructType:

@@ -1,0 +1,37 @@
+"""Code generation where it pays: compiling a query costs a second, interpreting one costs microseconds a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tidemark.write import deltalog
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+WHOLE_STAGE = "spark.sql.codegen.wholeStage"
+FACTORY = "spark.sql.codegen.factoryMode"
+_MEGABYTE = 1_000_000
+
+
+def choose(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: float | None) -> None:
+    """Lets `spark`, the session of one table, generate code when `frame` and the Delta table `target` are large.
+
+    `from_mb` is where that begins, in megabytes of files; None leaves the session as it is.
+    """
+    if from_mb is None:
+        return
+    large = _bytes(frame) + (_target_bytes(spark, target) if target else 0) >= from_mb * _MEGABYTE
+    spark.conf.set(WHOLE_STAGE, str(large).lower())
+    spark.conf.set(FACTORY, "FALLBACK" if large else "NO_CODEGEN")
+
+
+def _bytes(frame: DataFrame) -> int:
+    """The size of everything that the frame reads, as far as its relations know it; not known counts as endless."""
+    internal: Any = frame
+    leaves = internal._jdf.queryExecution().analyzed().collectLeaves()
+    return sum(int(str(leaves.apply(number).stats().sizeInBytes())) for number in range(leaves.size()))
+
+
+def _target_bytes(spark: SparkSession, path: str) -> int:
+    return max(int(deltalog.snapshot(spark, path).sizeInBytes()), 0)
