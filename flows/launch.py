@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import threading
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -12,9 +14,12 @@ from flows.display import display
 from flows.prefect_api import use_prefect
 from flows.progress import watched_by
 from tidemark.config_source import local_folder
-from tidemark.environment import load_environment
+from tidemark.environment import Environment, load_environment
 from tidemark.errors import ConfigError, TidemarkError
 from tidemark.run_report import render
+from tidemark.session import build_session
+
+log = logging.getLogger("tidemark.launch")
 
 
 def launch(
@@ -27,6 +32,7 @@ def launch(
     """
     environment = load_environment(local_folder(config), env)
     use_prefect(environment, debug=debug)
+    threading.Thread(target=_start_spark, args=(environment,), name="tidemark-spark", daemon=True).start()
     from prefect.exceptions import TerminationSignal
 
     flow = getattr(import_module(f"flows.{flow_name}"), flow_name)
@@ -47,6 +53,14 @@ def launch(
             show_json(shown.summary.to_json())
         elif shown.summary is not None:
             show(render(shown.summary))
+
+
+def _start_spark(environment: Environment) -> None:
+    """Spark starts in a process of its own, which takes as long as importing what a flow needs: so both at once."""
+    try:
+        build_session(environment)
+    except Exception as failure:
+        log.debug("Spark could not be started early, the run will say why: %s", failure)
 
 
 def _refuse_unknown(flow_name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pyspark.sql.types import StructType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
 from tidemark.sqltext import view_name
+from tidemark.write import rewrite
 from tidemark.write.manifest import CHANGE_TYPE, Prepared
 from tidemark.write.target import read_state, read_version
 
@@ -25,6 +26,8 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     if prepared is None:
         version = read_state(spark, path).version
         return _empty(engine, spark, table) if version is None else read_version(spark, path, version)
+    if prepared.rewrite is not None:
+        return rewrite.candidate(spark, prepared.rewrite, prepared.data)
     base = None if prepared.target_version is None else read_version(spark, path, prepared.target_version)
     return with_batch(base, prepared, prepared.rows(spark), engine.table(table).load.write.partition_by)
 

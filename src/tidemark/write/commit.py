@@ -15,7 +15,7 @@ from tidemark import storage
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.errors import CommitError
 from tidemark.write import deltalog
-from tidemark.write.manifest import CHANGE_TYPE, Prepared, batch_folder
+from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
 from tidemark.write.target import TargetState, read_state
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
         _create(spark, table, path, rows)
     if _can_adopt(table, prepared):
         _adopt(spark, table, path, prepared)
+    elif prepared.rewrite is not None and state.version == prepared.target_version:
+        _rewrite(spark, table, path, prepared, prepared.rewrite)
     else:
         with _signed(spark, prepared):
             _write(spark, table, path, prepared, rows)
@@ -115,15 +117,30 @@ def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     if not folder.startswith(f"{path}/"):
         folder = f"{path}/{batch_folder(prepared.batch_id)}"
         storage.move(spark, prepared.data, folder)
-    watermark = table.load.watermark
-    ordering = [watermark.column if watermark else None, *table.load.cluster_by, *prepared.keys]
-    deltalog.adopt(
+    deltalog.adopt(spark, path, folder, _entry(table, prepared))
+
+
+def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:
+    folders = (rewrite.kept, prepared.data) if rewrite.adopts_batch else (rewrite.kept,)
+    books = prepared.books
+    deltalog.rewrite(
         spark,
         path,
-        folder,
+        folders,
+        rewrite.change_data,
+        _entry(table, prepared),
+        more_rows=books.inserted - books.deleted - books.vanished,
+    )
+
+
+def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:
+    """What the log's entry of this batch says of itself."""
+    watermark = table.load.watermark
+    ordering = [watermark.column if watermark else None, *table.load.cluster_by, *prepared.keys]
+    return deltalog.Entry(
         app_id=_app_id(prepared),
         user_metadata=json.dumps(prepared.metadata(), default=str),
-        statistics=[name for name in dict.fromkeys(ordering) if name],
+        statistics=tuple(name for name in dict.fromkeys(ordering) if name),
     )
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pyspark.sql.types import StructType
+
 from tidemark import storage
+from tidemark.errors import CommitError
 from tidemark.jvm import java_class
 
 if TYPE_CHECKING:
@@ -52,38 +56,88 @@ def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
     return None if metadata is None else str(metadata)
 
 
-def adopt(
-    spark: SparkSession,
-    table_path: str,
-    folder: str,
-    *,
-    app_id: str,
-    user_metadata: str,
-    statistics: Sequence[str],
-) -> int:
+@dataclass(frozen=True)
+class Entry:
+    """What an entry of the log says of itself: `app_id` names its transaction, which is never made twice.
+
+    `statistics` names the columns whose bounds go into the log, for data skipping.
+    """
+
+    app_id: str
+    user_metadata: str
+    statistics: tuple[str, ...]
+
+
+def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry) -> int:
     """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
 
-    A transaction of this `app_id` that the table has already seen is not made again.
-
-    `statistics` names the columns whose bounds go into the log, for data skipping. Files without rows are left out.
+    A transaction that the table has already seen is not made again. Files without rows are left out.
     """
     transaction = _log(spark, table_path).startTransaction()
-    if transaction.txnVersion(app_id) > 0:
+    if transaction.txnVersion(entry.app_id) > 0:
         return int(transaction.readVersion())
-    action = java_class(spark, "org.apache.spark.sql.delta.actions.Action")
-    types = {field.name: field.dataType.simpleString() for field in spark.read.parquet(folder).schema.fields}
-    wanted = {name: types[name] for name in statistics if name in types}
-    added = [action.fromJson(json.dumps(entry)) for entry in _added_files(spark, table_path, folder, wanted)]
-    transaction_id = {"txn": {"appId": app_id, "version": 1, "lastUpdated": int(time.time() * 1000)}}
-    actions = [action.fromJson(json.dumps(transaction_id)), *added]
+    added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
+    return _commit(spark, transaction, [*map(_action(spark), added)], entry, "Append")
+
+
+def rewrite(
+    spark: SparkSession, table_path: str, folders: Sequence[str], change_data: str, entry: Entry, *, more_rows: int
+) -> int:
+    """Puts the Parquet files in `folders` in place of all that the table has, in one commit with its change feed.
+
+    Raises `CommitError`, and changes nothing, unless the table ends up with `more_rows` rows more than it had.
+    """
+    transaction = _log(spark, table_path).startTransaction()
+    if transaction.txnVersion(entry.app_id) > 0:
+        return int(transaction.readVersion())
+    transaction.readWholeTable()  # whoever commits in between is in conflict
+    old = list(transaction.snapshot().allFiles().collect())
+    bounded = _bounded(transaction, entry)
+    new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
+    rows = [sum(json.loads(text)["numRecords"] for text in texts) for texts in (_stats(old), _new_stats(new))]
+    if rows[1] - rows[0] != more_rows:
+        raise CommitError(
+            f"the rewritten table would have {rows[1]} rows, not {rows[0] + more_rows}; nothing was written",
+            step="commit",
+            evidence=", ".join(folders),
+            next_step="run again: the batch is prepared anew",
+        )
+    feed = [{"cdc": file} for file in _change_files(spark, table_path, change_data)]
+    actions = [*(file.remove() for file in old), *map(_action(spark), [*new, *feed])]
+    return _commit(spark, transaction, actions, entry, "Overwrite")
+
+
+def _bounded(transaction: Any, entry: Entry) -> dict[str, str]:
+    """The columns that get bounds in the log, with their types."""
+    schema = StructType.fromJson(json.loads(str(transaction.metadata().schemaString())))
+    return {field.name: field.dataType.simpleString() for field in schema.fields if field.name in entry.statistics}
+
+
+def _stats(files: Sequence[Any]) -> list[str]:
+    return [str(file.stats()) for file in files]
+
+
+def _new_stats(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(file["add"]["stats"]) for file in files]
+
+
+def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:
+    """What makes Delta's own object of an action as the protocol writes it."""
+    actions = java_class(spark, "org.apache.spark.sql.delta.actions.Action")
+    return lambda action: actions.fromJson(json.dumps(action))
+
+
+def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry: Entry, mode: str) -> int:
+    """Commits the actions as a write of this mode, signed with the entry's transaction id."""
+    signature = {"txn": {"appId": entry.app_id, "version": 1, "lastUpdated": int(time.time() * 1000)}}
     option = java_class(spark, "scala.Option")
     operation = java_class(spark, "org.apache.spark.sql.delta.DeltaOperations$Write")(
-        java_class(spark, "org.apache.spark.sql.SaveMode").Append,
+        getattr(java_class(spark, "org.apache.spark.sql.SaveMode"), mode),
         option.empty(),
         option.empty(),
-        option.apply(user_metadata),
+        option.apply(entry.user_metadata),
     )
-    sequence = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq(actions)
+    sequence = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq([_action(spark)(signature), *actions])
     return int(transaction.commit(sequence, operation))
 
 
@@ -93,33 +147,38 @@ def _log(spark: SparkSession, path: str) -> Any:
 
 
 def _added_files(
-    spark: SparkSession, table_path: str, folder: str, statistics: dict[str, str]
+    spark: SparkSession, table_path: str, folder: str, statistics: Mapping[str, str]
 ) -> Iterator[dict[str, dict[str, Any]]]:
-    """One `add` entry of the log for each file in the folder."""
+    """One `add` action for each file with rows in the folder; `statistics` are the columns to bound and their types."""
     context: Any = spark.sparkContext
-    conf = context._jsc.hadoopConfiguration()
-    root = java_class(spark, "org.apache.hadoop.fs.Path")(folder)
+    for status in _parquet_files(spark, folder):
+        stats = _file_statistics(spark, context._jsc.hadoopConfiguration(), status.getPath(), statistics)
+        if stats["numRecords"]:
+            changed = {"modificationTime": int(status.getModificationTime()), "stats": json.dumps(stats)}
+            yield {"add": _file(table_path, folder, status) | changed | {"dataChange": True}}
+
+
+def _change_files(spark: SparkSession, table_path: str, folder: str) -> Iterator[dict[str, Any]]:
+    """One change-feed file for each file in the folder."""
+    for status in _parquet_files(spark, folder):
+        yield _file(table_path, folder, status) | {"dataChange": False}
+
+
+def _file(table_path: str, folder: str, status: Any) -> dict[str, Any]:
     below = folder.removeprefix(table_path).strip("/")
-    for status in root.getFileSystem(conf).listStatus(root):
-        name = str(status.getPath().getName())
-        if not name.endswith(".parquet"):
-            continue
-        stats = _file_statistics(spark, conf, status.getPath(), statistics)
-        if stats["numRecords"] == 0:
-            continue
-        yield {
-            "add": {
-                "path": quote(f"{below}/{name}"),
-                "partitionValues": {},
-                "size": int(status.getLen()),
-                "modificationTime": int(status.getModificationTime()),
-                "dataChange": True,
-                "stats": json.dumps(stats),
-            }
-        }
+    path = quote(f"{below}/{status.getPath().getName()}")
+    return {"path": path, "partitionValues": {}, "size": int(status.getLen())}
 
 
-def _file_statistics(spark: SparkSession, conf: Any, path: Any, columns: dict[str, str]) -> dict[str, Any]:
+def _parquet_files(spark: SparkSession, folder: str) -> Iterator[Any]:
+    context: Any = spark.sparkContext
+    root = java_class(spark, "org.apache.hadoop.fs.Path")(folder)
+    for status in root.getFileSystem(context._jsc.hadoopConfiguration()).listStatus(root):
+        if str(status.getPath().getName()).endswith(".parquet"):
+            yield status
+
+
+def _file_statistics(spark: SparkSession, conf: Any, path: Any, columns: Mapping[str, str]) -> dict[str, Any]:
     """Delta's statistics of one file, from its Parquet footer: row count, and bounds of the wanted columns."""
     source = java_class(spark, "org.apache.parquet.hadoop.util.HadoopInputFile").fromPath(path, conf)
     reader = java_class(spark, "org.apache.parquet.hadoop.ParquetFileReader").open(source)

@@ -42,6 +42,18 @@ class SchemaChange:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """Where a small table's new files wait: what it keeps, and the change feed of the commit.
+
+    `adopts_batch`: the batch's own files become the table's, beside `kept`; otherwise `kept` holds their rows too.
+    """
+
+    kept: str
+    adopts_batch: bool
+    change_data: str
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A batch ready to be audited and committed.
 
@@ -69,6 +81,7 @@ class Prepared:
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
     rejects: str | None = None
+    rewrite: Rewrite | None = None
     schema_changes: tuple[SchemaChange, ...] = ()
     moves_watermark: bool = False
 
@@ -112,5 +125,13 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
     stored = json.loads(text)
     changes = tuple(SchemaChange(**change) for change in stored.pop("schema_changes"))
     books = Books.from_json(stored.pop("books"))
+    rewrite = stored.pop("rewrite")
     keys, columns = tuple(stored.pop("keys")), tuple(stored.pop("columns"))
-    return Prepared(**stored, books=books, schema_changes=changes, keys=keys, columns=columns)
+    return Prepared(
+        **stored,
+        books=books,
+        schema_changes=changes,
+        keys=keys,
+        columns=columns,
+        rewrite=Rewrite(**rewrite) if rewrite else None,
+    )

@@ -28,11 +28,16 @@ _REMEMBERED = 500
 
 @dataclass(frozen=True)
 class PlainFiles:
-    """The files of one version, the schema to read them by, and how many rows they hold, where the log says."""
+    """The files of one version and the schema to read them by.
+
+    `size` is in bytes; `rows` is None where the log does not say; `feeds`: commits keep a change feed.
+    """
 
     files: tuple[str, ...]
     schema: StructType
+    size: int
     rows: int | None
+    feeds: bool
 
 
 _known: dict[tuple[str, int], PlainFiles | None] = {}
@@ -41,7 +46,7 @@ _lock = threading.Lock()
 
 def read_plain(spark: SparkSession, path: str, version: int) -> DataFrame | None:
     """The table at its present `version` without Delta's planning; None where only Delta can read it."""
-    found = _at(spark, path, version)
+    found = plain_files(spark, path, version)
     if found is None:
         return None
     if not found.files:
@@ -49,13 +54,8 @@ def read_plain(spark: SparkSession, path: str, version: int) -> DataFrame | None
     return spark.read.schema(found.schema).parquet(*found.files)
 
 
-def plain_rows(spark: SparkSession, path: str, version: int) -> int | None:
-    """How many rows the table has at its present `version`; None where that takes a query."""
-    found = _at(spark, path, version)
-    return found.rows if found else None
-
-
-def _at(spark: SparkSession, path: str, version: int) -> PlainFiles | None:
+def plain_files(spark: SparkSession, path: str, version: int) -> PlainFiles | None:
+    """The table at its present `version` as files; None where only Delta can read it."""
     snapshot = deltalog.snapshot(spark, path)
     return _plain_files(spark, path, version, snapshot) if int(snapshot.version()) == version else None
 
@@ -88,4 +88,11 @@ def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     schema = StructType.fromJson(json.loads(str(metadata.schemaString())))
     counts = [json.loads(text).get("numRecords") for file in files if (text := file.stats())]
     rows = sum(counts) if len(counts) == len(files) and None not in counts else None
-    return PlainFiles(tuple(f"{path}/{name}" for name in names), schema, rows)
+    feed = metadata.configuration().get("delta.enableChangeDataFeed")
+    return PlainFiles(
+        files=tuple(f"{path}/{name}" for name in names),
+        schema=schema,
+        size=sum(int(file.size()) for file in files),
+        rows=rows,
+        feeds=feed.isDefined() and str(feed.get()) == "true",
+    )

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from tidemark.books import Books
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
-from tidemark.write import append, compare, onepass, replace
+from tidemark.write import append, compare, onepass, replace, rewrite
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.target import stored_schema
@@ -44,6 +44,7 @@ def prepare(
     checked = work.checked
     operation, books = _stage(work, data, metadata)
     in_one_pass = onepass.fits(work)
+    rewritten = rewrite.stage(work, batch_id, data, books) if operation == "merge" and rewrite.fits(work) else None
     prepared = Prepared(
         table=work.table.name,
         batch_id=batch_id,
@@ -54,6 +55,7 @@ def prepare(
         path=staging,
         data=onepass.accepted(data) if in_one_pass else data,
         rejects=onepass.rejected(data) if in_one_pass and books.quarantined else None,
+        rewrite=rewritten,
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,

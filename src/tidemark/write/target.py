@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from delta.tables import DeltaTable
 
 from tidemark.write import deltalog
-from tidemark.write.plainfiles import plain_rows, read_plain
+from tidemark.write.plainfiles import plain_files, read_plain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -74,7 +74,8 @@ def read_version(spark: SparkSession, path: str, version: int) -> DataFrame:
 
 def count_rows(spark: SparkSession, path: str, version: int) -> int:
     """How many rows the table had at `version`."""
-    known = plain_rows(spark, path, version)
+    plain = plain_files(spark, path, version)
+    known = plain.rows if plain else None
     return read_version(spark, path, version).count() if known is None else known
 
 
