@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 MARKERS := $(if $(SLOW),,-m "not slow")
 SOURCES := src blocks tasks flows sandbox tests benchmarks
 
+# Compiling Prefect and pandas anew takes every process several seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format locks bench clean
 

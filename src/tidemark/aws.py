@@ -92,8 +92,13 @@ def secret_value(aws: AwsSettings | None, name: str) -> str:
     return str(answer["SecretString"])
 
 
+@lru_cache(maxsize=16)
 def filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
-    """S3 for the driver (`s3://` and `s3a://` paths): lists, heads of files, small files. Nothing is cached."""
+    """S3 for the driver (`s3://` and `s3a://` paths): lists, heads of files, small files; threads may share it.
+
+    What S3 says is not cached. The client behind it is: making one takes half a second, and fsspec's own cache makes
+    one for every thread.
+    """
     from aiobotocore.session import AioSession
     from s3fs import S3FileSystem
 
