@@ -26,9 +26,9 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     if prepared is None:
         version = read_state(spark, path).version
         return _empty(engine, spark, table) if version is None else read_version(spark, path, version)
-    if prepared.rewrite is not None:
-        return rewrite.candidate(spark, prepared.rewrite, prepared.data)
     base = None if prepared.target_version is None else read_version(spark, path, prepared.target_version)
+    if prepared.rewrite is not None and base is not None:
+        return rewrite.candidate(spark, base, prepared.rewrite)
     return with_batch(base, prepared, prepared.rows(spark), engine.table(table).load.write.partition_by)
 
 

@@ -121,16 +121,9 @@ def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
 
 
 def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:
-    folders = (rewrite.kept, prepared.data) if rewrite.adopts_batch else (rewrite.kept,)
     books = prepared.books
-    deltalog.rewrite(
-        spark,
-        path,
-        folders,
-        rewrite.change_data,
-        _entry(table, prepared),
-        more_rows=books.inserted - books.deleted - books.vanished,
-    )
+    more_rows = books.inserted - books.deleted - books.vanished
+    deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, _entry(table, prepared), more_rows=more_rows)
 
 
 def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:

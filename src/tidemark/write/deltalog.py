@@ -81,11 +81,12 @@ def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry) -> in
 
 
 def rewrite(
-    spark: SparkSession, table_path: str, folders: Sequence[str], change_data: str, entry: Entry, *, more_rows: int
+    spark: SparkSession, table_path: str, folders: Sequence[str], feed: Sequence[str], entry: Entry, *, more_rows: int
 ) -> int:
-    """Puts the Parquet files in `folders` in place of all that the table has, in one commit with its change feed.
+    """Puts the Parquet files in `folders` in place of all that the table has, in one commit.
 
-    Raises `CommitError`, and changes nothing, unless the table ends up with `more_rows` rows more than it had.
+    The files in `feed` (the table's columns and `_change_type`) become the commit's change feed. Raises `CommitError`,
+    and changes nothing, unless the table ends up with `more_rows` rows more than it had.
     """
     transaction = _log(spark, table_path).startTransaction()
     if transaction.txnVersion(entry.app_id) > 0:
@@ -102,8 +103,8 @@ def rewrite(
             evidence=", ".join(folders),
             next_step="run again: the batch is prepared anew",
         )
-    feed = [{"cdc": file} for file in _change_files(spark, table_path, change_data)]
-    actions = [*(file.remove() for file in old), *map(_action(spark), [*new, *feed])]
+    changes = [{"cdc": file} for folder in feed for file in _change_files(spark, table_path, folder)]
+    actions = [*(file.remove() for file in old), *map(_action(spark), [*new, *changes])]
     return _commit(spark, transaction, actions, entry, "Overwrite")
 
 

@@ -43,14 +43,13 @@ class SchemaChange:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """Where a small table's new files wait: what it keeps, and the change feed of the commit.
+    """Where a small table's new files wait: folders that hold all its rows, and folders that hold the change feed.
 
-    `adopts_batch`: the batch's own files become the table's, beside `kept`; otherwise `kept` holds their rows too.
+    The batch's own folder is in both, unless the batch deletes: then its other rows were copied.
     """
 
-    kept: str
-    adopts_batch: bool
-    change_data: str
+    whole: tuple[str, ...]
+    feed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -133,5 +132,5 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
         schema_changes=changes,
         keys=keys,
         columns=columns,
-        rewrite=Rewrite(**rewrite) if rewrite else None,
+        rewrite=Rewrite(tuple(rewrite["whole"]), tuple(rewrite["feed"])) if rewrite else None,
     )

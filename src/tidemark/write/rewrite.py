@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from tidemark import storage
 from tidemark.rows import quoted
 from tidemark.write import plainfiles
-from tidemark.write.manifest import CHANGE_TYPE, Rewrite, batch_folder
+from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -27,7 +28,7 @@ SMALL = 32_000_000
 """Bytes of a table up to which copying it costs less than planning a MERGE."""
 
 _KEY, _CHANGE = "_key_", "_change"
-_UPDATES = ("update_preimage", "update_postimage")
+_LANE, _KEPT, _FEED = "lane", "kept", "feed"
 
 
 def fits(work: Work) -> bool:
@@ -41,29 +42,28 @@ def fits(work: Work) -> bool:
 
 
 def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:
-    """Writes what the table keeps, and the change feed, of the batch that lies in `data`."""
+    """Writes, in one pass, what the table keeps and the change feed of the batch that lies in `data`."""
     target = work.target()
     if target is None:
         raise ValueError(f"{work.table.name} does not exist yet: there is nothing to rewrite")
     arriving = work.spark.read.parquet(data)
-    columns = target.columns
     marked = _marked(work, target, arriving)
-    removes = books.deleted + books.vanished > 0
-    kept = marked.where(F.col(_CHANGE).isNull()).select(*map(quoted, columns))
-    new = arriving.where(F.col(CHANGE_TYPE) != "delete")
-    # a file cannot be told to hold only some of its rows: where the batch deletes, its other rows are copied
-    whole = kept.unionByName(new.select(*map(quoted, columns))) if removes else kept
-    before = F.when(F.col(_CHANGE) == "delete", "delete").otherwise(_UPDATES[0])
-    was = marked.where(F.col(_CHANGE).isNotNull()).select(*map(quoted, columns), before.alias(CHANGE_TYPE))
-    feed = was.unionByName(new.select(*map(quoted, columns), CHANGE_TYPE))
-    staged = Rewrite(
-        kept=f"{work.path}/kept-{batch}",
-        adopts_batch=not removes,
-        change_data=f"{work.path}/_change_data/{batch_folder(batch)}",
+    deletes = books.deleted + books.vanished > 0
+    change, columns = F.col(_CHANGE), [quoted(name) for name in target.columns]
+    was = F.when(change == "delete", change).otherwise(F.when(change.isNotNull(), "update_preimage"))
+    lane = F.when(change.isNull(), _KEPT).otherwise(_FEED)
+    lanes = marked.select(*columns, was.alias(CHANGE_TYPE), lane.alias(_LANE))
+    if deletes:  # a file cannot be told to hold only some of its rows: the others of the batch are copied to both
+        new = arriving.where(F.col(CHANGE_TYPE) != "delete")
+        for each in (_KEPT, _FEED):
+            lanes = lanes.unionByName(new.select(*columns, CHANGE_TYPE, F.lit(each).alias(_LANE)))
+    folder = f"{work.path}/kept-{batch}"
+    lanes.coalesce(1).write.mode("overwrite").partitionBy(_LANE).parquet(folder)
+    kept, feed = (
+        [path] if storage.exists(work.spark, path := f"{folder}/{_LANE}={each}") else [] for each in (_KEPT, _FEED)
     )
-    whole.coalesce(1).write.mode("overwrite").parquet(staged.kept)
-    feed.coalesce(1).write.mode("overwrite").parquet(staged.change_data)
-    return staged
+    batch_files = [] if deletes else [data]
+    return Rewrite(whole=(*kept, *batch_files), feed=(*feed, *batch_files))
 
 
 def _marked(work: Work, target: DataFrame, arriving: DataFrame) -> DataFrame:
@@ -75,8 +75,8 @@ def _marked(work: Work, target: DataFrame, arriving: DataFrame) -> DataFrame:
     return target.join(F.broadcast(changes), same, "left")
 
 
-def candidate(spark: SparkSession, rewrite: Rewrite, data: str) -> DataFrame:
-    """The table as it will be, read as files."""
-    kept = spark.read.parquet(rewrite.kept)
-    folders = (rewrite.kept, data) if rewrite.adopts_batch else (rewrite.kept,)
-    return spark.read.schema(kept.schema).parquet(*folders)
+def candidate(spark: SparkSession, target: DataFrame, rewrite: Rewrite) -> DataFrame:
+    """The table as it will be, read as files; `target` is the table as it is."""
+    if not rewrite.whole:
+        return spark.createDataFrame([], target.schema)
+    return spark.read.schema(target.schema).parquet(*rewrite.whole)
