@@ -96,7 +96,7 @@ def _new_request(engine: Engine, table: str, published: int | None, release: Rel
     exchange = engine.environment.exchange.rstrip("/")
     return PublishRequest(
         table=loaded,
-        changes=_everything(spark, path, version) if full else _since(engine, table, published or 0, version),
+        changes=_everything(spark, path, version) if full else changes_since(engine, table, published or 0, version),
         full=full,
         exchange=f"{exchange}/publish/run_id={engine.run.run_id}/{table}/after-{'nothing' if full else published}",
         release=release.name,
@@ -110,7 +110,7 @@ def _everything(spark: SparkSession, path: str, version: int) -> DataFrame:
     return read_version(spark, path, version).withColumn(CHANGE_TYPE, F.lit("insert"))
 
 
-def _since(engine: Engine, table: str, published: int, version: int) -> DataFrame:
+def changes_since(engine: Engine, table: str, published: int, version: int) -> DataFrame:
     """The net change of each key between two versions; of a deleted row its last state, or its keys alone.
 
     Where this run made the one commit between them, its batch says it all: one row a key, labelled with its change.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_the_file_system_shows_no_credentials(credentials: AwsSettings) -> None:
 )
 def test_addresses_for_services(uri: str, expected: str) -> None:
     assert s3_uri(uri) == expected
+
+
+def test_threads_share_the_file_system_of_an_environment(credentials: AwsSettings) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(filesystem, [credentials, credentials.model_copy()])
+    assert first is second
+    assert filesystem(credentials.model_copy(update={"region": "eu-west-1"})) is not first

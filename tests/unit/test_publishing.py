@@ -1,0 +1,60 @@
+"""What goes to a warehouse: the net change of each key since the version that it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.lake import Lake, at
+from tidemark.engine import Engine
+from tidemark.publishing import changes_since
+
+TABLE = "bronze.cities"
+SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"
+FIRST = [("a", "Ulm", at(1), False), ("b", "Bonn", at(1), False), ("c", "Köln", at(1), False)]
+SECOND = [("b", "Jena", at(2), False), ("c", "Köln", at(2), True), ("d", "Kiel", at(2), False)]
+
+
+@pytest.fixture
+def cities(lake: Lake) -> Lake:
+    load = {
+        "source": {"connection": "shop", "object": "cities"},
+        "write": {"mode": "upsert", "keys": ["id"], "order_by": ["updated_at"], "deletes": {"flag": "is_deleted"}},
+    }
+    lake.table(TABLE, "id! string {primaryKey: true}\ncity string\nupdated_at! timestamp", load, keys=["id"])
+    return lake
+
+
+def load(lake: Lake, rows: list[tuple[Any, ...]]) -> tuple[Engine, int]:
+    engine = lake.engine()
+    version = lake.load(TABLE, lake.frame(SOURCE, rows), engine=engine).committed.version
+    assert version is not None
+    return engine, version
+
+
+def changes(engine: Engine, published: int, version: int) -> dict[str, tuple[str, str | None]]:
+    frame = changes_since(engine, TABLE, published, version)
+    rows = frame.select("id", "_change_type", "city", "_batch_id", "_run_date").collect()
+    assert len({row.id for row in rows}) == len(rows)
+    return {row.id: (row._change_type, None if row._change_type == "delete" else row.city) for row in rows}
+
+
+def test_a_runs_own_batch_says_what_the_change_feed_says(cities: Lake) -> None:
+    load(cities, FIRST)
+    engine, version = load(cities, SECOND)
+    expected = {"b": ("update_postimage", "Jena"), "c": ("delete", None), "d": ("insert", "Kiel")}
+
+    assert changes(engine, version - 1, version) == expected
+    assert changes(cities.engine(), version - 1, version) == expected
+
+
+def test_a_warehouse_that_missed_versions_gets_the_net_change_of_all(cities: Lake) -> None:
+    load(cities, FIRST)
+    _, first = load(cities, SECOND)
+    engine, version = load(cities, [("b", "Gera", at(3), False), ("d", None, at(3), True)])
+
+    found = changes(engine, first - 1, version)
+
+    assert {key: found[key] for key in "bc"} == {"b": ("update_postimage", "Gera"), "c": ("delete", None)}
+    assert found["d"][0] == "delete"
