@@ -22,6 +22,8 @@ LANE_SCHEMA = (
     " contract_version string, batch_id string, run_id string, dt date"
 )
 
+_CODES = "_codes"
+
 
 @dataclass(frozen=True)
 class ErrorBatch:
@@ -64,9 +66,9 @@ def write_errors(
     if storage.exists(spark, lane):
         errors = errors.join(read_errors(spark, lane).select("error_id").distinct(), "error_id", "left_anti")
     codes = F.transform("reasons", lambda reason: F.concat_ws(".", reason["column"], reason["rule"]))
-    counted = {f"rule_{number}": F.count_if(F.array_contains(codes, code)) for number, code in enumerate(rules)}
+    counted = {f"rule_{number}": F.count_if(F.array_contains(_CODES, code)) for number, code in enumerate(rules)}
     new = Counter(rows=F.count("*"), **counted)
-    new.on(errors).write.mode("overwrite").json(own_folder)
+    new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(own_folder)
     by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
     return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
 
