@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +27,7 @@ _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _ATTEMPTS = 6
 _CREDENTIALS_FILE = "credentials_file"
+_making_a_filesystem = threading.Lock()
 _PROFILE_CHAIN = "com.amazonaws.auth.profile.ProfileCredentialsProvider"
 _DEFAULT_CHAIN = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
 
@@ -92,13 +94,18 @@ def secret_value(aws: AwsSettings | None, name: str) -> str:
     return str(answer["SecretString"])
 
 
-@lru_cache(maxsize=16)
 def filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
     """S3 for the driver (`s3://` and `s3a://` paths): lists, heads of files, small files; threads may share it.
 
     What S3 says is not cached. The client behind it is: making one takes half a second, and fsspec's own cache makes
     one for every thread.
     """
+    with _making_a_filesystem:
+        return _filesystem(aws)
+
+
+@lru_cache(maxsize=16)
+def _filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
     from aiobotocore.session import AioSession
     from s3fs import S3FileSystem
 

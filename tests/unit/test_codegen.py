@@ -38,15 +38,16 @@ def test_the_files_that_are_read_decide(session: SparkSession, tmp_path: Path) -
 
 
 def test_a_large_target_decides_too(lake: Lake, session: SparkSession) -> None:
-    lake.table("bronze.rows", "id! int", {"source": {"connection": "shop"}, "write": {"mode": "append"}})
+    source = {"connection": "shop", "object": "rows"}
+    lake.table("bronze.rows", "id! int", {"source": source, "write": {"mode": "append"}})
     lake.load("bronze.rows", lake.frame("id int", [(number,) for number in range(100)]))
-    nothing = session.createDataFrame([], "id int")
+    little = session.range(1).toDF("id")
     path = lake.path("bronze.rows")
     table = megabytes(Path(path))
 
-    choose(session, nothing, path, from_mb=table * 0.9)
+    choose(session, little, path, from_mb=table * 0.9)
     assert chosen(session) == GENERATED
-    choose(session, nothing, None, from_mb=table * 0.9)
+    choose(session, little, None, from_mb=table * 0.9)
     assert chosen(session) == INTERPRETED
 
 

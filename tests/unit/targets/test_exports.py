@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tidemark.targets.exports import Exports, Once
+from tidemark.targets.exports import Once
 
 
 def test_whoever_asks_meanwhile_waits_for_the_first() -> None:
@@ -43,8 +43,14 @@ def test_a_failure_is_not_remembered() -> None:
 
 
 def test_keys_do_not_share_values() -> None:
-    exports = Exports()
-    assert exports.rows("gold.a", 1, lambda: 10) == 10
-    assert exports.rows("gold.a", 2, lambda: 20) == 20
-    assert exports.rows("gold.b", 1, lambda: 30) == 30
-    assert exports.rows("gold.a", 1, lambda: 99) == 10
+    once: Once[int] = Once()
+    assert once.get("gold.a", lambda: 10) == 10
+    assert once.get("gold.b", lambda: 20) == 20
+    assert once.get("gold.a", lambda: 99) == 10
+
+
+def test_what_is_forgotten_is_given_back_and_worked_out_anew() -> None:
+    once: Once[int] = Once()
+    once.get("gold.a", lambda: 10)
+    assert once.forget() == (10,)
+    assert once.get("gold.a", lambda: 11) == 11
