@@ -51,6 +51,7 @@ locks: ## Resolve the dependencies anew into requirements/*.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/runtime.txt
 	$(BIN)/uv pip compile requirements/datacontract.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/datacontract.txt
+	$(BIN)/uv pip compile requirements/dqx.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dqx.txt
 
 bench: setup ## Measure the loads against bare Spark (takes about half an hour)
 	$(BIN)/python -m benchmarks

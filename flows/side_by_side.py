@@ -84,10 +84,9 @@ def together(
     seen = [line for told, items in alike.items() for line in f"{', '.join(items)}: {told}".splitlines()]
     if stopped:
         seen.append(f"not done because of that: {', '.join(stopped)}")
-    kinds = (GateError, ConfigError)
-    of_one_kind = [kind for kind in kinds if all(isinstance(failure, kind) for failure in failures.values())]
-    kind = of_one_kind[0] if of_one_kind else TidemarkError
-    error = kind(summary, next_step=next_step)
+    kinds: tuple[type[TidemarkError], ...] = (GateError, ConfigError)
+    agreed = (kind for kind in kinds if all(isinstance(failure, kind) for failure in failures.values()))
+    error = next(agreed, TidemarkError)(summary, next_step=next_step)
     error.seen = tuple(seen)
     return error
 

@@ -64,9 +64,10 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
         environment=engine.environment,
     )
     extracted = source_for(connection.kind).extract(request)
+    if extracted.empty or loaded.load.source.format not in ("csv", "json"):
+        return extracted
     codegen.choose(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
-    is_text = loaded.load.source.format in ("csv", "json")
-    return _parsed_once(spark, extracted, request.local_staging) if is_text and not extracted.empty else extracted
+    return _parsed_once(spark, extracted, request.local_staging)
 
 
 def _parsed_once(spark: SparkSession, extracted: Extract, folder: str) -> Extract:

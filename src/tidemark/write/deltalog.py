@@ -95,10 +95,11 @@ def rewrite(
     old = list(transaction.snapshot().allFiles().collect())
     bounded = _bounded(transaction, entry)
     new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
-    rows = [sum(json.loads(text)["numRecords"] for text in texts) for texts in (_stats(old), _new_stats(new))]
-    if rows[1] - rows[0] != more_rows:
+    before = sum(json.loads(str(file.stats()))["numRecords"] for file in old)
+    after = sum(json.loads(file["add"]["stats"])["numRecords"] for file in new)
+    if after != before + more_rows:
         raise CommitError(
-            f"the rewritten table would have {rows[1]} rows, not {rows[0] + more_rows}; nothing was written",
+            f"the rewritten table would have {after} rows, not {before + more_rows}; nothing was written",
             step="commit",
             evidence=", ".join(folders),
             next_step="run again: the batch is prepared anew",
@@ -112,14 +113,6 @@ def _bounded(transaction: Any, entry: Entry) -> dict[str, str]:
     """The columns that get bounds in the log, with their types."""
     schema = StructType.fromJson(json.loads(str(transaction.metadata().schemaString())))
     return {field.name: field.dataType.simpleString() for field in schema.fields if field.name in entry.statistics}
-
-
-def _stats(files: Sequence[Any]) -> list[str]:
-    return [str(file.stats()) for file in files]
-
-
-def _new_stats(files: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [str(file["add"]["stats"]) for file in files]
 
 
 def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:

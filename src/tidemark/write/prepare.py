@@ -41,10 +41,10 @@ def prepare(
         return lying
     # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
     data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id)}"
-    checked = work.checked
+    checked, changes = work.checked, schema_changes(work)
     operation, books = _stage(work, data, metadata)
     in_one_pass = onepass.fits(work)
-    rewritten = rewrite.stage(work, batch_id, data, books) if operation == "merge" and rewrite.fits(work) else None
+    is_rewritten = operation == "merge" and not changes and rewrite.fits(work)
     prepared = Prepared(
         table=work.table.name,
         batch_id=batch_id,
@@ -55,7 +55,7 @@ def prepare(
         path=staging,
         data=onepass.accepted(data) if in_one_pass else data,
         rejects=onepass.rejected(data) if in_one_pass and books.quarantined else None,
-        rewrite=rewritten,
+        rewrite=rewrite.stage(work, batch_id, data, books) if is_rewritten else None,
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,
@@ -65,7 +65,7 @@ def prepare(
         sql_hash=checked.sql_hash,
         watermark=json.loads(json.dumps(dict(checked.watermark), default=str)),
         inputs=dict(checked.inputs),
-        schema_changes=schema_changes(work),
+        schema_changes=changes,
         moves_watermark=moves_watermark,
     )
     save(work.spark, prepared)

@@ -7,8 +7,6 @@ it, and the candidate that gates and downstream tables read is just files. See d
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -27,18 +25,16 @@ if TYPE_CHECKING:
 SMALL = 32_000_000
 """Bytes of a table up to which copying it costs less than planning a MERGE."""
 
-_KEY, _CHANGE = "_key_", "_change"
+_CHANGE = "_change"
 _LANE, _KEPT, _FEED = "lane", "kept", "feed"
 
 
 def fits(work: Work) -> bool:
-    """Whether the target is a small table of plain files that keeps a change feed and gets no new columns."""
+    """Whether the target is a small table of plain files, whose rows the log counts, and keeps a change feed."""
     if work.state.version is None:
         return False
     plain = plainfiles.plain_files(work.spark, work.path, work.state.version)
-    if plain is None or not plain.feeds or plain.size > SMALL:
-        return False
-    return set(work.columns) <= set(plain.schema.fieldNames())
+    return plain is not None and plain.feeds and plain.rows is not None and plain.size <= SMALL
 
 
 def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:
@@ -68,11 +64,8 @@ def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:
 
 def _marked(work: Work, target: DataFrame, arriving: DataFrame) -> DataFrame:
     """The target with what the batch does to each row: `_change` is null where it does nothing."""
-    changes = arriving.where(F.col(CHANGE_TYPE) != "insert").select(
-        *[quoted(key).alias(_KEY + key) for key in work.keys], F.col(CHANGE_TYPE).alias(_CHANGE)
-    )
-    same = reduce(and_, (quoted(key) == quoted(_KEY + key) for key in work.keys))
-    return target.join(F.broadcast(changes), same, "left")
+    changes = arriving.where(F.col(CHANGE_TYPE) != "insert").select(*work.keys, F.col(CHANGE_TYPE).alias(_CHANGE))
+    return target.join(F.broadcast(changes), list(work.keys), "left")
 
 
 def candidate(spark: SparkSession, target: DataFrame, rewrite: Rewrite) -> DataFrame:
