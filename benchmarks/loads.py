@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def upsert(spark: SparkSession, home: Path, rows: int, pairs: int) -> Iterator[C
 
 def _bare_merge(spark: SparkSession, project: lake.Project, path: str, batch: DataFrame) -> None:
     columns = [*spark_schema(project.table(ACCOUNTS).contract).fieldNames(), *METADATA_COLUMNS.fieldNames()]
-    source = _with_metadata(batch).withColumn("_row_hash", F.xxhash64(*batch.columns))
+    source = _with_metadata(batch)
     values = {f"`{name}`": F.col(f"batch.`{name}`") for name in columns}
     target = DeltaTable.forPath(spark, path).alias("target")
     merge = target.merge(source.alias("batch"), "target.account_id = batch.account_id")
@@ -92,10 +93,12 @@ def _bare_merge(spark: SparkSession, project: lake.Project, path: str, batch: Da
 
 
 def _with_metadata(frame: DataFrame) -> DataFrame:
+    """Stamped with the time and a name of this load, as any load is: Spark compiles the query anew for each of them."""
     return frame.select(
         "*",
-        F.lit(datetime(2025, 3, 30)).alias("_ingest_ts"),
-        F.lit("bare").alias("_batch_id"),
+        F.xxhash64(*frame.columns).alias("_row_hash"),
+        F.lit(datetime.now(UTC)).alias("_ingest_ts"),
+        F.lit(str(uuid.uuid4())).alias("_batch_id"),
         F.lit("benchmark").alias("_source_system"),
         F.lit(date(2025, 3, 30)).alias("_run_date"),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tidemark.write import deltalog
+from tidemark.sizes import read_bytes, table_bytes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -21,17 +21,6 @@ def choose(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: f
     """
     if from_mb is None:
         return
-    large = _bytes(frame) + (_target_bytes(spark, target) if target else 0) >= from_mb * _MEGABYTE
+    large = read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * _MEGABYTE
     spark.conf.set(WHOLE_STAGE, str(large).lower())
     spark.conf.set(FACTORY, "FALLBACK" if large else "NO_CODEGEN")
-
-
-def _bytes(frame: DataFrame) -> int:
-    """The size of everything that the frame reads, as far as its relations know it; not known counts as endless."""
-    internal: Any = frame
-    leaves = internal._jdf.queryExecution().analyzed().collectLeaves()
-    return sum(int(str(leaves.apply(number).stats().sizeInBytes())) for number in range(leaves.size()))
-
-
-def _target_bytes(spark: SparkSession, path: str) -> int:
-    return max(int(deltalog.snapshot(spark, path).sizeInBytes()), 0)

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.rows import ROW_HASH, quoted
+from tidemark.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.write.work import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     if target is None:
         return rows.withColumn(LABEL, _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
     order = [] if complete else [name for name in work.table.load.write.order_by if name in target.columns]
-    old = target.select(
+    known = target if complete else _met_by(work, target)
+    old = known.select(
         *[quoted(key).alias(_OLD + key) for key in work.keys],
         quoted(ROW_HASH).alias(_OLD + ROW_HASH),
         *[quoted(name).alias(_OLD + name) for name in order if name not in work.keys],
@@ -48,6 +50,19 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     )
     keys = {key: F.coalesce(quoted(key), quoted(_OLD + key)).alias(key) for key in work.keys}
     return joined.select(*[keys.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL))
+
+
+def _met_by(work: Work, target: DataFrame) -> DataFrame:
+    """What there is to compare with: of a large target and a small batch, only the rows whose keys the batch has.
+
+    These are as few as the batch's, so that both joins are broadcasts and no row of the target goes through a shuffle.
+    """
+    if table_bytes(work.spark, work.path) <= SMALL_TABLE:
+        return target
+    keys = work.checked.judged.select(*map(quoted, work.keys))
+    if not can_be_broadcast(keys):
+        return target
+    return F.broadcast(target.join(F.broadcast(keys), list(work.keys), "left_semi"))
 
 
 def _deleting(work: Work, deleted: Column, otherwise: Column) -> Column:

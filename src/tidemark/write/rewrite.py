@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from tidemark import storage
 from tidemark.rows import quoted
+from tidemark.sizes import SMALL_TABLE
 from tidemark.write import plainfiles
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from tidemark.books import Books
     from tidemark.write.work import Work
-
-SMALL = 32_000_000
-"""Bytes of a table up to which copying it costs less than planning a MERGE."""
 
 _CHANGE = "_change"
 _LANE, _KEPT, _FEED = "lane", "kept", "feed"
@@ -34,7 +32,7 @@ def fits(work: Work) -> bool:
     if work.state.version is None:
         return False
     plain = plainfiles.plain_files(work.spark, work.path, work.state.version)
-    return plain is not None and plain.feeds and plain.rows is not None and plain.size <= SMALL
+    return plain is not None and plain.feeds and plain.rows is not None and plain.size <= SMALL_TABLE
 
 
 def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:

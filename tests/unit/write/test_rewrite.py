@@ -179,7 +179,7 @@ def test_the_manifest_knows_where_the_files_wait(cities: Lake) -> None:
 
 
 def test_a_table_of_another_kind_goes_by_merge(cities: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewrite, "SMALL", 100)
+    monkeypatch.setattr(rewrite, "SMALL_TABLE", 100)
 
     loaded = cities.load(TABLE, cities.frame(SOURCE, UPDATES))
 
