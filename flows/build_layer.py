@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Layer, RunDate
-from flows.pipeline import build, commit_together, work_on
+from flows.pipeline import build, claim, commit_together, work_on
 from flows.run_context import open_run
 from tidemark.errors import ConfigError
 
@@ -37,6 +37,7 @@ def build_layer(
         tables = tuple(name for name in project.select(select or ()) if project.table(name).layer in LAYERS[layer])
         if not tables:
             raise ConfigError(f"no {layer} table is selected", next_step="select others, or leave the selection out")
+        claim(run, tables)
         run.collector.stage(f"build {layer}", tables)
         outcome = work_on(run, tables, lambda table: build(run, table))
         outcome.raise_failures(

@@ -9,7 +9,7 @@ from prefect import flow
 from flows.build_layer import build_layer
 from flows.ingest import ingest
 from flows.parameters import BOTH, CONFIG, LOCAL, RunDate, Since
-from flows.pipeline import commit_together
+from flows.pipeline import claim, commit_together
 from flows.publish import publish
 from flows.run_context import RunContext, open_run
 
@@ -42,6 +42,7 @@ def daily(
         received = [name for name in chosen if project.table(name).load.source]
         built = [name for name in chosen if not project.table(name).load.source]
         where: dict[str, Any] = {"env": env, "config": config, "date": date}
+        claim(run, built)
         if received:
             ingest(**where, select=received, full_refresh=full_refresh, since=since)
         if built:

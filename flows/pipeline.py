@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from tasks import steps as tasks
 from tasks.guard import step
 from tasks.steps import unseen
 from tasks.transient import is_transient
-from tidemark import release, steps
+from tidemark import faults, recovery, release, steps
 from tidemark.errors import GateError, TidemarkError
 from tidemark.runs import Publication, Warned
 
@@ -33,6 +34,7 @@ log = logging.getLogger("tidemark.publish")
 def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> None:
     """Brings what is new in a source into its bronze table: extract, validate, prepare, gate, commit."""
     engine, collector = unseen(run.engine), run.collector
+    run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
         extracted = tasks.extract(engine, table, since, full)
     with collector.step(table, "validate"):
@@ -91,16 +93,48 @@ def commit_together(run: RunContext, tables: Sequence[str]) -> None:
     """
     engine = run.engine
     waiting = [table for table in tables if table in engine.prepared]
-    _record_run(run, "committing", {table: engine.prepared[table].batch_id for table in waiting})
+    batches = {table: engine.prepared[table].batch_id for table in waiting}
+    recovery.note(engine.state, engine.run, run.flow, recovery.COMMITTING, batches)
+    faults.reach("commit: begun")
     run.collector.stage("commit", waiting)
     outcome = work_on(run, waiting, lambda table: commit(run, table, engine.prepared[table]))
     outcome.raise_failures(
         f"{len(outcome.failures)} of {len(waiting)} tables were not committed",
         next_step="run again: it prepares the rest anew, and commits nothing twice",
     )
+    faults.reach("commit: all tables, no release")
     recorded, new = release.record(engine.state, engine.run, engine.committed)
+    faults.reach("commit: released, not ended")
     run.collector.release(recorded.name, new)
-    _record_run(run, "committed", {})
+    recovery.note(engine.state, engine.run, run.flow, recovery.COMMITTED, {})
+
+
+def claim(run: RunContext, tables: Sequence[str]) -> None:
+    """Ends what a run that died was committing, and makes this run the only writer of the tables.
+
+    Leases are taken in one order by all runs: of two with tables in common one gets them all, the other none.
+    """
+    if not tables:
+        return
+    _finish_interrupted(run)
+    for table in sorted(tables):
+        run.engine.leases.acquire(table)
+
+
+def _finish_interrupted(run: RunContext) -> None:
+    """Commits to the end what earlier runs were committing together when they died, and records their releases."""
+    engine = run.engine
+    for earlier in recovery.interrupted(engine.state):
+        for table in sorted(earlier.batches):
+            engine.leases.acquire(table)
+        engine.prepared.update(recovery.staged(engine, earlier))
+        for table in earlier.batches:
+            tasks.commit(unseen(engine), table, unseen(engine.prepared[table]))
+        died = replace(engine.run, run_id=earlier.run_id, date=earlier.date)
+        recorded, _ = release.record(engine.state, died, engine.committed)
+        recovery.end(engine.state, earlier)
+        told = f"run {earlier.run_id} died while it committed its {len(earlier.batches)} tables; that was finished"
+        run.collector.warn(Warned(None, f"{told}, as release {recorded.name}", f"tidemark runs show {earlier.run_id}"))
 
 
 def publish(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:
@@ -207,9 +241,3 @@ def _what_stays(run: RunContext, table: str) -> str:
     last = release.latest(run.engine.state)
     stay = f"stay at release {last.name}" if last else "stay as they were"
     return f"nothing of this run is visible: silver and gold {stay}; bronze kept what it received"
-
-
-def _record_run(run: RunContext, status: str, batches: Mapping[str, str]) -> None:
-    engine = run.engine
-    value = {"status": status, "flow": run.flow, "date": engine.run.date, "started_at": engine.run.started_at}
-    engine.state.put("run", engine.run.run_id, value | {"batches": dict(batches)})

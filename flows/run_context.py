@@ -83,7 +83,8 @@ def open_run(flow: str, env: str, config: str, day: date | None) -> Iterator[Run
             context = RunContext(flow, engine, collector, alerts, folder, watching)
             token = _open.set(context)
             try:
-                yield context
+                with engine.leases.kept():
+                    yield context
             finally:
                 _open.reset(token)
         except BaseException as error:

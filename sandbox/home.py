@@ -135,7 +135,7 @@ def read_shop(home: Home) -> ShopState | None:
     found = read_json(home.shop)
     if found is None:
         return None
-    return ShopState(**found | {"poison": {int(day): poison for day, poison in found["poison"].items()}})
+    return ShopState(**found | {"poison": {int(day): poison for day, poison in found.get("poison", {}).items()}})
 
 
 def write_shop(home: Home, shop: ShopState) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tidemark import logs
+from tidemark import faults, logs
 from tidemark.errors import CommitError, TidemarkError
 from tidemark.redaction import redact
 
@@ -31,7 +31,9 @@ def step(table: str, name: str, spark: SparkSession | None = None) -> Iterator[N
     with logs.bound(table=table, step=name):
         began = time.monotonic()
         try:
+            faults.reach(f"{table}: before {name}")
             yield
+            faults.reach(f"{table}: after {name}")
             log.info("done in %.1f s", time.monotonic() - began)
         except TidemarkError as error:
             raise _completed(error, table, name) from error.__cause__

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from datetime import date as Day
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import ConfigError
+from tidemark.leases import Leases
+from tidemark.runs import is_gone, this_process
 from tidemark.targets.exports import Exports, Once
 
 if TYPE_CHECKING:
@@ -75,6 +78,19 @@ class Engine:
     def environment(self) -> Environment:
         return self.project.environment
 
+    @cached_property
+    def leases(self) -> Leases:
+        """The tables that this run may write."""
+        settings = self.environment.state
+        return Leases(
+            self.state,
+            self.run.run_id,
+            this_process(),
+            lasts=settings.lease,
+            wait=settings.lease_wait,
+            is_gone=is_gone,
+        )
+
     def session(self, table: str) -> SparkSession:
         """The table's own session of the run: commit settings are session-wide, and tables run side by side."""
         with self._lock:
@@ -90,9 +106,9 @@ class Engine:
         layer, table = name.split(".", 1)
         return f"{self.environment.roots.lake}/{layer}/{table}"
 
-    def staging_path(self, name: str) -> str:
-        """Where this run stages the table's batch."""
-        return f"{self.environment.roots.staging}/run_id={self.run.run_id}/{name}"
+    def staging_path(self, name: str, run_id: str | None = None) -> str:
+        """Where this run, or that of `run_id`, stages the table's batch."""
+        return f"{self.environment.roots.staging}/run_id={run_id or self.run.run_id}/{name}"
 
     def errors_path(self, name: str) -> str:
         """The root of the table's error lane."""

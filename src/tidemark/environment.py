@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tidemark.errors import ConfigError, Finding
 from tidemark.modelfile import build
+from tidemark.spans import Span
 from tidemark.suggest import choose
 from tidemark.yamltext import expand, parse, read_text
 
@@ -81,10 +83,15 @@ class PrefectSettings(_Model):
 
 
 class StateSettings(_Model):
-    """The control store: an SQLite file, or a DynamoDB table by its name."""
+    """The control store: an SQLite file, or a DynamoDB table by its name.
+
+    `lease`: how long a table stays locked after its run was last heard of; `lease_wait`: how long a run waits for one.
+    """
 
     kind: Literal["sqlite", "dynamodb"]
     location: str
+    lease: Span = timedelta(seconds=90)
+    lease_wait: Span = timedelta(0)
 
     @model_validator(mode="before")
     @classmethod

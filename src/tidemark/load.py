@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tidemark.errors import ConfigError, Finding
 from tidemark.modelfile import build
+from tidemark.spans import Span
 from tidemark.yamltext import Document, parse
 
 SUFFIX = ".load.yaml"
 
-_SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def parse_span(text: object) -> timedelta:
-    """`72h`, `15m`, `2d` or `30s` as a timedelta; raises `ValueError` for anything else."""
-    if isinstance(text, timedelta):
-        return text
-    match = _SPAN.fullmatch(str(text).strip())
-    if match is None:
-        raise ValueError("write a number and s, m, h or d: 72h")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-Span = Annotated[timedelta, BeforeValidator(parse_span)]
 Names = tuple[str, ...]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark import storage
+from tidemark import faults, storage
 from tidemark.rows import ORIGIN
 from tidemark.write.counting import Counter
 
@@ -54,6 +54,7 @@ def write_errors(
     """
     own_folder = f"{lane}/dt={batch.run_date.isoformat()}/run_id={batch.run_id}"
     storage.delete(spark, own_folder)
+    faults.reach(f"{batch.table}: errors being written")
     errors = rejected.select(
         F.sha2(F.concat_ws("|", F.lit(batch.table), ORIGIN, "payload"), 256).alias("error_id"),
         F.lit(batch.table).alias("table"),

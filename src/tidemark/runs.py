@@ -156,11 +156,16 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def is_gone(process: str) -> bool:
+    """Whether a process (`host:pid`) surely does not live any more; of other machines nothing is known."""
+    host, _, pid = process.rpartition(":")
+    return host == socket.gethostname() and pid.isdigit() and not _lives(int(pid))
+
+
 def _judged(summary: RunSummary) -> RunSummary:
-    host, _, pid = summary.process.rpartition(":")
-    if summary.status != "running" or host != socket.gethostname() or not pid.isdigit():
+    if summary.status != "running" or not is_gone(summary.process):
         return summary
-    return summary if _lives(int(pid)) else replace(summary, status="killed", finished_at=summary.started_at)
+    return replace(summary, status="killed", finished_at=summary.started_at)
 
 
 def _lives(pid: int) -> bool:

@@ -81,7 +81,9 @@ def bind(sql: str, views: Mapping[str, str]) -> str:
     """
     query = parse(sql)
     edits = [_table_edit(table, views) for table in table_nodes(query)]
-    edits += [_column_edit(column) for column in query.find_all(exp.Column) if column.db]
+    edits += [
+        _column_edit(column) for column in query.find_all(exp.Column) if f"{column.db}.{column.table}".lower() in views
+    ]
     for start, end, text in sorted(edits, reverse=True):
         sql = sql[:start] + text + sql[end:]
     return sql

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import codegen, publishing, quality, quarantine, rows, sqltext
+from tidemark import codegen, faults, publishing, quality, quarantine, rows, sqltext
 from tidemark.candidate import candidate, register_view
 from tidemark.compile.masks import masked
 from tidemark.engine import DoneBatch, metadata_values
@@ -154,17 +154,28 @@ def gate(engine: Engine, table: str) -> GateResult:
 def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     """Commits the prepared batch and notes it in the control store's index."""
     versions = {name: engine.committed.get(name, version) for name, version in prepared.inputs.items()}
-    final = replace(prepared, inputs=versions)
+    lease = engine.leases.confirm(table)
+    final = replace(prepared, inputs=versions, fence=lease.token)
     committed = commit_batch(engine.session(table), engine.table(table), engine.table_path(table), final)
+    faults.reach(f"{table}: committed, not in the index")
     if committed.version is not None:
         engine.committed[table] = committed.version
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
-    if committed.changed:
-        note = {"version": committed.version, "batch_id": committed.batch_id, "watermark": final.watermark}
-        engine.state.put("table", table, note | {"run_id": engine.run.run_id})
+    _note_in_index(engine, table, committed)
     engine.prepared.pop(table, None)
+    engine.leases.release(table)
     return committed
+
+
+def _note_in_index(engine: Engine, table: str, committed: Committed) -> None:
+    """Brings the control store's index up to the table: after a commit, or where an earlier run died before it did."""
+    known = engine.state.get("table", table)
+    if committed.version is None or (known and known.value.get("version") == committed.version):
+        return
+    truth = read_state(engine.session(table), engine.table_path(table))
+    note = {"version": truth.version, "batch_id": truth.batch_id, "watermark": truth.watermark}
+    engine.state.put("table", table, note | {"run_id": truth.metadata.get("run_id")})
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:

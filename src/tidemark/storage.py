@@ -24,14 +24,23 @@ def delete(spark: SparkSession, path: str) -> None:
 
 
 def move(spark: SparkSession, source: str, target: str) -> None:
-    """Moves a folder; done before, it is not done again. On S3 the objects are copied inside the store."""
+    """Moves the files of a folder, which has no others below it; what was begun before is taken to its end.
+
+    File by file: on S3 the objects are copied inside the store, and of a folder that is moved as a whole a process
+    that dies would leave a part in each place.
+    """
     from_path, file_system = _resolve(spark, source)
     to_path, _ = _resolve(spark, target)
-    if file_system.exists(to_path) and not file_system.exists(from_path):
+    if not file_system.exists(from_path):
         return
-    file_system.delete(to_path, True)
-    if not file_system.rename(from_path, to_path):
-        raise CommitError(f"{source} could not be moved to {target}", step="commit")
+    file_system.mkdirs(to_path)
+    for status in file_system.listStatus(from_path):
+        file = status.getPath()
+        moved, _ = _resolve(spark, f"{target}/{file.getName()}")
+        file_system.delete(moved, False)
+        if not file_system.rename(file, moved):
+            raise CommitError(f"{file} could not be moved to {target}", step="commit")
+    file_system.delete(from_path, True)
 
 
 def write_text(spark: SparkSession, path: str, text: str) -> None:

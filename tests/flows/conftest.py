@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +16,7 @@ import pytest
 
 from blocks.register import register
 from flows.daily import daily
+from tests.conftest import TEST_CONF
 from tests.support.lake import Lake
 from tidemark import secrets
 from tidemark.environment import load_environment
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 CANARY = "c4nary-Password-51ab"
 ENV = "test"
+SECONDS = 240
 
 
 @dataclass
@@ -85,18 +90,18 @@ def _secret() -> Iterator[None]:
 @pytest.fixture
 def pipeline(lake: Lake, prefect_server: str) -> Pipeline:
     """The pipeline with its files of the first day, before any run."""
-    return _pipeline(lake)
+    return make_pipeline(lake)
 
 
 @pytest.fixture(scope="module")
 def finished(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Pipeline:
     """A pipeline after one daily run; tests that share it change nothing that others look at."""
-    made = _pipeline(Lake(spark, tmp_path_factory.mktemp("finished")))
+    made = make_pipeline(Lake(spark, tmp_path_factory.mktemp("finished")))
     daily(**made.where, date=date(2025, 3, 30))
     return made
 
 
-def _pipeline(lake: Lake) -> Pipeline:
+def make_pipeline(lake: Lake) -> Pipeline:
     lake.write(f"env/{ENV}.yaml", _environment(lake.root))
     _received(lake, "orders", "id int\ncustomer string\nqty int {logicalTypeOptions: {minimum: 1}}")
     _received(lake, "items", "id int\nname string")
@@ -128,6 +133,25 @@ def _environment(root: Path) -> dict[str, Any]:
         "exchange": str(root / "exchange"),
         "secrets": "env",
         "alerts": [{"channel": "log"}],
-        "compute": {"master": "local[2]", "concurrency": 2},
+        "compute": {"master": "local[2]", "concurrency": 2, "conf": TEST_CONF},
         "connections": {"landing": landing},
     }
+
+
+def begun(pipeline: Pipeline, api: str, *arguments: str) -> subprocess.Popen[str]:
+    """The command, running in a process of its own."""
+    where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
+    environment = os.environ | {"PREFECT_API_URL": api}
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", *arguments, *where],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    output, error = process.communicate(timeout=SECONDS)
+    return process.returncode, output, error

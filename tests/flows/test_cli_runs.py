@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import Pipeline
+from tests.flows.conftest import SECONDS, Pipeline, begun, ended
 
 ENDLESS = """
 SELECT items.id, CAST(SUM(a.id * b.id % 7) AS STRING) AS name
 FROM bronze.items CROSS JOIN RANGE(1000000) AS a CROSS JOIN RANGE(1000000) AS b
 GROUP BY items.id
 """
-_SECONDS = 240
 
 pytestmark = pytest.mark.slow
-
-
-def begun(pipeline: Pipeline, api: str, *arguments: str) -> subprocess.Popen[str]:
-    """The command, running in a process of its own."""
-    where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
-    environment = os.environ | {"PREFECT_API_URL": api}
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments, *where],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error."""
-    output, error = process.communicate(timeout=_SECONDS)
-    return process.returncode, output, error
 
 
 def test_a_run_reports_json_alone_and_then_a_failed_gate_on_one_screen(pipeline: Pipeline, prefect_server: str) -> None:
@@ -81,7 +58,7 @@ def test_an_interrupted_run_says_so_and_leaves_a_summary(pipeline: Pipeline, pre
 
 
 def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + SECONDS
     while not path.exists():
         if time.monotonic() > deadline:
             pytest.fail(f"{path} did not appear")

@@ -72,3 +72,15 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(bucket: S3Client) -> Non
     bucket.put_object(Bucket="shelf", Key="config/../../evil.yaml", Body=b"x")
     with pytest.raises(ConfigError, match="leaves the folder"):
         local_folder("s3://shelf/config")
+
+
+def test_a_machine_without_credentials_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    aws.client.cache_clear()
+    with pytest.raises(ConfigError, match=r"s3://shelf/config cannot be read: .*credentials"):
+        local_folder("s3://shelf/config")
+    aws.client.cache_clear()

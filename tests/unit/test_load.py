@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tidemark.errors import ConfigError
-from tidemark.load import InputSpec, Load, SourceSpec, WatermarkSpec, WriteSpec, load_load, parse_span
+from tidemark.load import InputSpec, Load, SourceSpec, WatermarkSpec, WriteSpec, load_load
+from tidemark.spans import parse_span
 
 Read = Callable[[str], Load]
 

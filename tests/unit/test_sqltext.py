@@ -44,6 +44,15 @@ def test_a_bound_query_runs_on_the_views(spark: SparkSession) -> None:
     assert [tuple(row) for row in session.sql(bind(NESTED, views)).collect()] == [(1, 2.5, "x")]
 
 
+def test_a_field_of_a_struct_is_not_taken_for_a_table(spark: SparkSession) -> None:
+    spark.sql("SELECT 1 AS id, named_struct('city', 'Ulm') AS home").createOrReplaceTempView("silver__people")
+    query = "SELECT p.id, p.home.city, silver.people.id AS again FROM silver.people AS p JOIN silver.people USING (id)"
+
+    bound = bind(query, {"silver.people": "silver__people"})
+
+    assert [tuple(row) for row in spark.sql(bound).collect()] == [(1, "Ulm", 1)]
+
+
 def test_a_table_that_is_not_bound_is_refused_with_its_line() -> None:
     with pytest.raises(SqlError, match=r"reads silver\.b, which is not bound") as caught:
         bind("SELECT *\nFROM silver.a\nJOIN silver.b", {"silver.a": "a"})

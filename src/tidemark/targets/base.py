@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from pyspark.sql import functions as F
 
+from tidemark import faults
 from tidemark.aws import filesystem
 from tidemark.compile.ddl import column_type, create_table, publish_columns
 from tidemark.errors import TargetError
@@ -119,6 +120,7 @@ class WarehouseTarget(ABC):
         with session.transaction():
             for statement in self._statements(request, names):
                 session.run(statement)
+            faults.reach(f"{request.table.name}: written to {self.warehouse.title}, not committed")
             (rows,) = session.one(f"SELECT COUNT(*) FROM {names.table}")
             if rows != request.rows_after:
                 raise self._refused(
@@ -126,6 +128,7 @@ class WarehouseTarget(ABC):
                     f"would have {rows} rows in {self.warehouse.title}, but has {request.rows_after} in the lake",
                     "publish it anew in full, or find out who else writes to the table",
                 )
+        faults.reach(f"{request.table.name}: committed to {self.warehouse.title}")
         self._drop_staging(session, names)
         return self._result(request, inserted, deleted)
 

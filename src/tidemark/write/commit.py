@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
 from delta.tables import DeltaTable
 from pyspark.sql.types import DataType, StructField, StructType
 
-from tidemark import storage
+from tidemark import faults, storage
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.errors import CommitError
+from tidemark.retry import RetryPolicy
 from tidemark.write import deltalog
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
 from tidemark.write.target import TargetState, read_state
@@ -26,6 +37,16 @@ if TYPE_CHECKING:
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+    MetadataChangedException,
+    ProtocolChangedException,
+)
 
 
 @dataclass(frozen=True)
@@ -42,24 +63,34 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     """Commits `prepared` to the Delta table at `path`, which is created when it does not exist.
 
     `spark` must be a session of this table alone: transaction id and metadata are session settings. Raises
-    `CommitError` when somebody else has committed a batch since this one was prepared.
+    `CommitError` when somebody else has committed a batch since this one was prepared. A conflict with a commit that
+    is no batch (maintenance moves files, never rows) is tried again.
     """
+    attempts = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
+    return attempts.call(
+        lambda: _commit_once(spark, table, path, prepared), passing=lambda failure: isinstance(failure, CONFLICTS)
+    )
+
+
+def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
     state = read_state(spark, path)
     if state.batch_id == prepared.batch_id:
         return Committed(table.name, state.version, prepared.batch_id, changed=False)
-    _refuse_if_moved(prepared, state)
+    _refuse_if_moved(prepared, state, is_new=_is_new(spark, path, state))
     if prepared.changes_nothing and state.version is not None:
         return Committed(table.name, state.version, prepared.batch_id, changed=False)
-    rows = prepared.rows(spark)
     if state.version is None:
-        _create(spark, table, path, rows)
+        _create(spark, table, path, prepared.rows(spark))
+        faults.reach(f"{table.name}: created, empty")
+    prepared = _brought_beside(spark, path, prepared)
+    faults.reach(f"{table.name}: moved, not committed")
     if _can_adopt(table, prepared):
         _adopt(spark, table, path, prepared)
     elif prepared.rewrite is not None and state.version == prepared.target_version:
         _rewrite(spark, table, path, prepared, prepared.rewrite)
     else:
         with _signed(spark, prepared):
-            _write(spark, table, path, prepared, rows)
+            _write(spark, table, path, prepared, prepared.rows(spark))
     after = read_state(spark, path)
     if after.batch_id != prepared.batch_id:
         raise CommitError(
@@ -73,8 +104,17 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     return Committed(table.name, after.version, prepared.batch_id, changed=True)
 
 
-def _refuse_if_moved(prepared: Prepared, state: TargetState) -> None:
-    if state.batch_id == prepared.after and (state.version is None) == (prepared.target_version is None):
+def _refuse_if_moved(prepared: Prepared, state: TargetState, *, is_new: bool) -> None:
+    if state.fence > prepared.fence:
+        raise CommitError(
+            "another run has taken over the lease of this table and has written it; nothing was written",
+            table=prepared.table,
+            step="commit",
+            seen=[f"this run's lease has the token {prepared.fence}, the table's last commit {state.fence}"],
+            evidence=prepared.path,
+            next_step="run again: the batch is prepared anew",
+        )
+    if state.batch_id == prepared.after and (prepared.target_version is not None or is_new):
         return
     raise CommitError(
         "another run has committed to the table since this batch was prepared; nothing was written",
@@ -86,10 +126,17 @@ def _refuse_if_moved(prepared: Prepared, state: TargetState) -> None:
     )
 
 
+def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
+    """Whether there is no table yet, or only what a run that died right after creating it has left."""
+    return state.version is None or (state.version == 0 and int(deltalog.snapshot(spark, path).numOfFiles()) == 0)
+
+
 def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> None:
     """An empty table with the contract's columns, their comments, the table's layout and our metadata columns."""
     known = {field.name: field.dataType for field in rows.schema.fields if field.name != CHANGE_TYPE}
     builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(_schema(table, known))
+    # Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
+    builder = builder.property("delta.isolationLevel", "Serializable")
     if table.load.partition_by:
         builder = builder.partitionedBy(*table.load.partition_by)
     elif table.load.cluster_by:
@@ -112,12 +159,20 @@ def _can_adopt(table: Table, prepared: Prepared) -> bool:
     return prepared.operation == "append" and not prepared.schema_changes and not table.load.partition_by
 
 
+def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepared:
+    """The batch with its rows in the table's folder: a first batch waits elsewhere, and is moved there once.
+
+    The folder carries the run's id, as another run may have died with the same batch in its own.
+    """
+    if prepared.data.startswith(f"{path}/"):
+        return prepared
+    folder = f"{path}/{batch_folder(prepared.batch_id)}-{prepared.run_id}"
+    storage.move(spark, prepared.data, folder)
+    return replace(prepared, data=folder)
+
+
 def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> None:
-    folder = prepared.data
-    if not folder.startswith(f"{path}/"):
-        folder = f"{path}/{batch_folder(prepared.batch_id)}"
-        storage.move(spark, prepared.data, folder)
-    deltalog.adopt(spark, path, folder, _entry(table, prepared))
+    deltalog.adopt(spark, path, prepared.data, _entry(table, prepared))
 
 
 def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:

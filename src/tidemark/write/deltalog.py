@@ -76,6 +76,7 @@ def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry) -> in
     transaction = _log(spark, table_path).startTransaction()
     if transaction.txnVersion(entry.app_id) > 0:
         return int(transaction.readVersion())
+    transaction.readWholeTable()  # whoever commits in between is in conflict
     added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
     return _commit(spark, transaction, [*map(_action(spark), added)], entry, "Append")
 

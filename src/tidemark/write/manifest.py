@@ -59,7 +59,8 @@ class Prepared:
     The rows lie as Parquet in `data`, inside the table's folder once there is one, so that an append can adopt the
     files as they are. `_change_type` says what each does (`insert`, `update_postimage`, `delete`); of a deleted row
     only the keys matter. What an update or delete replaces is not copied: it is the target's row at `target_version`.
-    Rejected rows that were staged in the same pass lie in `rejects`.
+    Rejected rows that were staged in the same pass lie in `rejects`. `fence` is the token of the lease that the run has
+    when it commits.
     """
 
     table: str
@@ -83,6 +84,7 @@ class Prepared:
     rewrite: Rewrite | None = None
     schema_changes: tuple[SchemaChange, ...] = ()
     moves_watermark: bool = False
+    fence: int = 0
 
     @property
     def changes_nothing(self) -> bool:
@@ -103,6 +105,7 @@ class Prepared:
             "batch_id": self.batch_id,
             "run_id": self.run_id,
             "epoch": self.epoch,
+            "fence": self.fence,
             "watermark": self.watermark,
             "inputs": self.inputs,
             "books": self.books.to_json(),

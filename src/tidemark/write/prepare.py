@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from tidemark import faults
 from tidemark.books import Books
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
@@ -68,6 +69,7 @@ def prepare(
         schema_changes=changes,
         moves_watermark=moves_watermark,
     )
+    faults.reach(f"{work.table.name}: staged, without manifest")
     save(work.spark, prepared)
     return prepared
 

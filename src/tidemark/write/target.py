@@ -33,6 +33,11 @@ class TargetState:
         return int(self.metadata.get("epoch", 0))
 
     @property
+    def fence(self) -> int:
+        """The token of the lease under which the last batch was committed."""
+        return int(self.metadata.get("fence", 0))
+
+    @property
     def watermark(self) -> Mapping[str, Any]:
         return self.metadata.get("watermark") or {}
 

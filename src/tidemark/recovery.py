@@ -1,0 +1,77 @@
+"""What a run that died while committing has left: its tables are committed to the end, from staging, by whoever comes.
+
+Silver and gold of a run are committed together or not at all. Until the first commit nothing of the run is visible,
+and the next run starts anew. From the first commit on all of it has passed its gates and lies in staging: the run's
+record says `committing` and names the batches, inputs first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tidemark.errors import CommitError
+from tidemark.write import manifest
+
+if TYPE_CHECKING:
+    from tidemark.engine import Engine, Run
+    from tidemark.state import StateStore
+    from tidemark.write.manifest import Prepared
+
+KIND = "run"
+COMMITTING, COMMITTED = "committing", "committed"
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that died between its first and its last commit; `batches` gives the batch of every table, in order."""
+
+    run_id: str
+    date: date
+    batches: Mapping[str, str]
+
+
+def note(state: StateStore, run: Run, flow: str, status: str, batches: Mapping[str, str]) -> None:
+    """Records how far the run's commit is, before and after it."""
+    value = {"status": status, "flow": flow, "date": run.date, "started_at": run.started_at, "batches": dict(batches)}
+    state.put(KIND, run.run_id, value)
+
+
+def interrupted(state: StateStore) -> tuple[Interrupted, ...]:
+    """The runs whose commit was begun and not ended, oldest first. One that still lives holds the tables' leases."""
+    begun = [record for record in state.list(KIND) if record.value.get("status") == COMMITTING]
+    ordered = sorted(begun, key=lambda record: str(record.value["started_at"]))
+    return tuple(
+        Interrupted(record.key, date.fromisoformat(record.value["date"]), record.value["batches"]) for record in ordered
+    )
+
+
+def end(state: StateStore, run: Interrupted) -> None:
+    """Records that everything of the run is committed."""
+    record = state.get(KIND, run.run_id)
+    value: dict[str, Any] = dict(record.value) if record else {}
+    state.put(KIND, run.run_id, value | {"status": COMMITTED, "batches": {}})
+
+
+def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
+    """The batches of the run as they lie in staging, inputs first.
+
+    Raises `CommitError` where one is gone that its table does not have yet.
+    """
+    found = {}
+    for table, batch in run.batches.items():
+        path = engine.staging_path(table, run.run_id)
+        prepared = manifest.load(engine.session(table), path)
+        if prepared is None or prepared.batch_id != batch:
+            raise CommitError(
+                f"run {run.run_id} died while it committed, and this batch of it is no longer in staging",
+                table=table,
+                step="recover",
+                seen=[f"batch {batch}", f"tables of that run: {', '.join(run.batches)}"],
+                evidence=path,
+                next_step="bring the folder back from a backup, or restore the release before that run",
+            )
+        found[table] = prepared
+    return found

@@ -1,0 +1,169 @@
+"""A run that is killed at any point, and run again, leaves what an uninterrupted run leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flows.daily import daily
+from tests.flows.conftest import Pipeline, begun, ended, make_pipeline
+from tests.support.lake import Lake
+from tidemark import faults
+from tidemark.recovery import interrupted
+from tidemark.release import latest
+from tidemark.state import SqliteState
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DAY = date(2025, 3, 30)
+TABLES = ("bronze.orders", "bronze.items", "silver.orders", "silver.items", "gold.customers")
+# Of tables that are treated alike one, and of neighbouring points one.
+POINTS = (
+    "bronze.orders: staged, without manifest",
+    "bronze.orders: errors being written",
+    "bronze.orders: after gate",
+    "bronze.orders: created, empty",
+    "bronze.orders: moved, not committed",
+    "bronze.orders: committed, not in the index",
+    "gold.customers: staged, without manifest",
+    "gold.customers: after gate",
+    "commit: begun",
+    "silver.orders: created, empty",
+    "silver.orders: moved, not committed",
+    "silver.orders: committed, not in the index",
+    "gold.customers: after commit",
+    "commit: all tables, no release",
+    "commit: released, not ended",
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What runs have left, without what differs from run to run by its nature (ids of runs and batches, times)."""
+
+    tables: dict[str, list[tuple[Any, ...]]]
+    errors: dict[str, list[str]]
+    books: dict[str, list[dict[str, int]]]
+
+
+def left(pipeline: Pipeline) -> Left:
+    release = latest(SqliteState(pipeline.home / "state" / "state.db"))
+    assert release is not None
+    assert release.tables == {table: pipeline.versions()[table] for table in TABLES}
+    return Left(
+        tables={table: pipeline.lake.read(table) for table in TABLES},
+        errors={table: sorted(row["payload"] for row in pipeline.lake.errors(table)) for table in TABLES},
+        books={table: books(pipeline, table) for table in TABLES},
+    )
+
+
+def books(pipeline: Pipeline, table: str) -> list[dict[str, int]]:
+    """The books in the table's log, a commit of a batch after the other."""
+    found = []
+    for file in sorted(Path(pipeline.lake.path(table), "_delta_log").glob("*[0-9].json")):
+        for line in file.read_text().splitlines():
+            metadata = json.loads(line).get("commitInfo", {}).get("userMetadata")
+            if metadata:
+                found.append(json.loads(metadata)["books"])
+    return found
+
+
+def second_day(pipeline: Pipeline) -> None:
+    pipeline.land("orders/2.csv", "id,customer,qty", "5,ann,1", "6,zoe,-3", "7,bob,2")
+    pipeline.land("items/2.csv", "id,name", "2,table")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> list[Left]:
+    """After the first and the second day, nothing having gone wrong."""
+    pipeline = make_pipeline(Lake(spark, tmp_path_factory.mktemp("whole")))
+    daily(**pipeline.where, date=DAY)
+    first = left(pipeline)
+    second_day(pipeline)
+    daily(**pipeline.where, date=DAY)
+    return [first, left(pipeline)]
+
+
+@pytest.fixture
+def reached() -> Iterator[list[str]]:
+    """The points that runs of this process come to."""
+    points: list[str] = []
+    forget = faults.observed_by(points.append)
+    yield points
+    forget()
+
+
+def killed(pipeline: Pipeline, api: str, point: str) -> None:
+    """A daily run in a process of its own that ends at the point."""
+    command = [sys.executable, "-m", "tests.support.killed", point, "run", "--date", DAY.isoformat()]
+    where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
+    environment = os.environ | {"PREFECT_API_URL": api}
+    ended = subprocess.run(
+        [*command, *where], env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr[-2000:]
+
+
+def test_a_run_comes_to_all_these_points(pipeline: Pipeline, reached: list[str]) -> None:
+    daily(**pipeline.where, date=DAY)
+    assert set(POINTS) <= set(reached)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_a_point_and_run_again(
+    pipeline: Pipeline, prefect_server: str, uninterrupted: list[Left], point: str
+) -> None:
+    killed(pipeline, prefect_server, point)
+    daily(**pipeline.where, date=DAY)
+    assert left(pipeline) == uninterrupted[0]
+
+    if "index" in point:  # where bookkeeping was left behind, the day after shows it
+        second_day(pipeline)
+        daily(**pipeline.where, date=DAY)
+        assert left(pipeline) == uninterrupted[1]
+
+
+def test_commits_that_were_begun_are_ended_by_the_next_run(pipeline: Pipeline, prefect_server: str) -> None:
+    killed(pipeline, prefect_server, "gold.customers: before commit")
+    state = SqliteState(pipeline.home / "state" / "state.db")
+    (died,) = interrupted(state)
+    assert set(died.batches) == {"silver.orders", "silver.items", "gold.customers"}
+    assert "gold.customers" not in pipeline.versions()
+    assert latest(state) is None
+
+    daily(**pipeline.where, date=DAY)
+
+    summary = pipeline.summaries()[-1]
+    assert summary["warnings"][0]["message"] == (
+        f"run {died.run_id} died while it committed its 3 tables; that was finished, as release r1"
+    )
+    assert summary["release"] == "r1"
+    assert interrupted(state) == ()
+    release = latest(state)
+    assert release is not None
+    assert release.run_id == died.run_id
+
+
+def test_of_two_runs_at_once_one_wins_and_the_other_says_who_has_the_lease(
+    pipeline: Pipeline, prefect_server: str, uninterrupted: list[Left]
+) -> None:
+    both = [begun(pipeline, prefect_server, "run", "--date", DAY.isoformat()) for _ in range(2)]
+    (lost_code, _, told), (won_code, _, _) = sorted((ended(process) for process in both), reverse=True)
+
+    assert (won_code, lost_code) == (0, 1)
+    (winner,) = [summary for summary in pipeline.summaries() if summary["status"] == "done"]
+    assert "another run writes gold.customers; nothing was written" in told
+    assert f"held by run {winner['run_id']} in process {winner['process']}" in told
+    assert left(pipeline) == uninterrupted[0]

@@ -1,0 +1,127 @@
+"""One writer per table: who lost the lease, or meets another commit, neither doubles nor loses a row."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.lake import Lake
+from tidemark import steps
+from tidemark.engine import Engine
+from tidemark.errors import CommitError
+from tidemark.leases import LeaseError
+from tidemark.sources import Extract
+from tidemark.write import deltalog
+from tidemark.write.commit import commit
+from tidemark.write.manifest import Prepared
+
+TABLE = "bronze.cities"
+SOURCE = "id string, city string"
+SOURCE_SPEC = {"connection": "shop", "object": "cities"}
+
+
+@pytest.fixture(params=["append", "upsert"])
+def cities(request: pytest.FixtureRequest, lake: Lake) -> Lake:
+    write = {"mode": request.param, "keys": ["id"]}
+    lake.table(TABLE, "id! string\ncity string", {"source": SOURCE_SPEC, "write": write}, keys=["id"])
+    lake.load(TABLE, lake.frame(SOURCE, [("a", "Ulm"), ("b", "Bonn")]))
+    return lake
+
+
+def prepared(lake: Lake, engine: Engine, *rows: tuple[str, str]) -> Prepared:
+    frame = lake.frame(f"{SOURCE}, _origin string", [(*row, "test") for row in rows])
+    extract = Extract(
+        table=TABLE, frame=frame, watermark={}, identity={"rows": repr(rows)}, full=False, source_system="test"
+    )
+    return steps.prepare(engine, TABLE, steps.validate(engine, TABLE, extract))
+
+
+def impatient(lake: Lake) -> None:
+    """Leases that last a moment."""
+    environment = {"name": "test", "home": str(lake.root / "home"), "exchange": "s3a://exchange"}
+    connections = {"shop": {"kind": "s3", "settings": {"uri": "s3a://shop"}}}
+    state = {"kind": "sqlite", "location": str(lake.root / "home" / "state" / "state.db"), "lease": "1s"}
+    lake.write("env/test.yaml", environment | {"connections": connections, "state": state})
+
+
+def test_a_run_that_slept_past_its_lease_writes_nothing(cities: Lake) -> None:
+    impatient(cities)
+    sleeper, other = cities.engine(), cities.engine()
+    late = prepared(cities, sleeper, ("c", "Jena"))
+    sleeper.leases.acquire(TABLE)
+    with pytest.raises(LeaseError, match=f"held by run {sleeper.run.run_id}"):
+        other.leases.acquire(TABLE)
+    time.sleep(1.1)
+    other.leases.acquire(TABLE)
+
+    with pytest.raises(LeaseError, match=f"held by run {other.run.run_id}"):
+        steps.commit(sleeper, TABLE, late)
+
+    assert cities.read(TABLE) == [("a", "Ulm"), ("b", "Bonn")]
+    steps.commit(other, TABLE, prepared(cities, other, ("d", "Trier")))
+    assert cities.read(TABLE, "id") == [("a",), ("b",), ("d",)]
+
+
+def test_the_table_itself_refuses_a_token_that_is_no_longer_the_last(cities: Lake) -> None:
+    engine = cities.engine()
+    late = prepared(cities, engine, ("c", "Jena"))
+    path = cities.path(TABLE)
+
+    with pytest.raises(CommitError, match="has taken over the lease"):
+        commit(engine.session(TABLE), engine.table(TABLE), path, replace(late, fence=0))
+
+    assert cities.read(TABLE, "id") == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("rows", [(("c", "Jena"),), (("c", "Jena"), ("a", "Mainz"))], ids=["insert", "update"])
+def test_maintenance_in_the_middle_of_a_commit_is_no_obstacle(
+    cities: Lake, monkeypatch: pytest.MonkeyPatch, rows: tuple[tuple[str, str], ...]
+) -> None:
+    cities.load(TABLE, cities.frame(SOURCE, [("z", "Köln")]))
+    engine = cities.engine()
+    waiting = prepared(cities, engine, *rows)
+    write, compacted = deltalog._commit, []
+
+    def compacting_first(*arguments: Any) -> int:
+        if not compacted:
+            cities.spark.sql(f"OPTIMIZE delta.`{cities.path(TABLE)}`").collect()
+            compacted.append(True)
+        return write(*arguments)
+
+    monkeypatch.setattr(deltalog, "_commit", compacting_first)
+
+    committed = steps.commit(engine, TABLE, waiting)
+
+    assert compacted
+    assert committed.changed
+    expected = {("a", "Ulm"), ("b", "Bonn"), ("z", "Köln"), *rows}
+    if engine.table(TABLE).load.write.mode == "upsert":
+        expected -= {("a", "Ulm")} if ("a", "Mainz") in rows else set()
+    assert set(cities.read(TABLE)) == expected
+    assert len(cities.read(TABLE)) == len(expected)
+
+
+def test_a_commit_of_somebody_else_in_the_middle_is_a_conflict_that_writes_nothing(
+    cities: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = cities.engine()
+    waiting = prepared(cities, engine, ("c", "Jena"))
+    write, done = deltalog._commit, []
+
+    def another_first(*arguments: Any) -> int:
+        if not done:
+            done.append(True)
+            cities.delta(TABLE).where("id = 'a'").write.format("delta").mode("append").option(
+                "userMetadata", '{"batch_id": "of-another"}'
+            ).save(cities.path(TABLE))
+        return write(*arguments)
+
+    monkeypatch.setattr(deltalog, "_commit", another_first)
+
+    with pytest.raises(CommitError, match="another run has committed"):
+        steps.commit(engine, TABLE, waiting)
+
+    assert cities.read(TABLE, "id") == [("a",), ("a",), ("b",)]
