@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tidemark.errors import TidemarkError
+from tidemark.errors import StateError, TidemarkError
 from tidemark.state import ABSENT, ConflictError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Leases:
         return self._renew(table)
 
     def release(self, table: str) -> None:
-        """Gives the lease back; one that was lost meanwhile is left alone."""
+        """Gives the lease back. One that was lost is left alone, and one that cannot be given back expires."""
         with self._lock:
             held = self._held.pop(table, None)
         if held is None:
@@ -117,6 +117,8 @@ class Leases:
             self._state.put(KIND, table, replace(lease, expires_at=_now()).to_json(), expected=revision)
         except ConflictError:
             log.warning("the lease of %s was taken over by another run before it was given back", table)
+        except StateError as failure:
+            log.warning("the lease of %s could not be given back, it expires: %s", table, failure)
 
     @contextmanager
     def kept(self) -> Iterator[None]:

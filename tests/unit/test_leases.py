@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tidemark.errors import StateError
 from tidemark.leases import KIND, Lease, LeaseError, Leases
 from tidemark.state import SqliteState, StateStore
 
@@ -124,3 +125,24 @@ def test_of_many_that_ask_at_once_one_gets_it(leases: Open) -> None:
 
     with ThreadPoolExecutor(len(runs)) as pool:
         assert sum(pool.map(ask, runs)) == 1
+
+
+def test_a_lease_that_cannot_be_given_back_hides_no_other_failure(
+    leases: Open, store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise StateError("the disk is full")
+
+    def run() -> None:
+        mine = leases("mine", lasts=0.2)
+        with mine.kept():
+            mine.acquire(TABLE)
+            monkeypatch.setattr(store, "put", full)
+            raise ValueError("what went wrong")
+
+    with pytest.raises(ValueError, match="what went wrong"):
+        run()
+
+    monkeypatch.undo()
+    time.sleep(0.25)
+    assert leases("next").acquire(TABLE).token == 2

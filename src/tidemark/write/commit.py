@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+# Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
+_PROPERTIES = {"delta.isolationLevel": "Serializable"}
 CONFLICTS = (
     ConcurrentAppendException,
     ConcurrentDeleteDeleteException,
@@ -79,13 +81,15 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     _refuse_if_moved(prepared, state, is_new=_is_new(spark, path, state))
     if prepared.changes_nothing and state.version is not None:
         return Committed(table.name, state.version, prepared.batch_id, changed=False)
-    if state.version is None:
+    adopted = _can_adopt(table, prepared)
+    if state.version is None and not adopted:  # Delta creates a table only where nothing lies yet
         _create(spark, table, path, prepared.rows(spark))
         faults.reach(f"{table.name}: created, empty")
     prepared = _brought_beside(spark, path, prepared)
     faults.reach(f"{table.name}: moved, not committed")
-    if _can_adopt(table, prepared):
-        _adopt(spark, table, path, prepared)
+    if adopted:
+        new = _new_table(table, prepared.rows(spark)) if state.version is None else None
+        deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), new)
     elif prepared.rewrite is not None and state.version == prepared.target_version:
         _rewrite(spark, table, path, prepared, prepared.rewrite)
     else:
@@ -131,16 +135,22 @@ def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
     return state.version is None or (state.version == 0 and int(deltalog.snapshot(spark, path).numOfFiles()) == 0)
 
 
-def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> None:
-    """An empty table with the contract's columns, their comments, the table's layout and our metadata columns."""
+def _new_table(table: Table, rows: DataFrame) -> deltalog.NewTable:
+    """A table with the contract's columns, their comments, the table's layout and our metadata columns."""
     known = {field.name: field.dataType for field in rows.schema.fields if field.name != CHANGE_TYPE}
-    builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(_schema(table, known))
-    # Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
-    builder = builder.property("delta.isolationLevel", "Serializable")
+    return deltalog.NewTable(_schema(table, known), table.load.cluster_by, _PROPERTIES)
+
+
+def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> None:
+    """The table, empty, for rows that Delta writes itself."""
+    new = _new_table(table, rows)
+    builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(new.schema)
+    for name, value in new.properties.items():
+        builder = builder.property(name, value)
     if table.load.partition_by:
         builder = builder.partitionedBy(*table.load.partition_by)
-    elif table.load.cluster_by:
-        builder = builder.clusterBy(*table.load.cluster_by)
+    elif new.cluster_by:
+        builder = builder.clusterBy(*new.cluster_by)
     builder.execute()
 
 
@@ -169,10 +179,6 @@ def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepa
     folder = f"{path}/{batch_folder(prepared.batch_id)}-{prepared.run_id}"
     storage.move(spark, prepared.data, folder)
     return replace(prepared, data=folder)
-
-
-def _adopt(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> None:
-    deltalog.adopt(spark, path, prepared.data, _entry(table, prepared))
 
 
 def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:

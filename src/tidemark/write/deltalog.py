@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _STRING_PREFIX = 32  # characters of a string that Delta's own statistics keep
+_CLUSTERING = "delta.clustering"
 _MILLISECONDS = "%Y-%m-%dT%H:%M:%S."
 
 
@@ -68,17 +70,49 @@ class Entry:
     statistics: tuple[str, ...]
 
 
-def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry) -> int:
+@dataclass(frozen=True)
+class NewTable:
+    """What a table is that its first batch creates."""
+
+    schema: StructType
+    cluster_by: tuple[str, ...]
+    properties: Mapping[str, str]
+
+
+def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry, new: NewTable | None = None) -> int:
     """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
 
-    A transaction that the table has already seen is not made again. Files without rows are left out.
+    With `new` the same commit creates the table. A transaction that the table has already seen is not made again.
+    Files without rows are left out.
     """
     transaction = _log(spark, table_path).startTransaction()
     if transaction.txnVersion(entry.app_id) > 0:
         return int(transaction.readVersion())
     transaction.readWholeTable()  # whoever commits in between is in conflict
+    created = [] if new is None else _create(spark, transaction, new)
     added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
-    return _commit(spark, transaction, [*map(_action(spark), added)], entry, "Append")
+    return _commit(spark, transaction, [*map(_action(spark), [*created, *added])], entry, "Append")
+
+
+def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mapping[str, Any]]:
+    """Makes this the table's first transaction; gives the further actions that it takes.
+
+    Delta adds the session's default properties, and the protocol that all of them need.
+    """
+    clustered = {"delta.feature.clustering": "supported"} if new.cluster_by else {}
+    metadata = {
+        "id": str(uuid.uuid4()),
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": new.schema.json(),
+        "partitionColumns": [],
+        "configuration": dict(new.properties) | clustered,
+        "createdTime": int(time.time() * 1000),
+    }
+    transaction.updateMetadataForNewTable(_action(spark)({"metaData": metadata}))
+    if not new.cluster_by:
+        return []
+    columns = {"clusteringColumns": [[name] for name in new.cluster_by], "domainName": _CLUSTERING}
+    return [{"domainMetadata": {"domain": _CLUSTERING, "configuration": json.dumps(columns), "removed": False}}]
 
 
 def rewrite(
