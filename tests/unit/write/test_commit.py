@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from delta.tables import DeltaTable
 
 from tests.support.lake import Lake
 from tidemark import steps
@@ -125,3 +126,31 @@ def test_a_commit_of_somebody_else_in_the_middle_is_a_conflict_that_writes_nothi
         steps.commit(engine, TABLE, waiting)
 
     assert cities.read(TABLE, "id") == [("a",), ("a",), ("b",)]
+
+
+@pytest.mark.parametrize("layout", [{}, {"cluster_by": ["city", "id"]}], ids=["plain", "clustered"])
+def test_the_first_commit_makes_the_table_that_delta_would_make(lake: Lake, layout: dict[str, Any]) -> None:
+    write = {"mode": "upsert", "keys": ["id"]}
+    columns = "id! string\ncity string {description: Where it is.}\nfounded date"
+    lake.table(TABLE, columns, {"source": SOURCE_SPEC, "write": write, **layout}, keys=["id"])
+    lake.load(TABLE, lake.frame("id string, city string, founded date", [("a", "Ulm", None)]))
+    ours = lake.delta(TABLE)
+
+    builder = DeltaTable.create(lake.spark).location(str(lake.root / "made-by-delta")).addColumns(ours.schema)
+    builder = builder.property("delta.isolationLevel", "Serializable")
+    (builder.clusterBy(*layout["cluster_by"]) if layout else builder).execute()
+
+    made, wanted = (described(lake, path) for path in (lake.path(TABLE), str(lake.root / "made-by-delta")))
+    assert made == wanted
+    assert ours.schema["city"].metadata == {"comment": "Where it is."}
+    assert lake.read(TABLE) == [("a", "Ulm", None)]
+    history = DeltaTable.forPath(lake.spark, lake.path(TABLE)).history().collect()
+    assert [(row.version, row.operation) for row in history] == [(0, "WRITE")]
+
+
+def described(lake: Lake, path: str) -> dict[str, Any]:
+    """Layout, properties and protocol of a table."""
+    detail = lake.spark.sql(f"DESCRIBE DETAIL delta.`{path}`").first()
+    assert detail is not None
+    same = ("partitionColumns", "clusteringColumns", "properties", "minReaderVersion", "minWriterVersion")
+    return {name: detail[name] for name in same} | {"features": sorted(detail["tableFeatures"])}
