@@ -16,7 +16,6 @@ import pytest
 
 from blocks.register import register
 from flows.daily import daily
-from tests.conftest import TEST_CONF
 from tests.support.lake import Lake
 from tidemark import secrets
 from tidemark.environment import load_environment
@@ -133,7 +132,7 @@ def _environment(root: Path) -> dict[str, Any]:
         "exchange": str(root / "exchange"),
         "secrets": "env",
         "alerts": [{"channel": "log"}],
-        "compute": {"master": "local[2]", "concurrency": 2, "conf": TEST_CONF},
+        "compute": {"master": "local[2]", "concurrency": 2},
         "connections": {"landing": landing},
     }
 
