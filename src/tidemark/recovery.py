@@ -58,7 +58,7 @@ def end(state: StateStore, run: Interrupted) -> None:
 def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
     """The batches of the run as they lie in staging, inputs first.
 
-    Raises `CommitError` where one is gone that its table does not have yet.
+    Raises `CommitError` where one is no longer there.
     """
     found = {}
     for table, batch in run.batches.items():

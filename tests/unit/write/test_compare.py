@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from tests.support.lake import Lake, at
 from tidemark.books import Books
 from tidemark.write import compare
+from tidemark.write.work import Work
 
 TABLE = "bronze.cities"
 COLUMNS = "id! string\nnr! int\ncity string\nupdated_at! timestamp"
@@ -46,8 +47,8 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     label = compare.label_by_key
 
-    def noting(*arguments: object, **options: object) -> DataFrame:
-        labelled = label(*arguments, **options)  # type: ignore[arg-type]
+    def noting(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
+        labelled = label(work, rows, complete=complete)
         seen.append(labelled._jdf.queryExecution().optimizedPlan().toString())
         return labelled
 
