@@ -10,6 +10,8 @@ from graphlib import TopologicalSorter
 
 from tidemark.errors import ConfigError, GateError, TidemarkError
 
+_HURRY_AGAIN = 1.0  # seconds
+
 
 @dataclass
 class Outcome:
@@ -40,7 +42,8 @@ def side_by_side(
     """Calls `work` for every item, at most `at_once` at a time; an item comes after those that `after` names for it.
 
     A failure stops what comes after it and nothing else. When this thread itself is interrupted, what has not begun
-    never does, `on_abort` is called to hurry up what has, and the interruption goes on once that has ended.
+    never does, `on_abort` is called to hurry up what has, again and again (what it finds to stop may begin after it
+    looked), and the interruption goes on once that has ended.
     """
     before = after or {}
     graph = TopologicalSorter({item: [other for other in before.get(item, ()) if other in items] for item in items})
@@ -65,8 +68,9 @@ def side_by_side(
                     finished.add(item)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        if on_abort is not None:
+        while on_abort is not None and any(not future.done() for future in running):
             on_abort()
+            wait(running, timeout=_HURRY_AGAIN)
         raise
     finally:
         pool.shutdown(wait=True)

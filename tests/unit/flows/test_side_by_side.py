@@ -145,3 +145,23 @@ def test_an_interruption_stops_what_has_not_begun() -> None:
         side_by_side(["a", "b", "c", "d"], work, at_once=2, on_abort=aborted.set)
     assert set(begun) <= {"a", "b", "c"}
     assert "d" not in begun
+
+
+def test_work_that_begins_what_can_be_stopped_only_later_is_stopped_too() -> None:
+    looks, begun, late, stopped = [0], threading.Event(), threading.Event(), threading.Event()
+
+    def look() -> None:
+        looks[0] += 1
+        (stopped if late.is_set() else late).set()
+
+    def work(item: str) -> None:
+        if item == "a":
+            assert begun.wait(10)
+            raise KeyboardInterrupt
+        begun.set()
+        assert late.wait(10), "begins after the first look"
+        assert stopped.wait(10), "only a second look finds it"
+
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side(["a", "b"], work, at_once=2, on_abort=look)
+    assert looks[0] >= 2
