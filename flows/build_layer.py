@@ -37,7 +37,8 @@ def build_layer(
         tables = tuple(name for name in project.select(select or ()) if project.table(name).layer in LAYERS[layer])
         if not tables:
             raise ConfigError(f"no {layer} table is selected", next_step="select others, or leave the selection out")
-        claim(run, tables)
+        if run.flow == FLOW:
+            claim(run, tables)
         run.collector.stage(f"build {layer}", tables)
         outcome = work_on(run, tables, lambda table: build(run, table))
         outcome.raise_failures(

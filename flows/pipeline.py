@@ -110,23 +110,18 @@ def commit_together(run: RunContext, tables: Sequence[str]) -> None:
 
 
 def claim(run: RunContext, tables: Sequence[str]) -> None:
-    """Ends what a run that died was committing, and makes this run the only writer of the tables.
-
-    Leases are taken in one order by all runs: of two with tables in common one gets them all, the other none.
-    """
+    """Ends what a run that died was committing, and makes this run the only writer of the tables."""
     if not tables:
         return
     _finish_interrupted(run)
-    for table in sorted(tables):
-        run.engine.leases.acquire(table)
+    run.engine.leases.acquire_all(tables)
 
 
 def _finish_interrupted(run: RunContext) -> None:
     """Commits to the end what earlier runs were committing together when they died, and records their releases."""
     engine = run.engine
     for earlier in recovery.interrupted(engine.state):
-        for table in sorted(earlier.batches):
-            engine.leases.acquire(table)
+        engine.leases.acquire_all(earlier.batches)
         engine.prepared.update(recovery.staged(engine, earlier))
         for table in earlier.batches:
             tasks.commit(unseen(engine), table, unseen(engine.prepared[table]))
