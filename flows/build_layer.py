@@ -19,6 +19,7 @@ def build_layer(
     date: RunDate = None,
     layer: Layer = BOTH,
     select: list[str] | None = None,
+    full_refresh: bool = False,
 ) -> str:
     """Builds the tables of one layer or both, inputs first, and gives the id of the run.
 
@@ -31,6 +32,7 @@ def build_layer(
         date: Logical date of the run (UTC), today when empty; nothing after its end is read.
         layer: What to build.
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
+        full_refresh: Build every table anew, not only what changes of its inputs affect.
     """
     with open_run(FLOW, env, config, date) as run:
         project = run.engine.project
@@ -40,7 +42,7 @@ def build_layer(
         if run.flow == FLOW:
             claim(run, tables)
         run.collector.stage(f"build {layer}", tables)
-        outcome = work_on(run, tables, lambda table: build(run, table))
+        outcome = work_on(run, tables, lambda table: build(run, table, full_refresh))
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} tables failed; nothing of silver and gold was committed",
             next_step="see to the tables named above, then run again",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_config, cli_reports, sandbox_cli
+from flows import cli_config, cli_errors, cli_reports, sandbox_cli
 from flows.cli_options import (
     CONFIG,
     LOCAL,
@@ -20,6 +20,7 @@ from flows.cli_options import (
     JsonOption,
     SelectOption,
     SinceOption,
+    environment_of,
     instant,
     run_date,
     selection,
@@ -38,7 +39,7 @@ app = typer.Typer(
 for command in (cli_config.validate, cli_config.ddl, cli_config.doctor):
     app.command()(command)
 for name, group in (
-    ("errors", cli_reports.errors),
+    ("errors", cli_errors.errors),
     ("state", cli_reports.state),
     ("runs", cli_reports.runs),
     ("blocks", cli_reports.blocks),
@@ -114,6 +115,26 @@ def check(
 
     parameters = {"select": selection(select), "date": run_date(date)}
     launch("quality_gate", parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+@app.command()
+def restore(
+    run: Annotated[str, typer.Option("--run", help="Run (the start of its id), or release (r31), to go back to.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Back to the release of a run: tables, watermarks and warehouses. The next run brings everything forward again."""
+    from flows.launch import launch
+    from tidemark import restore as restoring
+    from tidemark.state import open_state
+
+    wanted = restoring.wanted(open_state(environment_of(env, config)), run)
+    if not yes:
+        typer.confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?", abort=True)
+    launch("restore", {"run": wanted.name}, env=env, config=config, as_json=as_json, debug=debug)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemark.environment import Environment
 
 EnvOption = Annotated[
     str, typer.Option("--env", envvar="TIDEMARK_ENV", help="Environment: a file in the configuration's env folder.")
@@ -69,3 +72,11 @@ def instant(text: str | None) -> dt.datetime | None:
             f"--since {text} is not a date or an instant", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS"
         ) from None
     return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def environment_of(env: str, config: str) -> Environment:
+    """The environment that a command is told."""
+    from tidemark.config_source import local_folder
+    from tidemark.environment import load_environment
+
+    return load_environment(local_folder(config), env)

@@ -1,69 +1,21 @@
-"""Commands that report what happened: errors, state, runs; and that register blocks."""
+"""Commands that report what happened: state, runs; and that register blocks."""
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli_options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption
+from flows.cli_options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
 from flows.cli_output import columns, show, show_json
 
 if TYPE_CHECKING:
-    from tidemark.environment import Environment
-    from tidemark.rejects import RejectedRow
     from tidemark.release import Release
     from tidemark.state import Record
 
-errors = typer.Typer(help="The error lane: what was rejected, and why.", no_args_is_help=True)
 state = typer.Typer(help="The control store.", no_args_is_help=True)
 runs = typer.Typer(help="What happened in runs.", no_args_is_help=True)
 blocks = typer.Typer(help="The connections in Prefect.", no_args_is_help=True)
-
-_LONGEST_VALUE = 60
-
-
-@errors.command("list")
-def list_errors(
-    table: Annotated[str | None, typer.Option("--table", help="Only of this table.")] = None,
-    run: Annotated[str | None, typer.Option("--run", help="Only of this run (the start of its id will do).")] = None,
-    rule: Annotated[str | None, typer.Option("--rule", help="Only rows that broke it: enum, or status.enum.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Show at most so many rows; 0 for all.")] = 20,
-    env: EnvOption = LOCAL,
-    config: ConfigOption = CONFIG,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Rejected rows with their reasons, and how many rows broke which rule."""
-    from tidemark.folder import open_folder
-    from tidemark.rejects import Filters, count_by_rule, rejected_rows
-
-    environment = _environment(env, config)
-    lane, filters = open_folder(environment.roots.errors, environment.aws), Filters(table, run, rule)
-    rows = list(islice(rejected_rows(lane, filters), limit or None))
-    by_rule = count_by_rule(rejected_rows(lane, filters))
-    if as_json:
-        show_json({"rows": [row.to_json() for row in rows], "by_rule": dict(by_rule.most_common())})
-    else:
-        _show_errors(rows, by_rule)
-
-
-def _show_errors(rows: list[RejectedRow], by_rule: Counter[str]) -> None:
-    from tidemark.run_report import count
-
-    if not rows:
-        show("no rejected rows")
-        return
-    table = columns("table", "day", "run", "rule", "value", "from")
-    for row in rows:
-        for reason in row.reasons:
-            value = (reason.value or "")[:_LONGEST_VALUE]
-            table.add_row(row.table, row.day, row.run_id[:8], reason.code, value, row.origin)
-    show(table)
-    named = ", ".join(f"{count(number)} {code}" for code, number in by_rule.most_common())
-    show(f"\n{len(rows)} rows shown; by rule, of all that match: {named}")
 
 
 @state.command("show")
@@ -74,7 +26,7 @@ def show_state(
     from tidemark import release
     from tidemark.state import open_state
 
-    store = open_state(_environment(env, config))
+    store = open_state(environment_of(env, config))
     newest, tables = release.latest(store), store.list("table")
     if as_json:
         noted = {record.key: dict(record.value) for record in tables}
@@ -111,7 +63,7 @@ def list_runs(
     from tidemark.run_report import count, duration
     from tidemark.runs import RunStore
 
-    environment = _environment(env, config)
+    environment = environment_of(env, config)
     summaries = RunStore(open_folder(environment.roots.runs, environment.aws)).latest(limit)
     if as_json:
         show_json([summary.to_json() for summary in summaries])
@@ -145,7 +97,7 @@ def show_run(
     from tidemark.run_report import render
     from tidemark.runs import RunStore
 
-    environment = _environment(env, config)
+    environment = environment_of(env, config)
     summary = RunStore(open_folder(environment.roots.runs, environment.aws)).load(run)
     if as_json:
         show_json(summary.to_json())
@@ -164,7 +116,7 @@ def register_blocks(
 
     from flows.prefect_api import use_prefect
 
-    environment = _environment(env, config)
+    environment = environment_of(env, config)
     use_prefect(environment, debug=debug)
     from blocks.register import register
 
@@ -177,10 +129,3 @@ def register_blocks(
         fields = f": {', '.join(change.fields)}" if change.fields else ""
         table.add_row(change.connection, change.block, change.kind, f"{change.outcome}{fields}")
     show(table)
-
-
-def _environment(env: str, config: str) -> Environment:
-    from tidemark.config_source import local_folder
-    from tidemark.environment import load_environment
-
-    return load_environment(local_folder(config), env)

@@ -10,8 +10,9 @@ from flows.build_layer import build_layer
 from flows.ingest import ingest
 from flows.parameters import BOTH, CONFIG, LOCAL, RunDate, Since
 from flows.pipeline import claim, commit_together
-from flows.publish import publish
+from flows.publish import publish, published_tables
 from flows.run_context import RunContext, open_run
+from tidemark import release
 
 
 @flow(name="daily", flow_run_name="daily {env}", persist_result=False, log_prints=False)
@@ -33,7 +34,7 @@ def daily(
         config: Configuration: a folder, or an s3:// prefix that holds one.
         date: Logical date of the run (UTC), today when empty; nothing after its end is read.
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
-        full_refresh: Read everything the sources have, not only what is new.
+        full_refresh: Read everything the sources have, not only what is new, and build every table anew.
         since: Read from this instant (UTC) on, not from the committed watermark.
     """
     with open_run("daily", env, config, date) as run:
@@ -46,12 +47,20 @@ def daily(
         if received:
             ingest(**where, select=received, full_refresh=full_refresh, since=since)
         if built:
-            build_layer(**where, layer=BOTH, select=built)
+            build_layer(**where, layer=BOTH, select=built, full_refresh=full_refresh)
             commit_together(run, built)
             to_publish = [name for name in built if _is_published(run, name)]
-            if to_publish:
+            if to_publish and not _is_everywhere(run):
                 publish(**where, select=to_publish)
         return run.engine.run.run_id
+
+
+def _is_everywhere(run: RunContext) -> bool:
+    """Whether every warehouse has all of the newest release: then there is no need to ask them."""
+    state, released = run.engine.state, release.latest(run.engine.state)
+    if released is None:
+        return False
+    return all(release.is_published(state, released, target) for target in published_tables(run, None, (), released))
 
 
 def _is_published(run: RunContext, table: str) -> bool:

@@ -18,6 +18,7 @@ from tasks.guard import step
 from tasks.steps import unseen
 from tasks.transient import is_transient
 from tidemark import faults, recovery, release, steps
+from tidemark.books import Books
 from tidemark.errors import GateError, TidemarkError
 from tidemark.runs import Publication, Warned
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from flows.run_context import RunContext
     from tidemark.quality import GateResult
     from tidemark.release import Release
+    from tidemark.replay import Which
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked
 
@@ -37,6 +39,9 @@ def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> 
     run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
         extracted = tasks.extract(engine, table, since, full)
+    if steps.has_nothing(run.engine, table, extracted):
+        leave(run, table, extracted.notices)
+        return
     with collector.step(table, "validate"):
         checked = tasks.validate(engine, table, unseen(extracted))
     prepared = _prepare(run, table, checked)
@@ -44,13 +49,61 @@ def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> 
     commit(run, table, prepared)
 
 
-def build(run: RunContext, table: str) -> None:
-    """Prepares and audits a silver or gold table; its batch waits in the engine to be committed with the others."""
+def replay(run: RunContext, table: str, which: Which) -> None:
+    """Brings the open errors of a bronze table into it, as far as they now keep its contract.
+
+    What is rejected again stays open in the error lane.
+    """
+    engine, collector = unseen(run.engine), run.collector
+    run.engine.leases.acquire(table)
+    with collector.step(table, "read errors"):
+        found = tasks.read_errors(engine, table, unseen(which))
+    if found is None:
+        collector.note(table, books=Books())
+        collector.end(table, "unchanged")
+        return
+    extracted, errors = found
+    with collector.step(table, "validate"):
+        checked = tasks.validate(engine, table, unseen(extracted))
+    with collector.step(table, "prepare"):
+        prepared = tasks.prepare(engine, table, unseen(checked))
+    collector.note(table, books=prepared.books)
+    pass_gate(run, table)
+    with collector.step(table, "note"):
+        tasks.begin_replay(engine, table, unseen(prepared), unseen(errors), unseen(checked))
+    commit(run, table, prepared)
+    with collector.step(table, "note"):
+        tasks.end_replay(engine, table)
+
+
+def build(run: RunContext, table: str, full: bool) -> None:
+    """Prepares and audits a silver or gold table; its batch waits in the engine to be committed with the others.
+
+    A table of which no input has changed stays as it is, and as it was audited.
+    """
     with run.collector.step(table, "build"):
-        checked = tasks.build(unseen(run.engine), table)
+        checked = tasks.build(unseen(run.engine), table, full)
+    if checked is None:
+        leave(run, table)
+        return
+    run.collector.note(table, computed=checked.reason or "what changed")
     _prepare(run, table, checked)
     pass_gate(run, table)
     run.collector.end(table, "prepared")
+
+
+def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
+    """Ends the work on a table that has nothing new; all that can go wrong with it is that it has grown old."""
+    for notice in notices:
+        run.collector.warn(Warned(table, notice))
+    with run.collector.step(table, "gate"):
+        aged = tasks.stay(unseen(run.engine), table)
+    if aged is not None:
+        run.collector.gate(table, aged)
+    run.collector.note(table, books=Books(), version=run.engine.committed.get(table), computed="nothing")
+    run.collector.end(table, "unchanged")
+    if aged is not None and not aged.passed:
+        raise _refusal(run, table, aged)
 
 
 def _prepare(run: RunContext, table: str, checked: Checked) -> Prepared:

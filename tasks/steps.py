@@ -15,13 +15,17 @@ from prefect.utilities.annotations import quote
 
 from tasks.guard import step
 from tasks.transient import retry_when_transient
-from tidemark import steps
+from tidemark import replay, steps
+from tidemark import restore as restoring
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from tidemark.engine import Engine
     from tidemark.quality import GateResult
     from tidemark.quarantine import Rejected
     from tidemark.release import Release
+    from tidemark.replay import Which
     from tidemark.sources import Extract
     from tidemark.targets import PublishResult
     from tidemark.write.commit import Committed
@@ -58,11 +62,46 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         return steps.validate(engine, table, extracted)
 
 
+@task(task_run_name="read errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def read_errors(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
+    """Reads the open errors of a table as a source gave them; None when there are none."""
+    with step(table, "read errors", engine.spark):
+        return replay.replayed(engine, table, which)
+
+
+@task(task_run_name="note replay of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def begin_replay(engine: Engine, table: str, prepared: Prepared, errors: DataFrame, checked: Checked) -> None:
+    """Notes which errors the batch closes once it is committed."""
+    with step(table, "note replay", engine.spark):
+        replay.begin(engine, table, prepared, errors, checked)
+
+
+@task(task_run_name="close errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def end_replay(engine: Engine, table: str) -> None:
+    """Closes the errors whose rows were committed."""
+    with step(table, "close errors", engine.spark):
+        replay.settle(engine, table)
+
+
+@task(task_run_name="restore {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+def restore(engine: Engine, table: str, todo: restoring.Step, back_to: Release) -> int:
+    """Takes a table back to the version that a release has; gives the version that this makes."""
+    with step(table, "restore", engine.spark):
+        return restoring.restore(engine, todo, back_to)
+
+
 @task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
-def build(engine: Engine, table: str) -> Checked:
-    """Sets up the query of a silver or gold table over the candidates of its inputs; nothing is computed yet."""
+def build(engine: Engine, table: str, full: bool = False) -> Checked | None:
+    """Finds what has to be computed of a silver or gold table, and sets up its query; None: nothing has to be."""
     with step(table, "build", engine.spark):
-        return steps.build(engine, table)
+        return steps.build(engine, table, full=full)
+
+
+@task(task_run_name="nothing new for {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def stay(engine: Engine, table: str) -> GateResult | None:
+    """Ends the work on a table that has nothing new; gives what there is to say of its age."""
+    with step(table, "build", engine.spark):
+        return steps.stay(engine, table)
 
 
 @task(task_run_name="prepare {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)

@@ -105,12 +105,14 @@ class ComputeSettings(_Model):
     """The Spark master (None: spark-submit says), how many tables go side by side, further Spark settings.
 
     `codegen_from_mb`: loads that read as much or more (megabytes of files) run generated code, smaller ones interpreted
-    plans, whatever `conf` says. None leaves it to `conf`.
+    plans, whatever `conf` says. None leaves it to `conf`. `incremental_from_mb`: a table that has, with its inputs, as
+    much or more is computed by what changed; finding that in smaller ones costs more than computing all of it.
     """
 
     master: str | None = "local[*]"
     concurrency: int = Field(default=2, ge=1)
     codegen_from_mb: float | None = Field(default=None, ge=0)
+    incremental_from_mb: float = Field(default=0, ge=0)
     conf: dict[str, SparkSetting] = {}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark import faults, storage
+from tidemark import errorledger, faults, storage
 from tidemark.rows import ORIGIN
 from tidemark.write.counting import Counter
 
@@ -77,3 +77,23 @@ def write_errors(
 def read_errors(spark: SparkSession, lane: str) -> DataFrame:
     """The lane of a table: one row an error, with the day (`dt`) and the run (`run_id`) that it was seen in."""
     return spark.read.schema(LANE_SCHEMA).option("basePath", lane).json(lane)
+
+
+def still_open(spark: SparkSession, errors: DataFrame, lane: str) -> DataFrame:
+    """Those of the lane's errors that are neither replayed nor discarded."""
+    folder = f"{lane}/{errorledger.FOLDER}"
+    if not storage.exists(spark, folder):
+        return errors
+    ledger = spark.read.schema(errorledger.SCHEMA).option("recursiveFileLookup", "true").json(folder)
+    return errors.join(ledger.select("error_id").distinct(), "error_id", "left_anti")
+
+
+def note_replayed(error_ids: DataFrame, lane: str, batch_id: str, run_id: str) -> None:
+    """Closes the errors of a replayed batch; again is a no-op, because the batch has one place in the ledger."""
+    noted = error_ids.select(
+        "error_id",
+        F.lit(errorledger.REPLAYED).alias("status"),
+        F.lit(run_id).alias("run_id"),
+        F.lit(errorledger.now()).alias("at"),
+    )
+    noted.write.mode("overwrite").json(f"{lane}/{errorledger.replayed_folder(batch_id)}")

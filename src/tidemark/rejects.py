@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tidemark.errorledger import Status, closed
 from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
@@ -87,6 +88,24 @@ def rejected_rows(lane: Folder, filters: Filters) -> Iterator[RejectedRow]:
         if filters.admits_file(table, place["run"]):
             rows = (_row(line, table, place, lane.path(name)) for line in lane.lines(name) if line.strip())
             yield from (row for row in rows if filters.admits(row))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row in the error lane and what became of it."""
+
+    row: RejectedRow
+    status: Status
+
+    def to_json(self) -> dict[str, Any]:
+        return self.row.to_json() | {"status": self.status}
+
+
+def entries(lane: Folder, filters: Filters) -> Iterator[Entry]:
+    """The rows that the filters admit, each with its status in the ledger."""
+    known = closed(lane, _start(filters))
+    for row in rejected_rows(lane, filters):
+        yield Entry(row, known.get(row.error_id, "open"))
 
 
 def count_by_rule(rows: Iterator[RejectedRow]) -> Counter[str]:

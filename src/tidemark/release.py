@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tidemark.state import Record, StateStore
 
 KIND = "release"
+PUBLISHED = "publish"
 _ATTEMPTS = 5
 
 
@@ -43,9 +44,14 @@ class Release:
         }
 
 
+def every(state: StateStore) -> tuple[Release, ...]:
+    """All releases, oldest first."""
+    return tuple(sorted(map(_release, state.list(KIND)), key=lambda release: release.number))
+
+
 def latest(state: StateStore) -> Release | None:
     """The newest release, or None before the first."""
-    return max((_release(record) for record in state.list(KIND)), key=lambda release: release.number, default=None)
+    return next(reversed(every(state)), None)
 
 
 def find(state: StateStore, name: str) -> Release | None:
@@ -77,6 +83,21 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
         step="release",
         next_step="the tables are committed; run again to record the release",
     )
+
+
+def note_published(state: StateStore, release: Release, target: str) -> None:
+    """Records that a warehouse has all tables of the release that are published there."""
+    published = {"at": datetime.now(UTC).replace(tzinfo=None).isoformat(), "run_id": release.run_id}
+    state.put(PUBLISHED, _published_key(release, target), published)
+
+
+def is_published(state: StateStore, release: Release, target: str) -> bool:
+    """Whether a warehouse was brought to this release. Its own word counts more: a publish asks it for each table."""
+    return state.get(PUBLISHED, _published_key(release, target)) is not None
+
+
+def _published_key(release: Release, target: str) -> str:
+    return f"{release.name}/{target}"
 
 
 def _indexed_versions(state: StateStore) -> dict[str, int]:

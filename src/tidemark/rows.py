@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from operator import add, or_
+from operator import add, and_, or_
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, DataFrame, Window
@@ -28,7 +28,10 @@ RECORD = "_record"  # stands for the whole row where a reason is not about one c
 _RAW = "_raw_"
 _GIVEN = "_given_"
 _POSITION = "_position"
+_WANTED = "_wanted_"
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
+# Instants to the microsecond: a replayed row is to be what it was.
+_PAYLOAD = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
 _NULL_BITS = 60  # bits of a word of the hash's null map; below 63 to stay clear of the sign
 
 
@@ -117,7 +120,7 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
     payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
     error = F.struct(
         F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
-        F.to_json(payload, {"ignoreNullFields": "false"}).alias("payload"),
+        F.to_json(payload, _PAYLOAD).alias("payload"),
         F.col(ORIGIN),
     )
     return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
@@ -132,6 +135,12 @@ def _columns(alignment: Alignment) -> list[Column]:
 def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
     """The rows that break a rule: `reasons`, `payload` and `_origin`, as `judged_with_errors` says."""
     return judged_with_errors(frame, contract, alignment).where(F.col(BAD)).select(f"{ERROR}.*")
+
+
+def keeping_rules(frame: DataFrame, contract: Contract, alignment: Alignment, name: str) -> DataFrame:
+    """The column `name` of the rows that break no rule."""
+    rules = _rules(frame, contract, alignment)
+    return _cast(frame, contract, alignment, quoted(name)).where(~_any_broken(rules)).select(quoted(name))
 
 
 def rule_codes(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[str, ...]:
@@ -206,6 +215,13 @@ def _reason(rule: RowRule, alignment: Alignment) -> Column:
         value.alias("value"),
         F.lit(rule.message).alias("message"),
     )
+
+
+def having(frame: DataFrame, values: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """The rows of `frame` whose `columns` have values that `values` has in one row; a null is equal to a null."""
+    wanted = values.select(*[quoted(name).alias(_WANTED + name) for name in columns])
+    equal = reduce(and_, (quoted(name).eqNullSafe(quoted(_WANTED + name)) for name in columns))
+    return frame.join(wanted, equal, "left_semi")
 
 
 def row_hash(columns: Sequence[str]) -> Column:

@@ -40,6 +40,8 @@ class TableResult:
 
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
     rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist).
+    `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
+    or nothing.
     """
 
     table: str
@@ -51,6 +53,7 @@ class TableResult:
     gate: GateSummary | None = None
     rejected: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
+    computed: str | None = None
 
     @property
     def layer(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import codegen, faults, publishing, quality, quarantine, rows, sqltext
-from tidemark.candidate import candidate, register_view
+from tidemark import codegen, faults, incremental, publishing, quality, quarantine, rows, sqltext
 from tidemark.compile.masks import masked
+from tidemark.definition import fingerprint, transform_of
 from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errors import ConfigError
 from tidemark.quarantine import Rejected
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from tidemark.quality import GateResult
     from tidemark.release import Release
     from tidemark.targets import PublishResult
+    from tidemark.write.work import Affected
 
 OWN_SYSTEM = "tidemark"
 
@@ -92,20 +91,56 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     )
 
 
-def build(engine: Engine, table: str) -> Checked:
-    """The rows of a silver or gold table, by its query over the candidates of its inputs, held against the contract."""
+def build(engine: Engine, table: str, *, full: bool = False) -> Checked | None:
+    """The rows of a silver or gold table, by its query over the candidates of its inputs, held against the contract.
+
+    Only the rows that changes of the inputs affect are computed, or all with `full`; None when nothing can have
+    changed since the table's last commit.
+    """
     loaded = engine.table(table)
     spark = engine.session(table)
-    frame, sql_hash = _query(engine, spark, loaded)
+    definition = fingerprint(loaded)
+    todo = incremental.scope(engine, spark, loaded, definition, full=full)
+    if todo.nothing:
+        return None
+    frame = _query(engine, spark, loaded, todo.affected)
     write = loaded.load.write
     if write.mode == "scd2":
         frame = history(frame, write)
+    if todo.affected is not None:
+        frame = todo.affected.rows_of(frame)  # a query can have rows of its own, such as an unknown member
     masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
     inputs = {name: _input_version(engine, spark, name) for name in loaded.inputs}
     checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
     identity = {"inputs": {name: _input_identity(engine, name, version) for name, version in inputs.items()}}
-    return replace(checked, identity=identity | {"sql": sql_hash}, inputs=inputs, complete=True, sql_hash=sql_hash)
+    return replace(
+        checked,
+        identity=identity | {"definition": definition},
+        inputs=inputs,
+        complete=True,
+        affected=todo.affected,
+        reason=todo.reason,
+        definition=definition,
+    )
+
+
+def has_nothing(engine: Engine, table: str, extracted: Extract) -> bool:
+    """Whether the source gave nothing that a commit of the table could say: no row, and no step of the watermark."""
+    state = read_state(engine.session(table), engine.table_path(table))
+    gave = not extracted.empty or extracted.full or _moves(extracted.watermark, state.watermark)
+    return state.version is not None and not gave
+
+
+def stay(engine: Engine, table: str) -> GateResult | None:
+    """Ends the work on a table that has nothing new; gives what there is to say of its age."""
+    spark = engine.session(table)
+    state = read_state(spark, engine.table_path(table))
+    _note_in_index(engine, table, Committed(table, state.version, state.batch_id or "", changed=False))
+    if state.version is not None:
+        engine.committed[table] = state.version
+    engine.leases.release(table)
+    return quality.age(engine, table)
 
 
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
@@ -162,6 +197,8 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
         engine.committed[table] = committed.version
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
+    elif versions:
+        incremental.note_seen(engine, table, versions)
     _note_in_index(engine, table, committed)
     engine.prepared.pop(table, None)
     engine.leases.release(table)
@@ -209,18 +246,15 @@ def _moves(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     return bool(new) and dict(new) != dict(old)
 
 
-def _query(engine: Engine, spark: SparkSession, table: Table) -> tuple[DataFrame, str]:
+def _query(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> DataFrame:
+    inputs = incremental.inputs_in(engine, spark, table, affected)
     if table.load.transform:
-        module, _, function = table.load.transform.partition(":")
-        transform = getattr(importlib.import_module(module), function)
-        inputs = {name: candidate(engine, spark, name) for name in table.inputs}
-        return transform(inputs), hashlib.sha256(table.load.transform.encode()).hexdigest()[:16]
+        return transform_of(table)(inputs)
     if table.sql is None:
         raise ConfigError(f"{table.name} has neither a query nor a transform")
-    for name in table.inputs:
-        register_view(engine, spark, name)
-    query = sqltext.bind(table.sql, {name: sqltext.view_name(name) for name in table.inputs})
-    return spark.sql(query), hashlib.sha256(table.sql.encode()).hexdigest()[:16]
+    for name, frame in inputs.items():
+        frame.createOrReplaceTempView(sqltext.view_name(name))
+    return spark.sql(sqltext.bind(table.sql, {name: sqltext.view_name(name) for name in inputs}))
 
 
 def _input_version(engine: Engine, spark: SparkSession, name: str) -> int | None:

@@ -32,9 +32,9 @@ Rows = Sequence[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Loaded:
-    """What one load did."""
+    """What one load did; `prepared` is None where there was nothing to do."""
 
-    prepared: Prepared
+    prepared: Prepared | None
     committed: Committed
     new_errors: int
 
@@ -114,10 +114,32 @@ class Lake:
         checked = steps.validate(engine, table, Extract(table=table, frame=frame, **arguments | extract))
         return self.finish(engine, table, checked)
 
-    def build(self, table: str, engine: Engine | None = None) -> Loaded:
-        """Builds a silver or gold table from its inputs."""
+    def build(self, table: str, engine: Engine | None = None, *, full: bool = False) -> Loaded:
+        """Builds a silver or gold table from its inputs, or leaves it when there is nothing new for it."""
         engine = engine or self.engine()
-        return self.finish(engine, table, steps.build(engine, table))
+        checked = steps.build(engine, table, full=full)
+        if checked is not None:
+            return self.finish(engine, table, checked)
+        steps.stay(engine, table)
+        return Loaded(None, Committed(table, engine.committed.get(table), "", changed=False), 0)
+
+    def build_together(self, *tables: str) -> dict[str, Loaded]:
+        """Prepares the tables, each from the candidates of those before it, and then commits all: as a flow does."""
+        engine = self.engine()
+        checked = {table: self._prepared(engine, table) for table in tables}
+        done = {}
+        for table in tables:
+            prepared = checked[table]
+            if prepared is not None:
+                done[table] = Loaded(prepared, steps.commit(engine, table, prepared), 0)
+        return done
+
+    def _prepared(self, engine: Engine, table: str) -> Prepared | None:
+        checked = steps.build(engine, table)
+        if checked is None:
+            steps.stay(engine, table)
+            return None
+        return steps.prepare(engine, table, checked)
 
     def finish(self, engine: Engine, table: str, checked: Any) -> Loaded:
         prepared = steps.prepare(engine, table, checked)
@@ -139,7 +161,8 @@ class Lake:
     def errors(self, table: str) -> list[dict[str, Any]]:
         """The error lane of a table, read without the engine's code."""
         lane = self.root / "home" / "lake" / "_errors" / Path(*table.split("."))
-        lines = [line for file in sorted(lane.rglob("*.json")) for line in file.read_text("utf-8").splitlines()]
+        files = [file for file in sorted(lane.rglob("*.json")) if "_ledger" not in file.parts]
+        lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
         return [yaml.safe_load(line) for line in lines]
 
 

@@ -84,17 +84,24 @@ def _uniqueness(contract: Contract) -> Iterator[Entry]:
             yield {f"duplicate_count({names}) = 0": {"name": f"{names} is unique", **_NO_SAMPLES}}
 
 
-def _freshness(freshness: Freshness, as_of: datetime) -> Entry:
-    """The age of the newest row as an expression, which joins the scan's one query: Soda's own asks the wall clock."""
+def freshness_name(freshness: Freshness) -> str:
+    """What the check of the freshness promise is called."""
+    return f"{freshness.column} is at most {_number(freshness.hours)} h old"
+
+
+def age_in_hours(freshness: Freshness, as_of: datetime) -> str:
+    """The age of the newest row as an aggregate in Spark SQL; a table without rows is as old as can be."""
     utc = as_of.astimezone(UTC) if as_of.tzinfo else as_of
     moment = f"unix_micros(TIMESTAMP '{utc.replace(tzinfo=None).isoformat(sep=' ')}')"
     newest = f"unix_micros(CAST(max(`{freshness.column}`) AS TIMESTAMP))"
-    age = f"coalesce(round(({moment} - {newest}) / {_MICROSECONDS_AN_HOUR}, 2), {_NEVER})"
-    hours = _number(freshness.hours)
+    return f"coalesce(round(({moment} - {newest}) / {_MICROSECONDS_AN_HOUR}, 2), {_NEVER})"
+
+
+def _freshness(freshness: Freshness, as_of: datetime) -> Entry:
+    """The age as an expression, which joins the scan's one query: Soda's own freshness asks the wall clock."""
     metric = f"{freshness.column}_age_hours"
-    key, config = _judged(metric, "<=", hours, freshness.severity)
-    name = f"{freshness.column} is at most {hours} h old"
-    return {key: {"name": name, f"{metric} expression": age, **config}}
+    key, config = _judged(metric, "<=", _number(freshness.hours), freshness.severity)
+    return {key: {"name": freshness_name(freshness), f"{metric} expression": age_in_hours(freshness, as_of), **config}}
 
 
 def _entries(contract: Contract, check: Check, dataset: str, query_name: str) -> list[Entry]:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from delta import exceptions as delta_errors
 from delta.tables import DeltaTable
+from pyspark.errors import PySparkException
 from pyspark.sql.types import DataType, StructField, StructType
 
 from tidemark import faults, storage
@@ -63,6 +64,30 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     return attempts.call(
         lambda: _commit_once(spark, table, path, prepared), passing=lambda failure: isinstance(failure, CONFLICTS)
     )
+
+
+def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, Any]) -> int:
+    """Takes the table back to what it held at `version`, in a commit of its own; returns the version that this makes.
+
+    The commit carries the bookkeeping of the batch that the table then ends with, under an epoch of its own:
+    transaction ids survive in the log, and what is loaded again must not be taken for done. `signed` adds to it.
+    Raises `CommitError` where files of that version are gone.
+    """
+    now, then = read_state(spark, path), read_state(spark, path, at=version)
+    spark.conf.set(_USER_METADATA, json.dumps({**then.metadata, "epoch": now.epoch + 1, **signed}, default=str))
+    try:
+        DeltaTable.forPath(spark, path).restoreToVersion(version)
+    except PySparkException as refused:
+        raise CommitError(
+            f"the table cannot be taken back to version {version}",
+            step="restore",
+            seen=[str(refused).partition("\n")[0]],
+            evidence=path,
+            next_step="restore a later release, whose files are still kept",
+        ) from refused
+    finally:
+        spark.conf.unset(_USER_METADATA)
+    return read_state(spark, path).version or 0
 
 
 def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
@@ -183,13 +208,13 @@ def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:
     watermark = table.load.watermark
     ordering = [watermark.column if watermark else None, *table.load.cluster_by, *prepared.keys]
     return deltalog.Entry(
-        app_id=_app_id(prepared),
+        app_id=app_id(prepared),
         user_metadata=json.dumps(prepared.metadata(), default=str),
         statistics=tuple(name for name in dict.fromkeys(ordering) if name),
     )
 
 
-def _app_id(prepared: Prepared) -> str:
+def app_id(prepared: Prepared) -> str:
     """The transaction's application id. Ids survive a RESTORE, so the epoch, which a restore raises, is part of it."""
     return f"tidemark:{prepared.epoch}:{prepared.batch_id}"
 
@@ -199,7 +224,7 @@ def _signed(spark: SparkSession, prepared: Prepared) -> Iterator[None]:
     """Commits inside carry the batch's bookkeeping and a transaction id, which makes a second one a no-op."""
     settings = {
         _USER_METADATA: json.dumps(prepared.metadata(), default=str),
-        _TXN_APP: _app_id(prepared),
+        _TXN_APP: app_id(prepared),
         _TXN_VERSION: "1",
     }
     for name, value in settings.items():

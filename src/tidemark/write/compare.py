@@ -24,14 +24,15 @@ _MATCHED = "_matched"
 def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     """One labelled row a key: `rows` (one row a key, with `_row_hash`) against the target.
 
-    With `complete`, keys of the target that `rows` lacks come back as `vanished`; of those only the keys are filled.
+    With `complete`, keys of the target (where the batch has a scope: of that) that `rows` lacks come back as
+    `vanished`; of those only the keys are filled.
     Otherwise a row older than the target's, by `order_by`, is `stale`.
     """
     target = work.target()
     if target is None:
         return rows.withColumn(LABEL, _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
     order = [] if complete else [name for name in work.table.load.write.order_by if name in target.columns]
-    known = target if complete else _met_by(work, target)
+    known = _in_scope(work, target) if complete else _met_by(work, target)
     old = known.select(
         *[quoted(key).alias(_OLD + key) for key in work.keys],
         quoted(ROW_HASH).alias(_OLD + ROW_HASH),
@@ -50,6 +51,12 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     )
     keys = {key: F.coalesce(quoted(key), quoted(_OLD + key)).alias(key) for key in work.keys}
     return joined.select(*[keys.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL))
+
+
+def _in_scope(work: Work, target: DataFrame) -> DataFrame:
+    """What a complete batch stands for: all of the target, or its affected rows."""
+    affected = work.checked.affected
+    return target if affected is None else affected.rows_of(target)
 
 
 def _met_by(work: Work, target: DataFrame) -> DataFrame:

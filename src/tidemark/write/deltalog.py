@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pyspark.sql.types import StructType
 
@@ -56,6 +56,43 @@ def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
         return CLEANED_UP
     metadata = json.loads(text)["commitInfo"].get("userMetadata") if text else None
     return None if metadata is None else str(metadata)
+
+
+def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tuple[str, ...] | None:
+    """The files that hold every row, before and after, that the commits after `since` and up to `until` changed.
+
+    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading.
+    Raises `FileNotFoundError` where the log no longer has one of these commits.
+    """
+    files: list[str] = []
+    for version in range(since + 1, until + 1):
+        name = f"{version:020d}.json"
+        text = storage.read_text(spark, f"{path}/_delta_log/{name}")
+        if text is None:
+            raise FileNotFoundError(name)
+        found = _changed_files([json.loads(line) for line in text.splitlines()])
+        if found is None:
+            return None
+        files += [f"{path}/{unquote(file)}" for file in found]
+    return tuple(files)
+
+
+def _changed_files(actions: Sequence[Mapping[str, Any]]) -> list[str] | None:
+    """What one commit changed, by the protocol: its feed where it has one, else the files that it added."""
+    fed = [action["cdc"] for action in actions if "cdc" in action]
+    added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+    removes = any(action.get("remove", {}).get("dataChange") for action in actions)
+    if removes and not fed:
+        return None
+    changed = fed or added
+    if any(file.get("partitionValues") or file.get("deletionVector") or ":/" in file["path"] for file in changed):
+        return None
+    return [str(file["path"]) for file in changed]
+
+
+def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
+    """Whether the table has seen a transaction of this application id."""
+    return int(snapshot(spark, path).version()) >= 0 and bool(snapshot(spark, path).transactions().contains(app))
 
 
 @dataclass(frozen=True)
@@ -172,6 +209,8 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry
 
 def _log(spark: SparkSession, path: str) -> Any:
     session: Any = spark
+    # Delta asks for the thread's session when it computes a snapshot; a new thread has none until Spark plans for it.
+    java_class(spark, "org.apache.spark.sql.SparkSession").setActiveSession(session._jsparkSession)
     return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
 
 

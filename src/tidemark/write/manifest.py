@@ -77,7 +77,7 @@ class Prepared:
     epoch: int = 0
     source_system: str = "tidemark"
     contract_version: str = ""
-    sql_hash: str | None = None
+    definition: str | None = None
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
     rejects: str | None = None
@@ -110,7 +110,7 @@ class Prepared:
             "inputs": self.inputs,
             "books": self.books.to_json(),
             "contract_version": self.contract_version,
-            "sql_hash": self.sql_hash,
+            "definition": self.definition,
         }
 
 

@@ -40,7 +40,7 @@ class PlainFiles:
     feeds: bool
 
 
-_known: dict[tuple[str, int], PlainFiles | None] = {}
+_known: dict[tuple[str, str, int], PlainFiles | None] = {}
 _lock = threading.Lock()
 
 
@@ -61,8 +61,8 @@ def plain_files(spark: SparkSession, path: str, version: int) -> PlainFiles | No
 
 
 def _plain_files(spark: SparkSession, path: str, version: int, snapshot: Any) -> PlainFiles | None:
-    """Looked up once: a version of a table (which has an id of its own) never changes."""
-    key = (str(snapshot.metadata().id()), version)
+    """Looked up once: a version of a table (which has an id of its own, as has its copy elsewhere) never changes."""
+    key = (path, str(snapshot.metadata().id()), version)
     with _lock:
         if key in _known:
             return _known[key]

@@ -63,7 +63,7 @@ def prepare(
         epoch=work.state.epoch,
         source_system=checked.source_system,
         contract_version=work.table.contract.version,
-        sql_hash=checked.sql_hash,
+        definition=checked.definition,
         watermark=json.loads(json.dumps(dict(checked.watermark), default=str)),
         inputs=dict(checked.inputs),
         schema_changes=changes,

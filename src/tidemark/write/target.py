@@ -42,23 +42,24 @@ class TargetState:
         return self.metadata.get("watermark") or {}
 
 
-def read_state(spark: SparkSession, path: str) -> TargetState:
-    """The table's state from its own log: commits of maintenance carry no batch and are passed over."""
-    version = deltalog.latest_version(spark, path)
-    if version is None:
+def read_state(spark: SparkSession, path: str, at: int | None = None) -> TargetState:
+    """The table's state, now or at version `at`, from its own log: commits without a batch are passed over."""
+    latest = deltalog.latest_version(spark, path)
+    if latest is None:
         return TargetState(None)
+    version = latest if at is None else min(at, latest)
     for each in range(version, -1, -1):
         text = deltalog.user_metadata(spark, path, each)
         if text is deltalog.CLEANED_UP:
-            return TargetState(version, _from_history(spark, path))
+            return TargetState(version, _from_history(spark, path, version))
         if metadata := _tidemark_metadata(text):
             return TargetState(version, metadata)
     return TargetState(version)
 
 
-def _from_history(spark: SparkSession, path: str) -> Mapping[str, Any]:
+def _from_history(spark: SparkSession, path: str, version: int) -> Mapping[str, Any]:
     """The last batch's metadata by Delta's history, where the log's own files are no longer all there."""
-    history = DeltaTable.forPath(spark, path).history().select("userMetadata").collect()
+    history = DeltaTable.forPath(spark, path).history().where(f"version <= {version}").select("userMetadata").collect()
     return next((found for row in history if (found := _tidemark_metadata(row.userMetadata))), {})
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tidemark.rows import having
 from tidemark.write.scd2 import VALID_FROM
 from tidemark.write.target import read_version
 
@@ -23,11 +24,24 @@ ROW_LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE)  # the labels of rows th
 
 
 @dataclass(frozen=True)
+class Affected:
+    """The rows of a table that are computed anew: those with the values of a row of `keys` in the columns `grain`."""
+
+    grain: tuple[str, ...]
+    keys: DataFrame
+
+    def rows_of(self, frame: DataFrame) -> DataFrame:
+        """The affected rows of the table, of an input with the same columns, or of the table's query."""
+        return having(frame, self.keys, self.grain)
+
+
+@dataclass(frozen=True)
 class Checked:
     """Rows held against their contract; nothing is computed yet.
 
     `judged` has the columns of the table, those that only order or delete (`order_by`, delete flag), and `_bad`;
-    `source` is the frame before. `complete` says that the frame holds every row the table should have.
+    `source` is the frame before. `complete` says that the frame holds every row the table should have; with
+    `affected`, every row with the values in there. `reason` says why the whole table was computed.
     """
 
     table: str
@@ -39,7 +53,9 @@ class Checked:
     complete: bool = False
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
-    sql_hash: str | None = None
+    definition: str | None = None
+    affected: Affected | None = None
+    reason: str | None = None
     empty: bool = False
     notices: tuple[str, ...] = ()
 

@@ -190,6 +190,30 @@ class TestReports:
         assert main(["errors", "list", "--table", "bronze.other", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"rows": [], "by_rule": {}}
 
+    def test_an_error_is_shown_as_it_came(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors", "show", "e1"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["payload"], shown["status"], shown["origin"]) == ({"id": 1}, "open", "file 1")
+        assert main(["errors", "show", "f"]) == 2
+        assert "no error with an id that begins with f" in capsys.readouterr().err
+
+    def test_discarded_errors_are_closed_and_kept(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors", "discard", "--yes"]) == 2, "everything there is, is not what anybody means"
+        assert main(["errors", "discard", "--rule", "status.enum", "--yes"]) == 0
+        assert "1 errors discarded" in capsys.readouterr().out
+        assert main(["errors", "list"]) == 0
+        assert capsys.readouterr().out.strip() == "no rejected rows"
+        assert main(["errors", "list", "--status", "discarded", "--json"]) == 0
+        assert [row["error_id"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["e1"]
+
+    def test_a_restore_needs_a_release_that_there_is(
+        self, after_a_run: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["restore", "--run", "r7", "--yes"]) == 2
+        told = capsys.readouterr().err
+        assert "no release is of a run r7" in told
+        assert f"r1 ({after_a_run[:8]}" in told
+
     def test_runs_are_listed_and_shown(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["runs", "list"]) == 0
         assert after_a_run[:8] in capsys.readouterr().out

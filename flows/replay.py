@@ -1,0 +1,51 @@
+"""Replays the error lane: rows that were rejected go into their tables after a fix, once."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows import pipeline
+from flows.ingest import bronze_tables
+from flows.parameters import CONFIG, LOCAL, RunDate
+from flows.pipeline import work_on
+from flows.run_context import open_run
+from tidemark.project import Project
+from tidemark.replay import Which
+
+
+@flow(name="replay", flow_run_name="replay {env}", persist_result=False, log_prints=False)
+def replay(
+    env: str = LOCAL,
+    config: str = CONFIG,
+    date: RunDate = None,
+    select: list[str] | None = None,
+    run: str | None = None,
+    rule: str | None = None,
+) -> str:
+    """Brings open errors into their bronze tables as far as they keep today's contracts, and gives the id of the run.
+
+    An error is replayed once; what is rejected again stays open. Silver and gold follow with the next daily run.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty.
+        select: Bronze tables: names, patterns (bronze.*), tags (tag:crm); all when empty.
+        run: Only errors of this run (the start of its id will do).
+        rule: Only errors that broke this rule: enum, or status.enum.
+    """
+    with open_run("replay", env, config, date) as context:
+        project = context.engine.project
+        tables = [name for name in bronze_tables(context, None, select or ()) if select or _can_replay(project, name)]
+        context.collector.stage("replay", tables)
+        outcome = work_on(context, tables, lambda table: pipeline.replay(context, table, Which(run, rule)), after={})
+        outcome.raise_failures(
+            f"errors of {len(outcome.failures)} of {len(tables)} tables were not replayed",
+            next_step="see to the tables named above, then replay again: what was committed is not replayed twice",
+        )
+        return context.engine.run.run_id
+
+
+def _can_replay(project: Project, table: str) -> bool:
+    source = project.table(table).load.source
+    return source is not None and source.mode != "full"

@@ -1,0 +1,198 @@
+"""What of a silver or gold table has to be computed: nothing, the rows that its inputs' changes affect, or all of it.
+
+The inputs are compared with the versions that the table's last commit names. What changed in one of them since (old
+and new values, committed or prepared by this run) names, by the input's `on`, the values of the table that are
+affected. The table's grain is the `on` of its first input: its rows are computed anew for whole values of the grain.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+
+from tidemark.candidate import candidate
+from tidemark.rows import having, quoted
+from tidemark.sizes import SMALL_TABLE, table_bytes
+from tidemark.write.changes import ChangesGoneError, between, by_batch
+from tidemark.write.target import read_state, read_version
+from tidemark.write.work import Affected
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tidemark.engine import Engine
+    from tidemark.load import InputSpec
+    from tidemark.project import Table
+    from tidemark.write.target import TargetState
+
+INCREMENTAL_MODES = ("upsert", "scd2")
+_MEGABYTE = 1_000_000
+
+log = logging.getLogger("tidemark.incremental")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What has to be computed. Without `affected` it is the whole table, for this `reason`; `nothing`: not a row."""
+
+    nothing: bool = False
+    reason: str | None = None
+    affected: Affected | None = None
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An input now (`version`, and what this run has prepared for it), and the version the table was built from."""
+
+    name: str
+    spec: InputSpec
+    version: int | None
+    seen: int | None
+    prepared: bool
+
+    @property
+    def moved(self) -> bool:
+        return self.prepared or self.version != self.seen
+
+
+def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *, full: bool = False) -> Scope:
+    """What of `table` has to be computed; `full` asks for all of it."""
+    state = read_state(spark, engine.table_path(table.name))
+    if state.version is None:
+        return Scope(reason="the table does not exist yet")
+    if full:
+        return Scope(reason="a full refresh was asked for")
+    if state.metadata.get("definition") != definition:
+        return Scope(reason="its query, load file or contract changed")
+    moved = [each for each in _inputs(engine, spark, table, state) if each.moved and each.spec.refresh != "none"]
+    if not moved:
+        return Scope(nothing=True)
+    if reason := _why_all(table, moved):
+        return Scope(reason=reason)
+    if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * _MEGABYTE:
+        return Scope(reason="it is small, and so are its inputs")
+    try:
+        changes = {each.name: _changes(engine, spark, each) for each in moved}
+    except ChangesGoneError as gone:
+        return Scope(reason=f"what changed in its inputs is not known any more: {gone.summary}")
+    return Scope(affected=_affected(engine, spark, table, changes))
+
+
+def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> dict[str, DataFrame]:
+    """The candidates of the inputs, with the rows that the affected rows of the table are computed from.
+
+    Inputs of the table's own grain come with the affected keys. Of a large one with another `on` (a dimension under a
+    fact) only the rows come that the others point at; a small one is read as it is.
+    """
+    found = {name: candidate(engine, spark, name) for name in table.inputs}
+    if affected is None:
+        return found
+    whole = dict(found)
+    for name, spec in table.load.inputs.items():
+        if spec.on and set(spec.on) == set(affected.grain):
+            found[name] = affected.rows_of(whole[name])
+    for name, spec in table.load.inputs.items():
+        if not spec.on or set(spec.on) == set(affected.grain) or _is_small(engine, spark, name):
+            continue
+        pointing = [
+            found[other].select(*map(quoted, spec.on))
+            for other, others in table.load.inputs.items()
+            if others.on and set(others.on) == set(affected.grain) and set(spec.on) <= set(whole[other].columns)
+        ]
+        if pointing:
+            found[name] = having(whole[name], reduce(DataFrame.unionByName, pointing), spec.on)
+    return found
+
+
+def note_seen(engine: Engine, table: str, inputs: Mapping[str, int | None]) -> None:
+    """Notes that the inputs, up to these versions, change nothing in the table: nobody has to look there again.
+
+    The note is an index entry. It counts as long as the table's last batch is the one that it was made after; the
+    commit's own word stands where it is lost.
+    """
+    state = read_state(engine.session(table), engine.table_path(table))
+    if dict(inputs) != dict(state.metadata.get("inputs") or {}):
+        engine.state.put("seen", table, {"after": state.batch_id, "epoch": state.epoch, "inputs": dict(inputs)})
+
+
+def _inputs(engine: Engine, spark: SparkSession, table: Table, state: TargetState) -> list[_Input]:
+    seen = dict(state.metadata.get("inputs") or {})
+    noted = engine.state.get("seen", table.name)
+    if noted and (noted.value["after"], noted.value["epoch"]) == (state.batch_id, state.epoch):
+        seen |= noted.value["inputs"]
+    found = []
+    for name, spec in table.load.inputs.items():
+        batch = engine.prepared.get(name)
+        version = batch.target_version if batch else read_state(spark, engine.table_path(name)).version
+        found.append(_Input(name, spec, version, seen.get(name), bool(batch and not batch.changes_nothing)))
+    return found
+
+
+def _why_all(table: Table, moved: list[_Input]) -> str | None:
+    """Why the whole table has to be computed, if it has."""
+    if table.load.write.mode not in INCREMENTAL_MODES:
+        return f"{table.load.write.mode} tables are computed as a whole"
+    for each in moved:
+        if each.spec.on is None:
+            return f"{each.name} changed, and any row may depend on it (no `on`)"
+        if each.version is not None and each.seen is not None and each.version < each.seen:
+            return f"{each.name} is at version {each.version}, and the table was built from version {each.seen}"
+    return None
+
+
+def _changes(engine: Engine, spark: SparkSession, moved: _Input) -> DataFrame:
+    """The old and new values of `on` in what changed in the input, with repetitions."""
+    on, path = moved.spec.on or (), engine.table_path(moved.name)
+    parts = []
+    if moved.version is not None and moved.version != moved.seen:
+        since = -1 if moved.seen is None else moved.seen
+        parts.append(between(spark, path, since, moved.version, on))
+    if moved.prepared:
+        changed = by_batch(spark, path, engine.prepared[moved.name], on)
+        if changed is None:
+            raise ChangesGoneError(f"{moved.name} is replaced as a whole")
+        parts.append(changed)
+    return reduce(DataFrame.unionByName, parts)
+
+
+def _affected(engine: Engine, spark: SparkSession, table: Table, changes: Mapping[str, DataFrame]) -> Affected:
+    """The affected values of the grain, once each, staged: they filter the inputs, the table and the query's result.
+
+    Values of other columns than the grain lead to it through the rows of the table, and of the inputs, that have both.
+    """
+    grain = next(spec.on for spec in table.load.inputs.values() if spec.on)
+    parts = []
+    for name, values in changes.items():
+        on = table.load.inputs[name].on or ()
+        if set(on) == set(grain):
+            parts.append(values.select(*map(quoted, grain)))
+            continue
+        values = values.distinct()
+        for carrier in _carriers(engine, spark, table, {*on, *grain}):
+            parts.append(having(carrier, values, on).select(*map(quoted, grain)))
+    folder = f"{engine.staging_path(table.name)}/affected"
+    reduce(DataFrame.union, parts).distinct().write.mode("overwrite").parquet(folder)
+    return Affected(grain, spark.read.parquet(folder))
+
+
+def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[str]) -> list[DataFrame]:
+    """The table as it is, and those of its inputs' candidates that have all these columns."""
+    path = engine.table_path(table.name)
+    version = read_state(spark, path).version
+    frames = [] if version is None else [read_version(spark, path, version)]
+    frames += [candidate(engine, spark, name) for name in table.inputs]
+    return [frame for frame in frames if columns <= set(frame.columns)]
+
+
+def _bytes(engine: Engine, spark: SparkSession, table: Table) -> int:
+    """The files of the table and of its inputs."""
+    return sum(table_bytes(spark, engine.table_path(name)) for name in (table.name, *table.inputs))
+
+
+def _is_small(engine: Engine, spark: SparkSession, table: str) -> bool:
+    return table_bytes(spark, engine.table_path(table)) <= SMALL_TABLE

@@ -1,0 +1,49 @@
+"""What people do after a bad day, through the flows: replay what was rejected, go back to an earlier release."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flows.daily import daily
+from flows.replay import replay
+from flows.restore import restore
+from tests.flows.conftest import Pipeline
+
+DAY: dict[str, Any] = {"date": date(2025, 3, 30)}
+LANE = "home/lake/_errors/bronze/orders"
+
+
+def totals(pipeline: Pipeline) -> list[tuple[Any, ...]]:
+    return pipeline.lake.read("gold.customers", "customer", "qty")
+
+
+def test_rejected_rows_come_to_gold_after_a_fix_and_a_restore_takes_them_back(pipeline: Pipeline) -> None:
+    daily(**pipeline.where, **DAY)
+    first = totals(pipeline)
+    assert first == [("ann", 6), ("bob", 3)]
+    contract = pipeline.lake.root / "config" / "bronze" / "orders.contract.yaml"
+    contract.write_text(contract.read_text().replace("minimum: 1", "minimum: 0"))
+
+    replay(**pipeline.where, **DAY)
+
+    books = pipeline.results()["bronze.orders"]["books"]
+    assert (books["extracted"], books["inserted"], books["quarantined"]) == (1, 1, 0)
+    assert list((pipeline.lake.root / LANE / "_ledger").iterdir())
+    assert totals(pipeline) == first, "gold follows with the next run"
+    daily(**pipeline.where, **DAY)
+    assert totals(pipeline) == [*first, ("eve", 0)]
+    assert {name: result["computed"] for name, result in pipeline.results().items() if result["computed"]} == {
+        "bronze.items": "nothing",
+        "bronze.orders": "nothing",
+        "silver.orders": "what changed",
+        "silver.items": "nothing",
+        "gold.customers": "what changed",
+    }
+
+    restore(**pipeline.where, **DAY, run="r1")
+
+    assert totals(pipeline) == first
+    assert pipeline.summaries()[-1]["release"] == "r3"
+    replay(**pipeline.where, **DAY)
+    assert pipeline.results()["bronze.orders"]["books"]["inserted"] == 1, "what a restore takes out is open again"
