@@ -38,10 +38,14 @@ log = logging.getLogger("tidemark.incremental")
 
 @dataclass(frozen=True)
 class Scope:
-    """What has to be computed. Without `affected` it is the whole table, for this `reason`; `nothing`: not a row."""
+    """What has to be computed. Without `affected` it is the whole table, for this `reason`; `nothing`: not a row.
+
+    A `rebuild` is nothing that a quiet day brings: whoever looks at the run should hear of it.
+    """
 
     nothing: bool = False
     reason: str | None = None
+    rebuild: bool = False
     affected: Affected | None = None
 
 
@@ -68,18 +72,20 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
     if full:
         return Scope(reason="a full refresh was asked for")
     if state.metadata.get("definition") != definition:
-        return Scope(reason="its query, load file or contract changed")
+        return Scope(reason="its query, load file or contract changed", rebuild=True)
     moved = [each for each in _inputs(engine, spark, table, state) if each.moved and each.spec.refresh != "none"]
     if not moved:
         return Scope(nothing=True)
     if reason := _why_all(table, moved):
         return Scope(reason=reason)
+    if reason := _went_back(moved):
+        return Scope(reason=reason, rebuild=True)
     if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * _MEGABYTE:
         return Scope(reason="it is small, and so are its inputs")
     try:
         changes = {each.name: _changes(engine, spark, each) for each in moved}
     except ChangesGoneError as gone:
-        return Scope(reason=f"what changed in its inputs is not known any more: {gone.summary}")
+        return Scope(reason=f"what changed in its inputs is not known any more: {gone.summary}", rebuild=True)
     return Scope(affected=_affected(engine, spark, table, changes))
 
 
@@ -140,6 +146,12 @@ def _why_all(table: Table, moved: list[_Input]) -> str | None:
     for each in moved:
         if each.spec.on is None:
             return f"{each.name} changed, and any row may depend on it (no `on`)"
+    return None
+
+
+def _went_back(moved: list[_Input]) -> str | None:
+    """Which input is an older table than the one that was read last."""
+    for each in moved:
         if each.version is not None and each.seen is not None and each.version < each.seen:
             return f"{each.name} is at version {each.version}, and the table was built from version {each.seen}"
     return None

@@ -121,6 +121,7 @@ def build(engine: Engine, table: str, *, full: bool = False) -> Checked | None:
         complete=True,
         affected=todo.affected,
         reason=todo.reason,
+        notices=(f"is built anew: {todo.reason}",) if todo.rebuild else (),
         definition=definition,
     )
 

@@ -134,6 +134,7 @@ def test_what_cannot_be_told_by_changes_builds_everything_and_says_so(shop: Lake
     assert checked is not None
     assert str(checked.reason).partition(": ")[0] == reason
     assert checked.affected is None
+    assert bool(checked.notices) == (change in ("query", "gap")), "who looks at the run hears of what is unusual"
     assert shop.finish(engine, "gold.sales", checked).prepared.books == Books(
         extracted=4, accepted=4, updated=1, unchanged=3
     )
