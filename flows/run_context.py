@@ -17,8 +17,10 @@ from prefect.logging.handlers import APILogHandler
 from blocks.register import connect
 from flows.collector import Collector
 from flows.progress import Watcher, watcher
+from tidemark import staging
 from tidemark.alerts import Alerts
 from tidemark.engine import Engine, Run
+from tidemark.environment import Environment
 from tidemark.errors import GateError, TidemarkError
 from tidemark.folder import Folder, open_folder
 from tidemark.logs import LOGGER, run_log
@@ -26,7 +28,7 @@ from tidemark.project import load_project
 from tidemark.run_report import markdown
 from tidemark.runs import RunStatus, RunStore, RunSummary, this_process
 from tidemark.session import build_session
-from tidemark.state import open_state
+from tidemark.state import StateStore, open_state
 
 ARTIFACT = "tidemark-run-summary"
 
@@ -91,6 +93,15 @@ def open_run(flow: str, env: str, config: str, day: date | None) -> Iterator[Run
             _end(collector, alerts, folder, watching, _status(error), error)
             raise
         _end(collector, alerts, folder, watching, "done")
+        _clean(environment, RunStore(folder), state)
+
+
+def _clean(environment: Environment, runs: RunStore, state: StateStore) -> None:
+    """Removes staging that nobody needs any more; the run is done, and is not undone by what fails here."""
+    try:
+        staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state)
+    except (TidemarkError, OSError):
+        log.exception("staging could not be cleaned; the next run tries again")
 
 
 def _status(error: BaseException) -> RunStatus:

@@ -57,6 +57,19 @@ class Folder:
         prefix = len(str(self._file_system._strip_protocol(self.root))) + 1
         return sorted(str(found)[prefix:] for found in self._file_system.find(start))
 
+    def folders(self) -> list[str]:
+        """The folders right below the root, sorted; none when it does not exist."""
+        try:
+            found = self._file_system.ls(self.root, detail=True)
+        except FileNotFoundError:
+            return []
+        names = (str(each["name"]).rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory")
+        return sorted(names)
+
+    def delete(self, name: str) -> None:
+        """Removes a file, or a folder with all that is in it."""
+        self._file_system.rm(self.path(name), recursive=True)
+
     def lines(self, name: str) -> Iterator[str]:
         """The lines of a file, one at a time."""
         with self._file_system.open(self.path(name), "r", encoding="utf-8", errors="replace") as stream:

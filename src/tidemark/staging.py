@@ -1,0 +1,45 @@
+"""Staging is cleaned when nothing can need it any more.
+
+A run's staging holds batches on their way. Once all is committed nobody reads it again; of a run that failed it is
+evidence for some days; and of one that died while it committed, or while it replayed errors, it is what the next run
+ends that with.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tidemark import recovery
+from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemark.folder import Folder
+    from tidemark.runs import RunStore
+    from tidemark.state import StateStore
+
+KEPT = timedelta(days=3)
+_FOLDER = "run_id="
+
+
+def clean(staging: Folder, runs: RunStore, state: StateStore) -> tuple[str, ...]:
+    """Removes what runs have staged that is no longer needed; gives the ids of these runs."""
+    needed = {run.run_id for run in recovery.interrupted(state)}
+    needed |= {str(note.value["run_id"]) for note in state.list("replay") if note.value}
+    removed = []
+    for name in staging.folders():
+        run_id = name.removeprefix(_FOLDER)
+        if name.startswith(_FOLDER) and run_id not in needed and _is_over(runs, run_id):
+            staging.delete(name)
+            removed.append(run_id)
+    return tuple(removed)
+
+
+def _is_over(runs: RunStore, run_id: str) -> bool:
+    """Whether the run is done, or failed so long ago that nobody looks into it any more. An unknown one is kept."""
+    try:
+        run = runs.load(run_id)
+    except ConfigError:
+        return False
+    old = datetime.now(UTC).replace(tzinfo=None) - run.started_at > KEPT
+    return run.status == "done" or (old and run.status != "running")
