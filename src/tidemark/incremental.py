@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.load import InputSpec
     from tidemark.project import Table
+    from tidemark.write.manifest import Prepared
     from tidemark.write.target import TargetState
 
 INCREMENTAL_MODES = ("upsert", "scd2")
 _MEGABYTE = 1_000_000
+_SEEN = "seen"
+_BASIS = ("inputs", "definition")
 
 log = logging.getLogger("tidemark.incremental")
 
@@ -71,9 +74,14 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         return Scope(reason="the table does not exist yet")
     if full:
         return Scope(reason="a full refresh was asked for")
-    if state.metadata.get("definition") != definition:
+    basis = _basis(engine, table, state)
+    if basis.get("definition") != definition:
         return Scope(reason="its query, load file or contract changed", rebuild=True)
-    moved = [each for each in _inputs(engine, spark, table, state) if each.moved and each.spec.refresh != "none"]
+    moved = [
+        each
+        for each in _inputs(engine, spark, table, basis.get("inputs") or {})
+        if each.moved and each.spec.refresh != "none"
+    ]
     if not moved:
         return Scope(nothing=True)
     if reason := _why_all(table, moved):
@@ -115,22 +123,29 @@ def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affec
     return found
 
 
-def note_seen(engine: Engine, table: str, inputs: Mapping[str, int | None]) -> None:
-    """Notes that the inputs, up to these versions, change nothing in the table: nobody has to look there again.
+def note_seen(engine: Engine, prepared: Prepared) -> None:
+    """Notes that a batch changed nothing: nobody has to look at these versions of the inputs, so computed, again.
 
     The note is an index entry. It counts as long as the table's last batch is the one that it was made after; the
     commit's own word stands where it is lost.
     """
+    table = prepared.table
     state = read_state(engine.session(table), engine.table_path(table))
-    if dict(inputs) != dict(state.metadata.get("inputs") or {}):
-        engine.state.put("seen", table, {"after": state.batch_id, "epoch": state.epoch, "inputs": dict(inputs)})
+    known = {name: state.metadata.get(name) for name in _BASIS}
+    found = {"inputs": dict(prepared.inputs), "definition": prepared.definition}
+    if found != known:
+        engine.state.put(_SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
 
 
-def _inputs(engine: Engine, spark: SparkSession, table: Table, state: TargetState) -> list[_Input]:
-    seen = dict(state.metadata.get("inputs") or {})
-    noted = engine.state.get("seen", table.name)
+def _basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]:
+    """The `inputs` and the `definition` that the table, as it is, was computed from, or would not differ from."""
+    noted = engine.state.get(_SEEN, table.name)
     if noted and (noted.value["after"], noted.value["epoch"]) == (state.batch_id, state.epoch):
-        seen |= noted.value["inputs"]
+        return noted.value
+    return state.metadata
+
+
+def _inputs(engine: Engine, spark: SparkSession, table: Table, seen: Mapping[str, int | None]) -> list[_Input]:
     found = []
     for name, spec in table.load.inputs.items():
         batch = engine.prepared.get(name)

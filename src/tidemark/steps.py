@@ -198,8 +198,8 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
         engine.committed[table] = committed.version
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
-    elif versions:
-        incremental.note_seen(engine, table, versions)
+    elif final.definition is not None:
+        incremental.note_seen(engine, final)
     _note_in_index(engine, table, committed)
     engine.prepared.pop(table, None)
     engine.leases.release(table)

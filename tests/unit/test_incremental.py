@@ -82,6 +82,14 @@ def test_a_change_that_changes_nothing_is_looked_at_once(shop: Lake) -> None:
     assert changes(build(shop))["gold.customers"] == (2, 2, 0), "and no later one is missed"
 
 
+def test_a_query_that_is_only_written_anew_is_run_once(shop: Lake) -> None:
+    path = shop.root / "config" / "gold" / "totals.sql"
+    path.write_text(f"-- By city.\n{path.read_text()}")
+
+    assert changes(build(shop)) == {"gold.totals": (2, 0, 0)}
+    assert build(shop) == {}
+
+
 def test_the_unknown_member_stays_when_others_change(shop: Lake) -> None:
     receive(shop, customers=[("bob", "Kiel", at(4), False)])
     build(shop)

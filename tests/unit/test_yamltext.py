@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -149,8 +150,11 @@ def test_expand_names_what_is_missing() -> None:
     assert expand("${A}-${B:-b}-${C}", {"A": "1"}) == ("1-b-", ["C"])
 
 
-# YAML 1.1 takes these for line breaks.
-_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"), max_size=12)
+# YAML 1.1, which PyYAML writes, takes these for line breaks, and does not quote what only 1.2 takes for numbers.
+_NUMBER_OF_1_2 = re.compile(r"[-+]?\d+[eE][-+]?\d+|0o[0-7]+")
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x85\u2028\u2029"), max_size=12).filter(
+    lambda text: not _NUMBER_OF_1_2.fullmatch(text)
+)
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | _TEXTS
 _TREES = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4))
 

@@ -71,7 +71,7 @@ def test_bad_rows_go_to_the_error_lane_with_every_reason_and_the_payload_as_it_c
     assert loaded.prepared.books == Books(extracted=3, accepted=1, inserted=1, quarantined=2)
     assert loaded.new_errors == 2
     by_payload = {error["payload"]: error for error in orders.errors("bronze.orders")}
-    worst = by_payload['{"order_id":"X","quantity":"two","email":"nobody","updated_at":"2025-03-01T00:00:00.000Z"}']
+    worst = by_payload['{"order_id":"X","quantity":"two","email":"nobody","updated_at":"2025-03-01T00:00:00.000000Z"}']
     assert [(reason["column"], reason["rule"], reason["value"]) for reason in worst["reasons"]] == [
         ("order_id", "pattern", "X"),
         ("quantity", "type", "two"),
@@ -79,7 +79,7 @@ def test_bad_rows_go_to_the_error_lane_with_every_reason_and_the_payload_as_it_c
     ]
     assert worst["origin"] == "test://bronze.orders"
     assert worst["batch_id"] == loaded.prepared.batch_id
-    other = by_payload['{"order_id":null,"quantity":"0","email":null,"updated_at":"2025-03-01T00:00:00.000Z"}']
+    other = by_payload['{"order_id":null,"quantity":"0","email":null,"updated_at":"2025-03-01T00:00:00.000000Z"}']
     assert [(reason["column"], reason["rule"]) for reason in other["reasons"]] == [
         ("order_id", "required"),
         ("quantity", "minimum"),
