@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from flows.cli_options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, SelectOption, selection
+from flows.cli_options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DebugOption,
+    EnvOption,
+    JsonOption,
+    SelectOption,
+    environment_of,
+    selection,
+)
 from flows.cli_output import columns, show, show_json
 
 
@@ -69,10 +79,8 @@ def doctor(
     from dataclasses import asdict
 
     from flows.doctor import examine
-    from tidemark.config_source import local_folder
-    from tidemark.environment import load_environment
 
-    findings = list(examine(load_environment(local_folder(config), env)))
+    findings = list(examine(environment_of(env, config)))
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -24,8 +23,7 @@ from flows.cli_output import columns, show, show_json
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
+    from tidemark.folder import Folder
     from tidemark.rejects import Entry, RejectedRow
 
 errors = typer.Typer(help="The error lane: what was rejected, and why.", no_args_is_help=True)
@@ -53,14 +51,16 @@ def list_errors(
     debug: DebugOption = False,
 ) -> None:
     """Rejected rows with their reasons, and how many rows broke which rule."""
-    from tidemark.rejects import count_by_rule
-
-    rows = list(islice(_entries(env, config, table, run, rule, status), limit or None))
-    by_rule = count_by_rule(entry.row for entry in _entries(env, config, table, run, rule, status))
+    shown: list[Entry] = []
+    by_rule: Counter[str] = Counter()
+    for entry in _entries(_lanes(env, config), table, run, rule, status):
+        by_rule.update(reason.code for reason in entry.row.reasons)
+        if len(shown) < limit or limit == 0:
+            shown.append(entry)
     if as_json:
-        show_json({"rows": [entry.to_json() for entry in rows], "by_rule": dict(by_rule.most_common())})
+        show_json({"rows": [entry.to_json() for entry in shown], "by_rule": dict(by_rule.most_common())})
     else:
-        _show_errors([entry.row for entry in rows], by_rule)
+        _show_errors([entry.row for entry in shown], by_rule)
 
 
 @errors.command("show")
@@ -71,7 +71,8 @@ def show_error(
     debug: DebugOption = False,
 ) -> None:
     """One rejected row as it came, with everything that is wrong with it."""
-    found = [entry for entry in _entries(env, config, None, None, None, "all") if entry.row.error_id.startswith(error)]
+    every = _entries(_lanes(env, config), table=None, run=None, rule=None, status="all")
+    found = [entry for entry in every if entry.row.error_id.startswith(error)]
     if len({entry.row.error_id for entry in found}) != 1:
         what = "no error" if not found else f"{len(found)} errors"
         raise ConfigError(f"{what} with an id that begins with {error}", next_step="tidemark errors list --json")
@@ -110,29 +111,30 @@ def discard_errors(
     import getpass
 
     from tidemark.errorledger import discard
-    from tidemark.folder import open_folder
 
     if not (table or run or rule):
         raise ConfigError("say which errors to discard", next_step="give --table, --run or --rule")
     chosen: dict[str, list[str]] = defaultdict(list)
-    for entry in _entries(env, config, table, run, rule, "open"):
+    lanes = _lanes(env, config)
+    for entry in _entries(lanes, table, run, rule, "open"):
         chosen[entry.row.table].append(entry.row.error_id)
     count = sum(map(len, chosen.values()))
     if count and not yes:
         typer.confirm(f"discard {count} errors of {', '.join(sorted(chosen))}?", abort=True)
-    environment = environment_of(env, config)
-    discard(open_folder(environment.roots.errors, environment.aws), chosen, getpass.getuser())
+    discard(lanes, chosen, getpass.getuser())
     show(f"{count} errors discarded")
 
 
-def _entries(
-    env: str, config: str, table: str | None, run: str | None, rule: str | None, status: str
-) -> Iterator[Entry]:
+def _lanes(env: str, config: str) -> Folder:
     from tidemark.folder import open_folder
-    from tidemark.rejects import Filters, entries
 
     environment = environment_of(env, config)
-    lanes = open_folder(environment.roots.errors, environment.aws)
+    return open_folder(environment.roots.errors, environment.aws)
+
+
+def _entries(lanes: Folder, table: str | None, run: str | None, rule: str | None, status: str) -> Iterator[Entry]:
+    from tidemark.rejects import Filters, entries
+
     return (entry for entry in entries(lanes, Filters(table, run, rule)) if status in ("all", entry.status))
 
 

@@ -7,17 +7,19 @@ import logging
 import threading
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from flows.cli_options import environment_of
 from flows.cli_output import show, show_json, stderr
 from flows.display import display
 from flows.prefect_api import use_prefect
 from flows.progress import watched_by
-from tidemark.config_source import local_folder
-from tidemark.environment import Environment, load_environment
 from tidemark.errors import ConfigError, TidemarkError
 from tidemark.run_report import render
 from tidemark.session import build_session
+
+if TYPE_CHECKING:
+    from tidemark.environment import Environment
 
 log = logging.getLogger("tidemark.launch")
 
@@ -30,7 +32,7 @@ def launch(
     Raises what the flow raised, `ConfigError` for parameters that the flow does not have, and `TidemarkError` when
     somebody stops it.
     """
-    environment = load_environment(local_folder(config), env)
+    environment = environment_of(env, config)
     use_prefect(environment, debug=debug)
     threading.Thread(target=_start_spark, args=(environment,), name="tidemark-spark", daemon=True).start()
     from prefect.exceptions import TerminationSignal

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tidemark.quality import GateResult
     from tidemark.release import Release
     from tidemark.replay import Which
+    from tidemark.sources import Extract
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked
 
@@ -42,9 +43,9 @@ def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> 
     if steps.has_nothing(run.engine, table, extracted):
         leave(run, table, extracted.notices)
         return
-    with collector.step(table, "validate"):
-        checked = tasks.validate(engine, table, unseen(extracted))
+    checked = _validate(run, table, extracted)
     prepared = _prepare(run, table, checked)
+    _write_errors(run, table, checked, prepared)
     pass_gate(run, table)
     commit(run, table, prepared)
 
@@ -63,11 +64,8 @@ def replay(run: RunContext, table: str, which: Which) -> None:
         collector.end(table, "unchanged")
         return
     extracted, errors = found
-    with collector.step(table, "validate"):
-        checked = tasks.validate(engine, table, unseen(extracted))
-    with collector.step(table, "prepare"):
-        prepared = tasks.prepare(engine, table, unseen(checked))
-    collector.note(table, books=prepared.books)
+    checked = _validate(run, table, extracted)
+    prepared = _prepare(run, table, checked)
     pass_gate(run, table)
     with collector.step(table, "note"):
         tasks.begin_replay(engine, table, unseen(prepared), unseen(errors), unseen(checked))
@@ -87,15 +85,14 @@ def build(run: RunContext, table: str, full: bool) -> None:
         leave(run, table)
         return
     run.collector.note(table, computed=checked.reason or "what changed")
-    _prepare(run, table, checked)
+    _write_errors(run, table, checked, _prepare(run, table, checked))
     pass_gate(run, table)
     run.collector.end(table, "prepared")
 
 
 def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
     """Ends the work on a table that has nothing new; all that can go wrong with it is that it has grown old."""
-    for notice in notices:
-        run.collector.warn(Warned(table, notice))
+    _warn(run, table, notices)
     with run.collector.step(table, "gate"):
         aged = tasks.stay(unseen(run.engine), table)
     if aged is not None:
@@ -106,20 +103,31 @@ def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
         raise _refusal(run, table, aged)
 
 
+def _validate(run: RunContext, table: str, extracted: Extract) -> Checked:
+    with run.collector.step(table, "validate"):
+        return tasks.validate(unseen(run.engine), table, unseen(extracted))
+
+
 def _prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
-    engine, collector = unseen(run.engine), run.collector
-    for notice in checked.notices:
-        collector.warn(Warned(table, notice))
-    with collector.step(table, "prepare"):
-        prepared = tasks.prepare(engine, table, unseen(checked))
-    collector.note(table, books=prepared.books)
-    for drift in prepared.schema_changes:
-        collector.warn(Warned(table, f"has a column that its contract lacks: {drift.column} ({drift.type}); added"))
-    if prepared.books.quarantined:
-        with collector.step(table, "write errors"):
-            rejected = tasks.write_errors(engine, table, unseen(checked), unseen(prepared))
-            collector.rejected(table, rejected.by_rule)
+    _warn(run, table, checked.notices)
+    with run.collector.step(table, "prepare"):
+        prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
+    run.collector.note(table, books=prepared.books)
+    added = "has a column that its contract lacks: {0.column} ({0.type}); added"
+    _warn(run, table, [added.format(drift) for drift in prepared.schema_changes])
     return prepared
+
+
+def _write_errors(run: RunContext, table: str, checked: Checked, prepared: Prepared) -> None:
+    if prepared.books.quarantined:
+        with run.collector.step(table, "write errors"):
+            rejected = tasks.write_errors(unseen(run.engine), table, unseen(checked), unseen(prepared))
+            run.collector.rejected(table, rejected.by_rule)
+
+
+def _warn(run: RunContext, table: str, notices: Sequence[str]) -> None:
+    for notice in notices:
+        run.collector.warn(Warned(table, notice))
 
 
 def pass_gate(run: RunContext, table: str) -> None:

@@ -57,7 +57,7 @@ def publish(
         everything = published_tables(run, target, (), released)
         for name in tables.keys() - outcome.failures.keys():
             if set(tables[name]) == set(everything[name]):
-                release.note_published(run.engine.state, released, name)
+                release.note_published(run.engine.state, released, name, run.engine.run.run_id)
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} warehouses did not get all of {released.name}",
             next_step=f"tidemark job publish --env {env}: it publishes what is missing",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli_options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption
+from flows.cli_options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
 from flows.cli_output import columns, show, show_json, stderr
 
 sandbox = typer.Typer(
@@ -69,11 +69,9 @@ def down(env: EnvOption = LOCAL, config: ConfigOption = CONFIG, debug: DebugOpti
 
 
 def _home(env: str, config: str) -> Path:
-    from tidemark.config_source import local_folder
-    from tidemark.environment import load_environment
     from tidemark.errors import ConfigError
 
-    home = load_environment(local_folder(config), env).home
+    home = environment_of(env, config).home
     if "://" in home:
         raise ConfigError(f"the environment {env} lives at {home}; the sandbox needs a folder", next_step="--env local")
     return Path(home)
@@ -82,10 +80,8 @@ def _home(env: str, config: str) -> Path:
 def _register(env: str, config: str, debug: bool) -> None:
     """The blocks follow the ports that the services got."""
     from flows.prefect_api import use_prefect
-    from tidemark.config_source import local_folder
-    from tidemark.environment import load_environment
 
-    environment = load_environment(local_folder(config), env)
+    environment = environment_of(env, config)
     use_prefect(environment, debug=debug)
     from blocks.register import register
 

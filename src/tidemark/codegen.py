@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tidemark.sizes import read_bytes, table_bytes
+from tidemark.sizes import MEGABYTE, read_bytes, table_bytes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 WHOLE_STAGE = "spark.sql.codegen.wholeStage"
 FACTORY = "spark.sql.codegen.factoryMode"
-_MEGABYTE = 1_000_000
 
 
 def choose(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: float | None) -> None:
@@ -21,6 +20,6 @@ def choose(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: f
     """
     if from_mb is None:
         return
-    large = read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * _MEGABYTE
+    large = read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * MEGABYTE
     spark.conf.set(WHOLE_STAGE, str(large).lower())
     spark.conf.set(FACTORY, "FALLBACK" if large else "NO_CODEGEN")

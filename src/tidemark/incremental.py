@@ -7,7 +7,6 @@ affected. The table's grain is the `on` of its first input: its rows are compute
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -17,7 +16,7 @@ from pyspark.sql import DataFrame
 
 from tidemark.candidate import candidate
 from tidemark.rows import having, quoted
-from tidemark.sizes import SMALL_TABLE, table_bytes
+from tidemark.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.write.changes import ChangesGoneError, between, by_batch
 from tidemark.write.target import read_state, read_version
 from tidemark.write.work import Affected
@@ -32,11 +31,8 @@ if TYPE_CHECKING:
     from tidemark.write.target import TargetState
 
 INCREMENTAL_MODES = ("upsert", "scd2")
-_MEGABYTE = 1_000_000
 _SEEN = "seen"
 _BASIS = ("inputs", "definition")
-
-log = logging.getLogger("tidemark.incremental")
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         return Scope(reason=reason)
     if reason := _went_back(moved):
         return Scope(reason=reason, rebuild=True)
-    if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * _MEGABYTE:
+    if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * MEGABYTE:
         return Scope(reason="it is small, and so are its inputs")
     try:
         changes = {each.name: _changes(engine, spark, each) for each in moved}
@@ -123,6 +119,12 @@ def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affec
     return found
 
 
+def input_version(engine: Engine, spark: SparkSession, name: str) -> int | None:
+    """The committed version of an input that a build reads; None while the input does not exist."""
+    batch = engine.prepared.get(name)
+    return batch.target_version if batch else read_state(spark, engine.table_path(name)).version
+
+
 def note_seen(engine: Engine, prepared: Prepared) -> None:
     """Notes that a batch changed nothing: nobody has to look at these versions of the inputs, so computed, again.
 
@@ -149,8 +151,8 @@ def _inputs(engine: Engine, spark: SparkSession, table: Table, seen: Mapping[str
     found = []
     for name, spec in table.load.inputs.items():
         batch = engine.prepared.get(name)
-        version = batch.target_version if batch else read_state(spark, engine.table_path(name)).version
-        found.append(_Input(name, spec, version, seen.get(name), bool(batch and not batch.changes_nothing)))
+        prepared = bool(batch and not batch.changes_nothing)
+        found.append(_Input(name, spec, input_version(engine, spark, name), seen.get(name), prepared))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -106,11 +105,6 @@ def entries(lane: Folder, filters: Filters) -> Iterator[Entry]:
     known = closed(lane, _start(filters))
     for row in rejected_rows(lane, filters):
         yield Entry(row, known.get(row.error_id, "open"))
-
-
-def count_by_rule(rows: Iterator[RejectedRow]) -> Counter[str]:
-    """How many rows broke each `column.rule`."""
-    return Counter(reason.code for row in rows for reason in row.reasons)
 
 
 def _start(filters: Filters) -> str:

@@ -51,7 +51,7 @@ def every(state: StateStore) -> tuple[Release, ...]:
 
 def latest(state: StateStore) -> Release | None:
     """The newest release, or None before the first."""
-    return next(reversed(every(state)), None)
+    return max(map(_release, state.list(KIND)), key=lambda release: release.number, default=None)
 
 
 def find(state: StateStore, name: str) -> Release | None:
@@ -85,9 +85,9 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
     )
 
 
-def note_published(state: StateStore, release: Release, target: str) -> None:
-    """Records that a warehouse has all tables of the release that are published there."""
-    published = {"at": datetime.now(UTC).replace(tzinfo=None).isoformat(), "run_id": release.run_id}
+def note_published(state: StateStore, release: Release, target: str, run_id: str) -> None:
+    """Records that the run `run_id` left a warehouse with all tables of the release that are published there."""
+    published = {"at": datetime.now(UTC).replace(tzinfo=None).isoformat(), "run_id": run_id}
     state.put(PUBLISHED, _published_key(release, target), published)
 
 

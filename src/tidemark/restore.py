@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidemark import release, replay, storage
+from tidemark import release, replay, storage, tableindex
 from tidemark.errorledger import replayed_folder
 from tidemark.errors import ConfigError
 from tidemark.write.commit import restore as restore_version
@@ -73,10 +73,7 @@ def restore(engine: Engine, step: Step, back_to: Release) -> int:
     signed = {"run_id": engine.run.run_id, "fence": lease.token, "restored": back_to.name}
     spark, path = engine.session(step.table), engine.table_path(step.table)
     version = restore_version(spark, path, step.then, signed)
-    engine.committed[step.table] = version
-    truth = read_state(spark, path)
-    note = {"version": version, "batch_id": truth.batch_id, "watermark": truth.watermark, "run_id": engine.run.run_id}
-    engine.state.put("table", step.table, note)
+    tableindex.note(engine, step.table, version)
     _reopen_errors(engine, step)
     engine.leases.release(step.table)
     return version

@@ -9,13 +9,14 @@ from tidemark.write import deltalog
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-SMALL_TABLE = 32_000_000
+MEGABYTE = 1_000_000
+SMALL_TABLE = 32 * MEGABYTE
 """Bytes of a table up to which reading and copying it costs less than planning around it."""
 
 
 def table_bytes(spark: SparkSession, path: str) -> int:
     """The files of the Delta table at `path`, in bytes."""
-    return max(int(deltalog.snapshot(spark, path).sizeInBytes()), 0)
+    return deltalog.size(deltalog.snapshot(spark, path))
 
 
 def read_bytes(frame: DataFrame) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import codegen, faults, incremental, publishing, quality, quarantine, rows, sqltext
+from tidemark import codegen, faults, incremental, publishing, quality, quarantine, rows, sqltext, tableindex
 from tidemark.compile.masks import masked
 from tidemark.definition import fingerprint, transform_of
 from tidemark.engine import DoneBatch, metadata_values
@@ -111,7 +111,7 @@ def build(engine: Engine, table: str, *, full: bool = False) -> Checked | None:
         frame = todo.affected.rows_of(frame)  # a query can have rows of its own, such as an unknown member
     masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
-    inputs = {name: _input_version(engine, spark, name) for name in loaded.inputs}
+    inputs = {name: incremental.input_version(engine, spark, name) for name in loaded.inputs}
     checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
     identity = {"inputs": {name: _input_identity(engine, name, version) for name, version in inputs.items()}}
     return replace(
@@ -137,9 +137,7 @@ def stay(engine: Engine, table: str) -> GateResult | None:
     """Ends the work on a table that has nothing new; gives what there is to say of its age."""
     spark = engine.session(table)
     state = read_state(spark, engine.table_path(table))
-    _note_in_index(engine, table, Committed(table, state.version, state.batch_id or "", changed=False))
-    if state.version is not None:
-        engine.committed[table] = state.version
+    tableindex.note(engine, table, state.version)
     engine.leases.release(table)
     return quality.age(engine, table)
 
@@ -194,26 +192,14 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     final = replace(prepared, inputs=versions, fence=lease.token)
     committed = commit_batch(engine.session(table), engine.table(table), engine.table_path(table), final)
     faults.reach(f"{table}: committed, not in the index")
-    if committed.version is not None:
-        engine.committed[table] = committed.version
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
     elif final.definition is not None:
         incremental.note_seen(engine, final)
-    _note_in_index(engine, table, committed)
+    tableindex.note(engine, table, committed.version)
     engine.prepared.pop(table, None)
     engine.leases.release(table)
     return committed
-
-
-def _note_in_index(engine: Engine, table: str, committed: Committed) -> None:
-    """Brings the control store's index up to the table: after a commit, or where an earlier run died before it did."""
-    known = engine.state.get("table", table)
-    if committed.version is None or (known and known.value.get("version") == committed.version):
-        return
-    truth = read_state(engine.session(table), engine.table_path(table))
-    note = {"version": truth.version, "batch_id": truth.batch_id, "watermark": truth.watermark}
-    engine.state.put("table", table, note | {"run_id": truth.metadata.get("run_id")})
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
@@ -256,12 +242,6 @@ def _query(engine: Engine, spark: SparkSession, table: Table, affected: Affected
     for name, frame in inputs.items():
         frame.createOrReplaceTempView(sqltext.view_name(name))
     return spark.sql(sqltext.bind(table.sql, {name: sqltext.view_name(name) for name in inputs}))
-
-
-def _input_version(engine: Engine, spark: SparkSession, name: str) -> int | None:
-    """The committed version a build reads; None while the input does not exist."""
-    prepared = engine.prepared.get(name)
-    return prepared.target_version if prepared else read_state(spark, engine.table_path(name)).version
 
 
 def _input_identity(engine: Engine, name: str, version: int | None) -> str:

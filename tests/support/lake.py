@@ -20,6 +20,7 @@ from tidemark.sources import ConnectionValue, Extract
 from tidemark.state import open_state
 from tidemark.write.commit import Committed
 from tidemark.write.manifest import Prepared
+from tidemark.write.work import Checked
 
 ENVIRONMENT = {
     "name": "test",
@@ -112,39 +113,32 @@ class Lake:
             "empty": False,
         }
         checked = steps.validate(engine, table, Extract(table=table, frame=frame, **arguments | extract))
-        return self.finish(engine, table, checked)
+        return self.finish(engine, table, *self.prepare(engine, table, checked))
 
     def build(self, table: str, engine: Engine | None = None, *, full: bool = False) -> Loaded:
         """Builds a silver or gold table from its inputs, or leaves it when there is nothing new for it."""
-        engine = engine or self.engine()
-        checked = steps.build(engine, table, full=full)
-        if checked is not None:
-            return self.finish(engine, table, checked)
-        steps.stay(engine, table)
-        return Loaded(None, Committed(table, engine.committed.get(table), "", changed=False), 0)
+        return self.build_together(table, engine=engine, full=full)[table]
 
-    def build_together(self, *tables: str) -> dict[str, Loaded]:
+    def build_together(self, *tables: str, engine: Engine | None = None, full: bool = False) -> dict[str, Loaded]:
         """Prepares the tables, each from the candidates of those before it, and then commits all: as a flow does."""
-        engine = self.engine()
-        checked = {table: self._prepared(engine, table) for table in tables}
-        done = {}
+        engine = engine or self.engine()
+        prepared = {}
         for table in tables:
-            prepared = checked[table]
-            if prepared is not None:
-                done[table] = Loaded(prepared, steps.commit(engine, table, prepared), 0)
-        return done
+            checked = steps.build(engine, table, full=full)
+            prepared[table] = self.prepare(engine, table, checked) if checked else None
+        return {table: self.finish(engine, table, *(prepared[table] or (None, 0))) for table in tables}
 
-    def _prepared(self, engine: Engine, table: str) -> Prepared | None:
-        checked = steps.build(engine, table)
-        if checked is None:
-            steps.stay(engine, table)
-            return None
-        return steps.prepare(engine, table, checked)
-
-    def finish(self, engine: Engine, table: str, checked: Any) -> Loaded:
+    def prepare(self, engine: Engine, table: str, checked: Checked) -> tuple[Prepared, int]:
+        """The prepared batch, and how many rows of it are new in the error lane."""
         prepared = steps.prepare(engine, table, checked)
-        new_errors = steps.write_errors(engine, table, checked, prepared).rows
-        return Loaded(prepared, steps.commit(engine, table, prepared), new_errors)
+        return prepared, steps.write_errors(engine, table, checked, prepared).rows
+
+    def finish(self, engine: Engine, table: str, prepared: Prepared | None, new_errors: int) -> Loaded:
+        """Commits what was prepared, or leaves the table when there was nothing to prepare."""
+        if prepared is not None:
+            return Loaded(prepared, steps.commit(engine, table, prepared), new_errors)
+        steps.stay(engine, table)
+        return Loaded(None, Committed(table, engine.committed.get(table), "", changed=False), new_errors)
 
     def read(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """The rows of a table (its own columns, or those asked for), sorted."""

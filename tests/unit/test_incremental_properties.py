@@ -99,7 +99,10 @@ def expected(lines: list[Line], customers: list[Customer]) -> dict[str, list[tup
     }
 
 
-def check(spark: SparkSession, home: Path, drawn: list[Any], built: list[tuple[str, ...]]) -> None:
+def kept_up(
+    spark: SparkSession, home: Path, drawn: list[Any], built: list[tuple[str, ...]]
+) -> tuple[dict[str, list[tuple[Any, ...]]], dict[str, list[tuple[Any, ...]]]]:
+    """What the tables hold after all days, and what they should."""
     lake = Lake(spark, home / str(next(_homes)))
     describe(lake)
     lines, customers = arrivals(drawn)
@@ -110,21 +113,27 @@ def check(spark: SparkSession, home: Path, drawn: list[Any], built: list[tuple[s
         lake.build_together(*tables)
     every_line: list[Line] = [("first", 1, "first", 1, at(1), False), *itertools.chain(*lines)]
     every_customer: list[Customer] = [("first", "first", at(1), False), *itertools.chain(*customers)]
-    assert held(lake) == expected(every_line, every_customer)
+    return held(lake), expected(every_line, every_customer)
 
 
-@settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+def few_or_many(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@few_or_many(1)
 @given(st.lists(worlds, min_size=WORLDS, max_size=WORLDS), builds)
 def test_tables_kept_up_by_changes_are_those_computed_from_everything(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, drawn: list[Any], built: list[tuple[str, ...]]
 ) -> None:
-    check(spark, tmp_path_factory.mktemp("lake"), drawn, built)
+    tables, truth = kept_up(spark, tmp_path_factory.mktemp("lake"), drawn, built)
+    assert tables == truth
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@few_or_many(20)
 @given(st.lists(worlds, min_size=WORLDS, max_size=WORLDS), builds)
 def test_so_it_is_for_five_hundred_worlds(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, drawn: list[Any], built: list[tuple[str, ...]]
 ) -> None:
-    check(spark, tmp_path_factory.mktemp("lake"), drawn, built)
+    tables, truth = kept_up(spark, tmp_path_factory.mktemp("lake"), drawn, built)
+    assert tables == truth

@@ -97,10 +97,10 @@ def test_a_row_that_is_in_a_table_with_keys_already_does_not_come_in_again(lake:
 def test_a_second_replay_changes_nothing(orders: Lake) -> None:
     mend(orders)
     replayed(orders)
-    version = orders.delta(TABLE).count()
+    received = orders.delta(TABLE).count()
 
     assert replayed(orders) == Books(extracted=1, quarantined=1)
-    assert orders.delta(TABLE).count() == version
+    assert orders.delta(TABLE).count() == received
 
 
 def test_without_a_fix_all_stay_open(orders: Lake) -> None:

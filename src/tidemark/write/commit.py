@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-# Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
-_PROPERTIES = {"delta.isolationLevel": "Serializable"}
+_PROPERTIES = {
+    # Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
+    "delta.isolationLevel": "Serializable",
+    # Every batch has a transaction id of its own: the log need not carry them for ever.
+    "delta.setTransactionRetentionDuration": "interval 60 days",
+}
 CONFLICTS = (
     delta_errors.ConcurrentAppendException,
     delta_errors.ConcurrentDeleteDeleteException,
@@ -148,7 +152,7 @@ def _refuse_if_moved(prepared: Prepared, state: TargetState, *, is_new: bool) ->
 
 def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
     """Whether there is no table yet, or only what a run that died right after creating it has left."""
-    return state.version is None or (state.version == 0 and int(deltalog.snapshot(spark, path).numOfFiles()) == 0)
+    return state.version is None or (state.version == 0 and not deltalog.file_count(deltalog.snapshot(spark, path)))
 
 
 def _new_table(table: Table, rows: DataFrame) -> deltalog.NewTable:

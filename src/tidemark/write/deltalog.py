@@ -46,6 +46,32 @@ def snapshot(spark: SparkSession, path: str) -> Any:
     return _log(spark, path).update(False, nothing, nothing)
 
 
+def size(snapshot: Any) -> int:
+    """The table's files in bytes; 0 where there is no table."""
+    known = snapshot.sizeInBytesIfKnown()
+    return max(int(known.get() if known.isDefined() else snapshot.sizeInBytes()), 0)
+
+
+def file_count(snapshot: Any) -> int:
+    """How many files the table has."""
+    known = snapshot.numOfFilesIfKnown()
+    return int(known.get() if known.isDefined() else snapshot.numOfFiles())
+
+
+def files(snapshot: Any) -> list[Any]:
+    """Delta's entries of all files of the table. Meant for tables of few files: the entries come to the driver.
+
+    Delta writes a checksum file beside a commit, which lists the files of a small table. Where it is missing, or
+    contradicts itself, Delta puts its log together with a query, which takes longer than reading the table.
+    """
+    checksum = snapshot.checksumOpt()
+    if checksum.isDefined() and (listed := checksum.get().allFiles()).isDefined():
+        entries = [listed.get().apply(number) for number in range(int(listed.get().size()))]
+        if (len(entries), sum(int(entry.size()) for entry in entries)) == (file_count(snapshot), size(snapshot)):
+            return entries
+    return list(snapshot.allFiles().collect())
+
+
 def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
     """The `userMetadata` of one commit; `CLEANED_UP` when the log has dropped the commit's file.
 
@@ -64,7 +90,7 @@ def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tup
     None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading.
     Raises `FileNotFoundError` where the log no longer has one of these commits.
     """
-    files: list[str] = []
+    changed: list[str] = []
     for version in range(since + 1, until + 1):
         name = f"{version:020d}.json"
         text = storage.read_text(spark, f"{path}/_delta_log/{name}")
@@ -73,8 +99,8 @@ def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tup
         found = _changed_files([json.loads(line) for line in text.splitlines()])
         if found is None:
             return None
-        files += [f"{path}/{unquote(file)}" for file in found]
-    return tuple(files)
+        changed += [f"{path}/{unquote(file)}" for file in found]
+    return tuple(changed)
 
 
 def _changed_files(actions: Sequence[Mapping[str, Any]]) -> list[str] | None:
@@ -92,7 +118,8 @@ def _changed_files(actions: Sequence[Mapping[str, Any]]) -> list[str] | None:
 
 def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
     """Whether the table has seen a transaction of this application id."""
-    return int(snapshot(spark, path).version()) >= 0 and bool(snapshot(spark, path).transactions().contains(app))
+    known = snapshot(spark, path)
+    return int(known.version()) >= 0 and bool(known.transactions().contains(app))
 
 
 @dataclass(frozen=True)
@@ -164,7 +191,7 @@ def rewrite(
     if transaction.txnVersion(entry.app_id) > 0:
         return int(transaction.readVersion())
     transaction.readWholeTable()  # whoever commits in between is in conflict
-    old = list(transaction.snapshot().allFiles().collect())
+    old = files(transaction.snapshot())
     bounded = _bounded(transaction, entry)
     new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
     before = sum(json.loads(str(file.stats()))["numRecords"] for file in old)

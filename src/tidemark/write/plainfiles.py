@@ -77,9 +77,9 @@ def _plain_files(spark: SparkSession, path: str, version: int, snapshot: Any) ->
 def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     metadata = snapshot.metadata()
     renamed = str(metadata.columnMappingMode().name()) != "none"
-    if renamed or not metadata.partitionColumns().isEmpty() or int(snapshot.numOfFiles()) > FEW:
+    if renamed or not metadata.partitionColumns().isEmpty() or deltalog.file_count(snapshot) > FEW:
         return None
-    files = list(snapshot.allFiles().collect())
+    files = deltalog.files(snapshot)
     if any(file.deletionVector() is not None for file in files):
         return None
     names = sorted(unquote(str(file.path())) for file in files)

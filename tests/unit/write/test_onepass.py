@@ -88,7 +88,7 @@ def test_a_batch_that_is_found_again_still_has_its_bad_rows(events: Lake) -> Non
     steps.prepare(engine, "bronze.events", checked)
     engine.prepared.clear()
 
-    events.finish(engine, "bronze.events", checked)
+    events.finish(engine, "bronze.events", *events.prepare(engine, "bronze.events", checked))
 
     assert len(events.errors("bronze.events")) == 3
     assert len(events.read("bronze.events")) == 1

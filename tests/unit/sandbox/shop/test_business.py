@@ -66,10 +66,8 @@ def test_orders_have_several_lines_and_statuses(month: Month) -> None:
     per_order = Counter(order for order, _ in lines)
     ways = Counter("→".join(dict.fromkeys(row["STATUS"] for row in rows)) for rows in lines.values())
     assert 1.8 < sum(per_order.values()) / len(per_order) < 2.5
-    for way in (
-        "placed→shipped→delivered", "placed→delivered", "placed→cancelled", "placed→shipped→delivered→returned",
-    ):  # fmt: skip
-        assert ways[way] > 100, way
+    usual = ("placed→shipped→delivered", "placed→delivered", "placed→cancelled", "placed→shipped→delivered→returned")
+    assert min(ways[way] for way in usual) > 100, ways
 
 
 def test_a_few_customers_buy_much(month: Month) -> None:

@@ -1,0 +1,28 @@
+"""The control store's index of tables: what each one's last commit says, for readers without Spark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidemark.write.target import read_state
+
+if TYPE_CHECKING:
+    from tidemark.engine import Engine
+
+KIND = "table"
+
+
+def note(engine: Engine, table: str, version: int | None) -> None:
+    """Brings the index, and this run, up to a table whose version is now `version` (None: there is none yet).
+
+    The table is the truth: the note is also written where an earlier run died between its commit and the index.
+    """
+    if version is None:
+        return
+    engine.committed[table] = version
+    known = engine.state.get(KIND, table)
+    if known and known.value.get("version") == version:
+        return
+    truth = read_state(engine.session(table), engine.table_path(table))
+    found = {"version": truth.version, "batch_id": truth.batch_id, "watermark": truth.watermark}
+    engine.state.put(KIND, table, found | {"run_id": truth.metadata.get("run_id")})
