@@ -60,7 +60,7 @@ def publish(
                 release.note_published(run.engine.state, released, name, run.engine.run.run_id)
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} warehouses did not get all of {released.name}",
-            next_step=f"tidemark job publish --env {env}: it publishes what is missing",
+            next_step=f"tidemark job publish_gold --env {env}: it publishes what is missing",
         )
         return run.engine.run.run_id
 

@@ -22,7 +22,7 @@ TEST_CONF = {
     "spark.buffer.pageSize": "2m",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
     "spark.sql.shuffle.partitions": "2",
-    "spark.sql.debug.maxToStringFields": "2",
+    "spark.sql.debug.maxToStringFields": "1",
 }
 
 

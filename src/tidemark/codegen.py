@@ -20,6 +20,15 @@ def choose(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: f
     """
     if from_mb is None:
         return
-    large = read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * MEGABYTE
+    _generate(spark, read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * MEGABYTE)
+
+
+def stop(spark: SparkSession, from_mb: float | None) -> None:
+    """Lets `spark` generate no more code, where `choose` chooses: what follows are small queries of Delta's log."""
+    if from_mb is not None:
+        _generate(spark, False)
+
+
+def _generate(spark: SparkSession, large: bool) -> None:
     spark.conf.set(WHOLE_STAGE, str(large).lower())
     spark.conf.set(FACTORY, "FALLBACK" if large else "NO_CODEGEN")

@@ -16,7 +16,7 @@ from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errors import ConfigError
 from tidemark.quarantine import Rejected
 from tidemark.sources import Extract, ExtractRequest, source_for
-from tidemark.write.commit import Committed
+from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
@@ -190,7 +190,10 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     versions = {name: engine.committed.get(name, version) for name, version in prepared.inputs.items()}
     lease = engine.leases.confirm(table)
     final = replace(prepared, inputs=versions, fence=lease.token)
-    committed = commit_batch(engine.session(table), engine.table(table), engine.table_path(table), final)
+    spark = engine.session(table)
+    if not writes_rows(engine.table(table), final):
+        codegen.stop(spark, engine.environment.compute.codegen_from_mb)
+    committed = commit_batch(spark, engine.table(table), engine.table_path(table), final)
     faults.reach(f"{table}: committed, not in the index")
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)

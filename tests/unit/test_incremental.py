@@ -14,7 +14,6 @@ from tidemark.books import Books
 from tidemark.write import deltalog
 from tidemark.write.manifest import Prepared
 
-
 NOTHING = dict.fromkeys(TABLES)
 
 

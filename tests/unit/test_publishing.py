@@ -49,6 +49,30 @@ def test_a_runs_own_batch_says_what_the_change_feed_says(cities: Lake) -> None:
     assert changes(cities.engine(), version - 1, version) == expected
 
 
+def test_a_row_that_leaves_a_history_is_told_by_the_key_that_the_warehouse_has(lake: Lake) -> None:
+    source = {"source": {"connection": "shop", "object": "moves"}, "write": {"mode": "append"}}
+    lake.table("bronze.moves", "id! string\ncity string\nupdated_at! timestamp", source)
+    history = {
+        "inputs": {"bronze.moves": {"on": ["id"]}},
+        "write": {
+            "mode": "scd2", "keys": ["id"], "effective_from": "updated_at", "track": ["city"], "surrogate_key": "sk",
+        },
+    }  # fmt: skip
+    columns = "sk string\nid string\ncity string\nvalid_from timestamp\nvalid_to timestamp\nis_current boolean"
+    lake.table("gold.homes", columns, history, keys=["sk"], sql="SELECT id, city, updated_at FROM bronze.moves")
+    schema = "id string, city string, updated_at timestamp"
+    lake.load("bronze.moves", lake.frame(schema, [("a", "Ulm", at(1)), ("a", "Bonn", at(3))]))
+    version = lake.build("gold.homes").committed.version
+    known = {row.valid_from: row.sk for row in lake.delta("gold.homes").collect()}
+
+    lake.load("bronze.moves", lake.frame(schema, [("a", "Bonn", at(2))]))
+    engine = lake.engine()
+    lake.build("gold.homes", engine)
+
+    told = changes_since(engine, "gold.homes", version, version + 1).where("_change_type = 'delete'").collect()
+    assert [row.sk for row in told] == [known[at(3)]], "Bonn begins a day earlier"
+
+
 def test_a_warehouse_that_missed_versions_gets_the_net_change_of_all(cities: Lake) -> None:
     load(cities, FIRST)
     _, first = load(cities, SECOND)

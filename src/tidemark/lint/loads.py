@@ -23,6 +23,7 @@ def find(inspection: Inspection) -> Iterator[Finding]:
     for name, table in inspection.read.tables.items():
         document = inspection.read.documents[name]
         yield from _write_columns(inspection, table, document)
+        yield from _published_key(table, document)
         yield from _layout(table, document)
         if table.load.source is not None:
             yield from _source(table, document)
@@ -51,6 +52,18 @@ def _write_columns(inspection: Inspection, table: Table, document: Document) -> 
             if name not in known:
                 message = f"the history {table.name} has no column `{name}`, which the engine fills"
                 yield Finding(contract.path, 1, message, f"add `{name}` to the contract")
+
+
+def _published_key(table: Table, document: Document) -> Iterator[Finding]:
+    """A warehouse finds rows by the contract's primary key, the lake by the load file's: these must be the same rows."""
+    write = table.load.write
+    same = {"upsert": [write.keys], "scd2": [_named(write.surrogate_key), (*write.keys, SCD2_COLUMNS[0])]}
+    keys = same.get(write.mode, [])
+    if table.load.publish and keys and set(table.contract.keys) not in map(set, keys):
+        has = ", ".join(table.contract.keys) or "nothing"
+        message = f"the primary key in {table.contract.path.name} is {has}: a warehouse would find other rows by it"
+        fix = f"mark {' or '.join(' and '.join(names) for names in keys)} as `primaryKey` there"
+        yield document.finding(("write", "keys"), message, fix)
 
 
 def _layout(table: Table, document: Document) -> Iterator[Finding]:

@@ -70,6 +70,11 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     )
 
 
+def writes_rows(table: Table, prepared: Prepared) -> bool:
+    """Whether the commit writes rows, and not only an entry of the log that names the staged files."""
+    return not _can_adopt(table, prepared) and prepared.rewrite is None
+
+
 def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, Any]) -> int:
     """Takes the table back to what it held at `version`, in a commit of its own; returns the version that this makes.
 

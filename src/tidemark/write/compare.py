@@ -25,7 +25,7 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     """One labelled row a key: `rows` (one row a key, with `_row_hash`) against the target.
 
     With `complete`, keys of the target (where the batch has a scope: of that) that `rows` lacks come back as
-    `vanished`; of those only the keys are filled.
+    `vanished`; of those only the keys are filled, the contract's too: by them a warehouse knows the row.
     Otherwise a row older than the target's, by `order_by`, is `stale`.
     """
     target = work.target()
@@ -33,10 +33,11 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
         return rows.withColumn(LABEL, _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
     order = [] if complete else [name for name in work.table.load.write.order_by if name in target.columns]
     known = _in_scope(work, target) if complete else _met_by(work, target)
+    names = tuple(dict.fromkeys((*work.keys, *(key for key in work.table.contract.keys if key in target.columns))))
     old = known.select(
-        *[quoted(key).alias(_OLD + key) for key in work.keys],
+        *[quoted(name).alias(_OLD + name) for name in names],
         quoted(ROW_HASH).alias(_OLD + ROW_HASH),
-        *[quoted(name).alias(_OLD + name) for name in order if name not in work.keys],
+        *[quoted(name).alias(_OLD + name) for name in order if name not in names],
         F.lit(True).alias(_MATCHED),
     )
     condition = reduce(and_, (quoted(key) == quoted(_OLD + key) for key in work.keys))
@@ -49,8 +50,8 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
         .when(_older(order), STALE)
         .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))
     )
-    keys = {key: F.coalesce(quoted(key), quoted(_OLD + key)).alias(key) for key in work.keys}
-    return joined.select(*[keys.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL))
+    named = {name: F.coalesce(quoted(name), quoted(_OLD + name)).alias(name) for name in names}
+    return joined.select(*[named.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL))
 
 
 def _in_scope(work: Work, target: DataFrame) -> DataFrame:

@@ -48,28 +48,34 @@ def snapshot(spark: SparkSession, path: str) -> Any:
 
 def size(snapshot: Any) -> int:
     """The table's files in bytes; 0 where there is no table."""
-    known = snapshot.sizeInBytesIfKnown()
-    return max(int(known.get() if known.isDefined() else snapshot.sizeInBytes()), 0)
+    known = _checksum(snapshot)
+    return max(int(known.tableSizeBytes() if known else snapshot.sizeInBytes()), 0)
 
 
 def file_count(snapshot: Any) -> int:
     """How many files the table has."""
-    known = snapshot.numOfFilesIfKnown()
-    return int(known.get() if known.isDefined() else snapshot.numOfFiles())
+    known = _checksum(snapshot)
+    return int(known.numFiles() if known else snapshot.numOfFiles())
 
 
 def files(snapshot: Any) -> list[Any]:
-    """Delta's entries of all files of the table. Meant for tables of few files: the entries come to the driver.
-
-    Delta writes a checksum file beside a commit, which lists the files of a small table. Where it is missing, or
-    contradicts itself, Delta puts its log together with a query, which takes longer than reading the table.
-    """
-    checksum = snapshot.checksumOpt()
-    if checksum.isDefined() and (listed := checksum.get().allFiles()).isDefined():
+    """Delta's entries of all files of the table. Meant for tables of few files: the entries come to the driver."""
+    known = _checksum(snapshot)
+    if known and (listed := known.allFiles()).isDefined():
         entries = [listed.get().apply(number) for number in range(int(listed.get().size()))]
-        if (len(entries), sum(int(entry.size()) for entry in entries)) == (file_count(snapshot), size(snapshot)):
+        if (len(entries), sum(int(entry.size()) for entry in entries)) == (known.numFiles(), known.tableSizeBytes()):
             return entries
     return list(snapshot.allFiles().collect())
+
+
+def _checksum(snapshot: Any) -> Any:
+    """The checksum file that Delta writes beside a commit; None where it is missing or cannot be read.
+
+    It says how large the table is, and lists the files of a small one. Without it Delta puts its log together with
+    queries, which takes longer than reading such a table.
+    """
+    known = snapshot.checksumOpt()
+    return known.get() if known.isDefined() else None
 
 
 def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
