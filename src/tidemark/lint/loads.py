@@ -55,7 +55,7 @@ def _write_columns(inspection: Inspection, table: Table, document: Document) -> 
 
 
 def _published_key(table: Table, document: Document) -> Iterator[Finding]:
-    """A warehouse finds rows by the contract's primary key, the lake by the load file's: these must be the same rows."""
+    """A warehouse finds rows by the contract's primary key, the lake by the load file's: both must name the same."""
     write = table.load.write
     same = {"upsert": [write.keys], "scd2": [_named(write.surrogate_key), (*write.keys, SCD2_COLUMNS[0])]}
     keys = same.get(write.mode, [])
