@@ -46,7 +46,7 @@ def _compute(*frames: DataFrame) -> None:
 
 
 def _ours(received: DataFrame, contract: Contract) -> tuple[DataFrame, DataFrame]:
-    alignment = rows.align(received, contract, {}, "strict")
+    alignment = rows.align(received, contract, {}, lambda _: "freeze")
     good = rows.judged(received, contract, alignment).where(~F.col(rows.BAD))
     return good, rows.rejected(received, contract, alignment)
 

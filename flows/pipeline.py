@@ -113,8 +113,6 @@ def _prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
     with run.collector.step(table, "prepare"):
         prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
     run.collector.note(table, books=prepared.books)
-    added = "has a column that its contract lacks: {0.column} ({0.type}); added"
-    _warn(run, table, [added.format(drift) for drift in prepared.schema_changes])
     return prepared
 
 

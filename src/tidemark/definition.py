@@ -42,7 +42,7 @@ def fingerprint(table: Table) -> str:
     They stand for the query (or the whole module of the transform), `write` and `inputs` of the load file, and the
     contract but for its words.
     """
-    load = table.load.model_dump(mode="json", include={"write", "inputs", "evolution"})
+    load = table.load.model_dump(mode="json", include={"write", "inputs", "evolution", "drift"})
     logic = table.sql if table.sql is not None else inspect.getsource(_module(table))
     told = {"logic": logic, "load": load, "contract": _without_words(asdict(table.contract))}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

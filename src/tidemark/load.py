@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,10 +104,15 @@ class WriteSpec(_Model):
         return self
 
 
+DriftAction = Literal["evolve", "freeze", "discard_row", "discard_value"]
+_BY_EVOLUTION: dict[str, DriftAction] = {"strict": "freeze", "allow_new": "evolve"}
+
+
 class Load(_Model):
     """A load file. Bronze has a `source`; silver and gold have `inputs` and a query beside the file, or a `transform`.
 
     `partition_by` and `cluster_by` lay the table out on disk; `write.partition_by` says what a replace replaces.
+    `evolution` and, for single columns or patterns of names, `drift` say what becomes of unknown source columns.
     """
 
     source: SourceSpec | None = None
@@ -115,6 +121,7 @@ class Load(_Model):
     transform: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     write: WriteSpec
     evolution: Literal["strict", "allow_new"] = "allow_new"
+    drift: dict[str, DriftAction] = {}
     cluster_by: Names = ()
     partition_by: Names = ()
     publish: Names = ()
@@ -135,6 +142,15 @@ class Load(_Model):
         if not set(self.write.partition_by) <= set(self.partition_by):
             raise ValueError("`write.partition_by` must be columns of `partition_by`")
         return self
+
+    def on_unknown(self, column: str) -> DriftAction:
+        """What becomes of a source column that the contract does not know; the first name in `drift` that fits counts.
+
+        `evolve`: it is added to the table. `freeze`: the batch fails. `discard_row`: rows that have a value in it are
+        rejected. `discard_value`: it is left out.
+        """
+        named = (action for name, action in self.drift.items() if fnmatchcase(column.lower(), name.lower()))
+        return next(named, _BY_EVOLUTION[self.evolution])
 
 
 def load_load(path: Path) -> Load:

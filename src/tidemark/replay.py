@@ -7,6 +7,7 @@ whether its batch was committed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
         return None
     chosen = still_open(spark, read_errors(spark, lane), lane).where(_admits(which))
     staged = f"{engine.staging_path(table)}/replayed"
-    once = chosen.dropDuplicates([ERROR_ID]).select(ERROR_ID, "payload", "origin")
+    once = chosen.dropDuplicates([ERROR_ID]).select(ERROR_ID, "payload", "origin", "reasons")
     once.write.mode("overwrite").parquet(staged)
     errors = spark.read.parquet(staged)
     if errors.isEmpty():
@@ -129,15 +130,22 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     source = table.load.source
     contract = {name: (source.fields.get(name, name) if source else name) for name in table.contract.column_names}
     known = set(METADATA_COLUMNS.fieldNames()) | {rows.ROW_HASH} | set(contract)
-    version = read_state(spark, path).version
-    added = [] if version is None else [name for name in stored_schema(spark, path).fieldNames() if name not in known]
+    stored = stored_schema(spark, path).fields if read_state(spark, path).version is not None else []
+    added = [each for each in stored if each.name not in known]
     fields = errors.withColumn(_FIELDS, F.from_json("payload", "map<string, string>"))
-    columns = [_field(name).alias(name) for name in [*contract.values(), *added]]
-    corrupt = [_field(rows.CORRUPT).alias(rows.CORRUPT)] if source and source.format in ("csv", "json") else []
+    columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *_refused(errors))]
+    columns += [_field(each.name, rows.table_name).cast(each.dataType).alias(each.name) for each in added]
+    corrupt = [_field(rows.CORRUPT, F.lower).alias(rows.CORRUPT)] if source and source.format in ("csv", "json") else []
     return fields.select(*columns, *corrupt, F.col("origin").alias(rows.ORIGIN), ERROR_ID)
 
 
-def _field(name: str) -> Column:
-    """The payload's value under this name in any case, as text."""
-    named = F.map_filter(_FIELDS, lambda key, _: F.lower(key) == name.lower())
+def _refused(errors: DataFrame) -> list[str]:
+    """The source columns for whose sake rows were rejected: today's load file may say otherwise."""
+    reasons = errors.select(F.explode("reasons").alias("reason")).where(F.col("reason.rule") == rows.UNKNOWN_COLUMN)
+    return [row[0] for row in reasons.select("reason.column").distinct().collect()]
+
+
+def _field(name: str, spelled: Callable[[Column], Column]) -> Column:
+    """The payload's value under this name, once its own names are spelled so, as text."""
+    named = F.map_filter(_FIELDS, lambda key, _: spelled(key) == name.lower())
     return F.get(F.map_values(named), 0)

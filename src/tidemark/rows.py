@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add, and_, or_
@@ -18,6 +19,7 @@ from tidemark.errors import CommitError
 
 if TYPE_CHECKING:
     from tidemark.contract import Contract
+    from tidemark.load import DriftAction
 
 ORIGIN = "_origin"
 CORRUPT = "_corrupt_record"
@@ -29,6 +31,8 @@ _RAW = "_raw_"
 _GIVEN = "_given_"
 _POSITION = "_position"
 _WANTED = "_wanted_"
+_REFUSED = "_refused_"
+UNKNOWN_COLUMN = "unknown_column"
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
 # Instants to the microsecond: a replayed row is to be what it was.
 _PAYLOAD = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
@@ -40,13 +44,14 @@ class Alignment:
     """How the columns of a source frame meet a contract.
 
     `sources` gives each contract column its source column (None: the source lacks it); `added` are columns that the
-    contract does not know: the name in the table, the source column and its type; `helpers` only order rows or mark
-    deletes and are not stored.
+    contract does not know: the name in the table, the source column and its type; rows with a value in one of
+    `refused` are rejected; `helpers` only order rows or mark deletes and are not stored.
     """
 
     sources: Mapping[str, StructField | None]
     added: tuple[tuple[str, StructField], ...]
     helpers: tuple[StructField, ...] = ()
+    refused: tuple[StructField, ...] = ()
 
     def stored_columns(self, known: Sequence[str]) -> tuple[str, ...]:
         """The columns of the table: the contract's, then added ones in the order of `known`, then new ones by name.
@@ -64,11 +69,16 @@ def quoted(name: str) -> Column:
 
 
 def align(
-    frame: DataFrame, contract: Contract, fields: Mapping[str, str], evolution: str, helpers: Collection[str] = ()
+    frame: DataFrame,
+    contract: Contract,
+    fields: Mapping[str, str],
+    on_unknown: Callable[[str], DriftAction],
+    helpers: Collection[str] = (),
 ) -> Alignment:
     """Finds the source column of every contract column, by `fields` (target → source) or by name in any case.
 
-    Raises `CommitError` for columns that the contract does not know when `evolution` is `strict`.
+    `on_unknown` says what becomes of a column that the contract does not know, as `Load.on_unknown` does. Raises
+    `CommitError` for one that it freezes.
     """
     own = {ORIGIN, CORRUPT}
     by_name = {field.name.lower(): field for field in frame.schema.fields if field.name not in own}
@@ -76,16 +86,25 @@ def align(
     used = {field.name for field in sources.values() if field is not None}
     helping = tuple(field for field in frame.schema.fields if field.name in helpers and field.name not in used)
     own |= {field.name for field in helping}
-    unknown = [field for field in frame.schema.fields if field.name not in used | own]
-    if unknown and evolution == "strict":
+    unknown: dict[str, list[StructField]] = defaultdict(list)
+    for field in frame.schema.fields:
+        if field.name not in used | own:
+            unknown[on_unknown(field.name)].append(field)
+    if unknown["freeze"]:
         raise CommitError(
-            f"the source has columns that the contract {contract.version} does not know, and evolution is strict",
+            f"the source has columns that the contract {contract.version} does not know, and its shape is frozen",
             table=contract.table,
             step="validate",
-            seen=[f"{field.name} {field.dataType.simpleString()}" for field in unknown],
-            next_step=f"add them to {contract.path}, or set evolution: allow_new in the load file",
+            seen=[f"{field.name} {field.dataType.simpleString()}" for field in unknown["freeze"]],
+            next_step=f"add them to {contract.path}, or let the load file say what becomes of them (evolution, drift)",
         )
-    return Alignment(sources, _named(unknown, set(contract.column_names)), helping)
+    added = _named(unknown["evolve"], set(contract.column_names))
+    return Alignment(sources, added, helping, tuple(unknown["discard_row"]))
+
+
+def table_name(source_name: Column) -> Column:
+    """As `_named` names the first drifted column of this name."""
+    return F.regexp_replace(F.regexp_replace(F.lower(source_name), "[^a-z0-9_]", "_"), "^_+|_+$", "")
 
 
 def _named(unknown: Sequence[StructField], taken: set[str]) -> tuple[tuple[str, StructField], ...]:
@@ -162,6 +181,7 @@ def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: 
             columns.append(quoted(source.name).alias(_RAW + column.name))
     columns += [_storable(field).alias(name) for name, field in alignment.added]
     columns += [quoted(field.name) for field in alignment.helpers]
+    columns += [quoted(field.name).isNotNull().alias(_REFUSED + field.name) for field in alignment.refused]
     columns += [F.col(CORRUPT)] if CORRUPT in frame.columns else []
     return frame.select(*columns, *carried)
 
@@ -189,7 +209,11 @@ def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[
         type_ = contract.column(name).type
         return F.col(_RAW + name) if _needs_cast(source, type_) else F.col(name)
 
-    rules = row_rules(contract, raw)
+    refused = (
+        RowRule(field.name, UNKNOWN_COLUMN, "the contract has no such column", quoted(_REFUSED + field.name))
+        for field in alignment.refused
+    )
+    rules = (*row_rules(contract, raw), *refused)
     if CORRUPT not in frame.columns:
         return rules
     corrupt = F.col(CORRUPT).isNotNull()
@@ -202,7 +226,7 @@ def _any_broken(rules: Sequence[RowRule]) -> Column:
 
 
 def _reason(rule: RowRule, alignment: Alignment) -> Column:
-    source = alignment.sources.get(rule.column)
+    source = {**alignment.sources, **{field.name: field for field in alignment.refused}}.get(rule.column)
     if rule.column == RECORD:
         value = F.substring(CORRUPT, 1, _VALUE_LENGTH)
     elif source is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import codegen, faults, incremental, publishing, quality, quarantine, rows, sqltext, tableindex
+from tidemark import codegen, drift, faults, incremental, publishing, quality, quarantine, rows, sqltext, tableindex
 from tidemark.compile.masks import masked
 from tidemark.definition import fingerprint, transform_of
 from tidemark.engine import DoneBatch, metadata_values
@@ -63,6 +63,8 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
         environment=engine.environment,
     )
     extracted = source_for(connection.kind).extract(request)
+    drifted = drift.observe(engine, loaded, extracted)
+    extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)))
     if extracted.empty or loaded.load.source.format not in ("csv", "json"):
         return extracted
     codegen.choose(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
@@ -216,7 +218,7 @@ def export(engine: Engine, table: str, target: str, release: Release) -> None:
 
 
 def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
-    alignment = rows.align(frame, table.contract, fields, table.load.evolution, _helpers(table))
+    alignment = rows.align(frame, table.contract, fields, table.load.on_unknown, _helpers(table))
     judged = rows.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
 

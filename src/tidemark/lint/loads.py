@@ -88,6 +88,10 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
         if source is not None and source.mode == "full":
             message = "a full extract has no watermark"
             yield document.finding(("watermark",), message, "remove `watermark:`, or `mode: full`")
+    for name in table.load.drift:
+        if name in columns:
+            message = f"`{name}` is in the contract; `drift` is about source columns that it does not know"
+            yield document.finding(("drift", name), message, "remove it")
     if write.deletes and write.deletes.missing and not (source and source.mode == "full"):
         message = "`deletes.missing` needs every row of the source in every run"
         yield document.finding(("write", "deletes", "missing"), message, "add `mode: full` to the source")

@@ -99,6 +99,13 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
     return read_state(spark, path).version or 0
 
 
+def append_record(path: str, records: DataFrame, app: str, number: int) -> None:
+    """Appends to a table of records of our own, such as the drift log; once for each `number` of `app`, which rises."""
+    signed = records.write.format("delta").mode("append").option("txnAppId", app).option("txnVersion", number)
+    attempts = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
+    attempts.call(lambda: signed.save(path), passing=lambda failure: isinstance(failure, CONFLICTS))
+
+
 def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
     state = read_state(spark, path)
     if state.batch_id == prepared.batch_id:

@@ -1,0 +1,146 @@
+"""What changes in the shape of a source: seen by comparing with the batch before, logged once, told once.
+
+The log is a Delta table beside the layers: which column of which table changed how, when, seen by which run, and what
+was done about it. The shape seen last stands in the control store; where that is lost, changes are told once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from tidemark.rows import CORRUPT, ORIGIN
+from tidemark.write.commit import append_record
+from tidemark.write.target import read_state, stored_schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from tidemark.engine import Engine
+    from tidemark.project import Table
+    from tidemark.sources import Extract
+
+KIND = "drift"
+LOG = "_drift"
+LOG_SCHEMA = (
+    "table_name string, column_name string, change string, before string, after string, action string,"
+    " source_system string, run_id string, seen_at timestamp"
+)
+_NO_TYPE = "void"  # of a JSON field that is null in every row: nobody knows yet
+
+ChangeKind = Literal["added", "removed", "retyped", "recased"]
+_TOLD = {
+    "evolve": "added to the table",
+    "freeze": "the batch is refused",
+    "discard_row": "rows that have a value in it are rejected",
+    "discard_value": "left out",
+    "cast": "cast to the contract's type",
+    "known": "the contract knows it",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One column of a source that is not what it was; `before` and `after` are types, or names if `recased`."""
+
+    column: str
+    change: ChangeKind
+    before: str | None
+    after: str | None
+    action: str
+
+    def __str__(self) -> str:
+        if self.change == "added":
+            return f"source column {self.column} ({self.after}) is new: {_TOLD[self.action]}"
+        if self.change == "removed":
+            return f"source column {self.column} ({self.before}) is gone: null from now on"
+        what = "type" if self.change == "retyped" else "name"
+        return (
+            f"source column {self.column} changed its {what} from {self.before} to {self.after}: {_TOLD[self.action]}"
+        )
+
+
+def observe(engine: Engine, table: Table, extracted: Extract) -> tuple[Change, ...]:
+    """Compares the columns of a batch with those of the batch before; new differences go to the log.
+
+    Columns that a text format leaves out of a batch are no change: it has only those that occur.
+    """
+    source = table.load.source
+    if source is None or extracted.empty:
+        return ()
+    noted = engine.state.get(KIND, table.name)
+    number, before = (int(noted.value["number"]), noted.value["columns"]) if noted else (0, _known(engine, table))
+    after = _shape(extracted.frame)
+    may_lack = source.format in ("json", "csv") or engine.environment.connections[source.connection].kind == "rest"
+    found = changes(before, after, table, may_lack=may_lack)
+    if found:
+        _log(engine, table, extracted.source_system, found, number + 1)
+    if found or noted is None:
+        gone = {each.column for each in found if each.change == "removed"}
+        last = {name: type_ for name, type_ in before.items() if name not in gone and name.lower() not in _lower(after)}
+        known = {name: before.get(name) or "" if type_ == _NO_TYPE else type_ for name, type_ in after.items()}
+        engine.state.put(KIND, table.name, {"number": number + bool(found), "columns": last | known})
+    return found
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str], table: Table, *, may_lack: bool) -> tuple[Change, ...]:
+    """How the columns `after` (name → type) differ from those `before`; a type that is not known is ""."""
+    old, new = _lower(before), _lower(after)
+    expected = {_source_name(table, name).lower() for name in table.contract.column_names}
+    found: list[Change] = []
+    for key, name in new.items():
+        unknown_to_contract = "known" if key in expected else table.load.on_unknown(name)
+        if key not in old:
+            found.append(Change(name, "added", None, after[name], unknown_to_contract))
+            continue
+        was, now = before[old[key]], after[name]
+        if was != now and was and now != _NO_TYPE:
+            action = "cast" if key in expected else unknown_to_contract
+            found.append(Change(name, "retyped", was, now, action))
+        if old[key] != name and was:
+            found.append(Change(name, "recased", old[key], name, "known" if key in expected else unknown_to_contract))
+    if not may_lack:
+        found += [Change(name, "removed", before[name], None, "null") for key, name in old.items() if key not in new]
+    return tuple(found)
+
+
+def log_path(engine: Engine) -> str:
+    """Where the drift log lies."""
+    return f"{engine.environment.roots.lake}/{LOG}"
+
+
+def _log(engine: Engine, table: Table, source_system: str, found: tuple[Change, ...], number: int) -> None:
+    spark, seen_at = engine.session(table.name), datetime.now(UTC).replace(tzinfo=None)
+    lines = [
+        (table.name, each.column, each.change, each.before, each.after, each.action, source_system,
+         engine.run.run_id, seen_at)
+        for each in found
+    ]  # fmt: skip
+    records = spark.createDataFrame(lines, LOG_SCHEMA)
+    append_record(log_path(engine), records, f"tidemark:{KIND}:{table.name}", number)
+
+
+def _shape(frame: DataFrame) -> dict[str, str]:
+    fields = [field for field in frame.schema.fields if field.name not in (ORIGIN, CORRUPT)]
+    return {field.name: field.dataType.simpleString() for field in fields}
+
+
+def _known(engine: Engine, table: Table) -> dict[str, str]:
+    """What a batch is expected to have before any was seen: the contract's columns, and those that the table gained."""
+    names = {_source_name(table, name): "" for name in table.contract.column_names}
+    spark, path = engine.session(table.name), engine.table_path(table.name)
+    if read_state(spark, path).version is None:
+        return names
+    gained = set(stored_schema(spark, path).fieldNames()) - set(table.contract.column_names)
+    return names | {name: "" for name in gained if not name.startswith("_")}
+
+
+def _source_name(table: Table, column: str) -> str:
+    source = table.load.source
+    return source.fields.get(column, column) if source else column
+
+
+def _lower(names: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): name for name in names}
