@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sandbox.credentials import REDSHIFT, SNOWFLAKE
@@ -10,13 +12,23 @@ from sandbox.home import Endpoints
 
 def rows(endpoints: Endpoints, warehouse: str, table: str) -> list[dict[str, Any]]:
     """All rows of a published gold table, columns in lower case."""
-    connect = {"snowflake": _snowflake, "redshift": _redshift}[warehouse]
-    connection = connect(endpoints)
-    try:
-        cursor = connection.cursor()
-        cursor.execute(f"SELECT * FROM {'GOLD' if warehouse == 'snowflake' else 'gold'}.{table}")
+    with _cursor(endpoints, warehouse) as cursor:
+        cursor.execute(f"SELECT * FROM gold.{table}")
         names = [str(column[0]).lower() for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def forget(endpoints: Endpoints, warehouse: str, table: str) -> None:
+    """Takes the note of what it has of a table from a warehouse: the next publish loads all of it."""
+    with _cursor(endpoints, warehouse) as cursor:
+        cursor.execute(f"DELETE FROM gold.tidemark_releases WHERE table_name = '{table}'")
+
+
+@contextmanager
+def _cursor(endpoints: Endpoints, warehouse: str) -> Iterator[Any]:
+    connection = {"snowflake": _snowflake, "redshift": _redshift}[warehouse](endpoints)
+    try:
+        yield connection.cursor()
     finally:
         connection.close()
 
@@ -34,13 +46,14 @@ def _snowflake(endpoints: Endpoints) -> Any:
         database="SHOP",
         session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
         network_timeout=30,
+        autocommit=True,
     )
 
 
 def _redshift(endpoints: Endpoints) -> Any:
     import redshift_connector
 
-    return redshift_connector.connect(
+    connection = redshift_connector.connect(
         host="127.0.0.1",
         port=endpoints.port("redshift"),
         database="shop",
@@ -48,3 +61,5 @@ def _redshift(endpoints: Endpoints) -> Any:
         password=REDSHIFT.password,
         ssl=False,
     )
+    connection.autocommit = True
+    return connection
