@@ -148,12 +148,12 @@ def commit(run: RunContext, table: str, prepared: Prepared) -> None:
 def commit_together(run: RunContext, tables: Sequence[str]) -> None:
     """Commits everything that was prepared and audited, inputs first, and records the release.
 
-    The run's record in the control store says `committing` until the last table is committed.
+    A record in the control store names the batches until the last table is committed and the release recorded.
     """
     engine = run.engine
     waiting = [table for table in tables if table in engine.prepared]
     batches = {table: engine.prepared[table].batch_id for table in waiting}
-    recovery.note(engine.state, engine.run, run.flow, recovery.COMMITTING, batches)
+    recovery.begin(engine.state, engine.run, run.flow, batches)
     faults.reach("commit: begun")
     run.collector.stage("commit", waiting)
     outcome = work_on(run, waiting, lambda table: commit(run, table, engine.prepared[table]))
@@ -165,7 +165,7 @@ def commit_together(run: RunContext, tables: Sequence[str]) -> None:
     recorded, new = release.record(engine.state, engine.run, engine.committed)
     faults.reach("commit: released, not ended")
     run.collector.release(recorded.name, new)
-    recovery.note(engine.state, engine.run, run.flow, recovery.COMMITTED, {})
+    recovery.end(engine.state, engine.run.run_id)
 
 
 def claim(run: RunContext, tables: Sequence[str]) -> None:
@@ -186,7 +186,7 @@ def _finish_interrupted(run: RunContext) -> None:
             tasks.commit(unseen(engine), table, unseen(engine.prepared[table]))
         died = replace(engine.run, run_id=earlier.run_id, date=earlier.date)
         recorded, _ = release.record(engine.state, died, engine.committed)
-        recovery.end(engine.state, earlier)
+        recovery.end(engine.state, earlier.run_id)
         told = f"run {earlier.run_id} died while it committed its {len(earlier.batches)} tables; that was finished"
         run.collector.warn(Warned(None, f"{told}, as release {recorded.name}", f"tidemark runs show {earlier.run_id}"))
 

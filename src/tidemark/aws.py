@@ -32,7 +32,7 @@ _PROFILE_CHAIN = "com.amazonaws.auth.profile.ProfileCredentialsProvider"
 _DEFAULT_CHAIN = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
 
 
-S3_FAILURES = (BotoCoreError, ClientError)
+AWS_FAILURES = (BotoCoreError, ClientError)
 """What `filesystem` raises beside the `OSError` of a missing or forbidden object."""
 
 

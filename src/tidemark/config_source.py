@@ -35,7 +35,7 @@ def local_folder(config: str | Path) -> Path:
 
 
 def _mirrored(uri: str) -> Path:
-    from tidemark.aws import S3_FAILURES, s3_client
+    from tidemark.aws import AWS_FAILURES, s3_client
 
     client = s3_client(None)
     bucket, _, path = uri.partition("://")[2].partition("/")
@@ -48,7 +48,7 @@ def _mirrored(uri: str) -> Path:
             target = folder.joinpath(*_inside(uri, key.removeprefix(prefix)))
             target.parent.mkdir(parents=True, exist_ok=True)
             client.download_file(bucket, key, str(target))
-    except S3_FAILURES as failure:
+    except AWS_FAILURES as failure:
         code = getattr(failure, "response", {}).get("Error", {}).get("Code") or failure
         advice = "check --config, the machine's AWS credentials and region, and the role's rights"
         raise ConfigError(f"{uri} cannot be read: {code}", next_step=advice) from None

@@ -1,8 +1,8 @@
 """What a run that died while committing has left: its tables are committed to the end, from staging, by whoever comes.
 
 Silver and gold of a run are committed together or not at all. Until the first commit nothing of the run is visible,
-and the next run starts anew. From the first commit on all of it has passed its gates and lies in staging: the run's
-record says `committing` and names the batches, inputs first.
+and the next run starts anew. From the first commit on all of it has passed its gates and lies in staging: a record of
+the run, which is there until the last commit and its release, names the batches, inputs first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tidemark.errors import CommitError
 from tidemark.write import manifest
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from tidemark.state import StateStore
     from tidemark.write.manifest import Prepared
 
-KIND = "run"
-COMMITTING, COMMITTED = "committing", "committed"
+KIND = "committing"
 
 
 @dataclass(frozen=True)
@@ -33,26 +32,23 @@ class Interrupted:
     batches: Mapping[str, str]
 
 
-def note(state: StateStore, run: Run, flow: str, status: str, batches: Mapping[str, str]) -> None:
-    """Records how far the run's commit is, before and after it."""
-    value = {"status": status, "flow": flow, "date": run.date, "started_at": run.started_at, "batches": dict(batches)}
+def begin(state: StateStore, run: Run, flow: str, batches: Mapping[str, str]) -> None:
+    """Records what the run is about to commit."""
+    value = {"flow": flow, "date": run.date, "started_at": run.started_at, "batches": dict(batches)}
     state.put(KIND, run.run_id, value)
 
 
 def interrupted(state: StateStore) -> tuple[Interrupted, ...]:
     """The runs whose commit was begun and not ended, oldest first. One that still lives holds the tables' leases."""
-    begun = [record for record in state.list(KIND) if record.value.get("status") == COMMITTING]
-    ordered = sorted(begun, key=lambda record: str(record.value["started_at"]))
+    ordered = sorted(state.list(KIND), key=lambda record: str(record.value["started_at"]))
     return tuple(
         Interrupted(record.key, date.fromisoformat(record.value["date"]), record.value["batches"]) for record in ordered
     )
 
 
-def end(state: StateStore, run: Interrupted) -> None:
-    """Records that everything of the run is committed."""
-    record = state.get(KIND, run.run_id)
-    value: dict[str, Any] = dict(record.value) if record else {}
-    state.put(KIND, run.run_id, value | {"status": COMMITTED, "batches": {}})
+def end(state: StateStore, run_id: str) -> None:
+    """Everything of the run is committed and released: there is nothing to finish any more."""
+    state.delete(KIND, run_id)
 
 
 def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:

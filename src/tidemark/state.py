@@ -35,7 +35,7 @@ class ConflictError(StateError):
 
 
 class StateStore(Protocol):
-    """Records by kind (`table`, `run`, `release`, `publish`, `batch`) and key."""
+    """Records by kind (such as `table`, `committing`, `release`, `publish`, `lease`) and key."""
 
     def get(self, kind: str, key: str) -> Record | None:
         """The record, or None."""
@@ -47,6 +47,10 @@ class StateStore(Protocol):
         With `expected` the write happens only at that revision (`ABSENT`: only when there is none), else
         `ConflictError`.
         """
+        ...
+
+    def delete(self, kind: str, key: str) -> None:
+        """Removes the record; nothing happens where there is none."""
         ...
 
     def list(self, kind: str) -> tuple[Record, ...]:
@@ -104,6 +108,10 @@ class SqliteState:
             )
         return revision + 1
 
+    def delete(self, kind: str, key: str) -> None:
+        with self._connection() as connection:
+            connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+
     def list(self, kind: str) -> tuple[Record, ...]:
         with self._connection() as connection:
             rows = connection.execute(
@@ -152,10 +160,13 @@ class DynamoState:
         else:
             condition = {"ConditionExpression": "revision = :known", "ExpressionAttributeValues": {":known": known}}
         try:
-            self._table.put_item(Item=item, **condition)
+            self._call("put_item", Item=item, **condition)
         except self._table.meta.client.exceptions.ConditionalCheckFailedException as lost:
             raise _conflict(kind, key, known) from lost
         return known + 1
+
+    def delete(self, kind: str, key: str) -> None:
+        self._call("delete_item", Key={"kind": kind, "key": key})
 
     def list(self, kind: str) -> tuple[Record, ...]:
         arguments: dict[str, Any] = {
@@ -172,14 +183,25 @@ class DynamoState:
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _call(self, operation: str, **arguments: Any) -> Any:
+        from tidemark.aws import AWS_FAILURES
+
+        known = self._table.meta.client.exceptions
         try:
             return getattr(self._table, operation)(**arguments)
-        except self._table.meta.client.exceptions.ResourceNotFoundException as missing:
+        except known.ConditionalCheckFailedException:
+            raise
+        except known.ResourceNotFoundException as missing:
             raise StateError(
                 f"the DynamoDB table {self._table.name} of the state store does not exist",
                 step="state",
                 next_step="create it: Terraform does, with the string keys kind (partition) and key (sort)",
             ) from missing
+        except AWS_FAILURES as failure:
+            raise StateError(
+                f"the DynamoDB table {self._table.name} of the state store could not be used: {failure}",
+                step="state",
+                next_step="check the network, and that the role may read and write the table; then run again",
+            ) from failure
 
     @staticmethod
     def _record(item: Mapping[str, Any]) -> Record:

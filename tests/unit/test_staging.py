@@ -37,7 +37,7 @@ def test_only_what_nobody_needs_is_removed(tmp_path: Path) -> None:
     folder.write_text("run_id=of-nobody-known/silver.orders/manifest.json", "{}")
     folder.write_text("other/file", "")
     died = Run("died-committing", date(2025, 3, 1), LONG_AGO, LONG_AGO)
-    recovery.note(state, died, "daily", recovery.COMMITTING, {"silver.orders": "b1"})
+    recovery.begin(state, died, "daily", {"silver.orders": "b1"})
     state.put("replay", "bronze.orders", {"run_id": "died-replaying", "batch_id": "b2"})
 
     assert staging.clean(folder, runs, state) == ("done", "failed-long-ago")

@@ -46,6 +46,18 @@ def test_what_was_put_is_got_with_its_revision(store: StateStore) -> None:
     assert record.value == {"version": 4, "nested": {"a": [1, None, "ü"]}}
 
 
+def test_what_was_deleted_is_gone_and_begins_anew(store: StateStore) -> None:
+    store.put("committing", "run-1", {"batches": {}})
+    store.put("committing", "run-2", {"batches": {}})
+
+    store.delete("committing", "run-1")
+    store.delete("committing", "never was")
+
+    assert store.get("committing", "run-1") is None
+    assert [record.key for record in store.list("committing")] == ["run-2"]
+    assert store.put("committing", "run-1", {}, expected=ABSENT) == 1
+
+
 def test_a_write_at_a_stale_revision_is_refused_and_changes_nothing(store: StateStore) -> None:
     store.put("lease", "gold.a", {"holder": "first"}, expected=ABSENT)
 

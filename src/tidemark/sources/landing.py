@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import fsspec
 
-from tidemark.aws import S3_FAILURES, filesystem
+from tidemark.aws import AWS_FAILURES, filesystem
 from tidemark.errors import SourceError
 from tidemark.watermark import SourceFile
 
@@ -98,7 +98,7 @@ class Landing:
             raise self._failed("there is no such folder or bucket", "correct `uri` or `object`") from None
         except PermissionError as refused:
             raise self._failed(f"it may not be read: {refused}", "grant this role or user access") from None
-        except (*S3_FAILURES, OSError) as failure:
+        except (*AWS_FAILURES, OSError) as failure:
             raise self._failed(str(failure), "check that it can be reached from here, then run again") from None
 
     def _failed(self, seen: str, next_step: str) -> SourceError:

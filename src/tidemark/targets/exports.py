@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tidemark.aws import S3_FAILURES, filesystem
+from tidemark.aws import AWS_FAILURES, filesystem
 
 if TYPE_CHECKING:
     from tidemark.environment import Environment
@@ -69,5 +69,5 @@ class Exports:
             try:
                 if files.files:
                     filesystem(environment.aws).rm(files.folder, recursive=True)
-            except (OSError, *S3_FAILURES) as failure:
+            except (OSError, *AWS_FAILURES) as failure:
                 log.warning("the files in %s were left behind: %s", files.folder, failure)
