@@ -95,6 +95,12 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
     if write.deletes and write.deletes.missing and not (source and source.mode == "full"):
         message = "`deletes.missing` needs every row of the source in every run"
         yield document.finding(("write", "deletes", "missing"), message, "add `mode: full` to the source")
+    if write.deletes and write.deletes.missing == "soft" and write.deletes.flag not in columns:
+        message = f"tombstones need the column `{write.deletes.flag}`, which the contract lacks"
+        yield document.finding(("write", "deletes", "flag"), message, f"add it to {table.contract.path.name}")
+    if write.mode == "append" and write.deletes and write.deletes.missing == "hard":
+        message = "a log keeps every row: nothing can be deleted from it"
+        yield document.finding(("write", "deletes", "missing"), message, "write `missing: soft`")
 
 
 def _inputs(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from tidemark.rows import ROW_HASH, newest, quoted, row_hash
-from tidemark.write.work import INSERT, LABEL, UNCHANGED, VANISHED
+from tidemark.rows import ROW_HASH, newest, quoted
+from tidemark.write import missing
+from tidemark.write.work import INSERT, LABEL, UNCHANGED
 
 if TYPE_CHECKING:
     from tidemark.write.work import Work
@@ -41,10 +42,8 @@ def label(work: Work, rows: DataFrame) -> DataFrame:
     joined = once.join(known, reduce(and_, same), "left")
     is_known = F.when(quoted(_OLD + ROW_HASH).isNotNull(), UNCHANGED).otherwise(INSERT)
     labelled = joined.select(*map(quoted, once.columns), is_known.alias(LABEL))
-    deletes = work.table.load.write.deletes
-    if deletes is None or deletes.missing is None or not work.checked.complete:
-        return labelled
-    return labelled.unionByName(_tombstones(work, versions, labelled.columns))
+    gone = missing.rows(work, labelled.columns, versions)
+    return labelled if gone is None else labelled.unionByName(gone)
 
 
 def _in_window(work: Work, target: DataFrame) -> DataFrame:
@@ -55,18 +54,3 @@ def _in_window(work: Work, target: DataFrame) -> DataFrame:
     low, high = (datetime.fromisoformat(str(window[name])) for name in ("low", "high"))
     inside: Column = (quoted(watermark.column) > F.lit(low)) & (quoted(watermark.column) <= F.lit(high))
     return target.where(inside)
-
-
-def _tombstones(work: Work, versions: DataFrame, columns: list[str]) -> DataFrame:
-    """Copies of the newest versions whose key the extract lacks, with the delete flag set.
-
-    A key counts as present whatever else is wrong with its row: a rejected row is not a deletion.
-    """
-    flag = work.delete_flag
-    if flag is None:
-        return versions.limit(0).select(*columns)
-    present = work.checked.judged.select(*map(quoted, work.keys)).distinct()
-    gone = versions.where(~F.coalesce(quoted(flag), F.lit(False))).join(present, list(work.keys), "left_anti")
-    marked = gone.withColumn(flag, F.lit(True)).withColumn(ROW_HASH, row_hash(work.columns))
-    missing = [F.lit(VANISHED).alias(name) if name == LABEL else quoted(name) for name in columns]
-    return marked.select(*missing)

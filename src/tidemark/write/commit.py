@@ -214,8 +214,9 @@ def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepa
 
 
 def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:
-    books = prepared.books
-    more_rows = books.inserted - books.deleted - books.vanished
+    books, deletes = prepared.books, table.load.write.deletes
+    tombstones = books.vanished if deletes and deletes.missing == "soft" else 0
+    more_rows = books.inserted - books.deleted - books.vanished + tombstones
     deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, _entry(table, prepared), more_rows=more_rows)
 
 

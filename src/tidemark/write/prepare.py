@@ -13,7 +13,7 @@ from tidemark import faults
 from tidemark.books import Books
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
-from tidemark.write import append, compare, onepass, replace, rewrite
+from tidemark.write import append, compare, missing, onepass, replace, rewrite
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.target import stored_schema
@@ -105,9 +105,7 @@ def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operatio
         return "overwrite", _stage_whole(work, good, judged, data, metadata)
     labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
     labelled = labels.on(_label(work, good))
-    staged = labelled.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(
-        _change_type(work.table.load.write.mode), *work.columns, ROW_HASH
-    )
+    staged = labelled.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(_change_type(work), *work.columns, ROW_HASH)
     _write(stamp(staged, metadata), data)
     return _operation(work, labels), _books(judged.values, labels.values)
 
@@ -117,7 +115,11 @@ def _label(work: Work, good: DataFrame) -> DataFrame:
     if write.mode == "append":
         return append.label(work, good)
     one_a_key = newest(good, work.keys, write.order_by)
-    return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
+    if work.table.load.source is None:
+        return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
+    labelled = compare.label_by_key(work, one_a_key, complete=False)
+    gone = missing.rows(work, labelled.columns)
+    return labelled if gone is None else labelled.unionByName(gone)
 
 
 def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metadata: Mapping[str, Any]) -> Books:
@@ -140,9 +142,10 @@ def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metada
     )
 
 
-def _change_type(mode: str) -> Column:
-    """The change that a label stands for; to a log, a vanished row is one more row: its tombstone."""
-    changes = _CHANGE_TYPES | ({VANISHED: "insert"} if mode == "append" else {})
+def _change_type(work: Work) -> Column:
+    """The change that a label stands for. A tombstone takes the place of its row; to a log, it is one more row."""
+    is_log = work.table.load.write.mode == "append"
+    changes = _CHANGE_TYPES | ({VANISHED: "insert" if is_log else "update_postimage"} if work.missing == "soft" else {})
     change: Column = F.lit(None)
     for label, name in changes.items():
         change = F.when(F.col(LABEL) == label, name).otherwise(change)

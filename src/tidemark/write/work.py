@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.rows import having
 from tidemark.write.scd2 import VALID_FROM
@@ -81,6 +81,12 @@ class Work:
     def delete_flag(self) -> str | None:
         deletes = self.table.load.write.deletes
         return deletes.flag if deletes else None
+
+    @property
+    def missing(self) -> Literal["soft", "hard"] | None:
+        """What becomes of keys that a full extract of the source lacks; None: nothing, they stay as they are."""
+        deletes = self.table.load.write.deletes
+        return deletes.missing if deletes and self.table.load.source and self.checked.complete else None
 
     def target(self) -> DataFrame | None:
         """The table as it was when the work began; None when it does not exist yet."""

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.support.lake import Lake, at
@@ -97,3 +100,51 @@ def test_a_complete_batch_removes_what_it_no_longer_holds(lake: Lake) -> None:
     assert loaded.prepared.books == Books(vanished=1), "the other row is not looked at"
     assert lake.read("silver.items") == [(1, "A")]
     assert not lake.build("silver.items").committed.changed
+
+
+LISTED = "id! string\nprice! int {logicalTypeOptions: {minimum: 0}}\nis_deleted boolean"
+
+
+def listed(lake: Lake, **deletes: str) -> Callable[..., Books]:
+    """Loads full extracts of a list of prices; gives the books of each."""
+    write: dict[str, Any] = {"mode": "upsert", "keys": ["id"]} | ({"deletes": deletes} if deletes else {})
+    source = {"connection": "shop", "object": "prices", "mode": "full"}
+    lake.table("bronze.prices", LISTED, {"source": source, "write": write}, keys=["id"])
+
+    def extract(*rows: tuple[str, int]) -> Books:
+        frame = lake.frame("id string, price int", rows)
+        prepared = lake.load("bronze.prices", frame, full=True).prepared
+        assert prepared is not None
+        return prepared.books
+
+    return extract
+
+
+def test_without_a_word_about_it_nothing_that_is_missing_is_deleted(lake: Lake) -> None:
+    extract = listed(lake)
+    extract(("a", 1), ("b", 1))
+
+    assert extract(("a", 2)) == Books(extracted=1, accepted=1, updated=1)
+    assert lake.read("bronze.prices", "id", "price") == [("a", 2), ("b", 1)]
+
+
+def test_what_a_full_extract_lacks_is_deleted_and_a_rejected_row_is_no_deletion(lake: Lake) -> None:
+    extract = listed(lake, missing="hard")
+    extract(("a", 1), ("b", 1), ("c", 1))
+
+    assert extract(("a", 2), ("b", -1)) == Books(
+        extracted=2, accepted=1, updated=1, quarantined=1, vanished=1
+    )  # b is rejected, not gone
+    assert lake.read("bronze.prices", "id", "price") == [("a", 2), ("b", 1)]
+    assert extract(("a", 2), ("b", 1)) == Books(extracted=2, accepted=2, unchanged=2)
+
+
+def test_what_is_missing_can_stay_as_a_tombstone_until_it_comes_back(lake: Lake) -> None:
+    extract = listed(lake, missing="soft", flag="is_deleted")
+    extract(("a", 1), ("b", 1))
+
+    assert extract(("a", 1)) == Books(extracted=1, accepted=1, unchanged=1, vanished=1)
+    assert lake.read("bronze.prices") == [("a", 1, None), ("b", 1, True)]
+    assert extract(("a", 1)) == Books(extracted=1, accepted=1, unchanged=1), "it is one already"
+    assert extract(("a", 1), ("b", 1)) == Books(extracted=2, accepted=2, unchanged=1, updated=1)
+    assert lake.read("bronze.prices") == [("a", 1, None), ("b", 1, None)]
