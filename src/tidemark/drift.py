@@ -102,7 +102,8 @@ def changes(before: Mapping[str, str], after: Mapping[str, str], table: Table, *
         if old[key] != name and was:
             found.append(Change(name, "recased", old[key], name, "known" if key in expected else unknown_to_contract))
     if not may_lack:
-        found += [Change(name, "removed", before[name], None, "null") for key, name in old.items() if key not in new]
+        gone = [name for key, name in old.items() if key not in new and before[name]]
+        found += [Change(name, "removed", before[name], None, "null") for name in gone]
     return tuple(found)
 
 

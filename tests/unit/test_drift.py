@@ -69,6 +69,11 @@ def test_a_text_format_may_leave_columns_out(lake: Lake) -> None:
     assert drift.changes(SHAPE, {"ID": "string"}, lake.engine().table(TABLE), may_lack=True) == ()
 
 
+def test_a_column_that_the_source_never_had_is_not_gone(lake: Lake) -> None:
+    describe(lake)
+    assert observe(lake, "ID string, UPDATED_AT timestamp", ("1", at(1))) == []
+
+
 def test_a_change_is_logged_and_told_once(lake: Lake) -> None:
     describe(lake)
     assert observe(lake, SOURCE, ROW) == []
