@@ -51,9 +51,16 @@ def history(versions: DataFrame, write: WriteSpec) -> DataFrame:
 
 
 def surrogate_key(keys: tuple[str, ...]) -> Column:
-    """The first 32 hex digits of SHA-256 over key and `valid_from`: a rebuild gives the same keys."""
+    """The first 32 hex digits of SHA-256 over key and `valid_from`: a rebuild gives the same keys.
+
+    They are joined by `|`; in a key of several columns a `|` or `\\` of the values is escaped by `\\`, as (`a|b`, `c`)
+    and (`a`, `b|c`) are two keys.
+    """
     start = F.date_format(VALID_FROM, "yyyy-MM-dd HH:mm:ss.SSSSSS")
-    return F.substring(F.sha2(F.concat_ws("|", *map(quoted, keys), start), 256), 1, 32)
+    texts = [quoted(key).cast("string") for key in keys]
+    if len(texts) > 1:
+        texts = [F.regexp_replace(text, r"([\\|])", r"\\$1") for text in texts]
+    return F.substring(F.sha2(F.concat_ws("|", *texts, start), 256), 1, 32)
 
 
 def _one_at_a_time(versions: DataFrame, keys: tuple[str, ...], effective: str) -> DataFrame:

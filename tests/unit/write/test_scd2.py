@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from tests.support.lake import Lake, at
 from tidemark.load import WriteSpec
-from tidemark.write.scd2 import UNKNOWN_SURROGATE_KEY, history
+from tidemark.write.scd2 import UNKNOWN_SURROGATE_KEY, history, surrogate_key
 
 WRITE = WriteSpec.model_validate(
     {
@@ -78,6 +78,16 @@ def test_history_does_not_depend_on_order_or_repetition(spark: SparkSession, see
     chance.shuffle(shuffled)
 
     assert rows(spark, shuffled) == expected
+
+
+def test_keys_of_several_columns_have_a_surrogate_key_each_whatever_stands_in_them(spark: SparkSession) -> None:
+    texts = ["a", "a|", "|a", "a|a", "\\", "a\\", "\\|", "|", ""]
+    keys = [(first, second, at(1)) for first in texts for second in texts]
+    frame = spark.createDataFrame(keys, "a string, b string, valid_from timestamp")
+
+    found = {row.sk for row in frame.select(surrogate_key(("a", "b")).alias("sk")).collect()}
+
+    assert len(found) == len(keys)
 
 
 def test_the_surrogate_key_is_a_function_of_key_and_start(spark: SparkSession) -> None:
