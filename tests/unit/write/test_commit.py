@@ -138,6 +138,7 @@ def test_the_first_commit_makes_the_table_that_delta_would_make(lake: Lake, layo
 
     builder = DeltaTable.create(lake.spark).location(str(lake.root / "made-by-delta")).addColumns(ours.schema)
     builder = builder.property("delta.isolationLevel", "Serializable")
+    builder = builder.property("delta.setTransactionRetentionDuration", "interval 60 days")
     (builder.clusterBy(*layout["cluster_by"]) if layout else builder).execute()
 
     made, wanted = (described(lake, path) for path in (lake.path(TABLE), str(lake.root / "made-by-delta")))
