@@ -91,16 +91,15 @@ def changes(before: Mapping[str, str], after: Mapping[str, str], table: Table, *
     expected = {_source_name(table, name).lower() for name in table.contract.column_names}
     found: list[Change] = []
     for key, name in new.items():
-        unknown_to_contract = "known" if key in expected else table.load.on_unknown(name)
+        action = "known" if key in expected else table.load.on_unknown(name)
         if key not in old:
-            found.append(Change(name, "added", None, after[name], unknown_to_contract))
+            found.append(Change(name, "added", None, after[name], action))
             continue
         was, now = before[old[key]], after[name]
-        if was != now and was and now != _NO_TYPE:
-            action = "cast" if key in expected else unknown_to_contract
-            found.append(Change(name, "retyped", was, now, action))
-        if old[key] != name and was:
-            found.append(Change(name, "recased", old[key], name, "known" if key in expected else unknown_to_contract))
+        if was and now not in (was, _NO_TYPE):
+            found.append(Change(name, "retyped", was, now, "cast" if key in expected else action))
+        if was and name != old[key]:
+            found.append(Change(name, "recased", old[key], name, action))
     if not may_lack:
         gone = [name for key, name in old.items() if key not in new and before[name]]
         found += [Change(name, "removed", before[name], None, "null") for name in gone]

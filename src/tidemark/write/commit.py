@@ -45,6 +45,7 @@ CONFLICTS = (
     delta_errors.MetadataChangedException,
     delta_errors.ProtocolChangedException,
 )
+_ATTEMPTS = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,7 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     `CommitError` when somebody else has committed a batch since this one was prepared. A conflict with a commit that
     is no batch (maintenance moves files, never rows) is tried again.
     """
-    attempts = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
-    return attempts.call(
-        lambda: _commit_once(spark, table, path, prepared), passing=lambda failure: isinstance(failure, CONFLICTS)
-    )
+    return _ATTEMPTS.call(lambda: _commit_once(spark, table, path, prepared), passing=_is_conflict)
 
 
 def writes_rows(table: Table, prepared: Prepared) -> bool:
@@ -102,8 +100,11 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
 def append_record(path: str, records: DataFrame, app: str, number: int) -> None:
     """Appends to a table of records of our own, such as the drift log; once for each `number` of `app`, which rises."""
     signed = records.write.format("delta").mode("append").option("txnAppId", app).option("txnVersion", number)
-    attempts = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
-    attempts.call(lambda: signed.save(path), passing=lambda failure: isinstance(failure, CONFLICTS))
+    _ATTEMPTS.call(lambda: signed.save(path), passing=_is_conflict)
+
+
+def _is_conflict(failure: BaseException) -> bool:
+    return isinstance(failure, CONFLICTS)
 
 
 def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
