@@ -36,6 +36,9 @@ SPARK_CONF: dict[str, str] = {
     # Inferring further predicates is exponential in the columns of a long condition: with the rules of 20 columns the
     # optimizer took half a minute for 250 bad rows.
     "spark.sql.constraintPropagation.enabled": "false",
+    # A load runs some hundred pieces of generated code, many of them the same in each load. Spark keeps 100: every load
+    # then compiled them all anew, which was a quarter of an upsert's CPU.
+    "spark.sql.codegen.cache.maxEntries": "2000",
     "spark.databricks.delta.snapshotPartitions": "1",
     # The source of every MERGE is a staged batch, which never changes: Delta need not copy it first to be sure.
     "spark.databricks.delta.merge.materializeSource": "none",
