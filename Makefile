@@ -32,8 +32,8 @@ $(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tid
 demo: setup ## Run the main job twice on the local sandbox, and say where to look
 	$(BIN)/python -m sandbox.demo
 
-test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs)
-	$(BIN)/python -m pytest $(MARKERS)
+test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs; TESTS=tests/unit: a part of it)
+	$(BIN)/python -m pytest $(MARKERS) $(TESTS)
 
 lint: setup ## Check style, types, borders between the packages, and the configuration
 	$(BIN)/ruff check $(SOURCES)
