@@ -54,13 +54,14 @@ class Alignment:
     refused: tuple[StructField, ...] = ()
 
     def stored_columns(self, known: Sequence[str]) -> tuple[str, ...]:
-        """The columns of the table: the contract's, then added ones in the order of `known`, then new ones by name.
+        """The columns of the table: first those it has, in its own order (`known`), then the contract's, then new ones.
 
-        The order must not depend on the batch, because the row hash does depend on it.
+        The row hash depends on the order, which must not depend on the batch, nor on where in the contract a column
+        stands that was added later: what lies in the table already would look changed.
         """
-        names = {name for name, _ in self.added}
+        names = dict.fromkeys((*self.sources, *sorted(name for name, _ in self.added)))
         older = [name for name in known if name in names]
-        return (*self.sources, *older, *sorted(names - set(older)))
+        return (*older, *(name for name in names if name not in older))
 
 
 def quoted(name: str) -> Column:
@@ -271,8 +272,12 @@ def stamp(frame: DataFrame, values: Mapping[str, Any]) -> DataFrame:
     return frame.select("*", *[F.lit(value).cast(types[name]).alias(name) for name, value in values.items()])
 
 
-def newest(frame: DataFrame, keys: Sequence[str], order_by: Sequence[str]) -> DataFrame:
-    """One row a key: the one with the largest `order_by`; equal ones are told apart by the row's hash."""
-    order = [F.desc_nulls_last(name) for name in (*order_by, ROW_HASH)]
+def newest(frame: DataFrame, keys: Sequence[str], order_by: Sequence[str], delete_flag: str | None = None) -> DataFrame:
+    """One row a key: the one with the largest `order_by`.
+
+    Of equal ones a delete counts, else the one with the largest hash, whatever came first.
+    """
+    deletes = [F.desc(F.coalesce(quoted(delete_flag), F.lit(False)))] if delete_flag else []
+    order = [*(F.desc_nulls_last(quoted(name)) for name in order_by), *deletes, F.desc(ROW_HASH)]
     window = Window.partitionBy(*map(quoted, keys)).orderBy(*order)
     return frame.withColumn(_POSITION, F.row_number().over(window)).where(F.col(_POSITION) == 1).drop(_POSITION)

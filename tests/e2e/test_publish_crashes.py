@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -15,12 +12,6 @@ from tests.support.world import World
 pytestmark = pytest.mark.timeout(900)
 
 TABLE, NAME = "gold.dim_product", "dim_product"
-
-
-def killed_at(world: World, point: str, *arguments: str) -> int:
-    environment = os.environ | {"TIDEMARK_HOME": str(world.home)} | world.endpoints.variables()
-    command = [sys.executable, "-m", "tests.support.killed", point, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, timeout=600, check=False).returncode
 
 
 def published(world: World, warehouse: str) -> list[str]:
@@ -36,7 +27,7 @@ def test_a_publish_that_is_killed_leaves_no_half_table_and_is_ended_by_the_next(
     warehouses.forget(world.endpoints, warehouse, TABLE)
     job = ("job", f"publish_gold_to_{warehouse}")
 
-    assert killed_at(world, f"{TABLE}: {point.format(warehouse.title())}", *job) == -signal.SIGKILL
+    assert world.killed_at(f"{TABLE}: {point.format(warehouse.title())}", *job) == -signal.SIGKILL
     assert published(world, warehouse) == before
 
     answer = world.tidemark(*job)

@@ -7,14 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
 import pytest
 
 from sandbox import lifecycle
-from sandbox.credentials import AWS
-from tests.support.systems import Systems
-from tidemark.aws import spark_conf
+from tests.support.systems import Systems, reach_s3
 from tidemark.environment import Environment, load_environment
 
 if TYPE_CHECKING:
@@ -56,19 +53,8 @@ def environment(sandbox_home: Path) -> Environment:
 
 @pytest.fixture(scope="session")
 def s3_spark(spark: SparkSession, environment: Environment) -> SparkSession:
-    """The suite's session with S3A on the sandbox.
-
-    The JVM of the suite runs already, so that it cannot learn of a credentials file any more: it gets the stand-in's
-    keys as settings. A session that starts with the environment's own settings has a test of its own.
-    """
-    context = spark.sparkContext._jsc.hadoopConfiguration()
-    with patch.dict(os.environ):  # the settings come with variables, which other tests must not see
-        settings = spark_conf(environment.aws)
-    for name, value in settings.items():
-        context.set(name.removeprefix("spark.hadoop."), value)
-    context.set("fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider")
-    context.set("fs.s3a.access.key", AWS.user)
-    context.set("fs.s3a.secret.key", AWS.password)
+    """The suite's session with S3A on the sandbox. One that starts with the environment's settings has its own test."""
+    reach_s3(spark, environment)
     return spark
 
 

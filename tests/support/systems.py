@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -9,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import redshift_connector
 import snowflake.connector
 from pyspark.sql import DataFrame, SparkSession
 
-from sandbox.credentials import REDSHIFT, SNOWFLAKE
+from sandbox.credentials import AWS, REDSHIFT, SNOWFLAKE
 from tests.support.lake import Lake
+from tidemark.aws import spark_conf
 from tidemark.environment import Environment
 from tidemark.project import Table
 from tidemark.secrets import SecretMapping, fetch
@@ -103,6 +106,21 @@ class Systems:
             network_timeout=30,
             session_parameters={"CLIENT_TELEMETRY_ENABLED": False},
         )
+
+
+def reach_s3(spark: SparkSession, environment: Environment) -> None:
+    """Points S3A of a running session at the sandbox.
+
+    Its JVM runs already, so that it cannot learn of a credentials file any more: it gets the stand-in's keys.
+    """
+    context = spark.sparkContext._jsc.hadoopConfiguration()
+    with patch.dict(os.environ):  # the settings come with variables, which other tests must not see
+        settings = spark_conf(environment.aws)
+    for name, value in settings.items():
+        context.set(name.removeprefix("spark.hadoop."), value)
+    context.set("fs.s3a.aws.credentials.provider", "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider")
+    context.set("fs.s3a.access.key", AWS.user)
+    context.set("fs.s3a.secret.key", AWS.password)
 
 
 def rows(frame: DataFrame, *columns: str) -> list[tuple[Any, ...]]:

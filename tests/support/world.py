@@ -55,8 +55,15 @@ class World:
         }
 
     def tidemark(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self._python("flows.cli", *arguments)
+
+    def killed_at(self, point: str, *arguments: str) -> int:
+        """The exit code of the same command in a process that is killed when it comes to the point."""
+        return self._python("tests.support.killed", point, *arguments).returncode
+
+    def _python(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"TIDEMARK_HOME": str(self.home)} | self.endpoints.variables()
-        command = [sys.executable, "-m", "flows.cli", *arguments]
+        command = [sys.executable, "-m", module, *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
     def path(self, table: str) -> Path:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from tests.support.histories import spans
 from tests.support.lake import Lake, at
 from tests.support.shop_tables import TABLES, describe, held, receive
 
@@ -56,22 +57,13 @@ def arrivals(drawn: list[Any]) -> tuple[list[list[Line]], list[list[Customer]]]:
 
 def histories(customers: list[Customer]) -> dict[str, list[tuple[str, datetime, datetime | None]]]:
     """City, from and to of every customer: what a person would write down from all that is known of them."""
-    found: dict[str, list[tuple[str, datetime, datetime | None]]] = defaultdict(list)
+    found: dict[str, list[tuple[str, datetime, datetime | None]]] = {}
     by_customer: dict[str, dict[datetime, tuple[str, bool]]] = defaultdict(dict)
     for name, city, time, deleted in customers:
         by_customer[name][time] = (city, deleted)
     for name, versions in by_customer.items():
-        spans, lives_in, since = [], None, None
-        for time in sorted(versions):
-            city, deleted = versions[time]
-            now = None if deleted else city
-            if now != lives_in:
-                if lives_in is not None and since is not None:
-                    spans.append((lives_in, since, time))
-                lives_in, since = now, time
-        if lives_in is not None and since is not None:
-            spans.append((lives_in, since, None))
-        found[name] = spans
+        in_time = [(time, None if gone else city, city) for time, (city, gone) in sorted(versions.items())]
+        found[name] = spans(in_time)
     return found
 
 
@@ -81,16 +73,16 @@ def expected(lines: list[Line], customers: list[Customer]) -> dict[str, list[tup
         if line[0] not in newest or line[4] > newest[line[0]][4]:
             newest[line[0]] = line
     kept = [line for line in newest.values() if not line[5]]
-    spans = histories(customers)
+    lived = histories(customers)
     sales: list[tuple[Any, ...]] = []
     for order, number, customer, amount, time, _ in kept:
-        cities = [city for city, start, end in spans.get(customer, ()) if start <= time and (end is None or time < end)]
+        cities = [city for city, start, end in lived.get(customer, ()) if start <= time and (end is None or time < end)]
         sales.append((order, number, customer, cities[0] if cities else None, amount))
     totals: dict[str, int] = defaultdict(int)
     for *_, city, amount in sales:
         if city is not None:
             totals[city] += amount
-    dimension = [(name, *span, span[2] is None) for name, known in spans.items() for span in known]
+    dimension = [(name, *span, span[2] is None) for name, known in lived.items() for span in known]
     return {
         "silver.lines": sorted((line[:5] for line in kept), key=repr),
         "gold.customers": sorted(dimension, key=repr),

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.lake import Lake, at
-from tidemark import faults, replay, steps
+from tests.support.replays import COMMITTED, replayed
+from tidemark import faults, replay
 from tidemark.books import Books
-from tidemark.engine import Engine
 from tidemark.errors import ConfigError
 from tidemark.replay import Which
 
@@ -49,22 +49,6 @@ def mend(lake: Lake, load: dict[str, Any] | None = None) -> None:
     lake.table(TABLE, mended, load or LOAD | {"write": {"mode": "append"}})
 
 
-def replayed(lake: Lake, which: Which | None = None, engine: Engine | None = None) -> Books | None:
-    """One replay as the flow does it."""
-    engine = engine or lake.engine()
-    found = replay.replayed(engine, TABLE, which or Which())
-    if found is None:
-        return None
-    extract, errors = found
-    checked = steps.validate(engine, TABLE, extract)
-    prepared = steps.prepare(engine, TABLE, checked)
-    replay.begin(engine, TABLE, prepared, errors, checked)
-    steps.commit(engine, TABLE, prepared)
-    faults.reach("test: committed")
-    replay.settle(engine, TABLE)
-    return prepared.books
-
-
 def ids(lake: Lake) -> list[str]:
     return [row[0] for row in lake.read(TABLE, "id")]
 
@@ -72,7 +56,7 @@ def ids(lake: Lake) -> list[str]:
 def test_what_keeps_the_contract_now_comes_in_as_it_was_and_the_rest_stays_open(orders: Lake) -> None:
     mend(orders)
 
-    assert replayed(orders) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
+    assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
 
     rows = orders.read(TABLE, "id", "status", "amount", "updated_at")
     assert [(row[0], row[1], str(row[2]), row[3]) for row in rows] == [
@@ -90,28 +74,26 @@ def test_a_row_that_is_in_a_table_with_keys_already_does_not_come_in_again(lake:
     lake.load(TABLE, lake.frame(SCHEMA, RECEIVED[:2]), watermark=WINDOW)
     assert ids(lake) == ["1", "2"], "the window was read again after the fix"
 
-    assert replayed(lake) == Books(extracted=3, accepted=2, quarantined=1, inserted=1, unchanged=1)
+    assert replayed(lake, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=1, unchanged=1)
     assert ids(lake) == ["1", "2", "3"]
 
 
 def test_a_second_replay_changes_nothing(orders: Lake) -> None:
     mend(orders)
-    replayed(orders)
+    replayed(orders, TABLE)
     received = orders.delta(TABLE).count()
 
-    assert replayed(orders) == Books(extracted=1, quarantined=1)
+    assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
     assert orders.delta(TABLE).count() == received
 
 
 def test_without_a_fix_all_stay_open(orders: Lake) -> None:
-    assert replayed(orders) == Books(extracted=3, quarantined=3)
+    assert replayed(orders, TABLE) == Books(extracted=3, quarantined=3)
     mend(orders)
-    assert replayed(orders) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
+    assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
 
 
-@pytest.mark.parametrize(
-    "point", [f"{TABLE}: replay noted", f"{TABLE}: committed, not in the index", "test: committed"]
-)
+@pytest.mark.parametrize("point", [f"{TABLE}: replay noted", f"{TABLE}: committed, not in the index", COMMITTED])
 def test_a_replay_that_dies_is_ended_by_the_next_and_nothing_comes_in_twice(orders: Lake, point: str) -> None:
     mend(orders)
 
@@ -122,27 +104,27 @@ def test_a_replay_that_dies_is_ended_by_the_next_and_nothing_comes_in_twice(orde
     end, engine = faults.observed_by(die), orders.engine()
     try:
         with pytest.raises(DiedError):
-            replayed(orders, engine=engine)
+            replayed(orders, TABLE, engine=engine)
     finally:
         end()
     engine.leases.release(TABLE)  # of a process that is gone a lease is free
-    replayed(orders)
+    replayed(orders, TABLE)
 
     assert ids(orders) == ["1", "2", "3"]
-    assert replayed(orders) == Books(extracted=1, quarantined=1)
+    assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
 
 
 def test_only_the_rows_of_a_rule_or_a_run(orders: Lake) -> None:
     mend(orders)
 
-    assert replayed(orders, Which(rule="amount.minimum")) is None
-    assert replayed(orders, Which(run="ffff-none")) is None
-    assert replayed(orders, Which(rule="enum", run=orders.errors(TABLE)[0].get("run_id"))) is not None
+    assert replayed(orders, TABLE, Which(rule="amount.minimum")) is None
+    assert replayed(orders, TABLE, Which(run="ffff-none")) is None
+    assert replayed(orders, TABLE, Which(rule="enum", run=orders.errors(TABLE)[0].get("run_id"))) is not None
 
 
 def test_a_replay_leaves_the_watermark_where_it_is(orders: Lake) -> None:
     mend(orders)
-    replayed(orders)
+    replayed(orders, TABLE)
 
     assert orders.engine().state.get("table", TABLE).value["watermark"]["high"] == WINDOW["high"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemark.watermark import FILE_HORIZON, FileBook, SourceFile, Window, next_watermark, window_start
@@ -38,6 +38,34 @@ def test_runs_in_any_order_of_time_read_every_row_that_was_there(highs: list[dat
     assert committed == max(highs)
     for instant in highs:
         assert any(window.contains(instant) for window in windows)
+
+
+SOME_ROWS = st.lists(st.tuples(st.integers(0, 300), st.floats(0, 1)), max_size=30)
+SOME_RUNS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from([False, False, True])), min_size=1, max_size=12)
+
+
+@settings(max_examples=1000)
+@given(SOME_ROWS, SOME_RUNS, st.integers(0, 60))
+def test_a_row_that_is_committed_late_by_no_more_than_the_lookback_is_read(
+    rows: list[tuple[int, float]], runs: list[tuple[int, bool]], lookback: int
+) -> None:
+    """A row has a change time and is seen some time later; a run reads up to the newest row it sees, and may fail."""
+    seen_from = {(changed, changed + late * lookback) for changed, late in rows}
+    committed: datetime | None = None
+    received: set[tuple[int, float]] = set()
+    for moment, fails in [*sorted(runs), (1000, False)]:
+        start = window_start(committed, None, timedelta(minutes=lookback))
+        visible = {row for row in seen_from if row[1] <= moment and (start is None or start < instant(row[0]))}
+        if not visible or fails:
+            continue
+        window = Window("c", start, instant(max(changed for changed, _ in visible)))
+        received |= {row for row in visible if window.contains(instant(row[0]))}
+        committed = datetime.fromisoformat(next_watermark(window, committed)["high"])
+    assert received == seen_from
+
+
+def instant(minutes: int) -> datetime:
+    return START + timedelta(minutes=minutes)
 
 
 @given(st.none() | INSTANTS, INSTANTS, INSTANTS, LOOKBACKS)

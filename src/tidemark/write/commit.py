@@ -215,10 +215,8 @@ def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepa
 
 
 def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:
-    books, deletes = prepared.books, table.load.write.deletes
-    tombstones = books.vanished if deletes and deletes.missing == "soft" else 0
-    more_rows = books.inserted - books.deleted - books.vanished + tombstones
-    deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, _entry(table, prepared), more_rows=more_rows)
+    entry = _entry(table, prepared)
+    deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, entry, more_rows=rewrite.more_rows)
 
 
 def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:

@@ -26,12 +26,15 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
 
     With `complete`, keys of the target (where the batch has a scope: of that) that `rows` lacks come back as
     `vanished`; of those only the keys are filled, the contract's too: by them a warehouse knows the row.
-    Otherwise a row older than the target's, by `order_by`, is `stale`.
+    Otherwise a row older than the target's, by `order_by`, is `stale`. So is, in a batch of changes, one of the same
+    age whose hash is smaller, and which is no delete: whichever comes first, the same row stays.
     """
     target = work.target()
     if target is None:
         return rows.withColumn(LABEL, _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
-    order = [] if complete else [name for name in work.table.load.write.order_by if name in target.columns]
+    order_by = work.table.load.write.order_by
+    order = [] if complete else [name for name in order_by if name in target.columns]
+    is_log = len(order) == len(order_by) > 0 and not work.checked.complete  # what a full extract says last is true
     known = _in_scope(work, target) if complete else _met_by(work, target)
     names = tuple(dict.fromkeys((*work.keys, *(key for key in work.table.contract.keys if key in target.columns))))
     old = known.select(
@@ -44,10 +47,12 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     marked = rows.withColumn("_present", F.lit(True))
     joined = marked.join(old, condition, "full" if complete else "left")
     same = quoted(ROW_HASH) == quoted(_OLD + ROW_HASH)
+    loses = quoted(ROW_HASH) < quoted(_OLD + ROW_HASH)
+    loses_tie = _deleting(work, F.lit(False), loses) if is_log else F.lit(False)
     label = (
         F.when(F.col("_present").isNull(), VANISHED)
         .when(F.col(_MATCHED).isNull(), _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
-        .when(_older(order), STALE)
+        .when(_older(order, loses_tie), STALE)
         .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))
     )
     named = {name: F.coalesce(quoted(name), quoted(_OLD + name)).alias(name) for name in names}
@@ -80,10 +85,14 @@ def _deleting(work: Work, deleted: Column, otherwise: Column) -> Column:
     return F.when(F.coalesce(quoted(work.delete_flag), F.lit(False)), deleted).otherwise(otherwise)
 
 
-def _older(order: Sequence[str]) -> Column:
-    """Whether the batch's row is older than the target's, comparing the order columns one after the other."""
-    older: Column = F.lit(False)
+def _older(order: Sequence[str], loses_tie: Column) -> Column:
+    """Whether the batch's row is older than the target's, comparing the order columns one after the other.
+
+    A row without a value is older than any that has one, as it is within a batch.
+    """
+    older = loses_tie
     for name in reversed(order):
         new, old = quoted(name), quoted(_OLD + name)
-        older = (new < old) | (new.eqNullSafe(old) & older)
-    return F.coalesce(older, F.lit(False))
+        precedes = F.coalesce(new < old, new.isNull() & old.isNotNull())
+        older = precedes | (new.eqNullSafe(old) & older)
+    return older

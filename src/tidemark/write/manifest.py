@@ -45,11 +45,13 @@ class SchemaChange:
 class Rewrite:
     """Where a small table's new files wait: folders that hold all its rows, and folders that hold the change feed.
 
-    The batch's own folder is in both, unless the batch deletes: then its other rows were copied.
+    The batch's own folder is in both, unless the batch deletes: then its other rows were copied. The table will have
+    `more_rows` rows more than it has.
     """
 
     whole: tuple[str, ...]
     feed: tuple[str, ...]
+    more_rows: int
 
 
 @dataclass(frozen=True)
@@ -135,5 +137,5 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
         schema_changes=changes,
         keys=keys,
         columns=columns,
-        rewrite=Rewrite(tuple(rewrite["whole"]), tuple(rewrite["feed"])) if rewrite else None,
+        rewrite=Rewrite(tuple(rewrite["whole"]), tuple(rewrite["feed"]), rewrite["more_rows"]) if rewrite else None,
     )

@@ -114,7 +114,7 @@ def _label(work: Work, good: DataFrame) -> DataFrame:
     write = work.table.load.write
     if write.mode == "append":
         return append.label(work, good)
-    one_a_key = newest(good, work.keys, write.order_by)
+    one_a_key = newest(good, work.keys, write.order_by, work.delete_flag)
     if work.table.load.source is None:
         return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
     labelled = compare.label_by_key(work, one_a_key, complete=False)

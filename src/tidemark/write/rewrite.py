@@ -57,7 +57,13 @@ def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:
         [path] if storage.exists(work.spark, path := f"{folder}/{_LANE}={each}") else [] for each in (_KEPT, _FEED)
     )
     batch_files = [] if deletes else [data]
-    return Rewrite(whole=(*kept, *batch_files), feed=(*feed, *batch_files))
+    return Rewrite((*kept, *batch_files), (*feed, *batch_files), _more_rows(work, books))
+
+
+def _more_rows(work: Work, books: Books) -> int:
+    """How the number of the table's rows will differ. A tombstone takes the place of its row."""
+    gone = books.deleted + (0 if work.missing == "soft" else books.vanished)
+    return books.inserted - gone
 
 
 def _marked(work: Work, target: DataFrame, arriving: DataFrame) -> DataFrame:

@@ -12,13 +12,15 @@ COLUMNS = "id! string\ncity string\nupdated_at! timestamp"
 SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"
 
 
+CITIES: dict[str, Any] = {
+    "source": {"connection": "shop", "object": "cities"},
+    "write": {"mode": "upsert", "keys": ["id"], "order_by": ["updated_at"], "deletes": {"flag": "is_deleted"}},
+}
+
+
 @pytest.fixture
 def cities(lake: Lake) -> Lake:
-    load = {
-        "source": {"connection": "shop", "object": "cities"},
-        "write": {"mode": "upsert", "keys": ["id"], "order_by": ["updated_at"], "deletes": {"flag": "is_deleted"}},
-    }
-    lake.table("bronze.cities", COLUMNS, load, keys=["id"])
+    lake.table("bronze.cities", COLUMNS, CITIES, keys=["id"])
     return lake
 
 
@@ -55,6 +57,48 @@ def test_an_older_version_never_overwrites_a_newer(cities: Lake) -> None:
     assert upsert(cities, ("a", "old", at(4), False)) == Books(extracted=1, superseded=1)
     assert upsert(cities, ("a", "old", at(4), True)) == Books(extracted=1, superseded=1)
     assert cities.read("bronze.cities", "city") == [("new",)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_versions_of_one_instant_the_same_stays_whichever_comes_first(cities: Lake, first: int) -> None:
+    versions = [("a", "Ulm", at(1), False), ("a", "Bonn", at(1), False)]
+    upsert(cities, versions[first])
+    upsert(cities, versions[1 - first])
+    stayed = cities.read("bronze.cities", "city")
+    assert upsert(cities, *versions) == Books(extracted=2, accepted=1, unchanged=1, superseded=1)
+    assert cities.read("bronze.cities", "city") == stayed
+
+    cities.table("bronze.both", COLUMNS, CITIES, keys=["id"])
+    cities.load("bronze.both", cities.frame(SOURCE, versions))
+
+    assert cities.read("bronze.both", "city") == stayed
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_delete_counts_before_another_version_of_its_instant(cities: Lake, together: bool) -> None:
+    for number in range(4):  # among four pairs there are some in which the other one's hash is larger
+        versions = [(str(number), "Ulm", at(1), False), (str(number), "Bonn", at(1), True)]
+        for batch in [versions] if together else [[version] for version in versions]:
+            upsert(cities, *batch)
+
+    assert cities.read("bronze.cities") == []
+
+
+def test_a_row_without_a_time_is_older_than_any_with_one(lake: Lake) -> None:
+    lake.table("bronze.cities", COLUMNS.replace("updated_at!", "updated_at"), CITIES, keys=["id"])
+    upsert(lake, ("a", "Ulm", at(1), False), ("b", "Bonn", None, False))
+
+    assert upsert(lake, ("a", "Jena", None, False)) == Books(extracted=1, superseded=1)
+    assert upsert(lake, ("b", "Trier", at(1), False)) == Books(extracted=1, accepted=1, updated=1)
+
+
+def test_a_column_that_the_contract_gains_in_its_middle_changes_no_row_that_lacks_it(lake: Lake) -> None:
+    lake.table("bronze.cities", COLUMNS, CITIES, keys=["id"])
+    upsert(lake, ("a", "Ulm", at(1), False))
+    lake.table("bronze.cities", COLUMNS.replace("city", "land string\ncity"), CITIES, keys=["id"])
+
+    assert upsert(lake, ("a", "Ulm", at(1), False)) == Books(extracted=1, accepted=1, unchanged=1)
+    assert upsert(lake, ("a", "Ulm", at(1), False)) == Books(extracted=1, accepted=1, unchanged=1)
 
 
 def test_unchanged_rows_are_not_rewritten(cities: Lake) -> None:

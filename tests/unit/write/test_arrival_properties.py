@@ -1,0 +1,127 @@
+"""From source to silver and gold: whatever portions rows arrive in, tables are as if all had come at once."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from tests.support import histories
+from tests.support.histories import SCHEMA, Version
+from tests.support.lake import Lake, at
+
+WORLDS = 50
+OLD_SCHEMA = SCHEMA.removesuffix(", tier string")
+KEYS = ["id"]
+FIRST = Version("first", "X", "m", at(1), False)  # without it there might be no table after the first day
+_homes = itertools.count()
+
+
+def describe(lake: Lake, *, grown: bool) -> None:
+    """A log of versions, the newest rows and the history made of it, and newest rows that come straight from a source.
+
+    `grown` versions have a tier.
+    """
+    more, tier = ("\ntier string", ", tier") if grown else ("", "")
+    received = "id! string\ncity string\nnote string\nupdated_at! timestamp\nis_deleted boolean" + more
+    source = {"source": {"connection": "shop", "object": "versions"}}
+    log = {"mode": "append", "keys": ["id", "updated_at"]}
+    lake.table("bronze.versions", received, source | {"write": log}, keys=["id", "updated_at"])
+    newest = {"mode": "upsert", "keys": KEYS, "order_by": ["updated_at"]}
+    lake.table("bronze.newest", received, source | {"write": newest}, keys=KEYS)
+    query = f"SELECT id, city, note, updated_at, is_deleted{tier} FROM bronze.versions"
+    inputs = {"inputs": {"bronze.versions": {"on": KEYS}}}
+    kept = "id string\ncity string\nnote string\nupdated_at timestamp" + more
+    deleting = {"deletes": {"flag": "is_deleted"}}
+    lake.table("silver.newest", kept, inputs | {"write": newest | deleting}, keys=KEYS, sql=query)
+    history = {"mode": "scd2", "keys": KEYS, "effective_from": "updated_at", "surrogate_key": "sk"} | deleting
+    lake.table(
+        "gold.history",
+        "sk string\nid string\ncity string\nnote string\nvalid_from timestamp\nvalid_to timestamp\nis_current boolean"
+        + more,
+        inputs | {"write": history | {"track": ["city", "tier"] if grown else ["city"]}},
+        keys=["sk"],
+        sql=query,
+    )
+
+
+def receive(lake: Lake, versions: list[Version], *, grown: bool) -> None:
+    """One day: the versions come to both bronze tables, and what is built from the log follows."""
+    if versions:
+        rows = versions if grown else [version[:-1] for version in versions]
+        for table in ("bronze.versions", "bronze.newest"):
+            lake.load(table, lake.frame(SCHEMA if grown else OLD_SCHEMA, rows))
+    lake.build_together("silver.newest", "gold.history")
+
+
+def held(lake: Lake) -> dict[str, list[tuple[Any, ...]]]:
+    newest = ("id", "city", "note", "updated_at", "tier")
+    return {
+        "bronze.versions": lake.read("bronze.versions", *newest, "is_deleted"),
+        "bronze.newest": lake.read("bronze.newest", *newest, "is_deleted"),
+        "silver.newest": lake.read("silver.newest", *newest),
+        "gold.history": lake.read(
+            "gold.history", "sk", "id", "city", "tier", "note", "valid_from", "valid_to", "is_current"
+        ),
+    }
+
+
+def in_portions(lake: Lake, versions: list[Version], seed: int, batches: int) -> None:
+    """The versions as they may arrive; the source has tiers from the last batch on."""
+    portions = histories.deliveries(versions, batches, random.Random(seed))
+    for number, portion in enumerate(portions):
+        last = number == batches - 1
+        describe(lake, grown=last)
+        old = [FIRST, *(version for version in portion if version.tier is None)]
+        receive(lake, [*portion, *(each for each in versions if each.tier is not None)] if last else old, grown=last)
+
+
+def check(spark: SparkSession, home: Path, versions: list[Version], seed: int, batches: int) -> None:
+    """Two lakes: one gets all versions at once, one as they may arrive. Both hold what a person would write down."""
+    versions = [FIRST, *versions]
+    at_once, arriving = (Lake(spark, home / str(next(_homes))) for _ in range(2))
+    describe(at_once, grown=True)
+    receive(at_once, versions, grown=True)
+    in_portions(arriving, versions, seed, batches)
+
+    tables = held(arriving)
+    assert tables == held(at_once)
+    assert tables["bronze.versions"] == sorted(((*each[:4], each.tier, each.is_deleted) for each in versions), key=repr)
+    rows = {table: {row[0]: row for row in tables[table]} for table in ("bronze.newest", "silver.newest")}
+    for key, known in histories.by_key(versions).items():
+        last = max(version.updated_at for version in known)
+        assert rows["bronze.newest"][key] in [
+            (*each[:4], each.tier, each.is_deleted) for each in known if each.updated_at == last
+        ]
+        possible = histories.possible_newest(known)
+        assert rows["silver.newest"].get(key) in [each and (*each[:4], each.tier) for each in possible]
+        spans = sorted((row[2:] for row in tables["gold.history"] if row[1] == key), key=lambda span: span[3])
+        assert spans in histories.possible_histories(known)
+
+
+def few_or_many(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@few_or_many(1)
+@given(histories.worlds(WORLDS), st.integers())
+def test_tables_do_not_depend_on_how_rows_arrive(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, versions: list[Version], seed: int
+) -> None:
+    check(spark, tmp_path_factory.mktemp("lakes"), versions, seed, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@few_or_many(12)
+@given(histories.worlds(WORLDS), st.integers())
+def test_so_it_is_for_six_hundred_worlds(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, versions: list[Version], seed: int
+) -> None:
+    check(spark, tmp_path_factory.mktemp("lakes"), versions, seed, 4)
