@@ -2,12 +2,12 @@
 
 An error is replayed once. What a replay accepts is staged by error id and noted in the control store before the
 commit; the ledger is written after it. A replay that died in between is ended by the next: the table's log says
-whether its batch was committed.
+whether its batch was committed. So it is with a restore, which opens again what the batches that it undoes had closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark import faults, rows, storage
 from tidemark.compile.schema import METADATA_COLUMNS
+from tidemark.errorledger import replayed_folder
 from tidemark.errors import ConfigError
 from tidemark.quarantine import note_replayed, read_errors, still_open
 from tidemark.sources import Extract
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tidemark.write.work import Checked
 
 KIND = "replay"
+UNDOING = "undoing"
 ERROR_ID = "error_id"
 _FIELDS = "_fields"
 
@@ -86,8 +88,33 @@ def begin(engine: Engine, table: str, prepared: Prepared, frame: DataFrame, chec
     faults.reach(f"{table}: replay noted")
 
 
+def begin_undoing(engine: Engine, table: str, batches: Collection[str]) -> None:
+    """Notes, before a restore, the batches that it undoes: the errors that they have closed will be open again."""
+    state = read_state(engine.session(table), engine.table_path(table))
+    engine.state.put(UNDOING, table, {"epoch": state.epoch, "batches": sorted(batches)})
+
+
 def settle(engine: Engine, table: str) -> None:
-    """Writes the ledger of the last replay if its batch was committed, and forgets the note of it."""
+    """Brings the ledger up to what the table's log says of the last restore and of the last replay, if these died."""
+    _settle_restore(engine, table)
+    _settle_replay(engine, table)
+
+
+def _settle_restore(engine: Engine, table: str) -> None:
+    noted = engine.state.get(UNDOING, table)
+    if noted is None or not noted.value:
+        return
+    spark, path, batches = engine.session(table), engine.table_path(table), noted.value["batches"]
+    if read_state(spark, path).epoch > noted.value["epoch"]:
+        for batch in batches:
+            storage.delete(spark, f"{engine.errors_path(table)}/{replayed_folder(batch)}")
+        replaying = engine.state.get(KIND, table)
+        if replaying and replaying.value.get("batch_id") in batches:
+            engine.state.put(KIND, table, {})
+    engine.state.put(UNDOING, table, {})
+
+
+def _settle_replay(engine: Engine, table: str) -> None:
     noted = engine.state.get(KIND, table)
     if noted is None or not noted.value:
         return

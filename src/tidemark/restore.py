@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidemark import release, replay, storage, tableindex
-from tidemark.errorledger import replayed_folder
+from tidemark import faults, release, replay, tableindex
 from tidemark.errors import ConfigError
 from tidemark.write.commit import restore as restore_version
 from tidemark.write.target import read_state
@@ -56,24 +55,24 @@ def steps(engine: Engine, back_to: Release) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _reopen_errors(engine: Engine, step: Step) -> None:
-    """Errors whose rows came in by batches that are undone now are open again: nothing rejected is lost."""
+def _undone(engine: Engine, step: Step) -> set[str]:
+    """The batches that the restore takes back."""
     spark, path = engine.session(step.table), engine.table_path(step.table)
-    undone = {read_state(spark, path, at=version).batch_id for version in range(step.then + 1, step.now + 1)}
-    for batch in undone - {None, read_state(spark, path, at=step.then).batch_id}:
-        storage.delete(spark, f"{engine.errors_path(step.table)}/{replayed_folder(str(batch))}")
-    noted = engine.state.get(replay.KIND, step.table)
-    if noted and noted.value.get("batch_id") in undone:
-        engine.state.put(replay.KIND, step.table, {})
+    since = {read_state(spark, path, at=version).batch_id for version in range(step.then + 1, step.now + 1)}
+    return {str(batch) for batch in since - {None, read_state(spark, path, at=step.then).batch_id}}
 
 
 def restore(engine: Engine, step: Step, back_to: Release) -> int:
-    """Takes one table back; gives its new version, which has the rows of the old one."""
+    """Takes one table back; gives its new version, which has the rows of the old one.
+
+    Errors whose rows came in by what is undone are open again: nothing rejected is lost.
+    """
     lease = engine.leases.confirm(step.table)
     signed = {"run_id": engine.run.run_id, "fence": lease.token, "restored": back_to.name}
-    spark, path = engine.session(step.table), engine.table_path(step.table)
-    version = restore_version(spark, path, step.then, signed)
+    replay.begin_undoing(engine, step.table, _undone(engine, step))
+    version = restore_version(engine.session(step.table), engine.table_path(step.table), step.then, signed)
+    faults.reach(f"{step.table}: restored, its errors not open again")
     tableindex.note(engine, step.table, version)
-    _reopen_errors(engine, step)
+    replay.settle(engine, step.table)
     engine.leases.release(step.table)
     return version

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.ledger import BRONZE_TABLES, Ledger, identity
-from sandbox.shop import Shop
-from tests.support.truth import differences, error_lane
-from tests.support.world import BUILT, SCALE, World
+from sandbox.ledger import BRONZE_TABLES, identity
+from tests.support.truth import error_lane
+from tests.support.world import BUILT, World, ledger
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,41 +20,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(1800)
 
 
-def ledger(name: str) -> Ledger:
-    return Ledger(Shop(scale=SCALE), 30, [30]) if name == "day 30" else Ledger(Shop(scale=SCALE), 31, [30, 31])
+LAST_DAY = {"day 30": 30, "day 31": 31, "again": 31}
 
 
-def read(spark: SparkSession, world: World, name: str, table: str) -> list[dict[str, Any]]:
-    version = world.versions[name][table]
-    frame = spark.read.format("delta").option("versionAsOf", version).load(str(world.path(table)))
-    return [row.asDict() for row in frame.collect()]
-
-
-@pytest.mark.parametrize("name", ["day 30", "day 31", "again"])
+@pytest.mark.parametrize("name", LAST_DAY)
 def test_every_silver_and_gold_table_equals_the_ledger(spark: SparkSession, world: World, name: str) -> None:
-    truth = ledger(name)
-
-    wrong = {
-        table: differences(truth.expected(table), read(spark, world, name, table), truth.key(table)) for table in BUILT
-    }
-
-    assert {table: found for table, found in wrong.items() if found} == {}
+    assert world.tables_unlike(ledger(LAST_DAY[name]), spark, name) == {}
 
 
-@pytest.mark.parametrize("name", ["day 30", "day 31", "again"])
+@pytest.mark.parametrize("name", LAST_DAY)
 def test_the_published_tables_in_both_warehouses_equal_the_ledger(world: World, name: str) -> None:
-    truth = ledger(name)
-
-    wrong = {
-        place: differences(truth.expected(place[1]), found, truth.key(place[1]))
-        for place, found in world.published[name].items()
-    }
-
-    assert {place: found for place, found in wrong.items() if found} == {}
+    assert world.published_unlike(ledger(LAST_DAY[name]), name) == {}
 
 
 def test_every_bad_row_is_in_the_error_lane_once_with_the_ledgers_reasons(world: World) -> None:
-    truth, runs = ledger("again"), {summary["run_id"] for summary in world.summaries.values()}
+    truth, runs = ledger(31), {summary["run_id"] for summary in world.summaries.values()}
     for table in BRONZE_TABLES.values():
         expected = truth.bronze_rejects(table)
 
@@ -68,9 +47,9 @@ def test_every_bad_row_is_in_the_error_lane_once_with_the_ledgers_reasons(world:
 
 
 def test_bronze_received_every_good_row_once(spark: SparkSession, world: World) -> None:
-    truth = ledger("again")
+    truth = ledger(31)
 
-    received = {table: len(read(spark, world, "again", table)) for table in BRONZE_TABLES.values()}
+    received = {table: len(world.read(spark, "again", table)) for table in BRONZE_TABLES.values()}
 
     assert received == {table: truth.received(table) for table in received}
 

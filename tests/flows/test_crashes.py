@@ -121,9 +121,10 @@ def reached() -> Iterator[list[str]]:
     forget()
 
 
-def killed(pipeline: Pipeline, api: str, point: str) -> None:
-    """A daily run in a process of its own that ends at the point."""
-    command = [sys.executable, "-m", "tests.support.killed", point, "run", "--date", DAY.isoformat()]
+def killed(pipeline: Pipeline, api: str, point: str, *arguments: str) -> None:
+    """A command (by default the daily run) in a process of its own that ends at the point."""
+    given = arguments or ("run", "--date", DAY.isoformat())
+    command = [sys.executable, "-m", "tests.support.killed", point, *given]
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
     environment = os.environ | {"PREFECT_API_URL": api}
     ended = subprocess.run(

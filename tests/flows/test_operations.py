@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
+
 from flows.daily import daily
 from flows.replay import replay
 from flows.restore import restore
 from tests.flows.conftest import Pipeline
+from tests.flows.test_crashes import killed, left, second_day
 
+BACK = ("restore", "--run", "r1", "--yes")
 DAY: dict[str, Any] = {"date": date(2025, 3, 30)}
 LANE = "home/lake/_errors/bronze/orders"
 
@@ -18,12 +22,65 @@ def totals(pipeline: Pipeline) -> list[tuple[Any, ...]]:
     return pipeline.lake.read("gold.customers", "customer", "qty")
 
 
+def mend(pipeline: Pipeline) -> None:
+    """From now on an order of nothing is an order."""
+    contract = pipeline.lake.root / "config" / "bronze" / "orders.contract.yaml"
+    contract.write_text(contract.read_text().replace("minimum: 1", "minimum: 0"))
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "bronze.orders: after prepare",
+        "bronze.orders: replay noted",
+        "bronze.orders: committed, not in the index",
+        "bronze.orders: after commit",
+    ],
+)
+def test_a_replay_that_is_killed_is_ended_by_the_next(pipeline: Pipeline, prefect_server: str, point: str) -> None:
+    daily(**pipeline.where, **DAY)
+    mend(pipeline)
+
+    killed(pipeline, prefect_server, point, "errors", "replay", "--table", "bronze.orders")
+    replay(**pipeline.where, **DAY)
+
+    assert pipeline.lake.read("bronze.orders", "id") == [(1,), (2,), (3,), (4,)]
+    replay(**pipeline.where, **DAY)
+    assert pipeline.results()["bronze.orders"]["books"]["extracted"] == 0, "no error is open any more"
+
+
+def test_a_restore_that_is_killed_is_done_again(pipeline: Pipeline, prefect_server: str) -> None:
+    daily(**pipeline.where, **DAY)
+    first = left(pipeline)
+    second_day(pipeline)
+    daily(**pipeline.where, **DAY)
+    second = left(pipeline)
+
+    killed(pipeline, prefect_server, "silver.orders: restored, its errors not open again", *BACK)
+    restore(**pipeline.where, **DAY, run="r1")
+    assert left(pipeline).tables == first.tables
+
+    daily(**pipeline.where, **DAY)
+    assert left(pipeline).tables == second.tables
+
+
+def test_a_run_after_a_restore_that_was_killed_comes_out_right(pipeline: Pipeline, prefect_server: str) -> None:
+    daily(**pipeline.where, **DAY)
+    second_day(pipeline)
+    daily(**pipeline.where, **DAY)
+    second = left(pipeline)
+
+    killed(pipeline, prefect_server, "gold.customers: before restore", *BACK)
+    daily(**pipeline.where, **DAY)
+
+    assert left(pipeline).tables == second.tables
+
+
 def test_rejected_rows_come_to_gold_after_a_fix_and_a_restore_takes_them_back(pipeline: Pipeline) -> None:
     daily(**pipeline.where, **DAY)
     first = totals(pipeline)
     assert first == [("ann", 6), ("bob", 3)]
-    contract = pipeline.lake.root / "config" / "bronze" / "orders.contract.yaml"
-    contract.write_text(contract.read_text().replace("minimum: 1", "minimum: 0"))
+    mend(pipeline)
 
     replay(**pipeline.where, **DAY)
 

@@ -8,12 +8,16 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.home import Endpoints
 from sandbox.ledger import BRONZE_TABLES, Ledger
 from sandbox.shop import Shop
 from tests.support import warehouses
+from tests.support.truth import differences
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 SCALE = 0.1
 DAYS = {30: "2025-03-30", 31: "2025-03-31"}
@@ -21,6 +25,11 @@ BUILT = Ledger(Shop(scale=SCALE), 30, [30]).tables
 EVENTS = "spark-events"
 """Where, in the home, the run of the poisoned day leaves what Spark reports: plans and settings."""
 GOLD = [table for table in BUILT if table.startswith("gold.")]
+
+
+def ledger(day: int) -> Ledger:
+    """The truth after the runs of day 30 and, if it is that day, of day 31."""
+    return Ledger(Shop(scale=SCALE), day, range(30, day + 1))
 
 
 @dataclass
@@ -34,11 +43,38 @@ class World:
     published: dict[str, dict[tuple[str, str], list[dict[str, Any]]]] = field(default_factory=dict)
 
     def run(self, name: str, date: str) -> None:
-        answer = self.tidemark("run", "--date", date, "--json")
+        """The main job; what it leaves is kept under the name."""
+        self.note(name, "run", "--date", date)
+
+    def note(self, name: str, *command: str) -> None:
+        """Runs a command that must succeed, and keeps what it leaves under the name."""
+        answer = self.tidemark(*command, "--json")
         assert answer.returncode == 0, answer.stderr[-4000:]
         self.summaries[name] = json.loads(answer.stdout)
         self.versions[name] = self.table_versions()
         self.published[name] = self.published_rows()
+
+    def read(self, spark: SparkSession, name: str, table: str) -> list[dict[str, Any]]:
+        """The rows of a table as the run of this name left it."""
+        version = self.versions[name][table]
+        frame = spark.read.format("delta").option("versionAsOf", version).load(str(self.path(table)))
+        return [row.asDict() for row in frame.collect()]
+
+    def tables_unlike(self, truth: Ledger, spark: SparkSession, name: str) -> dict[str, list[str]]:
+        """How silver and gold, as the run of this name left them, differ from the ledger, by table."""
+        unlike = {
+            table: differences(truth.expected(table), self.read(spark, name, table), truth.key(table))
+            for table in BUILT
+        }
+        return {table: found for table, found in unlike.items() if found}
+
+    def published_unlike(self, truth: Ledger, name: str) -> dict[tuple[str, str], list[str]]:
+        """How what the warehouses held after the run of this name differs from the ledger, by warehouse and table."""
+        unlike = {
+            place: differences(truth.expected(place[1]), found, truth.key(place[1]))
+            for place, found in self.published[name].items()
+        }
+        return {place: found for place, found in unlike.items() if found}
 
     def table_versions(self) -> dict[str, int]:
         """The Delta version of every table."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from tests.support.lake import Lake, at
 from tests.support.replays import COMMITTED, replayed
-from tidemark import faults, replay
+from tidemark import faults, release, replay
+from tidemark import restore as restoring
 from tidemark.books import Books
 from tidemark.errors import ConfigError
+from tidemark.release import Release
 from tidemark.replay import Which
 
 TABLE = "bronze.orders"
@@ -47,6 +51,27 @@ def mend(lake: Lake, load: dict[str, Any] | None = None) -> None:
     """From now on an order can be lent too."""
     mended = COLUMNS.replace("{value: paid}", "{value: paid}, {value: lent}")
     lake.table(TABLE, mended, load or LOAD | {"write": {"mode": "append"}})
+
+
+@contextmanager
+def dying_at(point: str) -> Iterator[None]:
+    """What is done inside ends at the point, as if the process did."""
+
+    def die(reached: str) -> None:
+        if reached == point:
+            raise DiedError(point)
+
+    end = faults.observed_by(die)
+    try:
+        with pytest.raises(DiedError):
+            yield
+    finally:
+        end()
+
+
+def released(lake: Lake) -> Release:
+    engine = lake.engine()
+    return release.record(engine.state, engine.run, {})[0]
 
 
 def ids(lake: Lake) -> list[str]:
@@ -96,17 +121,10 @@ def test_without_a_fix_all_stay_open(orders: Lake) -> None:
 @pytest.mark.parametrize("point", [f"{TABLE}: replay noted", f"{TABLE}: committed, not in the index", COMMITTED])
 def test_a_replay_that_dies_is_ended_by_the_next_and_nothing_comes_in_twice(orders: Lake, point: str) -> None:
     mend(orders)
+    engine = orders.engine()
 
-    def die(reached: str) -> None:
-        if reached == point:
-            raise DiedError(point)
-
-    end, engine = faults.observed_by(die), orders.engine()
-    try:
-        with pytest.raises(DiedError):
-            replayed(orders, TABLE, engine=engine)
-    finally:
-        end()
+    with dying_at(point):
+        replayed(orders, TABLE, engine=engine)
     engine.leases.release(TABLE)  # of a process that is gone a lease is free
     replayed(orders, TABLE)
 
@@ -137,3 +155,21 @@ def test_tables_that_are_read_or_built_as_a_whole_have_nothing_to_replay(lake: L
     for table in ("bronze.items", "silver.items"):
         with pytest.raises(ConfigError, match="nothing to replay"):
             replay.replayed(lake.engine(), table, Which())
+
+
+def test_errors_are_open_again_after_a_restore_even_if_it_dies(orders: Lake) -> None:
+    first = released(orders)
+    mend(orders)
+    replayed(orders, TABLE)
+    assert ids(orders) == ["1", "2", "3"]
+    engine = orders.engine()
+    (step,) = restoring.steps(engine, first)
+
+    with dying_at(f"{TABLE}: restored, its errors not open again"):
+        restoring.restore(engine, step, first)
+    engine.leases.release(TABLE)
+
+    assert ids(orders) == ["1"]
+    assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
+    assert ids(orders) == ["1", "2", "3"]
+    assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
