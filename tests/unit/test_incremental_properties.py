@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from tests.support.histories import spans
 from tests.support.lake import Lake, at
+from tests.support.properties import few_or_many
 from tests.support.shop_tables import TABLES, describe, held, receive
 
 WORLDS, DAYS = 25, 4
@@ -106,10 +107,6 @@ def kept_up(
     every_line: list[Line] = [("first", 1, "first", 1, at(1), False), *itertools.chain(*lines)]
     every_customer: list[Customer] = [("first", "first", at(1), False), *itertools.chain(*customers)]
     return held(lake), expected(every_line, every_customer)
-
-
-def few_or_many(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @few_or_many(1)

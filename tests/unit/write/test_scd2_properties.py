@@ -8,12 +8,13 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from tests.support import histories
 from tests.support.histories import SCHEMA, Version
+from tests.support.properties import few_or_many
 from tidemark.load import WriteSpec
 from tidemark.write.scd2 import history
 
@@ -58,10 +59,6 @@ def check(spark: SparkSession, versions: list[Version], seed: int) -> None:
         assert rows[key] in histories.possible_histories(received)
         assert is_one_line(rows[key], received)
     assert len({row[0] for row in as_known}) == len(as_known), "surrogate keys are unique"
-
-
-def few_or_many(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @few_or_many(1)
