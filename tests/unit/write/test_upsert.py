@@ -76,10 +76,10 @@ def test_of_two_versions_of_one_instant_the_same_stays_whichever_comes_first(cit
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_delete_counts_before_another_version_of_its_instant(cities: Lake, together: bool) -> None:
-    for number in range(4):  # among four pairs there are some in which the other one's hash is larger
-        versions = [(str(number), "Ulm", at(1), False), (str(number), "Bonn", at(1), True)]
-        for batch in [versions] if together else [[version] for version in versions]:
-            upsert(cities, *batch)
+    living = [(str(number), "Ulm", at(1), False) for number in range(8)]
+    deletes = [(str(number), "Bonn", at(1), True) for number in range(8)]  # some hashes are larger, some smaller
+    for batch in [living + deletes] if together else [living, deletes]:
+        upsert(cities, *batch)
 
     assert cities.read("bronze.cities") == []
 
