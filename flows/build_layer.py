@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.commits import claim, commit_together
 from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Layer, RunDate
-from flows.pipeline import build, claim, commit_together, work_on
-from flows.run_context import open_run
+from flows.pipeline import build, work_on
+from flows.run_context import RunContext, open_run
 from tidemark.errors import ConfigError
 
 FLOW = "build-layer"
@@ -42,7 +43,7 @@ def build_layer(
         if run.flow == FLOW:
             claim(run, tables)
         run.collector.stage(f"build {layer}", tables)
-        outcome = work_on(run, tables, lambda table: build(run, table, full_refresh))
+        outcome = work_on(run, tables, lambda table: _build(run, table, full_refresh))
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} tables failed; nothing of silver and gold was committed",
             next_step="see to the tables named above, then run again",
@@ -50,3 +51,8 @@ def build_layer(
         if run.flow == FLOW:
             commit_together(run, tables)
         return run.engine.run.run_id
+
+
+def _build(run: RunContext, table: str, full: bool) -> None:
+    if build(run, table, full) is not None:
+        run.collector.end(table, "prepared")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_config, cli_errors, cli_reports, sandbox_cli
+from flows import cli_config, cli_errors, cli_plan, cli_reports, sandbox_cli
 from flows.cli_options import (
     CONFIG,
     LOCAL,
@@ -36,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (cli_config.validate, cli_config.ddl, cli_config.doctor):
+for command in (cli_plan.plan, cli_plan.apply, cli_config.validate, cli_config.ddl, cli_config.doctor):
     app.command()(command)
 for name, group in (
     ("errors", cli_errors.errors),
@@ -138,7 +138,7 @@ def restore(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and gives its exit code: 0 done, 1 failed, 2 wrong usage or config, 3 a gate failed."""
+    """Runs a command and gives its exit code: 0 done, 1 failed, 2 wrong usage or config, 3 a gate failed, 4 a plan."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:

@@ -7,12 +7,11 @@ from typing import Any
 from prefect import flow
 
 from flows.build_layer import build_layer
+from flows.commits import claim, commit_together
 from flows.ingest import ingest
 from flows.parameters import BOTH, CONFIG, LOCAL, RunDate, Since
-from flows.pipeline import claim, commit_together
-from flows.publish import publish, published_tables
-from flows.run_context import RunContext, open_run
-from tidemark import release
+from flows.publish import publish_built
+from flows.run_context import open_run
 
 
 @flow(name="daily", flow_run_name="daily {env}", persist_result=False, log_prints=False)
@@ -49,19 +48,5 @@ def daily(
         if built:
             build_layer(**where, layer=BOTH, select=built, full_refresh=full_refresh)
             commit_together(run, built)
-            to_publish = [name for name in built if _is_published(run, name)]
-            if to_publish and not _is_everywhere(run):
-                publish(**where, select=to_publish)
+            publish_built(run, built, env, config)
         return run.engine.run.run_id
-
-
-def _is_everywhere(run: RunContext) -> bool:
-    """Whether every warehouse has all of the newest release: then there is no need to ask them."""
-    state, released = run.engine.state, release.latest(run.engine.state)
-    if released is None:
-        return False
-    return all(release.is_published(state, released, target) for target in published_tables(run, None, (), released))
-
-
-def _is_published(run: RunContext, table: str) -> bool:
-    return bool(set(run.engine.project.table(table).load.publish) & set(run.engine.environment.targets))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from prefect import flow
 
+from flows.commits import commit, finish_interrupted
 from flows.parameters import CONFIG, LOCAL, RunDate, Since
 from flows.pipeline import receive, work_on
 from flows.run_context import RunContext, open_run
@@ -37,14 +39,21 @@ def ingest(
     """
     with open_run("ingest", env, config, date) as run:
         tables = bronze_tables(run, connection, select or ())
+        finish_interrupted(run, tables)
         run.collector.stage("ingest", tables)
-        outcome = work_on(run, tables, lambda table: receive(run, table, since, full_refresh), after={})
+        outcome = work_on(run, tables, lambda table: _receive(run, table, since, full_refresh), after={})
         others = "none was" if len(outcome.failures) == len(tables) else "the others were"
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} bronze tables failed; {others} committed",
             next_step="see to the tables named above, then run again: what was committed is not received twice",
         )
         return run.engine.run.run_id
+
+
+def _receive(run: RunContext, table: str, since: datetime | None, full: bool) -> None:
+    prepared = receive(run, table, since, full)
+    if prepared is not None:
+        commit(run, table, prepared)
 
 
 def bronze_tables(run: RunContext, connection: str | None, select: Sequence[str]) -> tuple[str, ...]:

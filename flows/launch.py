@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,24 @@ from tidemark.session import build_session
 
 if TYPE_CHECKING:
     from tidemark.environment import Environment
+    from tidemark.runs import RunSummary
 
 log = logging.getLogger("tidemark.launch")
 
 
 def launch(
-    flow_name: str, parameters: Mapping[str, Any], *, env: str, config: str, as_json: bool = False, debug: bool = False
+    flow_name: str,
+    parameters: Mapping[str, Any],
+    *,
+    env: str,
+    config: str,
+    as_json: bool = False,
+    debug: bool = False,
+    report: Callable[[RunSummary], None] | None = None,
 ) -> None:
     """Runs the flow `flow_name` in this process and prints what it did, whether it failed or not.
+
+    `report` prints it, where it is not the summary that is wanted.
 
     Raises what the flow raised, `ConfigError` for parameters that the flow does not have, and `TidemarkError` when
     somebody stops it.
@@ -51,7 +61,9 @@ def launch(
             next_step="run again: nothing is received or committed twice",
         ) from None
     finally:
-        if shown.summary is not None and as_json:
+        if shown.summary is not None and report is not None:
+            report(shown.summary)
+        elif shown.summary is not None and as_json:
             show_json(shown.summary.to_json())
         elif shown.summary is not None:
             show(render(shown.summary))

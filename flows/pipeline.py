@@ -1,93 +1,62 @@
-"""What flows do with one table, and with all tables of a stage: the steps in order, noted in the run's summary."""
+"""What flows do with one table, and with all tables of a stage: the steps in order, noted in the run's summary.
+
+Everything up to the gate stands here, and is the same for a run that commits and for one that plans.
+"""
 
 from __future__ import annotations
 
-import contextvars
-import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flows.collector import check_text
 from flows.side_by_side import Outcome, side_by_side
 from tasks import steps as tasks
-from tasks.guard import step
 from tasks.steps import unseen
-from tasks.transient import is_transient
-from tidemark import faults, recovery, release, steps
+from tidemark import release, steps
 from tidemark.books import Books
-from tidemark.errors import GateError, TidemarkError
-from tidemark.runs import Publication, Warned
+from tidemark.errors import GateError
+from tidemark.runs import Warned
 
 if TYPE_CHECKING:
     from flows.run_context import RunContext
     from tidemark.quality import GateResult
-    from tidemark.release import Release
-    from tidemark.replay import Which
     from tidemark.sources import Extract
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked
 
-log = logging.getLogger("tidemark.publish")
 
-
-def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> None:
-    """Brings what is new in a source into its bronze table: extract, validate, prepare, gate, commit."""
+def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> Prepared | None:
+    """Prepares and audits what is new in the source of a bronze table; None where there is nothing."""
     engine, collector = unseen(run.engine), run.collector
     run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
         extracted = tasks.extract(engine, table, since, full)
     if steps.has_nothing(run.engine, table, extracted):
         leave(run, table, extracted.notices)
-        return
-    checked = _validate(run, table, extracted)
-    prepared = _prepare(run, table, checked)
+        return None
+    checked = validate(run, table, extracted)
+    prepared = prepare(run, table, checked)
     _write_errors(run, table, checked, prepared)
     pass_gate(run, table)
-    commit(run, table, prepared)
+    return prepared
 
 
-def replay(run: RunContext, table: str, which: Which) -> None:
-    """Brings the open errors of a bronze table into it, as far as they now keep its contract.
-
-    What is rejected again stays open in the error lane.
-    """
-    engine, collector = unseen(run.engine), run.collector
-    run.engine.leases.acquire(table)
-    with collector.step(table, "read errors"):
-        found = tasks.read_errors(engine, table, unseen(which))
-    if found is None:
-        collector.note(table, books=Books())
-        collector.end(table, "unchanged")
-        return
-    extracted, errors = found
-    checked = _validate(run, table, extracted)
-    prepared = _prepare(run, table, checked)
-    pass_gate(run, table)
-    with collector.step(table, "note"):
-        tasks.begin_replay(engine, table, unseen(prepared), unseen(errors), unseen(checked))
-    commit(run, table, prepared)
-    with collector.step(table, "note"):
-        tasks.end_replay(engine, table)
-
-
-def build(run: RunContext, table: str, full: bool) -> None:
+def build(run: RunContext, table: str, full: bool) -> Prepared | None:
     """Prepares and audits a silver or gold table; its batch waits in the engine to be committed with the others.
 
-    A table of which no input has changed stays as it is, and as it was audited.
+    None where no input has changed: the table stays as it is, and as it was audited.
     """
     with run.collector.step(table, "build"):
         checked = tasks.build(unseen(run.engine), table, full)
     if checked is None:
         leave(run, table)
-        return
+        return None
     run.collector.note(table, computed=checked.reason or "what changed")
-    _write_errors(run, table, checked, _prepare(run, table, checked))
+    prepared = prepare(run, table, checked)
+    _write_errors(run, table, checked, prepared)
     pass_gate(run, table)
-    run.collector.end(table, "prepared")
+    return prepared
 
 
 def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
@@ -103,12 +72,14 @@ def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
         raise _refusal(run, table, aged)
 
 
-def _validate(run: RunContext, table: str, extracted: Extract) -> Checked:
+def validate(run: RunContext, table: str, extracted: Extract) -> Checked:
+    """Holds what was extracted against the table's contract."""
     with run.collector.step(table, "validate"):
         return tasks.validate(unseen(run.engine), table, unseen(extracted))
 
 
-def _prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
+def prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
+    """Stages what changes; its books go into the summary."""
     _warn(run, table, checked.notices)
     with run.collector.step(table, "prepare"):
         prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
@@ -135,112 +106,6 @@ def pass_gate(run: RunContext, table: str) -> None:
     run.collector.gate(table, result)
     if not result.passed:
         raise _refusal(run, table, result)
-
-
-def commit(run: RunContext, table: str, prepared: Prepared) -> None:
-    """Commits a prepared batch."""
-    with run.collector.step(table, "commit"):
-        committed = tasks.commit(unseen(run.engine), table, unseen(prepared))
-    run.collector.note(table, version=committed.version)
-    run.collector.end(table, "committed" if committed.changed else "unchanged")
-
-
-def commit_together(run: RunContext, tables: Sequence[str]) -> None:
-    """Commits everything that was prepared and audited, inputs first, and records the release.
-
-    A record in the control store names the batches until the last table is committed and the release recorded.
-    """
-    engine = run.engine
-    waiting = [table for table in tables if table in engine.prepared]
-    batches = {table: engine.prepared[table].batch_id for table in waiting}
-    recovery.begin(engine.state, engine.run, run.flow, batches)
-    faults.reach("commit: begun")
-    run.collector.stage("commit", waiting)
-    outcome = work_on(run, waiting, lambda table: commit(run, table, engine.prepared[table]))
-    outcome.raise_failures(
-        f"{len(outcome.failures)} of {len(waiting)} tables were not committed",
-        next_step="run again: it prepares the rest anew, and commits nothing twice",
-    )
-    faults.reach("commit: all tables, no release")
-    recorded, new = release.record(engine.state, engine.run, engine.committed)
-    faults.reach("commit: released, not ended")
-    run.collector.release(recorded.name, new)
-    recovery.end(engine.state, engine.run.run_id)
-
-
-def claim(run: RunContext, tables: Sequence[str]) -> None:
-    """Ends what a run that died was committing, and makes this run the only writer of the tables."""
-    if not tables:
-        return
-    _finish_interrupted(run)
-    run.engine.leases.acquire_all(tables)
-
-
-def _finish_interrupted(run: RunContext) -> None:
-    """Commits to the end what earlier runs were committing together when they died, and records their releases."""
-    engine = run.engine
-    for earlier in recovery.interrupted(engine.state):
-        engine.leases.acquire_all(earlier.batches)
-        engine.prepared.update(recovery.staged(engine, earlier))
-        for table in earlier.batches:
-            tasks.commit(unseen(engine), table, unseen(engine.prepared[table]))
-        died = replace(engine.run, run_id=earlier.run_id, date=earlier.date)
-        recorded, _ = release.record(engine.state, died, engine.committed)
-        recovery.end(engine.state, earlier.run_id)
-        told = f"run {earlier.run_id} died while it committed its {len(earlier.batches)} tables; that was finished"
-        run.collector.warn(Warned(None, f"{told}, as release {recorded.name}", f"tidemark runs show {earlier.run_id}"))
-
-
-def publish(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:
-    """Brings the released versions of the tables to one warehouse, one after the other.
-
-    A table that fails stops the others only when the warehouse cannot be reached. Raises what failed.
-    """
-    failures: dict[str, Exception] = {}
-    left = list(tables)
-    with _exporting(run, target, tables, released):
-        while left:
-            table = left.pop(0)
-            run.watcher.publication_began(table, target)
-            try:
-                done = tasks.publish(unseen(run.engine), table, target, unseen(released))
-            except Exception as failure:
-                failures[table] = failure
-                run.collector.publication(Publication(table, target, error=str(failure)))
-                if is_transient(failure):
-                    break
-            else:
-                run.collector.publication(Publication(table, target, done.inserted, done.deleted, done.rows_after))
-    Outcome(failures, tuple(left)).raise_failures(
-        f"{len(failures) + len(left)} of {len(tables)} tables were not published to {target}",
-        next_step=f"tidemark job publish_gold_to_{target}: it publishes what is missing",
-    )
-
-
-@contextmanager
-def _exporting(run: RunContext, target: str, tables: Sequence[str], released: Release) -> Iterator[None]:
-    """Writes the tables' files ahead, side by side, while the warehouse loads one after the other.
-
-    What fails here, or is not done in time, is done and told by the publish of that table.
-    """
-
-    def export(table: str) -> bool:
-        try:
-            with step(table, f"export for {target}", run.engine.spark):
-                steps.export(run.engine, table, target, released)
-        except TidemarkError as failure:
-            log.info("%s could not be exported ahead: %s", table, failure)
-            return False
-        return True
-
-    pool = ThreadPoolExecutor(run.at_once, "tidemark-export")
-    try:
-        if export(tables[0]):  # with it the warehouse is open: one that is down need not be tried for every table
-            for table in tables[1:]:
-                pool.submit(contextvars.copy_context().run, export, table)
-        yield
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def work_on(
@@ -290,6 +155,8 @@ def _refusal(run: RunContext, table: str, result: GateResult) -> GateError:
 
 
 def _what_stays(run: RunContext, table: str) -> str:
+    if run.engine.run.plans:
+        return "nothing of a plan is visible: every table stays as it was"
     if run.engine.table(table).load.source is not None:
         return f"nothing of this batch is visible: {table} stays as it was"
     last = release.latest(run.engine.state)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextvars
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows import pipeline
 from flows.parameters import CONFIG, LOCAL, RunDate
 from flows.progress import publish_stage
 from flows.run_context import RunContext, open_run
-from flows.side_by_side import side_by_side
-from tidemark import publishing, release
-from tidemark.errors import ConfigError
+from flows.side_by_side import Outcome, side_by_side
+from tasks import steps as tasks
+from tasks.guard import step
+from tasks.steps import unseen
+from tasks.transient import is_transient
+from tidemark import publishing, release, steps
+from tidemark.errors import ConfigError, TidemarkError
+from tidemark.runs import Publication
+
+if TYPE_CHECKING:
+    from tidemark.release import Release
 
 FLOW = "publish"
+
+log = logging.getLogger("tidemark.publish")
 
 
 @flow(name=FLOW, flow_run_name="publish {env}", persist_result=False, log_prints=False)
@@ -48,7 +62,7 @@ def publish(
         try:
             outcome = side_by_side(
                 list(tables),
-                lambda name: pipeline.publish(run, name, tables[name], released),
+                lambda name: _publish_to(run, name, tables[name], released),
                 at_once=run.at_once,
                 on_abort=run.cancel,
             )
@@ -88,3 +102,74 @@ def published_tables(
         f"nothing to publish: no selected table of release {released.name} names a target in its load file",
         next_step="add publish: [snowflake, redshift] to the load file of a gold table",
     )
+
+
+def publish_built(run: RunContext, built: Sequence[str], env: str, config: str) -> None:
+    """Publishes what of these tables goes to a warehouse, unless every warehouse has all of the newest release."""
+    to_publish = [name for name in built if _is_published(run, name)]
+    if to_publish and not _is_everywhere(run):
+        publish(env=env, config=config, date=run.engine.run.date, select=to_publish)
+
+
+def _is_everywhere(run: RunContext) -> bool:
+    """Whether every warehouse has all of the newest release: then there is no need to ask them."""
+    state, released = run.engine.state, release.latest(run.engine.state)
+    if released is None:
+        return False
+    return all(release.is_published(state, released, target) for target in published_tables(run, None, (), released))
+
+
+def _is_published(run: RunContext, table: str) -> bool:
+    return bool(set(run.engine.project.table(table).load.publish) & set(run.engine.environment.targets))
+
+
+def _publish_to(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:
+    """Brings the released versions of the tables to one warehouse, one after the other.
+
+    A table that fails stops the others only when the warehouse cannot be reached. Raises what failed.
+    """
+    failures: dict[str, Exception] = {}
+    left = list(tables)
+    with _exporting(run, target, tables, released):
+        while left:
+            table = left.pop(0)
+            run.watcher.publication_began(table, target)
+            try:
+                done = tasks.publish(unseen(run.engine), table, target, unseen(released))
+            except Exception as failure:
+                failures[table] = failure
+                run.collector.publication(Publication(table, target, error=str(failure)))
+                if is_transient(failure):
+                    break
+            else:
+                run.collector.publication(Publication(table, target, done.inserted, done.deleted, done.rows_after))
+    Outcome(failures, tuple(left)).raise_failures(
+        f"{len(failures) + len(left)} of {len(tables)} tables were not published to {target}",
+        next_step=f"tidemark job publish_gold_to_{target}: it publishes what is missing",
+    )
+
+
+@contextmanager
+def _exporting(run: RunContext, target: str, tables: Sequence[str], released: Release) -> Iterator[None]:
+    """Writes the tables' files ahead, side by side, while the warehouse loads one after the other.
+
+    What fails here, or is not done in time, is done and told by the publish of that table.
+    """
+
+    def export(table: str) -> bool:
+        try:
+            with step(table, f"export for {target}", run.engine.spark):
+                steps.export(run.engine, table, target, released)
+        except TidemarkError as failure:
+            log.info("%s could not be exported ahead: %s", table, failure)
+            return False
+        return True
+
+    pool = ThreadPoolExecutor(run.at_once, "tidemark-export")
+    try:
+        if export(tables[0]):  # with it the warehouse is open: one that is down need not be tried for every table
+            for table in tables[1:]:
+                pool.submit(contextvars.copy_context().run, export, table)
+        yield
+    finally:
+        pool.shutdown(cancel_futures=True)

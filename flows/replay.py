@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows import pipeline
+from flows.commits import commit, finish_interrupted
 from flows.ingest import bronze_tables
 from flows.parameters import CONFIG, LOCAL, RunDate
-from flows.pipeline import work_on
-from flows.run_context import open_run
+from flows.pipeline import pass_gate, prepare, validate, work_on
+from flows.run_context import RunContext, open_run
+from tasks import steps as tasks
+from tasks.steps import unseen
+from tidemark.books import Books
 from tidemark.project import Project
 from tidemark.replay import Which
 
@@ -37,13 +40,38 @@ def replay(
     with open_run("replay", env, config, date) as context:
         project = context.engine.project
         tables = [name for name in bronze_tables(context, None, select or ()) if select or _can_replay(project, name)]
+        finish_interrupted(context, tables)
         context.collector.stage("replay", tables)
-        outcome = work_on(context, tables, lambda table: pipeline.replay(context, table, Which(run, rule)), after={})
+        outcome = work_on(context, tables, lambda table: _replay(context, table, Which(run, rule)), after={})
         outcome.raise_failures(
             f"errors of {len(outcome.failures)} of {len(tables)} tables were not replayed",
             next_step="see to the tables named above, then replay again: what was committed is not replayed twice",
         )
         return context.engine.run.run_id
+
+
+def _replay(run: RunContext, table: str, which: Which) -> None:
+    """Brings the open errors of a bronze table into it, as far as they now keep its contract.
+
+    What is rejected again stays open in the error lane.
+    """
+    engine, collector = unseen(run.engine), run.collector
+    run.engine.leases.acquire(table)
+    with collector.step(table, "read errors"):
+        found = tasks.read_errors(engine, table, unseen(which))
+    if found is None:
+        collector.note(table, books=Books())
+        collector.end(table, "unchanged")
+        return
+    extracted, errors = found
+    checked = validate(run, table, extracted)
+    prepared = prepare(run, table, checked)
+    pass_gate(run, table)
+    with collector.step(table, "note"):
+        tasks.begin_replay(engine, table, unseen(prepared), unseen(errors), unseen(checked))
+    commit(run, table, prepared)
+    with collector.step(table, "note"):
+        tasks.end_replay(engine, table)
 
 
 def _can_replay(project: Project, table: str) -> bool:

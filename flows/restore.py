@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.commits import claim
 from flows.parameters import CONFIG, LOCAL, RunDate
-from flows.pipeline import claim, work_on
+from flows.pipeline import work_on
 from flows.publish import publish
 from flows.run_context import open_run
 from tasks import steps as tasks

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 
 from blocks.register import connect
+from flows.artifacts import show_markdown
 from flows.collector import Collector
 from flows.progress import Watcher, watcher
 from tidemark import staging
@@ -60,8 +60,10 @@ _open: ContextVar[RunContext | None] = ContextVar("tidemark_open_run", default=N
 
 
 @contextmanager
-def open_run(flow: str, env: str, config: str, day: date | None) -> Iterator[RunContext]:
+def open_run(flow: str, env: str, config: str, day: date | None, *, plans: bool = False) -> Iterator[RunContext]:
     """The run of the flow that called this one, or a new one, whose summary is stored when the block ends.
+
+    A new run that `plans` commits nothing.
 
     Raises `ConfigError` before anything is done when configuration or date are wrong.
     """
@@ -71,7 +73,7 @@ def open_run(flow: str, env: str, config: str, day: date | None) -> Iterator[Run
         return
     project = load_project(config, env)
     environment = project.environment
-    run = Run.start(day)
+    run = Run.start(day, plans=plans)
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
         started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at, process=this_process())
@@ -138,22 +140,9 @@ def _end(
         if error is None:
             raise
         log.exception("the summary of the run could not be stored")
-    _show_in_prefect(summary)
+    description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
+    show_markdown(ARTIFACT, markdown(summary), description)
     watching.run_ended(summary, path)
-
-
-def _show_in_prefect(summary: RunSummary) -> None:
-    """The summary as an artifact of the flow run; a Prefect that cannot be reached any more is logged, no more."""
-    if FlowRunContext.get() is None:
-        return
-    try:
-        create_markdown_artifact(
-            key=ARTIFACT,
-            markdown=markdown(summary),
-            description=f"{summary.flow} {summary.environment} {summary.date}: {summary.status}",
-        )
-    except Exception:
-        log.exception("the summary could not be shown in Prefect")
 
 
 @contextmanager

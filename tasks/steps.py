@@ -6,6 +6,7 @@ for other tasks' results in them. No result is cached or persisted, so no row an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -17,11 +18,14 @@ from tasks.guard import step
 from tasks.transient import retry_when_transient
 from tidemark import replay, steps
 from tidemark import restore as restoring
+from tidemark.plans import predict as prediction
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from tidemark.engine import Engine
+    from tidemark.plans.document import Prediction
+    from tidemark.plans.predict import Published
     from tidemark.quality import GateResult
     from tidemark.quarantine import Rejected
     from tidemark.release import Release
@@ -116,6 +120,20 @@ def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepare
     """Writes rejected rows to the error lane; gives those that are new there."""
     with step(table, "write errors", engine.spark):
         return steps.write_errors(engine, table, checked, prepared)
+
+
+@task(task_run_name="predict {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def predict(engine: Engine, table: str, published: Published) -> Prediction:
+    """Looks up what the prepared batch will do, for the document of a plan."""
+    with step(table, "predict", engine.spark):
+        return prediction.predict(engine, table, published)
+
+
+@task(task_run_name="tell of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -> Rejected:
+    """Writes the drift and the rejected rows of a planned batch; gives the rows that are new in the error lane."""
+    with step(table, "write errors", engine.spark):
+        return steps.tell(engine, table, prepared, rules)
 
 
 @task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)

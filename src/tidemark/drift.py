@@ -6,11 +6,13 @@ was done about it. The shape seen last stands in the control store; where that i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from tidemark import storage
 from tidemark.rows import CORRUPT, ORIGIN
 from tidemark.write.commit import append_record
 from tidemark.write.target import read_state, stored_schema
@@ -28,6 +30,7 @@ LOG_SCHEMA = (
     "table_name string, column_name string, change string, before string, after string, action string,"
     " source_system string, run_id string, seen_at timestamp"
 )
+_STAGED = "columns.json"
 _NO_TYPE = "void"  # of a JSON field that is null in every row: nobody knows yet
 
 ChangeKind = Literal["added", "removed", "retyped", "recased"]
@@ -65,24 +68,55 @@ class Change:
 def observe(engine: Engine, table: Table, extracted: Extract) -> tuple[Change, ...]:
     """Compares the columns of a batch with those of the batch before; new differences go to the log.
 
-    Columns that a text format leaves out of a batch are no change: it has only those that occur.
+    Columns that a text format leaves out of a batch are no change: it has only those that occur. A run that plans
+    leaves the log as it is, and the columns in its staging, for `log_staged`.
     """
-    source = table.load.source
-    if source is None or extracted.empty:
+    if table.load.source is None or extracted.empty:
         return ()
-    noted = engine.state.get(KIND, table.name)
-    number, before = (int(noted.value["number"]), noted.value["columns"]) if noted else (0, _known(engine, table))
-    after = _shape(extracted.frame)
-    may_lack = source.format in ("json", "csv") or engine.environment.connections[source.connection].kind == "rest"
-    found = changes(before, after, table, may_lack=may_lack)
+    shape = _shape(extracted.frame)
+    if not engine.run.plans:
+        return _log_new(engine, table, shape, extracted.source_system)
+    staged = {"columns": shape, "source_system": extracted.source_system}
+    path = f"{engine.staging_path(table.name)}/{_STAGED}"
+    storage.write_text(engine.session(table.name), path, json.dumps(staged))
+    return _differences(engine, table, _noted(engine, table)[1], shape)
+
+
+def log_staged(engine: Engine, table: Table, staging: str) -> tuple[Change, ...]:
+    """Logs the drift of a planned batch, whose run has left its columns in `staging`, as far as it still is news."""
+    text = storage.read_text(engine.session(table.name), f"{staging}/{_STAGED}")
+    if text is None:
+        return ()
+    staged = json.loads(text)
+    return _log_new(engine, table, staged["columns"], staged["source_system"])
+
+
+def _log_new(engine: Engine, table: Table, after: Mapping[str, str], source_system: str) -> tuple[Change, ...]:
+    number, before = _noted(engine, table)
+    found = _differences(engine, table, before, after)
     if found:
-        _log(engine, table, extracted.source_system, found, number + 1)
-    if found or noted is None:
+        _log(engine, table, source_system, found, (number or 0) + 1)
+    if found or number is None:
         gone = {each.column for each in found if each.change == "removed"}
         last = {name: type_ for name, type_ in before.items() if name not in gone and name.lower() not in _lower(after)}
         known = {name: before.get(name) or "" if type_ == _NO_TYPE else type_ for name, type_ in after.items()}
-        engine.state.put(KIND, table.name, {"number": number + bool(found), "columns": last | known})
+        engine.state.put(KIND, table.name, {"number": (number or 0) + bool(found), "columns": last | known})
     return found
+
+
+def _noted(engine: Engine, table: Table) -> tuple[int | None, Mapping[str, str]]:
+    """The number of the last changes in the log (None: nothing was noted yet), and the columns seen last."""
+    noted = engine.state.get(KIND, table.name)
+    return (int(noted.value["number"]), noted.value["columns"]) if noted else (None, _known(engine, table))
+
+
+def _differences(
+    engine: Engine, table: Table, before: Mapping[str, str], after: Mapping[str, str]
+) -> tuple[Change, ...]:
+    source = table.load.source
+    text = source is not None and source.format in ("json", "csv")
+    may_lack = text or (source is not None and engine.environment.connections[source.connection].kind == "rest")
+    return changes(before, after, table, may_lack=may_lack)
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str], table: Table, *, may_lack: bool) -> tuple[Change, ...]:

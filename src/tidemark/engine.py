@@ -30,22 +30,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing."""
+    """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing.
+
+    A run that `plans` commits nothing: what it would write beside the tables (drift, rejected rows) stays in its
+    staging, until the plan is applied.
+    """
 
     run_id: str
     date: Day
     as_of: datetime
     started_at: datetime
+    plans: bool = False
 
     @classmethod
-    def start(cls, day: Day | None = None) -> Run:
+    def start(cls, day: Day | None = None, *, plans: bool = False) -> Run:
         """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present."""
         now = datetime.now(UTC).replace(tzinfo=None)
         day = day or now.date()
         if day > now.date():
             raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
         end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now), now)
+        return cls(str(uuid.uuid4()), day, min(end_of_day, now), now, plans)
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,12 @@ class ComputeSettings(_Model):
     conf: dict[str, SparkSetting] = {}
 
 
+class PlanSettings(_Model):
+    """`keep`: how long a plan can be applied; after that it is refused, and what it has staged is removed."""
+
+    keep: Span = timedelta(hours=24)
+
+
 class AlertSpec(_Model):
     """A channel, where it leads (a topic, a URL) and for which events."""
 
@@ -153,6 +159,7 @@ class Environment(_Model):
     prefect: PrefectSettings | None = None
     state: StateSettings
     compute: ComputeSettings = ComputeSettings()
+    plans: PlanSettings = PlanSettings()
     alerts: tuple[AlertSpec, ...] = ()
     connections: dict[str, ConnectionSpec] = {}
     targets: dict[str, TargetSpec] = {}

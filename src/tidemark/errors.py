@@ -83,5 +83,9 @@ class CommitError(TidemarkError):
     """A batch could not be prepared or committed; the table is as it was."""
 
 
+class PlanError(TidemarkError):
+    """A plan cannot be applied: something that it was made from has moved, or it is too old. Nothing was written."""
+
+
 class StateError(TidemarkError):
     """The control store could not be read or written."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 
+from tidemark import storage
 from tidemark.candidate import candidate
 from tidemark.rows import having, quoted
 from tidemark.sizes import MEGABYTE, SMALL_TABLE, table_bytes
@@ -219,8 +220,10 @@ def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[st
 
 
 def _bytes(engine: Engine, spark: SparkSession, table: Table) -> int:
-    """The files of the table and of its inputs."""
-    return sum(table_bytes(spark, engine.table_path(name)) for name in (table.name, *table.inputs))
+    """The files of the table and of its inputs, with what is prepared for them: committed or not, it counts alike."""
+    committed = sum(table_bytes(spark, engine.table_path(name)) for name in (table.name, *table.inputs))
+    waiting = [engine.prepared[name].data for name in table.inputs if name in engine.prepared]
+    return committed + sum(storage.size(spark, data) for data in waiting)
 
 
 def _is_small(engine: Engine, spark: SparkSession, table: str) -> bool:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 REASONS = "array<struct<rule: string, column: string, value: string, message: string>>"
-LANE_SCHEMA = (
+ERROR_SCHEMA = (
     f"error_id string, table string, reasons {REASONS}, payload string, origin string,"
-    " contract_version string, batch_id string, run_id string, dt date"
+    " contract_version string, batch_id string"
 )
+LANE_SCHEMA = f"{ERROR_SCHEMA}, run_id string, dt date"
 
 _CODES = "_codes"
 
@@ -34,6 +35,10 @@ class ErrorBatch:
     batch_id: str
     run_id: str
     run_date: date
+
+    def folder(self, lane: str) -> str:
+        """Where, in the table's lane, the rows of the run lie."""
+        return f"{lane}/dt={self.run_date.isoformat()}/run_id={self.run_id}"
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,24 @@ def write_errors(
     A row that was rejected before, in an earlier overlapping window, is known by its `error_id` and not added again.
     Doing it again for the same run replaces what the run had written.
     """
-    own_folder = f"{lane}/dt={batch.run_date.isoformat()}/run_id={batch.run_id}"
-    storage.delete(spark, own_folder)
-    faults.reach(f"{batch.table}: errors being written")
-    errors = rejected.select(
+    return _add(spark, _errors(rejected, batch), lane, batch, rules)
+
+
+def stage_errors(
+    spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str], staged: str
+) -> Rejected:
+    """Keeps what `write_errors` would add to the lane in the folder `staged`; the lane stays as it is."""
+    return _write_new(spark, _errors(rejected, batch), lane, staged, rules)
+
+
+def add_staged(spark: SparkSession, staged: str, lane: str, batch: ErrorBatch, rules: Sequence[str]) -> Rejected:
+    """Adds to the lane what `stage_errors` has kept, but for rows that came into the lane since."""
+    return _add(spark, spark.read.schema(ERROR_SCHEMA).json(staged), lane, batch, rules)
+
+
+def _errors(rejected: DataFrame, batch: ErrorBatch) -> DataFrame:
+    """Rejected rows in the form that they have in the lane, each once."""
+    return rejected.select(
         F.sha2(F.concat_ws("|", F.lit(batch.table), ORIGIN, "payload"), 256).alias("error_id"),
         F.lit(batch.table).alias("table"),
         "reasons",
@@ -64,12 +83,22 @@ def write_errors(
         F.lit(batch.contract_version).alias("contract_version"),
         F.lit(batch.batch_id).alias("batch_id"),
     ).dropDuplicates(["error_id"])
+
+
+def _add(spark: SparkSession, errors: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]) -> Rejected:
+    storage.delete(spark, batch.folder(lane))
+    faults.reach(f"{batch.table}: errors being written")
+    return _write_new(spark, errors, lane, batch.folder(lane), rules)
+
+
+def _write_new(spark: SparkSession, errors: DataFrame, lane: str, folder: str, rules: Sequence[str]) -> Rejected:
+    """Writes to `folder` the errors that the lane does not have, and counts them."""
     if storage.exists(spark, lane):
         errors = errors.join(read_errors(spark, lane).select("error_id").distinct(), "error_id", "left_anti")
     codes = F.transform("reasons", lambda reason: F.concat_ws(".", reason["column"], reason["rule"]))
     counted = {f"rule_{number}": F.count_if(F.array_contains(_CODES, code)) for number, code in enumerate(rules)}
     new = Counter(rows=F.count("*"), **counted)
-    new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(own_folder)
+    new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(folder)
     by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
     return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
 

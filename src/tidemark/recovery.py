@@ -2,13 +2,14 @@
 
 Silver and gold of a run are committed together or not at all. Until the first commit nothing of the run is visible,
 and the next run starts anew. From the first commit on all of it has passed its gates and lies in staging: a record of
-the run, which is there until the last commit and its release, names the batches, inputs first.
+the run, which is there until the last commit and its release, names the batches, inputs first. So it is when a plan
+is applied, whose batches were staged by the run that planned them, and of which bronze is a part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from tidemark.write import manifest
 
 if TYPE_CHECKING:
     from tidemark.engine import Engine, Run
-    from tidemark.state import StateStore
+    from tidemark.state import Record, StateStore
     from tidemark.write.manifest import Prepared
 
 KIND = "committing"
@@ -25,25 +26,32 @@ KIND = "committing"
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A run that died between its first and its last commit; `batches` gives the batch of every table, in order."""
+    """A run that died between its first and its last commit; `batches` gives the batch of every table, in order.
+
+    `plan` is the run that has planned and staged them, where the run that died did not do so itself.
+    """
 
     run_id: str
     date: date
     batches: Mapping[str, str]
+    plan: str | None = None
+
+    @property
+    def staged_by(self) -> str:
+        """The run in whose staging the batches lie."""
+        return self.plan or self.run_id
 
 
-def begin(state: StateStore, run: Run, flow: str, batches: Mapping[str, str]) -> None:
+def begin(state: StateStore, run: Run, flow: str, batches: Mapping[str, str], plan: str | None = None) -> None:
     """Records what the run is about to commit."""
-    value = {"flow": flow, "date": run.date, "started_at": run.started_at, "batches": dict(batches)}
+    value = {"flow": flow, "date": run.date, "started_at": run.started_at, "batches": dict(batches), "plan": plan}
     state.put(KIND, run.run_id, value)
 
 
 def interrupted(state: StateStore) -> tuple[Interrupted, ...]:
     """The runs whose commit was begun and not ended, oldest first. One that still lives holds the tables' leases."""
     ordered = sorted(state.list(KIND), key=lambda record: str(record.value["started_at"]))
-    return tuple(
-        Interrupted(record.key, date.fromisoformat(record.value["date"]), record.value["batches"]) for record in ordered
-    )
+    return tuple(_interrupted(record) for record in ordered)
 
 
 def end(state: StateStore, run_id: str) -> None:
@@ -58,7 +66,7 @@ def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
     """
     found = {}
     for table, batch in run.batches.items():
-        path = engine.staging_path(table, run.run_id)
+        path = engine.staging_path(table, run.staged_by)
         prepared = manifest.load(engine.session(table), path)
         if prepared is None or prepared.batch_id != batch:
             raise CommitError(
@@ -69,5 +77,10 @@ def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
                 evidence=path,
                 next_step="bring the folder back from a backup, or restore the release before that run",
             )
-        found[table] = prepared
+        found[table] = replace(prepared, run_id=run.run_id)
     return found
+
+
+def _interrupted(record: Record) -> Interrupted:
+    value = record.value
+    return Interrupted(record.key, date.fromisoformat(value["date"]), value["batches"], value.get("plan"))

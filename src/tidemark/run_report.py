@@ -67,8 +67,8 @@ def markdown(summary: RunSummary) -> str:
     if summary.error:
         lines += ["```text", summary.error, "```", ""]
     if summary.tables:
-        lines += [_markdown_row(_HEADERS), _markdown_row(["---"] * 2 + ["---:"] * 8 + ["---", "---:"])]
-        lines += [_markdown_row(cell.text for cell in _cells(result)) for result in _ordered(summary.tables)]
+        lines += [markdown_row(_HEADERS), markdown_row(["---"] * 2 + ["---:"] * 8 + ["---", "---:"])]
+        lines += [markdown_row(cell.text for cell in _cells(result)) for result in _ordered(summary.tables)]
         lines.append("")
     if summary.quarantined:
         lines.append(f"- {_rejected(summary)}: `{_errors_command(summary)}`")
@@ -214,7 +214,8 @@ def _unpublished(items: Iterable[Publication]) -> list[str]:
     return [item.table for item in items if item.error is not None]
 
 
-def _markdown_row(cells: Iterable[str]) -> str:
+def markdown_row(cells: Iterable[str]) -> str:
+    """One row of a Markdown table."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -1,8 +1,8 @@
 """Staging is cleaned when nothing can need it any more.
 
 A run's staging holds batches on their way. Once all is committed nobody reads it again; of a run that failed it is
-evidence for some days; and of one that died while it committed, or while it replayed errors, it is what the next run
-ends that with.
+evidence for some days; of one that died while it committed, or while it replayed errors, it is what the next run
+ends that with; and of one that planned it is kept as long as the plan can be applied.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tidemark import recovery
 from tidemark.errors import ConfigError
+from tidemark.plans import store as plans
 
 if TYPE_CHECKING:
     from tidemark.folder import Folder
@@ -24,7 +25,7 @@ _FOLDER = "run_id="
 
 def clean(staging: Folder, runs: RunStore, state: StateStore) -> tuple[str, ...]:
     """Removes what runs have staged that is no longer needed; gives the ids of these runs."""
-    needed = {run.run_id for run in recovery.interrupted(state)}
+    needed = plans.retire(state) | {run.staged_by for run in recovery.interrupted(state)}
     needed |= {str(note.value["run_id"]) for note in state.list("replay") if note.value}
     removed = []
     for name in staging.folders():

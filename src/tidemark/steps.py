@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import codegen, drift, faults, incremental, publishing, quality, quarantine, rows, sqltext, tableindex
+from tidemark import (
+    codegen,
+    drift,
+    faults,
+    incremental,
+    publishing,
+    quality,
+    quarantine,
+    rows,
+    sqltext,
+    storage,
+    tableindex,
+)
 from tidemark.compile.masks import masked
 from tidemark.definition import fingerprint, transform_of
 from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errors import ConfigError
-from tidemark.quarantine import Rejected
+from tidemark.quarantine import ErrorBatch, Rejected
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
@@ -170,16 +182,34 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
 
 
 def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
-    """Writes the rejected rows to the error lane; gives those that are new there. A good batch costs nothing here."""
+    """Writes the rejected rows to the error lane; gives those that are new there. A good batch costs nothing here.
+
+    A run that plans keeps them beside the batch, for `tell`.
+    """
     if prepared.books.quarantined == 0:
         return Rejected()
     contract = engine.table(table).contract
-    batch = quarantine.ErrorBatch(table, contract.version, prepared.batch_id, engine.run.run_id, engine.run.date)
-    spark = engine.session(table)
+    batch = _error_batch(engine, table, prepared)
+    spark, lane = engine.session(table), engine.errors_path(table)
     staged = prepared.rejected(spark)
     bad = rows.rejected(checked.source, contract, checked.alignment) if staged is None else staged
     rules = rows.rule_codes(checked.source, contract, checked.alignment)
-    return quarantine.write_errors(spark, bad, engine.errors_path(table), batch, rules)
+    if engine.run.plans:
+        return quarantine.stage_errors(spark, bad, lane, batch, rules, _staged_errors(prepared))
+    return quarantine.write_errors(spark, bad, lane, batch, rules)
+
+
+def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -> Rejected:
+    """Writes what a planned batch has to say beside its table: its drift to the log, rejected rows to the error lane.
+
+    Gives the rows that are new in the lane; `rules` are the codes to count them by. Again is a no-op.
+    """
+    drift.log_staged(engine, engine.table(table), prepared.path)
+    spark, staged = engine.session(table), _staged_errors(prepared)
+    if prepared.books.quarantined == 0 or not storage.exists(spark, staged):
+        return Rejected()
+    batch = _error_batch(engine, table, prepared)
+    return quarantine.add_staged(spark, staged, engine.errors_path(table), batch, rules)
 
 
 def gate(engine: Engine, table: str) -> GateResult:
@@ -215,6 +245,16 @@ def publish(engine: Engine, table: str, target: str, release: Release) -> Publis
 def export(engine: Engine, table: str, target: str, release: Release) -> None:
     """Writes what `publish` will load, while warehouses are busy with the tables before it."""
     publishing.export(engine, table, target, release)
+
+
+def _error_batch(engine: Engine, table: str, prepared: Prepared) -> ErrorBatch:
+    run = engine.run
+    return ErrorBatch(table, prepared.contract_version, prepared.batch_id, run.run_id, run.date)
+
+
+def _staged_errors(prepared: Prepared) -> str:
+    """Where a run that plans keeps the rejected rows of a batch."""
+    return f"{prepared.path}/errors"
 
 
 def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:

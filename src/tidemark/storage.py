@@ -17,6 +17,12 @@ def exists(spark: SparkSession, path: str) -> bool:
     return bool(file_system.exists(hadoop_path))
 
 
+def size(spark: SparkSession, path: str) -> int:
+    """The bytes of all files below a folder."""
+    hadoop_path, file_system = _resolve(spark, path)
+    return int(file_system.getContentSummary(hadoop_path).getLength())
+
+
 def delete(spark: SparkSession, path: str) -> None:
     """Removes a file or a whole folder; nothing happens where there is none."""
     hadoop_path, file_system = _resolve(spark, path)

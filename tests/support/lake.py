@@ -86,12 +86,11 @@ class Lake:
         if sql:
             self.write(f"{layer}/{table}.sql", sql)
 
-    def engine(self, day: date | None = None) -> Engine:
+    def engine(self, day: date | None = None, *, plans: bool = False) -> Engine:
         """The engine of a new run."""
         project = load_project(self.root / "config", "test")
-        engine = Engine(
-            project, self.spark, open_state(project.environment), _no_connection, Run.start(day or self.day)
-        )
+        run = Run.start(day or self.day, plans=plans)
+        engine = Engine(project, self.spark, open_state(project.environment), _no_connection, run)
         self.engines.append(engine)
         return engine
 
@@ -101,6 +100,10 @@ class Lake:
     def load(self, table: str, frame: DataFrame, *, engine: Engine | None = None, **extract: Any) -> Loaded:
         """Loads a frame as if a source had given it."""
         engine = engine or self.engine()
+        return self.finish(engine, table, *self.receive(engine, table, frame, **extract))
+
+    def receive(self, engine: Engine, table: str, frame: DataFrame, **extract: Any) -> tuple[Prepared, int]:
+        """Prepares a frame as if a source had given it; gives the batch, and its rows that are new in the lane."""
         if "_origin" not in frame.columns:
             frame = frame.withColumn("_origin", F.lit(f"test://{table}"))
         # Frames of tests belong to the shared session; each load works in the session of its table.
@@ -113,7 +116,7 @@ class Lake:
             "empty": False,
         }
         checked = steps.validate(engine, table, Extract(table=table, frame=frame, **arguments | extract))
-        return self.finish(engine, table, *self.prepare(engine, table, checked))
+        return self.prepare(engine, table, checked)
 
     def build(self, table: str, engine: Engine | None = None, *, full: bool = False) -> Loaded:
         """Builds a silver or gold table from its inputs, or leaves it when there is nothing new for it."""

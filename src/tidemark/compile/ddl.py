@@ -59,6 +59,12 @@ def create_table(contract: Contract, load: Load, dialect: Dialect, qualified_nam
     )
 
 
+def add_column(name: str, spark_type: str, dialect: Dialect, qualified_name: str) -> str:
+    """One ALTER TABLE statement for a column that a table gains."""
+    column = f"{quote(name, dialect)} {column_type(spark_type, dialect)}"
+    return f"ALTER TABLE {qualified_name} ADD COLUMN{f'S ({column})' if dialect == 'delta' else f' {column}'}"
+
+
 def publish_columns(contract: Contract) -> dict[str, str]:
     """The columns of a published table in their order, each with its Spark type."""
     types = {column.name: column.type for column in contract.columns}

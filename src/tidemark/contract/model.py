@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 LAYERS = ("bronze", "silver", "gold")
+NOT_PERSONAL = ("public", "internal")
+"""Classifications that readers of gold may see as they are."""
+
 MASKS = ("email", "phone", "name", "sha256", "redact")
 SUFFIX = ".contract.yaml"
 
@@ -42,6 +45,11 @@ class Column:
     mask: str | None = None
     description: str | None = None
     line: int = 1
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether its own contract marks it as personal data."""
+        return self.mask is not None or (self.classification is not None and self.classification not in NOT_PERSONAL)
 
 
 @dataclass(frozen=True)

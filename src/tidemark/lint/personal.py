@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tidemark.contract import Column
+from tidemark.contract.model import NOT_PERSONAL
 from tidemark.errors import ConfigError, Finding
 from tidemark.lint.inspection import Inspection
 from tidemark.project import Table, topological
 from tidemark.sqlcolumns import Origin
-
-NOT_PERSONAL = ("public", "internal")
-"""Classifications that readers of gold may see as they are."""
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:

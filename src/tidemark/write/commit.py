@@ -203,13 +203,10 @@ def _can_adopt(table: Table, prepared: Prepared) -> bool:
 
 
 def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepared:
-    """The batch with its rows in the table's folder: a first batch waits elsewhere, and is moved there once.
-
-    The folder carries the run's id, as another run may have died with the same batch in its own.
-    """
+    """The batch with its rows in the table's folder: a first batch waits elsewhere, and is moved there once."""
     if prepared.data.startswith(f"{path}/"):
         return prepared
-    folder = f"{path}/{batch_folder(prepared.batch_id)}-{prepared.run_id}"
+    folder = f"{path}/{batch_folder(prepared.batch_id, prepared.run_id)}"
     storage.move(spark, prepared.data, folder)
     return replace(prepared, data=folder)
 

@@ -28,9 +28,12 @@ def batch_id(table: str, identity: Mapping[str, Any]) -> str:
     return str(uuid.uuid5(BATCH_NAMESPACE, text))
 
 
-def batch_folder(batch: str) -> str:
-    """The folder, below a table's own, in which the files of a batch lie."""
-    return f"batch-{batch}"
+def batch_folder(batch: str, run_id: str) -> str:
+    """The folder, below a table's own, in which the files of a batch lie.
+
+    It carries the run's id: a plan may hold the same batch, and its files must stay as they are.
+    """
+    return f"batch-{batch}-{run_id}"
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Prepared:
     The rows lie as Parquet in `data`, inside the table's folder once there is one, so that an append can adopt the
     files as they are. `_change_type` says what each does (`insert`, `update_postimage`, `delete`); of a deleted row
     only the keys matter. What an update or delete replaces is not copied: it is the target's row at `target_version`.
-    Rejected rows that were staged in the same pass lie in `rejects`. `fence` is the token of the lease that the run has
-    when it commits.
+    Rejected rows that were staged in the same pass lie in `rejects`. `identity` says what was read: a window, files, or
+    the inputs. `fence` is the token of the lease that the run has when it commits.
     """
 
     table: str
@@ -80,6 +83,7 @@ class Prepared:
     source_system: str = "tidemark"
     contract_version: str = ""
     definition: str | None = None
+    identity: Mapping[str, Any] = field(default_factory=dict)
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
     rejects: str | None = None

@@ -41,7 +41,7 @@ def prepare(
     if lying is not None and lying.batch_id == batch_id:
         return lying
     # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
-    data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id)}"
+    data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id, run_id)}"
     checked, changes = work.checked, schema_changes(work)
     operation, books = _stage(work, data, metadata)
     in_one_pass = onepass.fits(work)
@@ -56,7 +56,7 @@ def prepare(
         path=staging,
         data=onepass.accepted(data) if in_one_pass else data,
         rejects=onepass.rejected(data) if in_one_pass and books.quarantined else None,
-        rewrite=rewrite.stage(work, batch_id, data, books) if is_rewritten else None,
+        rewrite=rewrite.stage(work, data, books) if is_rewritten else None,
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,
@@ -64,7 +64,8 @@ def prepare(
         source_system=checked.source_system,
         contract_version=work.table.contract.version,
         definition=checked.definition,
-        watermark=json.loads(json.dumps(dict(checked.watermark), default=str)),
+        identity=_plain(checked.identity),
+        watermark=_plain(checked.watermark),
         inputs=dict(checked.inputs),
         schema_changes=changes,
         moves_watermark=moves_watermark,
@@ -172,6 +173,12 @@ def _books(judged: Mapping[str, int], labels: Mapping[str, int]) -> Books:
         unchanged=labels[UNCHANGED],
         vanished=labels[VANISHED],
     )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As the manifest gives it back: plain JSON values."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values), default=str))
+    return plain
 
 
 def _write(staged: DataFrame, data: str) -> None:

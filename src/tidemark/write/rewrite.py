@@ -35,7 +35,7 @@ def fits(work: Work) -> bool:
     return plain is not None and plain.feeds and plain.rows is not None and plain.size <= SMALL_TABLE
 
 
-def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:
+def stage(work: Work, data: str, books: Books) -> Rewrite:
     """Writes, in one pass, what the table keeps and the change feed of the batch that lies in `data`."""
     target = work.target()
     if target is None:
@@ -51,7 +51,7 @@ def stage(work: Work, batch: str, data: str, books: Books) -> Rewrite:
         new = arriving.where(F.col(CHANGE_TYPE) != "delete")
         for each in (_KEPT, _FEED):
             lanes = lanes.unionByName(new.select(*columns, CHANGE_TYPE, F.lit(each).alias(_LANE)))
-    folder = f"{work.path}/kept-{batch}"
+    folder = f"{work.path}/kept-{data.rpartition('/')[2]}"
     lanes.coalesce(1).write.mode("overwrite").partitionBy(_LANE).parquet(folder)
     kept, feed = (
         [path] if storage.exists(work.spark, path := f"{folder}/{_LANE}={each}") else [] for each in (_KEPT, _FEED)

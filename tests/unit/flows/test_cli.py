@@ -68,6 +68,9 @@ class TestUsage:
             (["validate", "--config", "/no/such/folder"], "/no/such/folder"),
             (["ddl", "--dialect", "delta", "--select", "gold.fact_sale"], "gold.fact_sales"),
             (["runs", "show", "abc"], "there is no run 'abc'"),
+            (["plan", "--date", "2999-01-01"], "lies in the future"),
+            (["apply", "abc"], "there is no plan that begins with 'abc'"),
+            (["apply", __file__], "is no plan"),
         ],
     )
     def test_it_says_what_and_what_next(
@@ -98,7 +101,7 @@ class TestUsage:
 class TestWithoutPrefect:
     """Without a server nothing is started in its stead."""
 
-    @pytest.mark.parametrize("command", [("run",), ("check",), ("job", "daily"), ("blocks", "register")])
+    @pytest.mark.parametrize("command", [("run",), ("plan",), ("check",), ("job", "daily"), ("blocks", "register")])
     def test_it_says_what_to_do(self, command: tuple[str, ...]) -> None:
         answer = in_a_process(*command)
         assert answer.returncode == 2

@@ -1,0 +1,91 @@
+"""Applies a plan: commits just what it has prepared and audited, or refuses and names what has moved since."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from prefect import flow
+
+from flows.commits import claim, commit_together
+from flows.parameters import CONFIG, LOCAL
+from flows.pipeline import work_on
+from flows.publish import publish_built
+from flows.run_context import RunContext, open_run
+from tasks import steps as tasks
+from tasks.steps import unseen
+from tidemark.config_source import local_folder
+from tidemark.environment import load_environment
+from tidemark.folder import open_folder
+from tidemark.plans import store
+from tidemark.plans.applying import batches
+from tidemark.state import open_state
+
+if TYPE_CHECKING:
+    from tidemark.plans.document import PlanDocument, TablePlan
+    from tidemark.plans.store import Plan
+    from tidemark.write.manifest import Prepared
+
+FLOW = "apply"
+
+log = logging.getLogger("tidemark.apply")
+
+
+@flow(name=FLOW, flow_run_name="apply {plan} {env}", persist_result=False, log_prints=False)
+def apply(plan: str, env: str = LOCAL, config: str = CONFIG) -> str:
+    """Commits what a plan has prepared, bronze to gold, and publishes it; gives the id of the run that did so.
+
+    Nothing is asked of the sources again. A plan is refused when a table, an input, a contract or a query is not what
+    it was, or when it is too old. One that was applied already is left alone.
+
+    Args:
+        plan: The plan: its id, of which the start will do.
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+    """
+    found = store.find(open_state(load_environment(local_folder(config), env)), plan)
+    if found.status == "applied":
+        log.info("plan %s was applied by run %s, as release %s", found.plan, found.run_id, found.release)
+        return str(found.run_id)
+    with open_run(FLOW, env, config, found.date) as run:
+        claim(run, [table for table in found.tables if table in run.engine.project.tables])
+        found = store.find(run.engine.state, found.plan)  # a run that died in it may just have been brought to its end
+        environment = run.engine.environment
+        document = store.load(open_folder(environment.roots.staging, environment.aws), found.plan)
+        if found.status != "applied":
+            _commit(run, found, document)
+        publish_built(run, _built(run, document), env, config)
+        return run.engine.run.run_id
+
+
+def _built(run: RunContext, document: PlanDocument | None) -> list[str]:
+    """The silver and gold tables of the plan, changed or not."""
+    tables = run.engine.project.tables
+    planned = [table.table for table in document.tables] if document else []
+    return [name for name in planned if name in tables and not tables[name].load.source]
+
+
+def _commit(run: RunContext, plan: Plan, kept: PlanDocument | None) -> None:
+    document, waiting = batches(run.engine, plan, kept)
+    for left in (table for table in document.tables if table.table not in waiting):
+        run.collector.note(left.table, books=left.books, gate=left.gate, computed=left.computed, version=left.version)
+        run.collector.end(left.table, "unchanged")
+    run.collector.stage("apply", tuple(waiting))
+    planned = {table.table: table for table in document.tables}
+    outcome = work_on(run, tuple(waiting), lambda table: _tell(run, planned[table], waiting[table]), after={})
+    outcome.raise_failures(
+        f"the rejected rows of {len(outcome.failures)} tables could not be written; nothing was committed",
+        next_step="see to the tables named above, then apply again",
+    )
+    run.engine.prepared.update(waiting)
+    commit_together(run, tuple(waiting), plan.plan)
+
+
+def _tell(run: RunContext, planned: TablePlan, batch: Prepared) -> None:
+    """Notes what the plan says of a table, and writes what it had kept back: drift and rejected rows."""
+    table = planned.table
+    run.collector.note(table, books=planned.books, gate=planned.gate, computed=planned.computed)
+    if run.engine.table(table).load.source or planned.rejected:
+        with run.collector.step(table, "write errors"):
+            rejected = tasks.tell(unseen(run.engine), table, unseen(batch), tuple(planned.rejected))
+        run.collector.rejected(table, rejected.by_rule)

@@ -1,0 +1,92 @@
+"""A plan: the daily run up to its commits. Everything is prepared and audited, told, and can be applied as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from prefect import flow
+
+from flows.artifacts import show_markdown
+from flows.commits import claim
+from flows.parameters import CONFIG, LOCAL, RunDate, Since
+from flows.pipeline import build, receive, work_on
+from flows.run_context import RunContext, open_run
+from tasks import steps as tasks
+from tasks.steps import unseen
+from tidemark.folder import open_folder
+from tidemark.plans import store
+from tidemark.plans.drafting import draft
+from tidemark.plans.predict import published_releases
+from tidemark.plans.report import markdown
+
+if TYPE_CHECKING:
+    from tidemark.plans.document import PlanDocument, Prediction
+    from tidemark.write.manifest import Prepared
+
+FLOW = "plan"
+ARTIFACT = "tidemark-plan"
+
+
+@flow(name=FLOW, flow_run_name="plan {env}", persist_result=False, log_prints=False)
+def plan(
+    env: str = LOCAL,
+    config: str = CONFIG,
+    date: RunDate = None,
+    select: list[str] | None = None,
+    full_refresh: bool = False,
+    since: Since = None,
+) -> str:
+    """Predicts what the daily run would do, to every selected table down to gold, and gives the id of the plan.
+
+    Sources are read into staging, and every table is prepared and audited from there; no table, no watermark and no
+    error lane changes. `apply` commits just this, as long as nothing that it was made from moves.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        date: Logical date of the run (UTC), today when empty; nothing after its end is read.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
+        full_refresh: Read everything the sources have, not only what is new, and build every table anew.
+        since: Read from this instant (UTC) on, not from the committed watermark.
+    """
+    with open_run(FLOW, env, config, date, plans=True) as run:
+        project = run.engine.project
+        tables = project.select(select or ())
+        claim(run, tables)
+
+        def prepare(table: str) -> Prepared | None:
+            if project.table(table).load.source:
+                return receive(run, table, since, full_refresh)
+            return build(run, table, full_refresh)
+
+        document = draw_up(run, tables, prepare)
+        store.note_open(run.engine.state, document)
+        return document.plan
+
+
+def draw_up(run: RunContext, tables: Sequence[str], prepare: Callable[[str], Prepared | None]) -> PlanDocument:
+    """Prepares and audits the tables, inputs first, and gives the plan, which lies in staging and is shown in Prefect.
+
+    `prepare` gives a table's batch, None where there is nothing new. Raises what failed, when the plan has been shown.
+    """
+    engine = run.engine
+    published = published_releases(engine.state, tuple(engine.environment.targets))
+    predicted: dict[str, Prediction] = {}
+
+    def predict(table: str) -> None:
+        batch = prepare(table)
+        predicted[table] = tasks.predict(unseen(engine), table, unseen(published))
+        if batch is not None:
+            run.collector.end(table, "prepared")
+
+    run.collector.stage("plan", tables)
+    outcome = work_on(run, tables, predict)
+    document = draft(engine, run.collector.summary("running"), predicted)
+    store.save(open_folder(engine.environment.roots.staging, engine.environment.aws), document)
+    show_markdown(ARTIFACT, markdown(document), f"plan {document.environment} {document.date}")
+    outcome.raise_failures(
+        f"{len(outcome.failures)} of {len(tables)} tables failed; the plan cannot be applied",
+        next_step="see to the tables named above, then plan again",
+    )
+    return document

@@ -1,0 +1,155 @@
+"""A plan for people: aligned columns for a terminal, Markdown for Prefect's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tidemark.plans.document import PlanDocument, Publishing, TablePlan
+from tidemark.run_report import DOUBT, TROUBLE, count, markdown_row
+from tidemark.runs import SHORT_ID
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_HEADERS = (
+    "layer", "table", "in", "+new", "~changed", "-deleted", "=same", "rejected", "superseded", "gate", "computed from",
+)  # fmt: skip
+_RIGHT = _HEADERS[2:9]
+_NOT_COUNTED = "–"
+_USUAL = ("what changed", "nothing")
+_SIGNS = {"insert": "+", "update": "~", "delete": "-"}
+
+
+def render(document: PlanDocument) -> RenderableType:
+    """The plan as a rich renderable; colour only where there is trouble."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for header in _HEADERS:
+        table.add_column(header, justify="right" if header in _RIGHT else "left", overflow="fold")
+    for each in document.tables:
+        style = TROUBLE if each in document.failed else (DOUBT if each.gate and each.gate.warnings else "")
+        table.add_row(*_cells(each), style=style)
+    parts: list[RenderableType] = [Text(_title(document), style="bold"), Text(), table]
+    for heading, lines in _sections(document):
+        parts += [Text(), Text(heading), *(Text(f"  {line}") for line in lines)]
+    return Group(*parts, Text(), Text(_last_word(document), style="bold"))
+
+
+def markdown(document: PlanDocument) -> str:
+    """The plan as Markdown, for the artifact on the run's page in Prefect."""
+    lines = [f"# {_title(document)}", "", markdown_row(_HEADERS)]
+    lines.append(markdown_row("---:" if header in _RIGHT else "---" for header in _HEADERS))
+    lines += [markdown_row(_cells(table)) for table in document.tables]
+    for heading, entries in _sections(document):
+        lines += ["", f"## {heading}", "", *(f"- `` {entry} ``" for entry in entries)]
+    return "\n".join([*lines, "", f"**{_last_word(document)}**"]) + "\n"
+
+
+def _title(document: PlanDocument) -> str:
+    return f"plan {document.date} · {document.environment} · {document.plan[:SHORT_ID]}"
+
+
+def _last_word(document: PlanDocument) -> str:
+    if document.failed:
+        return f"it cannot be applied: {', '.join(table.table for table in document.failed)} did not pass"
+    if not document.changes:
+        return "nothing changes"
+    until = f"{document.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"tidemark apply {document.plan[:SHORT_ID]} commits just this, until {until}, if nothing moves"
+
+
+def _cells(table: TablePlan) -> list[str]:
+    books = table.books
+    numbers = [_NOT_COUNTED] * len(_RIGHT)
+    if books is not None:
+        gone = books.deleted + books.vanished
+        written = (books.inserted, books.updated, gone, books.unchanged)
+        numbers = [count(number) for number in (books.extracted, *written, books.quarantined, books.superseded)]
+    return [table.layer, table.name, *numbers, _gate(table), table.computed or _reads(table)]
+
+
+def _gate(table: TablePlan) -> str:
+    if table.status not in ("prepared", "unchanged", "gate failed"):
+        return table.status
+    if table.gate is None:
+        return _NOT_COUNTED
+    word = "failed" if table.gate.failed else ("warn" if table.gate.warnings else "ok")
+    return f"{word} {table.gate.passed}/{table.gate.total}"
+
+
+def _reads(table: TablePlan) -> str:
+    """What is read of a source: a window, some files, or all there is."""
+    reads = table.reads
+    if reads.get("high"):
+        return f"{reads['column']} ({_instant(reads['low'])}, {_instant(reads['high'])}]"
+    if "files" in reads:
+        return f"{reads['files']} files"
+    return "the whole source" if reads.get("full") else _NOT_COUNTED
+
+
+def _instant(text: Any) -> str:
+    return "…" if text is None else str(text).removesuffix(".000000").replace("T", " ")
+
+
+def _sections(document: PlanDocument) -> Iterator[tuple[str, list[str]]]:
+    """Everything there is to say besides the counts: only what there is."""
+    sections = {
+        "checks that fail": [
+            f"{each.table}: {text}" for each in document.tables if each.gate for text in each.gate.failed
+        ],
+        "failures": [f"{each.error}".splitlines()[0] for each in document.failed if each.error and not each.gate],
+        "warnings": [f"{each.table or 'run'}: {each.message}" for each in document.warnings],
+        "rows rejected": [f"{each.table}: {_by_rule(each)}" for each in document.tables if each.rejected],
+        "keys, for instance": [f"{each.table}: {_samples(each)}" for each in document.tables if each.predicted.samples],
+        "partitions": [f"{each.table}: {_partitions(each)}" for each in document.tables if each.predicted.partitions],
+        "built anew": [f"{each.table}: {each.computed}" for each in document.tables if _is_rebuilt(each)],
+        "input versions": [
+            f"{each.table}: {_inputs(each)}" for each in document.tables if each.commits and each.inputs
+        ],
+        "DDL": [_head(statement) for each in document.tables for statement in each.ddl],
+        "warehouses get": list(_published(document.publishing)),
+    }
+    return ((heading, lines) for heading, lines in sections.items() if lines)
+
+
+def _head(statement: str) -> str:
+    """The first line of a statement; the document holds all of it."""
+    first, more, _ = statement.partition("\n")
+    return f"{first}…)" if more else first
+
+
+def _by_rule(table: TablePlan) -> str:
+    return ", ".join(f"{count(number)} {rule}" for rule, number in table.rejected.items())
+
+
+def _samples(table: TablePlan) -> str:
+    kinds = table.predicted.samples.items()
+    return "  ".join(f"{_SIGNS[kind]} {', '.join(_key(row.values()) for row in rows)}" for kind, rows in kinds)
+
+
+def _key(values: Iterable[Any]) -> str:
+    return "/".join("null" if value is None else str(value) for value in values)
+
+
+def _partitions(table: TablePlan) -> str:
+    shown = ", ".join(table.predicted.partitions)
+    return f"{shown}, and more" if table.predicted.more_partitions else shown
+
+
+def _is_rebuilt(table: TablePlan) -> bool:
+    return table.commits and table.computed is not None and table.computed not in _USUAL
+
+
+def _inputs(table: TablePlan) -> str:
+    versions = table.inputs.items()
+    return ", ".join(f"{name} {'new' if version is None else version}" for name, version in versions)
+
+
+def _published(publishing: Iterable[Publishing]) -> Iterator[str]:
+    for each in publishing:
+        rows = f"{count(each.upserts)} rows written, {count(each.deletes)} removed"
+        yield f"{each.target} {each.table}: {rows}{f' ({each.why})' if each.why else ''}"

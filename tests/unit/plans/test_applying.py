@@ -1,0 +1,271 @@
+"""A plan is the run: it changes nothing, what it predicts comes true, and what has moved since is refused by name."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+
+from tests.support.lake import Lake, at
+from tests.support.plans import apply, of, plan
+from tests.support.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
+from tidemark import drift, recovery, release, steps
+from tidemark import restore as restoring
+from tidemark.books import Books
+from tidemark.errors import PlanError
+from tidemark.plans import store
+from tidemark.plans.applying import batches
+from tidemark.plans.document import PlanDocument
+
+LINES: list[tuple[Any, ...]] = [
+    ("o1", 2, "ann", 70, at(3), False),
+    ("o2", 1, "bob", 1, at(3), True),
+    ("o4", 1, "eve", 4, at(3), False),
+    (None, 1, "eve", 4, at(3), False),
+]
+CUSTOMERS: list[tuple[Any, ...]] = [("ann", "Kiel", at(2, 12), False), ("eve", "Ulm", at(1), False)]
+BRONZE = ("bronze.lines", "bronze.customers")
+
+
+def news(lake: Lake) -> dict[str, DataFrame]:
+    """What the sources of the shop have on the next day."""
+    return {
+        "bronze.lines": lake.frame(LINE_SCHEMA, LINES),
+        "bronze.customers": lake.frame(CUSTOMER_SCHEMA, CUSTOMERS),
+    }
+
+
+def next_day(lake: Lake) -> dict[str, Books | None]:
+    """The next day without a plan; gives the books of every table."""
+    loaded = {table: lake.load(table, frame) for table, frame in news(lake).items()}
+    loaded |= lake.build_together(*TABLES)
+    return {table: done.prepared.books if done.prepared else None for table, done in loaded.items()}
+
+
+@pytest.fixture
+def made(shop: Lake) -> PlanDocument:
+    return plan(shop, news(shop), *TABLES)
+
+
+def seen(lake: Lake) -> dict[str, Any]:
+    """Everything that a reader can see of a lake, and everything that decides what the next run reads."""
+    state = lake.engine().state
+    kinds = (restoring.replay.KIND, drift.KIND, "table", "release", "publish", "seen", recovery.KIND)
+    return {
+        "rows": {table: lake.delta(table).count() for table in (*BRONZE, *TABLES)},
+        "logs": sorted(str(each) for each in (lake.root / "home" / "lake").glob("*/*/_delta_log/*.json")),
+        "errors": lake.errors("bronze.lines"),
+        "drift": (lake.root / "home" / "lake" / "_drift").exists(),
+        "state": {kind: state.list(kind) for kind in kinds},
+    }
+
+
+def test_a_plan_changes_nothing_that_anybody_sees(shop: Lake) -> None:
+    before = seen(shop)
+    document = plan(shop, news(shop) | {"bronze.customers": with_tier(shop)}, *TABLES)
+    assert of(document, "bronze.lines").books == Books(4, 3, 1, 0, inserted=3)
+    assert seen(shop) == before
+
+
+def with_tier(lake: Lake) -> DataFrame:
+    """The customers with a column that nobody has seen before."""
+    return lake.frame(f"{CUSTOMER_SCHEMA}, tier string", [(*row, "gold") for row in CUSTOMERS])
+
+
+def test_what_is_predicted_is_what_a_run_does(shop: Lake, tmp_path_factory: pytest.TempPathFactory) -> None:
+    twin = Lake(shop.spark, Path(shutil.copytree(shop.root, tmp_path_factory.mktemp("twin"), dirs_exist_ok=True)))
+    document = plan(shop, news(shop), *TABLES)
+
+    assert PlanDocument.from_json(json.loads(json.dumps(document.to_json()))) == document
+
+    happened = next_day(twin)
+
+    assert {table: of(document, table).books for table in happened} == happened
+    apply(shop, document)
+    assert held(shop) == held(twin)
+    assert [row["payload"] for row in shop.errors("bronze.lines")] == [
+        row["payload"] for row in twin.errors("bronze.lines")
+    ]
+
+
+def test_a_run_instead_of_the_plan_does_the_same(shop: Lake, made: PlanDocument) -> None:
+    happened = next_day(shop)
+    assert {table: of(made, table).books for table in happened} == happened
+
+
+def test_the_commits_are_those_of_the_plan(shop: Lake, made: PlanDocument) -> None:
+    applied = apply(shop, made)
+
+    for table in (*BRONZE, *TABLES):
+        planned = of(made, table)
+        found = restoring.read_state(shop.spark, shop.path(table))
+        assert found.batch_id == planned.batch_id
+        assert Books.from_json(found.metadata["books"]) == planned.books
+        assert found.metadata["run_id"] == shop.engines[-1].run.run_id
+        assert found.version == applied.versions[table]
+    inputs = restoring.read_state(shop.spark, shop.path("silver.lines")).metadata["inputs"]
+    assert inputs == {"bronze.lines": applied.versions["bronze.lines"]}, "an input is the version that this apply made"
+    assert all(each is None for each in shop.build_together(*TABLES).values() if each.prepared), "nothing is left to do"
+
+
+def test_rejected_rows_come_into_the_lane_once_whoever_was_there_before(shop: Lake, made: PlanDocument) -> None:
+    engine = shop.engine()
+    shop.receive(engine, "bronze.lines", news(shop)["bronze.lines"])  # a run that fails its gate after this
+    engine.leases.release("bronze.lines")
+    (before,) = shop.errors("bronze.lines")
+
+    applied = apply(shop, made)
+
+    assert shop.errors("bronze.lines") == [before]
+    assert applied.rejected["bronze.lines"].rows == 0
+
+
+def test_rejected_rows_are_counted_as_planned(shop: Lake, made: PlanDocument) -> None:
+    applied = apply(shop, made)
+    assert applied.rejected["bronze.lines"].by_rule == {"order_id.required": 1}
+    (error,) = shop.errors("bronze.lines")
+    assert error["batch_id"] == of(made, "bronze.lines").batch_id
+
+
+def test_drift_is_logged_when_the_plan_is_applied(shop: Lake) -> None:
+    document = plan(shop, {"bronze.customers": with_tier(shop)})
+    assert of(document, "bronze.customers").ddl == ("ALTER TABLE bronze.customers ADD COLUMNS (`tier` STRING)",)
+
+    apply(shop, document)
+
+    log = shop.spark.read.format("delta").load(str(shop.root / "home" / "lake" / "_drift"))
+    assert [(row.column_name, row.change, row.run_id) for row in log.collect()] == [
+        ("tier", "added", shop.engines[-1].run.run_id)
+    ]
+    assert shop.read("bronze.customers", "tier").count(("gold",)) == len(CUSTOMERS)
+
+
+def written(lake: Lake) -> None:
+    receive(lake, lines=[("o9", 1, "ann", 1, at(4), False)])
+
+
+def rewritten(lake: Lake) -> None:
+    lake.write("silver/lines.sql", "SELECT order_id, line, customer, amount, updated_at, is_deleted FROM bronze.lines ")
+
+
+def with_a_new_contract(lake: Lake) -> None:
+    path = lake.root / "config" / "gold" / "totals.contract.yaml"
+    path.write_text(path.read_text().replace("version: 1.0.0", "version: 1.1.0"))
+
+
+def restored(lake: Lake) -> None:
+    written(lake)
+    lake.build_together(*TABLES)
+    engine = lake.engine()
+    state = restoring.read_state(lake.spark, lake.path("gold.totals"))
+    then = release.Release(1, "x", engine.run.date, engine.run.as_of, {"gold.totals": 0})
+    restoring.restore(engine, restoring.Step("gold.totals", state.version or 0, 0), then)
+
+
+def removed(lake: Lake) -> None:
+    (batch,) = Path(lake.path("gold.sales")).glob(f"batch-*{_newest_plan(lake)}")
+    shutil.rmtree(batch)
+
+
+def forgotten(lake: Lake) -> None:
+    shutil.rmtree(lake.root / "home" / "lake" / "_staging" / f"run_id={_newest_plan(lake)}" / "gold.customers")
+
+
+def without_the_table(lake: Lake) -> None:
+    for path in (lake.root / "config" / "gold").glob("totals.*"):
+        path.unlink()
+
+
+def too_old(lake: Lake) -> None:
+    engine = lake.engine()
+    record = engine.state.get(store.KIND, _newest_plan(lake))
+    assert record is not None
+    engine.state.put(store.KIND, record.key, {**record.value, "expires_at": "2025-03-01T12:30:00"})
+
+
+def _newest_plan(lake: Lake) -> str:
+    (record,) = lake.engine().state.list(store.KIND)
+    return record.key
+
+
+def refusal(lake: Lake, made: PlanDocument) -> str:
+    """What an apply says that must not write anything."""
+    before = seen(lake)
+    with pytest.raises(PlanError) as refused:
+        apply(lake, made)
+    assert seen(lake) == before
+    return str(refused.value)
+
+
+def test_everything_that_has_moved_is_named_and_nothing_is_written(shop: Lake, made: PlanDocument) -> None:
+    for move in (written, rewritten, with_a_new_contract, removed, forgotten):
+        move(shop)
+    lines = refusal(shop, made).splitlines()
+    assert lines[0] == f"plan {made.plan[:8]} cannot be applied any more; nothing was written (apply)"
+    assert re.fullmatch(r"  bronze.lines was written by run \S+: it is at version 2, and was at version 1", lines[1])
+    assert lines[2:] == [
+        "  silver.lines: its query, load file or contract has changed",
+        "  gold.totals: its contract is 1.1.0 now, and was 1.0.0",
+        "  gold.customers: its batch is no longer in staging",
+        "  gold.sales: its batch is no longer in staging",
+        "  next      tidemark plan makes a new one",
+    ]
+
+    without_the_table(shop)
+    assert "gold.totals is no longer in the configuration" in refusal(shop, made)
+    too_old(shop)
+    assert "it could be applied until 2025-03-01 12:30 UTC" in refusal(shop, made)
+
+
+def test_a_table_that_was_restored_has_moved(shop: Lake, made: PlanDocument) -> None:
+    restored(shop)
+    assert "gold.totals was restored: it is at version 2, epoch 1 (planned: 0)" in refusal(shop, made)
+
+
+def test_an_input_that_the_plan_does_not_write_must_not_move_either(shop: Lake) -> None:
+    receive(shop, customers=CUSTOMERS)
+    document = plan(shop, {}, "gold.customers")
+    receive(shop, customers=[("zoe", "Ulm", at(4), False)])
+
+    with pytest.raises(PlanError, match=r"bronze.customers, which is an input, is at version 2, and was at version 1"):
+        apply(shop, document)
+
+
+def test_two_plans_of_the_same_batches_have_files_of_their_own(shop: Lake) -> None:
+    first, second = (plan(shop, news(shop), *TABLES, identity={"window": 1}) for _ in range(2))
+    assert [table.batch_id for table in first.tables] == [table.batch_id for table in second.tables]
+    for folder in (shop.root / "home" / "lake").glob(f"*/*/*-{second.plan}"):
+        shutil.rmtree(folder)
+
+    assert refusal(shop, second).count("its batch is no longer in staging") == len(second.tables)
+    assert set(apply(shop, first).versions) == {*BRONZE, *TABLES}
+
+
+def test_what_died_in_an_apply_is_committed_to_the_end_bronze_too(shop: Lake, made: PlanDocument) -> None:
+    died = shop.engine()
+    _, waiting = batches(died, store.find(died.state, made.plan), made)
+    recovery.begin(died.state, died.run, "apply", {name: each.batch_id for name, each in waiting.items()}, made.plan)
+    steps.commit(died, "bronze.lines", waiting["bronze.lines"])
+
+    engine = shop.engine()
+    (interrupted,) = recovery.interrupted(engine.state)
+    for table, batch in recovery.staged(engine, interrupted).items():
+        steps.commit(engine, table, batch)
+
+    assert {table: restoring.read_state(shop.spark, shop.path(table)).batch_id for table in (*BRONZE, *TABLES)} == {
+        table: of(made, table).batch_id for table in (*BRONZE, *TABLES)
+    }
+    assert restoring.read_state(shop.spark, shop.path("gold.totals")).metadata["run_id"] == died.run.run_id
+
+
+def test_nothing_new_is_a_plan_without_changes(shop: Lake) -> None:
+    document = plan(shop, {}, *TABLES)
+    assert not document.changes
+    assert [asdict(each.books) if each.books else None for each in document.tables] == [None] * len(TABLES)
+    assert apply(shop, document).versions == {}

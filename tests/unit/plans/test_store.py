@@ -1,0 +1,110 @@
+"""Which plans can still be applied: looked up, closed when they cannot, and their staging with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tidemark import recovery, staging
+from tidemark.engine import Run
+from tidemark.errors import ConfigError
+from tidemark.folder import open_folder
+from tidemark.plans import store
+from tidemark.plans.document import PlanDocument, TablePlan
+from tidemark.runs import RunStore, RunSummary
+from tidemark.state import SqliteState
+
+NOW = datetime.now(UTC).replace(tzinfo=None)
+DAY = date(2025, 3, 1)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> SqliteState:
+    return SqliteState(tmp_path / "state.db")
+
+
+def document(plan: str, expires: timedelta = timedelta(hours=1), **versions: int | None) -> PlanDocument:
+    tables = tuple(
+        TablePlan(table=f"silver.{name}", status="prepared", batch_id="b", version=version)
+        for name, version in versions.items()
+    )
+    return PlanDocument(
+        plan=plan, environment="test", date=DAY, created_at=NOW, expires_at=NOW + expires, tables=tables
+    )
+
+
+def at_version(state: SqliteState, table: str, version: int) -> None:
+    state.put("table", table, {"version": version})
+
+
+def test_a_plan_is_found_by_the_start_of_its_id(state: SqliteState) -> None:
+    for plan in ("abc-1", "abd-2"):
+        store.note_open(state, document(plan, orders=3))
+    found = store.find(state, "abc")
+    assert (found.plan, found.status, found.date, found.tables) == ("abc-1", "open", DAY, {"silver.orders": 3})
+    with pytest.raises(ConfigError, match="2 plans begin with 'ab'"):
+        store.find(state, "ab")
+    with pytest.raises(ConfigError, match="there is no plan that begins with 'x'"):
+        store.find(state, "x")
+
+
+def test_a_plan_that_was_applied_says_by_whom(state: SqliteState) -> None:
+    store.note_open(state, document("p", orders=3))
+    store.note_applied(state, "p", "run-9", "r7")
+    found = store.find(state, "p")
+    assert (found.status, found.run_id, found.release) == ("applied", "run-9", "r7")
+
+
+@pytest.mark.parametrize(
+    ("made", "now", "status"),
+    [
+        (document("p", orders=3), 3, "open"),
+        (document("p", orders=3), 4, "superseded"),
+        (document("p", orders=None), None, "open"),
+        (document("p", orders=None), 0, "superseded"),
+        (document("p", -timedelta(minutes=5), orders=3), 3, "open"),  # somebody may just be at it
+        (document("p", -timedelta(hours=2), orders=3), 3, "expired"),
+    ],
+)
+def test_what_nobody_can_apply_any_more_is_closed(
+    state: SqliteState, made: PlanDocument, now: int | None, status: store.Status
+) -> None:
+    store.note_open(state, made)
+    if now is not None:
+        at_version(state, "silver.orders", now)
+    assert store.retire(state) == ({"p"} if status == "open" else set())
+    assert store.find(state, "p").status == status
+
+
+def test_a_plan_in_the_middle_of_its_commits_is_left_alone(state: SqliteState) -> None:
+    store.note_open(state, document("p", orders=3, items=1))
+    recovery.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.orders": "b", "silver.items": "b"}, "p")
+    at_version(state, "silver.orders", 4)
+    assert store.retire(state) == {"p"}
+    assert store.find(state, "p").status == "open"
+
+
+def test_staging_of_a_plan_stays_as_long_as_it_can_be_applied(state: SqliteState, tmp_path: Path) -> None:
+    runs, folder = RunStore(open_folder(str(tmp_path / "runs"))), open_folder(str(tmp_path / "staging"))
+    plans = {
+        "open": document("open", orders=3),
+        "being-applied": document("being-applied", items=1),
+        "superseded": document("superseded", orders=2),
+        "expired": document("expired", -timedelta(days=1), orders=3),
+        "applied": document("applied", orders=3),
+    }
+    for plan, made in plans.items():
+        runs.save(RunSummary(plan, "plan", "test", DAY, NOW, "done"))
+        store.save(folder, made)
+        store.note_open(state, made)
+    store.note_applied(state, "applied", "run-9", "r7")
+    recovery.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.items": "b"}, "being-applied")
+    at_version(state, "silver.orders", 3)
+    at_version(state, "silver.items", 2)
+
+    assert set(staging.clean(folder, runs, state)) == {"superseded", "expired", "applied"}
+    assert folder.folders() == ["run_id=being-applied", "run_id=open"]
+    assert store.load(folder, "open") == plans["open"]
+    assert store.load(folder, "expired") is None
