@@ -10,6 +10,7 @@ from tidemark import storage
 from tidemark.definition import fingerprint
 from tidemark.errors import PlanError
 from tidemark.write import manifest
+from tidemark.write.footers import count_rows
 from tidemark.write.target import read_state
 
 if TYPE_CHECKING:
@@ -101,4 +102,4 @@ def _staged(engine: Engine, plan: Plan, planned: TablePlan) -> Prepared | None:
 
 def _is_whole(spark: SparkSession, batch: Prepared) -> bool:
     folders = {batch.data, *((*batch.rewrite.whole, *batch.rewrite.feed) if batch.rewrite else ())}
-    return all(storage.exists(spark, folder) for folder in folders)
+    return all(storage.exists(spark, each) for each in folders) and count_rows(spark, batch.data) == batch.staged

@@ -17,7 +17,7 @@ from tidemark import faults, storage
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
-from tidemark.write import deltalog
+from tidemark.write import deltalog, footers
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
 from tidemark.write.target import TargetState, read_state
 
@@ -122,10 +122,11 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     faults.reach(f"{table.name}: moved, not committed")
     if adopted:
         new = _new_table(table, prepared.rows(spark)) if state.version is None else None
-        deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), new)
+        deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), rows=prepared.staged, new=new)
     elif prepared.rewrite is not None and state.version == prepared.target_version:
         _rewrite(spark, table, path, prepared, prepared.rewrite)
     else:
+        footers.expect_rows(footers.count_rows(spark, prepared.data), prepared.staged, prepared.data)
         with _signed(spark, prepared):
             _write(spark, table, path, prepared, prepared.rows(spark))
     after = read_state(spark, path)

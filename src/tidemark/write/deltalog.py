@@ -12,8 +12,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -22,13 +20,12 @@ from pyspark.sql.types import StructType
 from tidemark import storage
 from tidemark.errors import CommitError
 from tidemark.jvm import java_class
+from tidemark.write import footers
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_STRING_PREFIX = 32  # characters of a string that Delta's own statistics keep
 _CLUSTERING = "delta.clustering"
-_MILLISECONDS = "%Y-%m-%dT%H:%M:%S."
 
 
 CLEANED_UP = "<the log file of this version is gone>"
@@ -149,11 +146,13 @@ class NewTable:
     properties: Mapping[str, str]
 
 
-def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry, new: NewTable | None = None) -> int:
+def adopt(
+    spark: SparkSession, table_path: str, folder: str, entry: Entry, *, rows: int, new: NewTable | None = None
+) -> int:
     """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
 
     With `new` the same commit creates the table. A transaction that the table has already seen is not made again.
-    Files without rows are left out.
+    Files without rows are left out. Raises `CommitError`, and changes nothing, unless the files have `rows` rows.
     """
     transaction = _log(spark, table_path).startTransaction()
     if transaction.txnVersion(entry.app_id) > 0:
@@ -161,6 +160,7 @@ def adopt(spark: SparkSession, table_path: str, folder: str, entry: Entry, new: 
     transaction.readWholeTable()  # whoever commits in between is in conflict
     created = [] if new is None else _create(spark, transaction, new)
     added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
+    footers.expect_rows(_count(added), rows, folder)
     return _commit(spark, transaction, [*map(_action(spark), [*created, *added])], entry, "Append")
 
 
@@ -201,7 +201,7 @@ def rewrite(
     bounded = _bounded(transaction, entry)
     new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
     before = sum(json.loads(str(file.stats()))["numRecords"] for file in old)
-    after = sum(json.loads(file["add"]["stats"])["numRecords"] for file in new)
+    after = _count(new)
     if after != before + more_rows:
         raise CommitError(
             f"the rewritten table would have {after} rows, not {before + more_rows}; nothing was written",
@@ -251,17 +251,20 @@ def _added_files(
     spark: SparkSession, table_path: str, folder: str, statistics: Mapping[str, str]
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """One `add` action for each file with rows in the folder; `statistics` are the columns to bound and their types."""
-    context: Any = spark.sparkContext
-    for status in _parquet_files(spark, folder):
-        stats = _file_statistics(spark, context._jsc.hadoopConfiguration(), status.getPath(), statistics)
+    for status in footers.parquet_files(spark, folder):
+        stats = footers.statistics(spark, status.getPath(), statistics)
         if stats["numRecords"]:
             changed = {"modificationTime": int(status.getModificationTime()), "stats": json.dumps(stats)}
             yield {"add": _file(table_path, folder, status) | changed | {"dataChange": True}}
 
 
+def _count(added: Sequence[Mapping[str, Any]]) -> int:
+    return sum(json.loads(file["add"]["stats"])["numRecords"] for file in added)
+
+
 def _change_files(spark: SparkSession, table_path: str, folder: str) -> Iterator[dict[str, Any]]:
     """One change-feed file for each file in the folder."""
-    for status in _parquet_files(spark, folder):
+    for status in footers.parquet_files(spark, folder):
         yield _file(table_path, folder, status) | {"dataChange": False}
 
 
@@ -269,96 +272,3 @@ def _file(table_path: str, folder: str, status: Any) -> dict[str, Any]:
     below = folder.removeprefix(table_path).strip("/")
     path = quote(f"{below}/{status.getPath().getName()}")
     return {"path": path, "partitionValues": {}, "size": int(status.getLen())}
-
-
-def _parquet_files(spark: SparkSession, folder: str) -> Iterator[Any]:
-    context: Any = spark.sparkContext
-    root = java_class(spark, "org.apache.hadoop.fs.Path")(folder)
-    for status in root.getFileSystem(context._jsc.hadoopConfiguration()).listStatus(root):
-        if str(status.getPath().getName()).endswith(".parquet"):
-            yield status
-
-
-def _file_statistics(spark: SparkSession, conf: Any, path: Any, columns: Mapping[str, str]) -> dict[str, Any]:
-    """Delta's statistics of one file, from its Parquet footer: row count, and bounds of the wanted columns."""
-    source = java_class(spark, "org.apache.parquet.hadoop.util.HadoopInputFile").fromPath(path, conf)
-    reader = java_class(spark, "org.apache.parquet.hadoop.ParquetFileReader").open(source)
-    try:
-        blocks = list(reader.getFooter().getBlocks())
-    finally:
-        reader.close()
-    rows = sum(int(block.getRowCount()) for block in blocks)
-    bounds: dict[str, _Bounds] = {name: _Bounds(columns[name]) for name in columns}
-    for block in blocks:
-        for chunk in block.getColumns():
-            name = str(chunk.getPath().toDotString())
-            if name in bounds:
-                bounds[name].widen(chunk.getStatistics())
-    known = {name: bound for name, bound in bounds.items() if bound.known}
-    return {
-        "numRecords": rows,
-        "minValues": {name: bound.stored_low() for name, bound in known.items()},
-        "maxValues": {name: bound.stored_high() for name, bound in known.items() if bound.stored_high() is not None},
-        "nullCount": {name: bound.nulls for name, bound in bounds.items() if bound.counted},
-    }
-
-
-class _Bounds:
-    """The bounds of one column over a file's row groups, in the form that Delta's log stores them."""
-
-    def __init__(self, column_type: str) -> None:
-        self._type = column_type
-        self._low: Any = None
-        self._high: Any = None
-        self.nulls = 0
-        self.counted = True
-        self._usable = _parser(column_type) is not None
-
-    @property
-    def known(self) -> bool:
-        return self._usable and self._low is not None
-
-    def widen(self, statistics: Any) -> None:
-        if statistics is None or statistics.isEmpty():
-            self.counted = self._usable = False
-            return
-        self.nulls += int(statistics.getNumNulls())
-        parse = _parser(self._type)
-        if parse is None or not statistics.hasNonNullValue():
-            return
-        low, high = parse(str(statistics.minAsString())), parse(str(statistics.maxAsString()))
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
-
-    def stored_low(self) -> Any:
-        if isinstance(self._low, datetime):
-            return f"{self._low.strftime(_MILLISECONDS)}{self._low.microsecond // 1000:03d}Z"
-        return _plain(self._low[:_STRING_PREFIX] if isinstance(self._low, str) else self._low)
-
-    def stored_high(self) -> Any:
-        """The upper bound; None for a long string, which a prefix would understate."""
-        if isinstance(self._high, datetime):
-            up = self._high + timedelta(milliseconds=1)
-            return f"{up.strftime(_MILLISECONDS)}{up.microsecond // 1000:03d}Z"
-        if isinstance(self._high, str) and len(self._high) > _STRING_PREFIX:
-            return None
-        return _plain(self._high)
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def _parser(column_type: str) -> Any:
-    """How to read a bound that Parquet prints; None for types whose bounds are not kept (doubles have NaN)."""
-    if column_type in ("tinyint", "smallint", "int", "bigint"):
-        return int
-    if column_type in ("string", "date"):
-        return str
-    if column_type == "timestamp":
-        return _instant
-    return None
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "").removesuffix("+0000"))

@@ -97,6 +97,11 @@ class Prepared:
         """Whether a commit would have nothing to say: no row, no column, no step of the watermark."""
         return self.books.changes == 0 and not self.schema_changes and not self.moves_watermark
 
+    @property
+    def staged(self) -> int:
+        """How many rows lie in `data`: the changes, or all rows where the batch replaces the table."""
+        return self.books.accepted if self.operation == "overwrite" else self.books.changes
+
     def rows(self, spark: SparkSession) -> DataFrame:
         """The staged rows."""
         return spark.read.parquet(self.data).drop(ERROR)

@@ -223,6 +223,13 @@ def test_everything_that_has_moved_is_named_and_nothing_is_written(shop: Lake, m
     assert "it could be applied until 2025-03-01 12:30 UTC" in refusal(shop, made)
 
 
+def test_a_batch_that_lacks_a_file_is_not_applied(shop: Lake, made: PlanDocument) -> None:
+    for file in Path(shop.path("gold.sales")).glob(f"batch-*{made.plan}/*.parquet"):
+        file.unlink()
+
+    assert "gold.sales: its batch is no longer in staging" in refusal(shop, made)
+
+
 def test_a_table_that_was_restored_has_moved(shop: Lake, made: PlanDocument) -> None:
     restored(shop)
     assert "gold.totals was restored: it is at version 2, epoch 1 (planned: 0)" in refusal(shop, made)

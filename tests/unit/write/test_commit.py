@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from tidemark.engine import Engine
 from tidemark.errors import CommitError
 from tidemark.leases import LeaseError
 from tidemark.sources import Extract
-from tidemark.write import deltalog
+from tidemark.write import deltalog, rewrite
 from tidemark.write.commit import commit
 from tidemark.write.manifest import Prepared
 
@@ -103,6 +106,47 @@ def test_maintenance_in_the_middle_of_a_commit_is_no_obstacle(
         expected -= {("a", "Ulm")} if ("a", "Mainz") in rows else set()
     assert set(cities.read(TABLE)) == expected
     assert len(cities.read(TABLE)) == len(expected)
+
+
+NEW, CHANGED = ("c", "Jena"), ("a", "Mainz")
+
+
+def lost(file: Path) -> None:
+    file.unlink()
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+def there_twice(file: Path) -> None:
+    shutil.copy(file, file.with_name("part-again.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lost, "2 rows were staged, [01] are there"),
+        (cut_short, "cannot be read"),
+        (there_twice, "2 rows were staged, [34] are there"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["append", "upsert", "replace"])
+def test_a_batch_that_is_not_what_was_staged_is_refused(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, mode: str, damage: Callable[[Path], None], message: str
+) -> None:
+    monkeypatch.setattr(rewrite, "SMALL_TABLE", 0)
+    write = {"append": {}, "upsert": {"keys": ["id"]}, "replace": {}}[mode] | {"mode": mode}
+    lake.table(TABLE, "id! string\ncity string", {"source": SOURCE_SPEC, "write": write}, keys=["id"])
+    lake.load(TABLE, lake.frame(SOURCE, [("a", "Ulm")]))
+    engine = lake.engine()
+    waiting = prepared(lake, engine, NEW, CHANGED)
+    damage(max(Path(waiting.data).glob("*.parquet"), key=lambda file: file.stat().st_size))
+
+    with pytest.raises(CommitError, match=message):
+        steps.commit(engine, TABLE, waiting)
+
+    assert lake.read(TABLE) == [("a", "Ulm")]
 
 
 def test_a_commit_of_somebody_else_in_the_middle_is_a_conflict_that_writes_nothing(
