@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_config, cli_errors, cli_plan, cli_reports, sandbox_cli
+from flows import cli_config, cli_errors, cli_maintain, cli_plan, cli_reports, sandbox_cli
 from flows.cli_options import (
     CONFIG,
     LOCAL,
@@ -36,7 +36,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (cli_plan.plan, cli_plan.apply, cli_config.validate, cli_config.ddl, cli_config.doctor):
+for command in (
+    cli_plan.plan,
+    cli_plan.apply,
+    cli_maintain.maintain,
+    cli_config.validate,
+    cli_config.ddl,
+    cli_config.doctor,
+):
     app.command()(command)
 for name, group in (
     ("errors", cli_errors.errors),

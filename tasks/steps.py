@@ -16,7 +16,7 @@ from prefect.utilities.annotations import quote
 
 from tasks.guard import step
 from tasks.transient import retry_when_transient
-from tidemark import replay, steps
+from tidemark import maintenance, replay, steps
 from tidemark import restore as restoring
 from tidemark.plans import predict as prediction
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from tidemark.engine import Engine
+    from tidemark.maintenance import Tidied
     from tidemark.plans.document import Prediction
     from tidemark.plans.predict import Published
     from tidemark.quality import GateResult
@@ -148,6 +149,13 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     """Commits the prepared batch; doing it again is a no-op."""
     with step(table, "commit", engine.spark):
         return steps.commit(engine, table, prepared)
+
+
+@task(task_run_name="maintain {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def maintain(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied | None:
+    """Puts the table's small files together, and removes what has been out of use since before `since`."""
+    with step(table, "maintain", engine.spark):
+        return maintenance.tidy(engine, table, since, now)
 
 
 @task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
     from tidemark.environment import Environment
     from tidemark.project import Project, Table
-    from tidemark.publishing import OpenTarget
     from tidemark.sources import ConnectionValue
     from tidemark.state import StateStore
-    from tidemark.targets import PublishRequest
+    from tidemark.targets import OpenTarget, PublishRequest
     from tidemark.write.manifest import Prepared
 
 

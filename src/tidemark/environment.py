@@ -122,6 +122,13 @@ class PlanSettings(_Model):
     keep: Span = timedelta(hours=24)
 
 
+class MaintenanceSettings(_Model):
+    """`keep`: how far back every release can be read and restored; `file_mb`: the size that files are brought to."""
+
+    keep: Span = timedelta(days=7)
+    file_mb: int = Field(default=256, ge=1, le=1024)
+
+
 class AlertSpec(_Model):
     """A channel, where it leads (a topic, a URL) and for which events."""
 
@@ -160,6 +167,7 @@ class Environment(_Model):
     state: StateSettings
     compute: ComputeSettings = ComputeSettings()
     plans: PlanSettings = PlanSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     alerts: tuple[AlertSpec, ...] = ()
     connections: dict[str, ConnectionSpec] = {}
     targets: dict[str, TargetSpec] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
@@ -11,7 +9,7 @@ from pyspark.sql import functions as F
 
 from tidemark.errors import TargetError
 from tidemark.rows import quoted
-from tidemark.targets import PublishRequest, PublishResult, Target, target_for
+from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
 from tidemark.write.target import count_rows, read_version
 
@@ -22,15 +20,6 @@ if TYPE_CHECKING:
     from tidemark.release import Release
 
 _COMMIT_VERSION = "_commit_version"
-
-
-@dataclass(frozen=True)
-class OpenTarget:
-    """A warehouse with the session that a run keeps, and what it had of each table when it was opened."""
-
-    warehouse: Target
-    connection: str
-    versions: Mapping[str, int]
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:

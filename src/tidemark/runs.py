@@ -35,6 +35,19 @@ class GateSummary:
 
 
 @dataclass(frozen=True)
+class FilesSummary:
+    """What maintenance did to a table's files: how many it had and has, and the bytes that were removed.
+
+    `plan`: the open plan for whose sake they were not put together.
+    """
+
+    before: int
+    after: int
+    freed: int
+    plan: str | None = None
+
+
+@dataclass(frozen=True)
 class TableResult:
     """What a run did to one table.
 
@@ -54,6 +67,7 @@ class TableResult:
     rejected: Mapping[str, int] = field(default_factory=dict)
     error: str | None = None
     computed: str | None = None
+    files: FilesSummary | None = None
 
     @property
     def layer(self) -> str:
@@ -194,6 +208,8 @@ def _table_result(stored: Mapping[str, Any]) -> TableResult:
     if values.get("gate"):
         gate = values["gate"]
         values["gate"] = GateSummary(**{**gate, "failed": tuple(gate["failed"]), "warnings": tuple(gate["warnings"])})
+    if values.get("files"):
+        values["files"] = FilesSummary(**values["files"])
     return TableResult(**values)
 
 

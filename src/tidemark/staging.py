@@ -25,15 +25,21 @@ _FOLDER = "run_id="
 
 def clean(staging: Folder, runs: RunStore, state: StateStore) -> tuple[str, ...]:
     """Removes what runs have staged that is no longer needed; gives the ids of these runs."""
-    needed = plans.retire(state) | {run.staged_by for run in recovery.interrupted(state)}
-    needed |= {str(note.value["run_id"]) for note in state.list("replay") if note.value}
-    removed = []
+    plans.retire(state)
+    keep, removed = needed(state), []
     for name in staging.folders():
         run_id = name.removeprefix(_FOLDER)
-        if name.startswith(_FOLDER) and run_id not in needed and _is_over(runs, run_id):
+        if name.startswith(_FOLDER) and run_id not in keep and _is_over(runs, run_id):
             staging.delete(name)
             removed.append(run_id)
     return tuple(removed)
+
+
+def needed(state: StateStore) -> set[str]:
+    """The runs whose staging still is on its way: of open plans, of commits that were begun, of replays."""
+    busy = {run.staged_by for run in recovery.interrupted(state)}
+    replays = {str(note.value["run_id"]) for note in state.list("replay") if note.value}
+    return busy | replays | {plan.plan for plan in plans.still_open(state)}
 
 
 def _is_over(runs: RunStore, run_id: str) -> bool:

@@ -28,6 +28,7 @@ from tests.support.truth import differences
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.environment import load_environment
 from tidemark.rows import ROW_HASH
+from tidemark.yamltext import parse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -76,7 +77,7 @@ class Days:
         if not folder.exists():
             shutil.copytree(CONFIG, folder)
             file = folder / "env" / "local.yaml"
-            settings = yaml.safe_load(file.read_text("utf-8"))
+            settings = parse(file).data  # with YAML 1.2, as ours: `on` is a word
             settings |= {"home": str(self.home / lake), "targets": {}}
             settings["state"]["location"] = str(self.home / lake / "state.db")
             settings["compute"] |= {"incremental_from_mb": 0, "conf": {}}

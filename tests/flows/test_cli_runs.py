@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from flows.daily import daily
 from tests.flows.conftest import SECONDS, Pipeline, begun, ended
 
 ENDLESS = """
@@ -63,3 +65,22 @@ def _wait_for(path: Path) -> None:
         if time.monotonic() > deadline:
             pytest.fail(f"{path} did not appear")
         time.sleep(0.5)
+
+
+def test_maintenance_reports_json_alone_and_the_next_day_goes_on(pipeline: Pipeline, prefect_server: str) -> None:
+    daily(**pipeline.where, date=date(2025, 3, 30))
+    pipeline.land("orders/2.csv", "id,customer,qty", "5,ann,5")
+    daily(**pipeline.where, date=date(2025, 3, 30))
+    rows, versions = pipeline.lake.read("bronze.orders"), pipeline.versions()
+
+    code, output, error = ended(begun(pipeline, prefect_server, "maintain", "--json"))
+
+    assert code == 0, error
+    files = {table["table"]: table["files"] for table in json.loads(output)["tables"]}
+    assert (files["bronze.orders"]["before"], files["bronze.orders"]["after"]) == (2, 1)
+    assert pipeline.lake.read("bronze.orders") == rows
+    assert pipeline.versions()["bronze.orders"] == versions["bronze.orders"] + 1
+    daily(**pipeline.where, date=date(2025, 3, 30))
+    summary = pipeline.summaries()[-1]
+    assert {table["status"] for table in summary["tables"]} == {"unchanged"}
+    assert summary["release"] == "r3", "the same rows in other files"

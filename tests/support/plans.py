@@ -47,7 +47,7 @@ def plan(lake: Lake, received: Mapping[str, DataFrame], *built: str, **extract: 
             results.append(TableResult(table, "unchanged", version=engine.committed.get(table), computed="nothing"))
         else:
             lake.prepare(engine, table, checked)
-            results.append(_result(table, engine, {}))
+            results.append(_result(table, engine, {}, computed=checked.reason or "what changed"))
     run = engine.run
     summary = RunSummary(run.run_id, "plan", "test", run.date, run.started_at, tables=tuple(results))
     published = published_releases(engine.state, tuple(engine.environment.targets))
@@ -60,8 +60,9 @@ def plan(lake: Lake, received: Mapping[str, DataFrame], *built: str, **extract: 
     return document
 
 
-def _result(table: str, engine: Engine, rejected: Mapping[str, int]) -> TableResult:
-    return TableResult(table, "prepared", books=engine.prepared[table].books, rejected=rejected)
+def _result(table: str, engine: Engine, rejected: Mapping[str, int], computed: str | None = None) -> TableResult:
+    books = engine.prepared[table].books
+    return TableResult(table, "prepared", books=books, rejected=rejected, computed=computed)
 
 
 def apply(lake: Lake, made: PlanDocument) -> Applied:

@@ -90,22 +90,21 @@ def find(state: StateStore, plan: str) -> Plan:
     raise ConfigError(f"{what} with {plan!r}", next_step="tidemark plan makes one; one that failed cannot be applied")
 
 
-def retire(state: StateStore) -> set[str]:
-    """Closes plans that nobody can apply any more, by their age or because a table has moved on; gives those left."""
+def still_open(state: StateStore) -> tuple[Plan, ...]:
+    """The plans that can be applied, as far as the control store knows."""
+    return tuple(plan for plan in map(_plan, state.list(KIND)) if plan.status == "open")
+
+
+def retire(state: StateStore) -> None:
+    """Closes plans that nobody can apply any more, by their age or because a table has moved on."""
     versions = {record.key: record.value.get("version") for record in state.list(tableindex.KIND)}
     records = state.list(KIND)
     # Looked up last: of a plan that is being applied right now, the tables have moved by its own commits.
     busy = {run.plan for run in recovery.interrupted(state)}
-    left = set()
     for record in records:
         plan = _plan(record)
-        if plan.status != "open":
-            continue
-        if plan.plan in busy or not (over := _over(plan, versions)):
-            left.add(plan.plan)
-        else:
+        if plan.status == "open" and plan.plan not in busy and (over := _over(plan, versions)):
             _close(state, record, over)
-    return left
 
 
 def _over(plan: Plan, versions: Mapping[str, Any]) -> Status | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tidemark.environment import Environment
     from tidemark.project import Table
 
-__all__ = ["TARGETS", "ConnectionValue", "PublishRequest", "PublishResult", "Target", "target_for"]
+__all__ = ["TARGETS", "ConnectionValue", "OpenTarget", "PublishRequest", "PublishResult", "Target", "target_for"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,15 @@ class Target(Protocol):
         published table is as it was.
         """
         ...
+
+
+@dataclass(frozen=True)
+class OpenTarget:
+    """A warehouse with the session that a run keeps, and what it had of each table when it was opened."""
+
+    warehouse: Target
+    connection: str
+    versions: Mapping[str, int]
 
 
 class TargetFactory(Protocol):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from delta import exceptions as delta_errors
@@ -16,6 +18,7 @@ from pyspark.sql.types import DataType, StructField, StructType
 from tidemark import faults, storage
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.errors import CommitError
+from tidemark.jvm import java_class
 from tidemark.retry import RetryPolicy
 from tidemark.write import deltalog, footers
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
+_MIN_FILE = "spark.databricks.delta.optimize.minFileSize"
+_MAX_FILE = "spark.databricks.delta.optimize.maxFileSize"
+_CHECK_RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
+_LISTING_TASKS = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
+_LOG_VACUUM = "spark.databricks.delta.vacuum.logging.enabled"
 _PROPERTIES = {
     # Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
     "delta.isolationLevel": "Serializable",
@@ -81,9 +89,10 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
     Raises `CommitError` where files of that version are gone.
     """
     now, then = read_state(spark, path), read_state(spark, path, at=version)
-    spark.conf.set(_USER_METADATA, json.dumps({**then.metadata, "epoch": now.epoch + 1, **signed}, default=str))
+    bookkeeping = json.dumps({**then.metadata, "epoch": now.epoch + 1, **signed}, default=str)
     try:
-        DeltaTable.forPath(spark, path).restoreToVersion(version)
+        with _settings(spark, {_USER_METADATA: bookkeeping}):
+            DeltaTable.forPath(spark, path).restoreToVersion(version)
     except PySparkException as refused:
         raise CommitError(
             f"the table cannot be taken back to version {version}",
@@ -92,9 +101,30 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
             evidence=path,
             next_step="restore a later release, whose files are still kept",
         ) from refused
-    finally:
-        spark.conf.unset(_USER_METADATA)
     return read_state(spark, path).version or 0
+
+
+def compact(spark: SparkSession, path: str, signed: Mapping[str, Any], file_size: int) -> None:
+    """Puts small files of the table together, to files of `file_size` bytes. No row and no batch of it changes.
+
+    The commit, if there is one, carries the bookkeeping of the last batch, which then outlives the log's older files;
+    `signed` adds to it.
+    """
+    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+    sizes = dict.fromkeys((_MIN_FILE, _MAX_FILE), str(file_size))
+    with _settings(spark, {_USER_METADATA: bookkeeping, **sizes}):
+        DeltaTable.forPath(spark, path).optimize().executeCompaction()
+
+
+def vacuum(spark: SparkSession, path: str, keep: timedelta) -> None:
+    """Removes the files that have been out of use for longer than `keep` (whole hours), and what was staged before."""
+    # Delta tells how many by printing, to where reports of commands go.
+    console = getattr(java_class(spark, "scala.Console$"), "MODULE$")
+    console.setOutDirect(java_class(spark, "java.lang.System").err)
+    tasks = str(spark.sparkContext.defaultParallelism)  # Spark's default lists even one folder by 10,000 tasks
+    hours = math.ceil(keep / timedelta(hours=1))  # Delta would round, and 0.4 hours be none
+    with _settings(spark, {_CHECK_RETENTION: "false", _LOG_VACUUM: "false", _LISTING_TASKS: tasks}):
+        DeltaTable.forPath(spark, path).vacuum(hours)
 
 
 def append_record(path: str, records: DataFrame, app: str, number: int) -> None:
@@ -236,11 +266,14 @@ def app_id(prepared: Prepared) -> str:
 @contextmanager
 def _signed(spark: SparkSession, prepared: Prepared) -> Iterator[None]:
     """Commits inside carry the batch's bookkeeping and a transaction id, which makes a second one a no-op."""
-    settings = {
-        _USER_METADATA: json.dumps(prepared.metadata(), default=str),
-        _TXN_APP: app_id(prepared),
-        _TXN_VERSION: "1",
-    }
+    bookkeeping = json.dumps(prepared.metadata(), default=str)
+    with _settings(spark, {_USER_METADATA: bookkeeping, _TXN_APP: app_id(prepared), _TXN_VERSION: "1"}):
+        yield
+
+
+@contextmanager
+def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of the table's session, for one commit."""
     for name, value in settings.items():
         spark.conf.set(name, value)
     try:

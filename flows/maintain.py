@@ -1,0 +1,55 @@
+"""Housekeeping of the lake: large files instead of many small ones, and nothing kept that nobody can need."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prefect import flow
+
+from flows.commits import finish_interrupted
+from flows.parameters import CONFIG, LOCAL
+from flows.pipeline import work_on
+from flows.run_context import open_run
+from tasks import steps as tasks
+from tasks.steps import unseen
+from tidemark.folder import open_folder
+from tidemark.maintenance import needed_since
+from tidemark.runs import RunStore
+
+
+@flow(name="maintain", flow_run_name="maintain {env}", persist_result=False, log_prints=False)
+def maintain(env: str = LOCAL, config: str = CONFIG, select: list[str] | None = None) -> str:
+    """Puts the small files of tables together and removes files out of use, and gives the id of the run.
+
+    No row changes. Every release of the last days (`maintenance: {keep: 7d}`) can still be read and restored, and so
+    can the newest one; what an open plan or an interrupted run has prepared stays.
+
+    Args:
+        env: Environment: the name of a file in the configuration's env folder.
+        config: Configuration: a folder, or an s3:// prefix that holds one.
+        select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
+    """
+    with open_run("maintain", env, config, None) as run:
+        engine, collector, environment = run.engine, run.collector, run.engine.environment
+        tables = engine.project.select(select or ())
+        finish_interrupted(run, tables)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        runs = RunStore(open_folder(environment.roots.runs, environment.aws))
+        since = needed_since(environment, engine.state, runs, now)
+        collector.stage("maintain", tables)
+
+        def tidy(table: str) -> None:
+            engine.leases.acquire(table)
+            with collector.step(table, "maintain"):
+                tidied = tasks.maintain(unseen(engine), table, since, now)
+            engine.leases.release(table)
+            if tidied is not None:
+                collector.note(table, version=tidied.version, files=tidied.files)
+            collector.end(table, "unchanged")
+
+        outcome = work_on(run, tables, tidy, after={})
+        outcome.raise_failures(
+            f"{len(outcome.failures)} of {len(tables)} tables were not maintained",
+            next_step="see to the tables named above, then maintain again",
+        )
+        return engine.run.run_id
