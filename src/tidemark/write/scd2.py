@@ -64,10 +64,14 @@ def surrogate_key(keys: tuple[str, ...]) -> Column:
 
 
 def _one_at_a_time(versions: DataFrame, keys: tuple[str, ...], effective: str) -> DataFrame:
-    """One version a key and instant; of several, the one whose values hash highest, whatever came first."""
-    window = Window.partitionBy(*map(quoted, (*keys, effective))).orderBy(F.desc("_tie"))
-    ranked = versions.withColumn("_tie", row_hash(versions.columns)).withColumn("_rank", F.row_number().over(window))
-    return ranked.where(F.col("_rank") == 1).drop("_tie", "_rank")
+    """One version a key and instant; of several, the one whose values hash highest, whatever came first.
+
+    The window begins as that of the history, so that one shuffle and one sort serve both.
+    """
+    window = Window.partitionBy(*map(quoted, keys)).orderBy(quoted(effective), F.desc("_tie"))
+    again = quoted(effective).eqNullSafe(F.lag(quoted(effective)).over(window)) & (F.row_number().over(window) > 1)
+    marked = versions.withColumn("_tie", row_hash(versions.columns)).withColumn("_again", again)
+    return marked.where(~F.col("_again")).drop("_tie", "_again")
 
 
 def _unknown_member(rows: DataFrame, write: WriteSpec) -> DataFrame:
