@@ -19,6 +19,7 @@ from tidemark.candidate import candidate
 from tidemark.rows import having, quoted
 from tidemark.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.write.changes import ChangesGoneError, between, by_batch
+from tidemark.write.pruning import Extent
 from tidemark.write.target import read_state, read_version
 from tidemark.write.work import Affected
 
@@ -206,8 +207,10 @@ def _affected(engine: Engine, spark: SparkSession, table: Table, changes: Mappin
         for carrier in _carriers(engine, spark, table, {*on, *grain}):
             parts.append(having(carrier, values, on).select(*map(quoted, grain)))
     folder = f"{engine.staging_path(table.name)}/affected"
-    reduce(DataFrame.union, parts).distinct().write.mode("overwrite").parquet(folder)
-    return Affected(grain, spark.read.parquet(folder))
+    values = reduce(DataFrame.union, parts).distinct()
+    extent = Extent(values.schema, {name: name for name in grain})
+    extent.on(values).write.mode("overwrite").parquet(folder)
+    return Affected(grain, spark.read.parquet(folder), extent.bounds)
 
 
 def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[str]) -> list[DataFrame]:

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from delta import exceptions as delta_errors
 from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StructField, StructType
 
 from tidemark import faults, storage
@@ -298,7 +301,9 @@ def _write(spark: SparkSession, table: Table, path: str, prepared: Prepared, row
 
 
 def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) -> None:
-    condition = " AND ".join(f"target.`{key}` = batch.`{key}`" for key in prepared.keys)
+    same = [F.col(f"target.`{key}`") == F.col(f"batch.`{key}`") for key in prepared.keys]
+    near = [each.may_hold(F.col(f"target.`{each.column}`"), nulls=True) for each in prepared.replaced]
+    condition = reduce(and_, (*same, *near))
     values: dict[str, str | Column] = {f"`{name}`": f"batch.`{name}`" for name in rows.columns if name != CHANGE_TYPE}
     merge = DeltaTable.forPath(spark, path).alias("target").merge(rows.alias("batch"), condition)
     if prepared.schema_changes:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from tidemark.rows import ROW_HASH, quoted
 from tidemark.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
+from tidemark.write.pruning import Extent, bounds_of, within
 from tidemark.write.work import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _OLD = "_old_"
 _MATCHED = "_matched"
+_PLACE = "_place_"
 
 
 def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
@@ -27,7 +29,8 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     With `complete`, keys of the target (where the batch has a scope: of that) that `rows` lacks come back as
     `vanished`; of those only the keys are filled, the contract's too: by them a warehouse knows the row.
     Otherwise a row older than the target's, by `order_by`, is `stale`. So is, in a batch of changes, one of the same
-    age whose hash is smaller, and which is no delete: whichever comes first, the same row stays.
+    age whose hash is smaller, and which is no delete: whichever comes first, the same row stays. Of a large target the
+    result also says where its rows lie, for `replaced`.
     """
     target = work.target()
     if target is None:
@@ -37,10 +40,12 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     is_log = len(order) == len(order_by) > 0 and not work.checked.complete  # what a full extract says last is true
     known = _in_scope(work, target) if complete else _met_by(work, target)
     names = tuple(dict.fromkeys((*work.keys, *(key for key in work.table.contract.keys if key in target.columns))))
+    places = [] if _is_small(work) else [name for name in work.layout if name in target.columns]
     old = known.select(
         *[quoted(name).alias(_OLD + name) for name in names],
         quoted(ROW_HASH).alias(_OLD + ROW_HASH),
         *[quoted(name).alias(_OLD + name) for name in order if name not in names],
+        *[quoted(name).alias(_PLACE + name) for name in places],
         F.lit(True).alias(_MATCHED),
     )
     condition = reduce(and_, (quoted(key) == quoted(_OLD + key) for key in work.keys))
@@ -56,7 +61,26 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
         .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))
     )
     named = {name: F.coalesce(quoted(name), quoted(_OLD + name)).alias(name) for name in names}
-    return joined.select(*[named.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL))
+    placed = [quoted(_PLACE + name) for name in places]
+    return joined.select(*[named.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL), *placed)
+
+
+def replaced(work: Work, labelled: DataFrame) -> Extent | None:
+    """Measures where the rows of the target lie that the batch replaces or deletes: by their keys, and by the values
+    that they had in the columns which lay the table out. None for a target that is small or not there.
+
+    A row can move: what it has in the batch says nothing of where its old version is.
+    """
+    compared = work.table.load.write.mode != "append" and work.state.version is not None
+    if not compared or work.missing is not None or _is_small(work):
+        return None
+    places = {name: _PLACE + name for name in work.layout if _PLACE + name in labelled.columns}
+    columns = {name: name for name in work.keys if name not in places} | places
+    return Extent(labelled.schema, columns, F.col(LABEL).isin(UPDATE, DELETE, VANISHED))
+
+
+def _is_small(work: Work) -> bool:
+    return table_bytes(work.spark, work.path) <= SMALL_TABLE
 
 
 def _in_scope(work: Work, target: DataFrame) -> DataFrame:
@@ -66,16 +90,18 @@ def _in_scope(work: Work, target: DataFrame) -> DataFrame:
 
 
 def _met_by(work: Work, target: DataFrame) -> DataFrame:
-    """What there is to compare with: of a large target and a small batch, only the rows whose keys the batch has.
+    """What there is to compare with: of a large target only what lies between the batch's least and greatest keys, and
+    for a small batch only the rows whose keys it has.
 
     These are as few as the batch's, so that both joins are broadcasts and no row of the target goes through a shuffle.
     """
-    if table_bytes(work.spark, work.path) <= SMALL_TABLE:
+    if _is_small(work):
         return target
     keys = work.checked.judged.select(*map(quoted, work.keys))
+    near = within(target, bounds_of(keys, work.keys), nulls=False)
     if not can_be_broadcast(keys):
-        return target
-    return F.broadcast(target.join(F.broadcast(keys), list(work.keys), "left_semi"))
+        return near
+    return F.broadcast(near.join(F.broadcast(keys), list(work.keys), "left_semi"))
 
 
 def _deleting(work: Work, deleted: Column, otherwise: Column) -> Column:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tidemark import storage
 from tidemark.books import Books
 from tidemark.rows import ERROR
+from tidemark.write.pruning import Bounds
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -65,7 +66,8 @@ class Prepared:
     files as they are. `_change_type` says what each does (`insert`, `update_postimage`, `delete`); of a deleted row
     only the keys matter. What an update or delete replaces is not copied: it is the target's row at `target_version`.
     Rejected rows that were staged in the same pass lie in `rejects`. `identity` says what was read: a window, files, or
-    the inputs. `fence` is the token of the lease that the run has when it commits.
+    the inputs. `replaced` bounds the target's rows that the batch replaces or deletes; none: they may be anywhere.
+    `fence` is the token of the lease that the run has when it commits.
     """
 
     table: str
@@ -88,6 +90,7 @@ class Prepared:
     inputs: Mapping[str, int | None] = field(default_factory=dict)
     rejects: str | None = None
     rewrite: Rewrite | None = None
+    replaced: tuple[Bounds, ...] = ()
     schema_changes: tuple[SchemaChange, ...] = ()
     moves_watermark: bool = False
     fence: int = 0
@@ -139,10 +142,12 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
     changes = tuple(SchemaChange(**change) for change in stored.pop("schema_changes"))
     books = Books.from_json(stored.pop("books"))
     rewrite = stored.pop("rewrite")
+    replaced = tuple(Bounds(**bounds) for bounds in stored.pop("replaced", ()))
     keys, columns = tuple(stored.pop("keys")), tuple(stored.pop("columns"))
     return Prepared(
         **stored,
         books=books,
+        replaced=replaced,
         schema_changes=changes,
         keys=keys,
         columns=columns,

@@ -16,6 +16,7 @@ from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
 from tidemark.write import append, compare, missing, onepass, replace, rewrite
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
+from tidemark.write.pruning import Bounds
 from tidemark.write.target import stored_schema
 from tidemark.write.work import (
     DELETE,
@@ -43,7 +44,7 @@ def prepare(
     # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
     data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id, run_id)}"
     checked, changes = work.checked, schema_changes(work)
-    operation, books = _stage(work, data, metadata)
+    operation, books, replaced = _stage(work, data, metadata)
     in_one_pass = onepass.fits(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work)
     prepared = Prepared(
@@ -57,6 +58,7 @@ def prepare(
         data=onepass.accepted(data) if in_one_pass else data,
         rejects=onepass.rejected(data) if in_one_pass and books.quarantined else None,
         rewrite=rewrite.stage(work, data, books) if is_rewritten else None,
+        replaced=replaced if operation == "merge" else (),
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,
@@ -97,18 +99,21 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
     return tuple(SchemaChange(name, wanted[name]) for name in work.columns if name not in stored)
 
 
-def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books]:
+def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books, tuple[Bounds, ...]]:
+    """Writes the batch to `data`; gives how it is committed, its books, and the bounds of what it replaces."""
     if onepass.fits(work):
-        return "append", onepass.stage(work, data, metadata)
+        return "append", onepass.stage(work, data, metadata), ()
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
     good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
     if work.table.load.write.mode == "replace":
-        return "overwrite", _stage_whole(work, good, judged, data, metadata)
+        return "overwrite", _stage_whole(work, good, judged, data, metadata), ()
     labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
     labelled = labels.on(_label(work, good))
-    staged = labelled.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(_change_type(work), *work.columns, ROW_HASH)
+    replaced = compare.replaced(work, labelled)
+    measured = replaced.on(labelled) if replaced else labelled
+    staged = measured.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(_change_type(work), *work.columns, ROW_HASH)
     _write(stamp(staged, metadata), data)
-    return _operation(work, labels), _books(judged.values, labels.values)
+    return _operation(work, labels), _books(judged.values, labels.values), replaced.bounds if replaced else ()
 
 
 def _label(work: Work, good: DataFrame) -> DataFrame:

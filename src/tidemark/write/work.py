@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.rows import having
+from tidemark.write.pruning import within
 from tidemark.write.scd2 import VALID_FROM
 from tidemark.write.target import read_version
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tidemark.project import Table
     from tidemark.rows import Alignment
+    from tidemark.write.pruning import Bounds
     from tidemark.write.target import TargetState
 
 LABEL = "_label"
@@ -25,14 +27,18 @@ ROW_LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE)  # the labels of rows th
 
 @dataclass(frozen=True)
 class Affected:
-    """The rows of a table that are computed anew: those with the values of a row of `keys` in the columns `grain`."""
+    """The rows of a table that are computed anew: those with the values of a row of `keys` in the columns `grain`.
+
+    `bounds` are those of `keys`.
+    """
 
     grain: tuple[str, ...]
     keys: DataFrame
+    bounds: tuple[Bounds, ...] = ()
 
     def rows_of(self, frame: DataFrame) -> DataFrame:
         """The affected rows of the table, of an input with the same columns, or of the table's query."""
-        return having(frame, self.keys, self.grain)
+        return having(within(frame, self.bounds, nulls=True), self.keys, self.grain)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Work:
         """What names a row of the table; in a history, a key has a row for each start."""
         write = self.table.load.write
         return (*write.keys, VALID_FROM) if write.mode == "scd2" else write.keys
+
+    @property
+    def layout(self) -> tuple[str, ...]:
+        """The columns by which the table's rows are brought together in files."""
+        return self.table.load.partition_by or self.table.load.cluster_by
 
     @property
     def delete_flag(self) -> str | None:
