@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.support.lake import Lake
-from tidemark import steps
+from tidemark import quality, steps
 from tidemark.sources import Extract
+from tidemark.write import rewrite
 from tidemark.write.target import read_state
 
 LOAD = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "upsert", "keys": ["id"]}}
@@ -57,3 +60,37 @@ def test_a_failing_batch_is_told_by_check_and_value_and_leaves_the_table_alone(i
     assert stored["passed"] is False
     assert read_state(items.spark, items.path("bronze.items")).version == version
     assert items.read("bronze.items") == [(1, 10), (2, 20)]
+
+
+def aged(lake: Lake) -> str:
+    """The age of bronze.visits, as its freshness check tells it."""
+    told = quality.age(lake.engine(), "bronze.visits")
+    assert told is not None
+    return told.checks[0].value
+
+
+def test_the_age_of_a_table_that_stays_is_that_of_its_newest_row(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the log where it tells, and by the rows where it does not: a file without a bound, rows marked as deleted."""
+    write = {"mode": "upsert", "keys": ["id"], "deletes": {"flag": "gone"}}
+    lake.table("bronze.visits", "id! int\nat timestamp", {**LOAD, "write": write}, keys=["id"])
+    path = lake.root / "config/bronze/visits.contract.yaml"
+    sla = {"property": "freshness", "value": 26, "unit": "h", "element": "at"}
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text("utf-8")), "slaProperties": [sla]}), "utf-8")
+    as_of = lake.engine().run.as_of
+
+    def load(*rows: tuple[int, datetime | None, bool]) -> None:
+        lake.load("bronze.visits", lake.frame("id int, at timestamp, gone boolean", rows))
+
+    load((1, None, False))
+    assert aged(lake) == "1000000.0"
+    load((2, as_of - timedelta(hours=30), False), (3, as_of - timedelta(hours=3, microseconds=5), False))
+    with monkeypatch.context() as patched:
+        patched.setattr(quality, "candidate", _unread)
+        assert aged(lake) == "3.0"
+    monkeypatch.setattr(rewrite, "SMALL_TABLE", 0)
+    load((3, None, True))
+    assert aged(lake) == "30.0"
+
+
+def _unread(*_: object) -> None:
+    raise AssertionError("the rows were read")

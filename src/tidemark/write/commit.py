@@ -253,7 +253,13 @@ def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, r
 def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:
     """What the log's entry of this batch says of itself."""
     watermark = table.load.watermark
-    ordering = [watermark.column if watermark else None, *table.load.cluster_by, *prepared.keys]
+    freshness = table.contract.freshness
+    ordering = [
+        watermark.column if watermark else None,
+        freshness.column if freshness else None,
+        *table.load.cluster_by,
+        *prepared.keys,
+    ]
     return deltalog.Entry(
         app_id=app_id(prepared),
         user_metadata=json.dumps(prepared.metadata(), default=str),

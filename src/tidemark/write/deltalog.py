@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -25,6 +26,7 @@ from tidemark.write import footers
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_LISTED = 500  # files
 _CLUSTERING = "delta.clustering"
 
 
@@ -63,6 +65,34 @@ def files(snapshot: Any) -> list[Any]:
         if (len(entries), sum(int(entry.size()) for entry in entries)) == (known.numFiles(), known.tableSizeBytes()):
             return entries
     return list(snapshot.allFiles().collect())
+
+
+def newest(snapshot: Any, column: str) -> datetime | None:
+    """The greatest value of a date or timestamp column (naive UTC, to a millisecond), as the log's statistics have it.
+
+    None where they do not tell: a file has no bound for it or rows that are marked as deleted, there is no row, or
+    there are more files than the driver should list.
+    """
+    if file_count(snapshot) > _LISTED:
+        return None
+    found = []
+    for file in files(snapshot):
+        text = file.stats()
+        told = json.loads(text) if text and file.deletionVector() is None else {}
+        if column in told.get("maxValues", {}):
+            found.append(_instant(str(told["maxValues"][column])))
+        elif told.get("nullCount", {}).get(column) != told.get("numRecords", -1):
+            return None
+    return None if None in found else max(filter(None, found), default=None)
+
+
+def _instant(text: str) -> datetime | None:
+    """A bound as naive UTC; None for years that Python does not have."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
 def _checksum(snapshot: Any) -> Any:
