@@ -107,12 +107,16 @@ class ComputeSettings(_Model):
     `codegen_from_mb`: loads that read as much or more (megabytes of files) run generated code, smaller ones interpreted
     plans, whatever `conf` says. None leaves it to `conf`. `incremental_from_mb`: a table that has, with its inputs, as
     much or more is computed by what changed; finding that in smaller ones costs more than computing all of it.
+    `broadcast_mb`: a side of a join up to this size is sent to every executor, and the other is not shuffled.
+    `file_mb`: how large files of tables get where there are rows enough.
     """
 
     master: str | None = "local[*]"
     concurrency: int = Field(default=2, ge=1)
     codegen_from_mb: float | None = Field(default=None, ge=0)
     incremental_from_mb: float = Field(default=0, ge=0)
+    broadcast_mb: float = Field(default=10, ge=0)
+    file_mb: int = Field(default=256, ge=128, le=512)
     conf: dict[str, SparkSetting] = {}
 
 

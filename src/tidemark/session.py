@@ -15,10 +15,12 @@ from tidemark.jvm import remember_classes
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from tidemark.environment import Environment
+    from tidemark.environment import ComputeSettings, Environment
 
 # A batch can be empty after a shuffle; this rule would then drop the plan's metric nodes, and the books with them.
 _KEEP_METRIC_NODES = "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
+
+_MEBIBYTE = 2**20
 
 SPARK_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -65,7 +67,7 @@ def build_session(environment: Environment, app_name: str = "tidemark") -> Spark
     from tidemark.aws import spark_conf as s3a_conf
 
     compute = environment.compute
-    conf = dict(s3a_conf(environment.aws)) | {key: str(value) for key, value in compute.conf.items()}
+    conf = dict(s3a_conf(environment.aws)) | sizes(compute) | dict(compute.conf)
     return start(app_name, compute.master, conf)
 
 
@@ -91,6 +93,16 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
     session.sparkContext.setLogLevel("ERROR")
     remember_classes(session)
     return session
+
+
+def sizes(compute: ComputeSettings) -> dict[str, str]:
+    """What the environment says of sizes, as Spark and Delta take it."""
+    file_bytes = str(compute.file_mb * _MEBIBYTE)
+    return {
+        "spark.sql.autoBroadcastJoinThreshold": str(round(compute.broadcast_mb * _MEBIBYTE)),
+        "spark.sql.files.maxPartitionBytes": file_bytes,
+        "spark.databricks.delta.optimize.maxFileSize": file_bytes,
+    }
 
 
 def _java_options(java: JavaHome, given: str) -> str:
