@@ -25,6 +25,11 @@ FUNCTIONS = """
 CREATE FUNCTION pg_last_{name}_count() RETURNS bigint LANGUAGE sql AS
 $$ SELECT coalesce(nullif(current_setting('tidemark.last_{name}_count', true), ''), '0')::bigint $$;
 """
+# Another hash than Redshift's, of the same kind: 64 bits, by a seed, of no blanks at the end of a text.
+FNV_HASH = """
+CREATE FUNCTION fnv_hash(value anyelement, seed bigint DEFAULT 0) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS
+$$ SELECT hashtextextended(rtrim(value::text), seed) $$;
+"""
 GETDATE = "CREATE FUNCTION getdate() RETURNS timestamp LANGUAGE sql AS $$ SELECT now()::timestamp(0) $$"
 
 
@@ -58,6 +63,7 @@ async def _create_databases(socket_directory: Path) -> None:
         for name in ("copy", "unload"):
             await connection.execute(FUNCTIONS.format(name=name))
         await connection.execute(GETDATE)
+        await connection.execute(FNV_HASH)
 
 
 @asynccontextmanager

@@ -190,6 +190,8 @@ class SandboxCursor(FakeSnowflakeCursor):
                 _drop_storage_integration(transformed)
         elif isinstance(transformed, exp.Create):
             _drop_unenforced(transformed)
+        for aggregate in list(transformed.find_all(exp.HashAgg)):
+            aggregate.replace(_hash_of_rows(aggregate))
         super()._execute(transformed, params)
         self._session.keep_books(transformed)
 
@@ -211,6 +213,14 @@ def _drop_unenforced(create: exp.Create) -> None:
     for constraint in list(create.find_all(*UNENFORCED)):
         parent = constraint.parent
         (parent if isinstance(parent, (exp.ColumnConstraint, exp.Constraint)) else constraint).pop()
+
+
+def _hash_of_rows(aggregate: exp.HashAgg) -> Expr:
+    """HASH_AGG as DuckDB knows it: the sum of the rows' hashes; 0 of none."""
+    if isinstance(aggregate.this, exp.Star):
+        raise _unsupported("HASH_AGG(*): name the columns")
+    row = exp.func("hash", aggregate.this, *aggregate.expressions)
+    return exp.func("coalesce", exp.func("sum", exp.cast(row, "HUGEINT")), exp.Literal.number(0))
 
 
 def _unsupported(what: str) -> ProgrammingError:

@@ -39,10 +39,11 @@ def transform_of(table: Table) -> Transform:
 def fingerprint(table: Table) -> str:
     """16 hex digits that change when the table has to be built anew, whatever its inputs say.
 
-    They stand for the query (or the whole module of the transform, or neither in bronze), `write` and `inputs` of the
-    load file, and the contract but for its words.
+    They stand for the query (or the whole module of the transform, or neither in bronze), for what the load file says
+    of sources, inputs, drift and writing, and for the contract but for its words.
     """
-    load = table.load.model_dump(mode="json", include={"write", "inputs", "evolution", "drift"})
+    parts = {"write", "inputs", "evolution", "drift"} | ({"source", "watermark"} if table.load.source else set())
+    load = table.load.model_dump(mode="json", include=parts)
     logic = inspect.getsource(_module(table)) if table.load.transform else table.sql
     told = {"logic": logic, "load": load, "contract": _without_words(asdict(table.contract))}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

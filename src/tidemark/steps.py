@@ -18,6 +18,7 @@ from tidemark import (
     quality,
     quarantine,
     rows,
+    sourcelooks,
     sqltext,
     storage,
     tableindex,
@@ -58,7 +59,8 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
     if loaded.load.source is None:
         raise ConfigError(f"{table} has no source: it is built from {', '.join(loaded.inputs) or 'its query'}")
     spark = engine.session(table)
-    bookkeeping = read_state(spark, engine.table_path(table)).watermark
+    state = read_state(spark, engine.table_path(table))
+    bookkeeping = state.watermark
     high = bookkeeping.get("high")
     connection = engine.connect(loaded.load.source.connection)
     request = ExtractRequest(
@@ -73,6 +75,7 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
         local_staging=f"{engine.staging_path(table)}/extract",
         full=full,
         environment=engine.environment,
+        seen=sourcelooks.known(engine, loaded, state),
     )
     extracted = source_for(connection.kind).extract(request)
     drifted = drift.observe(engine, loaded, extracted)
@@ -102,6 +105,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         complete=extracted.full,
         empty=extracted.empty,
         notices=extracted.notices,
+        look=extracted.look,
     )
 
 
@@ -231,6 +235,7 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
         engine.batches[table] = DoneBatch(committed.version, final)
     elif final.definition is not None:
         incremental.note_seen(engine, final)
+    sourcelooks.note(engine, final)
     tableindex.note(engine, table, committed.version)
     engine.prepared.pop(table, None)
     engine.leases.release(table)

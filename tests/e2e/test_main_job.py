@@ -60,6 +60,16 @@ def test_a_run_with_nothing_new_commits_nothing_anywhere(world: World) -> None:
     assert world.summaries["again"]["release"] == world.summaries["day 31"]["release"]
 
 
+def test_a_run_with_nothing_new_reads_no_row(world: World) -> None:
+    """Windows look back, and one table is read as a whole: what they show is known."""
+    received = [each for each in world.summaries["again"]["tables"] if each["table"].startswith("bronze.")]
+
+    assert len(received) == len(BRONZE_TABLES)
+    assert {(each["table"], each["computed"], each["books"]["extracted"]) for each in received} == {
+        (table, "nothing", 0) for table in BRONZE_TABLES.values()
+    }
+
+
 def test_the_stored_books_of_every_batch_balance(world: World) -> None:
     checked = 0
     for table in (*BRONZE_TABLES.values(), *BUILT):

@@ -39,7 +39,8 @@ class ExtractRequest:
     `low` is the committed watermark, `since` stands in for it; nothing later than `as_of` is read. `bookkeeping` is
     the `watermark` of the target's last commit ({} when there was none). `staging` is an address below the exchange
     bucket that a warehouse may unload to, `local_staging` one below the staging root; both belong to this run and table
-    alone. `full` reads everything there is.
+    alone. `full` reads everything there is. `seen` is the look that a source gave when it was last read ({}: nobody
+    knows): where it would give the same again, nothing need be read.
     """
 
     table: Table
@@ -53,6 +54,7 @@ class ExtractRequest:
     local_staging: str
     full: bool
     environment: Environment
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def source(self) -> SourceSpec:
@@ -69,7 +71,8 @@ class Extract:
     `frame` has the source's columns under the source's names, `_origin` (string: where the row came from), and for
     text formats `_corrupt_record` (string: the raw text of what could not be read; all other columns are null then).
     `watermark` becomes the commit's bookkeeping; `identity` names this batch: equal work has an equal identity. Both
-    are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row.
+    are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
+    stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looking`.
     """
 
     table: str
@@ -80,6 +83,7 @@ class Extract:
     source_system: str
     notices: tuple[str, ...] = ()
     empty: bool = False
+    look: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -23,11 +23,14 @@ from tidemark.retry import RetryPolicy
 from tidemark.rows import ORIGIN
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.api import DEFAULT_POLICY, Api, ApiError, Failure
+from tidemark.sources.looking import Look, RecordHash, following, shape_of, shows_the_same
 from tidemark.sources.reading import Reading, Seen, change_time, everything, start_of, windowed
 from tidemark.sources.staged import FILE_OPTIONS, empty_frame, refuse_own_names
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from tidemark.watermark import Window
 
 KIND = "rest"
 API_PATH = "/services/data/v59.0"
@@ -76,12 +79,15 @@ class Page:
 
 @dataclass
 class Download:
-    """The pages of one query as files below `root`: their paths, rows, and rows without a change time."""
+    """The pages of one query as files below `root`: their paths, and rows without a change time.
+
+    `again` are the records that the next window will bring again.
+    """
 
     root: str
     files: list[str] = field(default_factory=list)
-    rows: int = 0
     timeless: int = 0
+    again: RecordHash = field(default_factory=RecordHash)
 
 
 class RestSource:
@@ -159,6 +165,7 @@ def _soql(request: ExtractRequest, reading: Reading, fields: Sequence[str]) -> s
 
 def _download(request: ExtractRequest, crm: Crm, reading: Reading, fields: Sequence[str]) -> Download:
     download = Download(f"{request.local_staging}/{uuid.uuid4().hex}")
+    window = following(request, reading)
     folder = open_folder(download.root, request.environment.aws)
     for number, records in enumerate(crm.pages(_soql(request, reading, fields)), start=1):
         if not records:
@@ -166,9 +173,22 @@ def _download(request: ExtractRequest, crm: Crm, reading: Reading, fields: Seque
         rows = [{name: _text(_value(record, name)) for name in fields} for record in records]
         lines = "".join(f"{json.dumps(row)}\n" for row in rows)
         download.files.append(folder.write_text(f"page-{number:06d}.json", lines))
-        download.rows += len(rows)
         download.timeless += sum(reading.column is not None and row[reading.column] is None for row in rows)
+        for row in rows:
+            if _is_within(window, row):
+                download.again.add(row)
     return download
+
+
+def _is_within(window: Window | None, row: Mapping[str, str | None]) -> bool:
+    """Whether the next reading brings the record again; one without a change time, or with an odd one, counts."""
+    text = row[window.column] if window else None
+    if window is None or text is None:
+        return True
+    try:
+        return window.contains(_utc(text))
+    except ValueError:
+        return True
 
 
 def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], download: Download) -> Extract:
@@ -176,15 +196,23 @@ def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], d
     if download.timeless:
         about = f"{download.timeless} records of {request.source.object} have no {reading.column}"
         notices += (f"{about}: they are read every time",)
+    window = following(request, reading)
+    look = None
+    if reading.column is None or window is not None:
+        again = download.again
+        look = Look(window.to_json() if window else None, again.rows, again.text, shape_of(fields))
+    same = shows_the_same(request, reading, look)
+    files = [] if same else download.files
     return Extract(
         table=request.table.name,
-        frame=_frame(request, fields, download.files),
+        frame=_frame(request, fields, files),
         watermark=reading.watermark,
         identity=reading.identity,
-        full=reading.full,
+        full=reading.full and not same,
         source_system=KIND,
         notices=notices,
-        empty=not download.files,
+        empty=not files,
+        look=look.to_json() if look else {},
     )
 
 
@@ -218,7 +246,7 @@ def _time(instant: datetime) -> str:
 
 def _instant(text: object, column: str, request: ExtractRequest) -> datetime:
     try:
-        found = datetime.fromisoformat(str(text))
+        return _utc(str(text))
     except ValueError:
         raise SourceError(
             f"{column} of {request.source.object} is no change time",
@@ -227,6 +255,11 @@ def _instant(text: object, column: str, request: ExtractRequest) -> datetime:
             seen=[f"its newest value is {text!r}"],
             next_step="name a date-time field in `watermark`",
         ) from None
+
+
+def _utc(text: str) -> datetime:
+    """An instant as the API writes it; naive UTC."""
+    found = datetime.fromisoformat(text)
     return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from tidemark.aws import filesystem, s3_uri
 from tidemark.errors import SourceError
 from tidemark.retry import RetryPolicy
 from tidemark.sources import Extract, ExtractRequest
+from tidemark.sources.looking import Look, following, shape_of, shows_the_same
 from tidemark.sources.reading import Reading, Seen, change_time, everything, start_of, windowed
 from tidemark.sources.staged import empty_frame, parquet_files, read_parquet, refuse_own_names
 from tidemark.warehouses import ResultColumn, Session, Warehouse, WarehouseError, quoted
@@ -72,10 +74,15 @@ class UnloadSource(ABC):
             names = [column.name for column in columns]
             refuse_own_names(names, request.table.name, request.source.object)
             reading = _reading(request, session, relation, columns)
+            look = _look(request, session, relation, columns, reading)
+            if shows_the_same(request, reading, look):
+                return self._extract(request, replace(reading, full=False), names, (), look)
             selected = ", ".join(f"{self.expression(column)} AS {quoted(column.name)}" for column in columns)
             query = f"SELECT {selected} FROM {relation}{_where(reading, warehouse)}"
             folder = f"{request.staging}/{uuid.uuid4().hex}"
             rows = self.unload(session, query, f"{s3_uri(folder)}/", request.connection)
+            if look != _look(request, session, relation, columns, reading):
+                look = None  # a row that changed meanwhile may change back, and the look would not tell
         files = parquet_files(filesystem(request.environment.aws), folder) if rows else ()
         if rows and not files:
             raise SourceError(
@@ -84,9 +91,16 @@ class UnloadSource(ABC):
                 step="extract",
                 next_step="check that `exchange` and the warehouse's access to S3 mean the same bucket and region",
             )
-        return self._extract(request, reading, names, files)
+        return self._extract(request, reading, names, files, look)
 
-    def _extract(self, request: ExtractRequest, reading: Reading, names: list[str], files: tuple[str, ...]) -> Extract:
+    def _extract(
+        self,
+        request: ExtractRequest,
+        reading: Reading,
+        names: list[str],
+        files: tuple[str, ...],
+        look: Look | None,
+    ) -> Extract:
         database = request.connection.settings.get("database", request.connection.name)
         origin = F.lit(f"{self.kind}://{database}/{request.source.object}")
         return Extract(
@@ -98,6 +112,7 @@ class UnloadSource(ABC):
             source_system=self.kind,
             notices=reading.notices,
             empty=not files,
+            look=look.to_json() if look else {},
         )
 
 
@@ -120,6 +135,18 @@ def _reading(request: ExtractRequest, session: Session, relation: str, columns: 
         f" COUNT(CASE WHEN {column} IS NULL THEN 1 END) FROM {relation}{after}"
     )
     return windowed(request, name, start, Seen(_instant(newest), int(later), int(timeless)))
+
+
+def _look(
+    request: ExtractRequest, session: Session, relation: str, columns: Sequence[ResultColumn], reading: Reading
+) -> Look | None:
+    """What the warehouse shows of the window after this one; None where it cannot hash a column."""
+    hashed, window = session.warehouse.hashed(columns), following(request, reading)
+    if hashed is None or (reading.column is not None and window is None):
+        return None
+    where = _where(replace(reading, window=window), session.warehouse)
+    rows, found = session.one(f"SELECT COUNT(*), {hashed} FROM {relation}{where}")
+    return Look(window.to_json() if window else None, int(rows), str(found), shape_of(columns))
 
 
 def _where(reading: Reading, warehouse: Warehouse) -> str:

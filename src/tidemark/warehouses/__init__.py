@@ -158,6 +158,13 @@ class Warehouse(ABC):
     def timestamp(self, instant: datetime) -> str:
         """A literal for an instant (naive UTC)."""
 
+    @abstractmethod
+    def hashed(self, columns: Sequence[ResultColumn]) -> str | None:
+        """An aggregate: text that differs, but for an accident, when any value of any row does, in whatever order.
+
+        None where a column has a type that cannot be hashed.
+        """
+
     def open(self) -> Session:
         """A session, to be closed by whoever asked; raises `WarehouseError`."""
         try:

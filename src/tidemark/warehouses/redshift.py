@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import redshift_connector
 from redshift_connector.error import InterfaceError, OperationalError
 
-from tidemark.warehouses import ResultColumn, Trouble, Warehouse, literal
+from tidemark.warehouses import ResultColumn, Trouble, Warehouse, literal, quoted
 
 if TYPE_CHECKING:
     from tidemark.sources import ConnectionValue
@@ -19,6 +19,8 @@ REACH_SECONDS = 10
 STATEMENT_SECONDS = 3600
 DEFAULT_PORT = 5439
 _TIME_TYPES = {"1082", "1114", "1184"}  # object ids of date, timestamp, timestamptz
+_TEXT_TYPES = {"25", "1042", "1043"}
+_HASHED_TYPES = {"16", "20", "21", "23", "700", "701", "1083", "1266", "1700", *_TIME_TYPES, *_TEXT_TYPES}
 _CREDENTIALS = {"28000", "28P01"}
 _MISSING = {"42P01", "3D000", "3F000", "42501"}
 _CONFLICTS = {"40001", "40P01", "55P03"}
@@ -81,6 +83,16 @@ class Redshift(Warehouse):
 
     def timestamp(self, instant: datetime) -> str:
         return f"TIMESTAMP '{instant.isoformat(sep=' ', timespec='microseconds')}'"
+
+    def hashed(self, columns: Sequence[ResultColumn]) -> str | None:
+        if any(column.type not in _HASHED_TYPES for column in columns):
+            return None
+        row = "0"
+        for number, column in enumerate(columns):
+            # Blanks at the end of a text are not hashed, so that something has to stand behind them.
+            value = f"{quoted(column.name)} || '.'" if column.type in _TEXT_TYPES else quoted(column.name)
+            row = f"FNV_HASH(COALESCE(FNV_HASH({value}), {number}), {row})"
+        return f"CAST(COALESCE(SUM(CAST({row} AS DECIMAL(38, 0))), 0) AS VARCHAR)"
 
 
 def _answer(failure: Exception) -> Mapping[str, str]:

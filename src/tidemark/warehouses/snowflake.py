@@ -10,7 +10,7 @@ import snowflake.connector
 from snowflake.connector.constants import FIELD_ID_TO_NAME
 from snowflake.connector.errors import DatabaseError, Error, InterfaceError, OperationalError
 
-from tidemark.warehouses import ResultColumn, Trouble, Warehouse
+from tidemark.warehouses import ResultColumn, Trouble, Warehouse, quoted
 
 LOGIN_SECONDS = 10
 NETWORK_SECONDS = 120
@@ -69,3 +69,6 @@ class Snowflake(Warehouse):
 
     def timestamp(self, instant: datetime) -> str:
         return f"'{instant.isoformat(sep=' ', timespec='microseconds')}'::TIMESTAMP_NTZ"
+
+    def hashed(self, columns: Sequence[ResultColumn]) -> str | None:
+        return f"HASH_AGG({', '.join(quoted(column.name) for column in columns)})::VARCHAR"

@@ -93,6 +93,7 @@ class Prepared:
     replaced: tuple[Bounds, ...] = ()
     schema_changes: tuple[SchemaChange, ...] = ()
     moves_watermark: bool = False
+    look: Mapping[str, Any] = field(default_factory=dict)
     fence: int = 0
 
     @property

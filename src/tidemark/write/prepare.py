@@ -71,6 +71,7 @@ def prepare(
         inputs=dict(checked.inputs),
         schema_changes=changes,
         moves_watermark=moves_watermark,
+        look=dict(checked.look),
     )
     faults.reach(f"{work.table.name}: staged, without manifest")
     save(work.spark, prepared)

@@ -64,6 +64,7 @@ class Checked:
     reason: str | None = None
     empty: bool = False
     notices: tuple[str, ...] = ()
+    look: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

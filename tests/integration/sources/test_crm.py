@@ -74,6 +74,23 @@ def test_every_record_comes_through_pages_throttling_and_dying_tokens(
     assert any("have no SystemModstamp" in notice for notice in got.notices)
 
 
+def test_a_window_that_shows_what_it_showed_before_brings_nothing(crm: Systems, gadgets: list[dict[str, Any]]) -> None:
+    base = crm.connection("crm").settings["base_url"]
+    first = extract(crm)
+    arguments = {"low": datetime.fromisoformat(first.watermark["high"]), "bookkeeping": first.watermark}
+
+    again = extract(crm, **arguments, seen=first.look)
+    assert (again.empty, again.full, again.look) == (True, False, first.look)
+    assert not extract(crm, **arguments, seen={}).empty
+    assert not extract(crm, low=None, seen=first.look).empty
+
+    newest = next(record for record in reversed(gadgets) if record["SystemModstamp"])
+    changed = {**newest, "Name": "renamed, at the same instant"}
+    httpx.post(f"{base}/sandbox/records", json={"Gadget": [changed]}).raise_for_status()
+    renamed = extract(crm, **arguments, seen=first.look)
+    assert "renamed, at the same instant" in {row[0] for row in rows(renamed.frame, "Name")}
+
+
 def test_a_window_is_closed_on_both_sides(crm: Systems, gadgets: list[dict[str, Any]]) -> None:
     low, as_of = datetime(2025, 3, 2, 12), datetime(2025, 3, 3, 6)
     got = extract(crm, low=low, as_of=as_of)

@@ -97,6 +97,87 @@ def test_since_stands_in_for_the_watermark_and_leaves_no_gap_behind(extract: Cal
     assert ahead.watermark["high"] == "2025-03-01T10:00:00.000000"
 
 
+AGAIN = {"watermark": {"column": "updated_at", "lookback": "48h"}}
+NEWEST = datetime(2025, 3, 4, 10)
+
+
+def test_a_window_that_shows_what_it_showed_before_is_not_read_again(extract: Callable[..., Extract]) -> None:
+    first = extract(AGAIN)
+    again = extract(AGAIN, low=NEWEST, bookkeeping=first.watermark, seen=first.look)
+
+    assert (again.empty, again.full, ids(again)) == (True, False, [])
+    assert again.watermark["high"] == first.watermark["high"]
+    assert again.look == first.look
+    for asked in ({"since": datetime(2025, 3, 3)}, {"full": True}, {"low": datetime(2025, 3, 3)}):
+        assert ids(extract(AGAIN, **{"low": NEWEST, "seen": first.look, **asked})) != []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO {} VALUES (5, 'late', '2025-03-03 09:00:00')",
+        "INSERT INTO {} VALUES (5, 'new', '2025-03-05 09:00:00')",
+        "INSERT INTO {} VALUES (5, 'at the same time', '2025-03-04 10:00:00')",
+        "INSERT INTO {} VALUES (5, 'without a time', NULL)",
+        "INSERT INTO {0} SELECT * FROM {0} WHERE id = 3",
+        "UPDATE {} SET name = 'Dorothee' WHERE id = 4",
+        "UPDATE {} SET name = 'Dora ' WHERE id = 4",
+        "UPDATE {} SET name = NULL WHERE id = 4",
+        "UPDATE {} SET name = '' WHERE id = 3",
+        "UPDATE {} SET id = 7 - id WHERE id IN (3, 4)",
+        "DELETE FROM {} WHERE id = 3",
+        "ALTER TABLE {} ADD COLUMN note VARCHAR(10)",
+    ],
+)
+def test_a_window_in_which_anything_changed_is_read_again(
+    systems: Systems, warehouse: str, source_table: str, extract: Callable[..., Extract], change: str
+) -> None:
+    first = extract(AGAIN)
+    systems.execute(warehouse, change.format(source_table))
+
+    again = extract(AGAIN, low=NEWEST, bookkeeping=first.watermark, seen=first.look)
+
+    assert not again.empty
+    assert again.look != first.look
+
+
+def test_a_window_that_changes_while_it_is_read_is_read_again_even_if_it_changes_back(
+    systems: Systems,
+    warehouse: str,
+    source_table: str,
+    extract: Callable[..., Extract],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A row changes after the look and before the unload, and has its old value again when the next run looks."""
+    source = load_plugin("source", warehouse, SOURCES)
+    unload = source.unload
+    rename = f"UPDATE {source_table} SET name = '{{}}' WHERE id = 4"
+
+    def meanwhile(*arguments: Any) -> int:
+        systems.execute(warehouse, rename.format("Dorothee"))
+        return int(unload(*arguments))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(source, "unload", meanwhile)
+        first = extract(AGAIN)
+    systems.execute(warehouse, rename.format("Dora"))
+    again = extract(AGAIN, low=NEWEST, bookkeeping=first.watermark, seen=first.look)
+
+    assert 4 in ids(again)
+    assert extract(AGAIN, low=NEWEST, bookkeeping=again.watermark, seen=again.look).empty
+
+
+def test_a_whole_table_that_shows_what_it_showed_before_is_not_read_again(
+    systems: Systems, warehouse: str, source_table: str, extract: Callable[..., Extract]
+) -> None:
+    load = {"watermark": None}
+    first = extract(load)
+    assert extract(load, seen=first.look).empty
+    assert ids(extract(load, seen=first.look, full=True)) == [1, 2, 3, 4, 9]
+    systems.execute(warehouse, f"DELETE FROM {source_table} WHERE id = 1")
+    assert ids(extract(load, seen=first.look)) == [2, 3, 4, 9]
+
+
 def test_full_reads_everything_again(extract: Callable[..., Extract]) -> None:
     full = extract(low=datetime(2025, 3, 4, 10), full=True)
     assert ids(full) == [1, 2, 3, 4, 9]
