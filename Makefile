@@ -52,6 +52,7 @@ locks: ## Resolve the dependencies anew into requirements/*.txt
 	$(BIN)/uv pip compile pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/runtime.txt
 	$(BIN)/uv pip compile requirements/datacontract.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/datacontract.txt
 	$(BIN)/uv pip compile requirements/dqx.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dqx.txt
+	$(BIN)/uv pip compile requirements/dbt.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dbt.txt
 
 bench: setup ## Measure the loads against bare Spark (takes about half an hour)
 	$(BIN)/python -m benchmarks

@@ -57,6 +57,21 @@ def increment(spark: SparkSession, table_rows: int, rows: int, version: int) -> 
     return spread.unionByName(accounts(spark, table_rows, rows - updates, version))
 
 
+def orders(spark: SparkSession, first: int, rows: int, a_day: int, version: int) -> DataFrame:
+    """Orders `first` to `first + rows`, `a_day` of them each day, as they are in a version."""
+    number = F.col("id")
+    return spark.range(first, first + rows).select(
+        number.alias("order_id"),
+        F.format_string("C%07d", F.pmod(number * 7919, F.lit(1_000_000))).alias("customer_id"),
+        F.date_add(F.lit("2020-01-01").cast("date"), F.floor(number / a_day).cast("int")).alias("ordered_on"),
+        _pick(number + version, "placed", "shipped", "returned").alias("status"),
+        _pick(number * 31, "Ulm", "Lyon", "Boston", "Leeds", "Malmö").alias("city"),
+        (F.pmod(number * 7919 + version, F.lit(10_000_000)) / 100).cast("decimal(18,2)").alias("amount"),
+        F.sha1(F.concat(number.cast("string"), F.lit(str(version)))).alias("note"),
+        F.timestamp_seconds(F.lit(1_740_787_200 + version * 86_400)).alias("updated_at"),
+    )
+
+
 def _pick(number: Column, *values: str) -> Column:
     array = F.array(*[F.lit(value) for value in values])
     return F.element_at(array, (F.pmod(number, F.lit(len(values))) + 1).cast("int"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -15,11 +14,11 @@ from pyspark.sql import functions as F
 
 from benchmarks import data, lake
 from benchmarks.measure import Comparison, compare
+from benchmarks.peers import installed
 from tidemark import rows
 from tidemark.compile.rules import EMAIL
 from tidemark.contract import Contract
 
-LOCKED = Path(__file__).parents[1] / "requirements" / "dqx.txt"
 EVENTS = "bronze.events"
 
 
@@ -53,10 +52,7 @@ def _ours(received: DataFrame, contract: Contract) -> tuple[DataFrame, DataFrame
 
 def _dqx(spark: SparkSession, home: Path, contract: Contract) -> Any:
     """DQX's split of a frame into good and bad rows; its packages come last on the path, so that ours stay ours."""
-    folder = home / "dqx"
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "-r", str(LOCKED)]
-    subprocess.run([*install, "--target", str(folder)], check=True)
-    sys.path.append(str(folder))
+    sys.path.append(str(installed("dqx", home)))
     # DQX greets a Databricks workspace before it does anything; its rules need none.
     engine = import_module("databricks.labs.dqx.engine").DQEngineCore(MagicMock(), spark)
     return lambda frame: engine.apply_checks_by_metadata_and_split(frame, list(_checks(contract)))

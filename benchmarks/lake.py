@@ -25,7 +25,7 @@ def project() -> Project:
 
 def load(spark: SparkSession, project: Project, table: str, frame: DataFrame) -> Books:
     """Validate, prepare, write errors, commit; returns the books."""
-    engine = Engine(project, spark, open_state(project.environment), _no_connection, Run.start(date(2025, 3, 30)))
+    engine = _engine(spark, project)
     extracted = Extract(
         table=table,
         frame=frame.withColumn("_origin", F.lit("benchmark")),
@@ -39,6 +39,23 @@ def load(spark: SparkSession, project: Project, table: str, frame: DataFrame) ->
     steps.write_errors(engine, table, checked, prepared)
     steps.commit(engine, table, prepared)
     return prepared.books
+
+
+def build(spark: SparkSession, project: Project, table: str) -> Books:
+    """Build, prepare, write errors, commit, or leave the table when there is nothing new; returns the books."""
+    engine = _engine(spark, project)
+    checked = steps.build(engine, table)
+    if checked is None:
+        steps.stay(engine, table)
+        return Books()
+    prepared = steps.prepare(engine, table, checked)
+    steps.write_errors(engine, table, checked, prepared)
+    steps.commit(engine, table, prepared)
+    return prepared.books
+
+
+def _engine(spark: SparkSession, project: Project) -> Engine:
+    return Engine(project, spark, open_state(project.environment), _no_connection, Run.start(date(2025, 3, 30)))
 
 
 def table_path(project: Project, table: str) -> str:

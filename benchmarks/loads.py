@@ -74,13 +74,13 @@ def upsert(spark: SparkSession, home: Path, rows: int, pairs: int) -> Iterator[C
     def by_hand() -> None:
         _bare_merge(spark, project, bare, spark.read.parquet(batch))
 
-    base = [(path, _version(spark, path)) for path in (ours, bare)]
-    reset = partial(_restore, spark, base)
+    base = [(path, version_of(spark, path)) for path in (ours, bare)]
+    reset = partial(restore, spark, base)
     name = f"upsert of {expected:,} into {rows:,}"
     yield compare(name, with_tidemark, by_hand, reset=reset, pairs=pairs)
     with_tidemark()
-    done = [(ours, _version(spark, ours)), base[1]]
-    yield compare(f"{name}, again", again, by_hand, reset=partial(_restore, spark, done), pairs=pairs)
+    done = [(ours, version_of(spark, ours)), base[1]]
+    yield compare(f"{name}, again", again, by_hand, reset=partial(restore, spark, done), pairs=pairs)
 
 
 def _bare_merge(spark: SparkSession, project: lake.Project, path: str, batch: DataFrame) -> None:
@@ -104,10 +104,10 @@ def _with_metadata(frame: DataFrame) -> DataFrame:
     )
 
 
-def _version(spark: SparkSession, path: str) -> int:
+def version_of(spark: SparkSession, path: str) -> int:
     return int(DeltaTable.forPath(spark, path).history(1).collect()[0].version)
 
 
-def _restore(spark: SparkSession, versions: list[tuple[str, int]]) -> None:
+def restore(spark: SparkSession, versions: list[tuple[str, int]]) -> None:
     for path, version in versions:
         DeltaTable.forPath(spark, path).restoreToVersion(version)
