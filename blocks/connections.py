@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, field_validator
 
-from tidemark.secrets import Provider, SecretMapping, fetch
+from tidemark.secrets import Provider, fetch
 from tidemark.sources import ConnectionValue
 
 if TYPE_CHECKING:
@@ -66,8 +68,11 @@ class ConnectionBlock(Block):
 
         Credentials live in the returned value alone: it shows them to nobody, and logs are kept clean of them.
         """
-        secret = fetch(self.secret, self.provider, aws) if self.secret else SecretMapping({})
-        return ConnectionValue(name=name, kind=self.kind, settings=self.settings(), secret=secret)
+        known = ConnectionValue(name=name, kind=self.kind, settings=self.settings())
+        if self.secret is None:
+            return known
+        refetch = partial(fetch, self.secret, self.provider, aws, anew=True)
+        return replace(known, secret=fetch(self.secret, self.provider, aws), refetch=refetch)
 
 
 class SnowflakeConnection(ConnectionBlock):

@@ -65,15 +65,16 @@ class SecretMapping(Mapping[str, Any]):
         raise TypeError("a secret is not pickled or copied: pass the connection's name on and fetch it there")
 
 
-def fetch(name: str, provider: Provider, aws: AwsSettings | None = None) -> SecretMapping:
+def fetch(name: str, provider: Provider, aws: AwsSettings | None = None, *, anew: bool = False) -> SecretMapping:
     """The secret called `name`, at most `TTL_SECONDS` old, its values known to the log's redaction from now on.
 
+    `anew` asks the provider in any case: what is remembered was refused, as it is after a rotation.
     Raises `ConfigError` that names every place that was searched when there is none, or when it is not a JSON object.
     """
     place = (name, provider, aws)
     with _lock:
         fetched = _cache.get(place)
-    if fetched is not None and time.monotonic() - fetched[0] < TTL_SECONDS:
+    if fetched is not None and not anew and time.monotonic() - fetched[0] < TTL_SECONDS:
         return fetched[1]
     text = _from_environment(name) if provider == "env" else _from_aws(name, aws)
     secret = SecretMapping(_parsed(name, text), name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -24,12 +24,24 @@ __all__ = ["SOURCES", "ConnectionValue", "Extract", "ExtractRequest", "SecretMap
 
 @dataclass(frozen=True)
 class ConnectionValue:
-    """A system to talk to: its kind and settings, and its credentials, which are never shown."""
+    """A system to talk to: its kind and settings, and its credentials, which are never shown.
+
+    `refetch` asks for the credentials again, past every memory of them.
+    """
 
     name: str
     kind: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     secret: SecretMapping = field(default_factory=lambda: SecretMapping({}))
+    refetch: Callable[[], SecretMapping] | None = None
+
+    def rotated(self) -> ConnectionValue | None:
+        """The connection with the credentials that it has now; None when they are those that were refused.
+
+        Trying the same ones again would only bring the account closer to being locked.
+        """
+        secret = self.refetch() if self.refetch else self.secret
+        return None if secret == self.secret else replace(self, secret=secret)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tidemark.redaction import protect, redact
 from tidemark.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from tidemark.secrets import SecretMapping
+    from tidemark.sources import ConnectionValue
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -53,11 +53,11 @@ class Api:
     """Calls to one API. The token lives in this object alone."""
 
     def __init__(
-        self, base_url: str, login_path: str, secret: SecretMapping, policy: RetryPolicy = DEFAULT_POLICY
+        self, base_url: str, login_path: str, connection: ConnectionValue, policy: RetryPolicy = DEFAULT_POLICY
     ) -> None:
         self._base_url = base_url.rstrip("/") + "/"
         self._login_path = login_path
-        self._secret = secret
+        self._connection = connection
         self._policy = policy
         self._token: str | None = None
         self._client = httpx.Client(timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS))
@@ -98,16 +98,27 @@ class Api:
 
     def _authorized(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> httpx.Response:
         if self._token is None:
-            self._token = self._new_token()
+            self._token = self._logged_in()
         bearer = {"Authorization": f"Bearer {self._token}"}
         # httpx drops a query that the address has already when it is given parameters, even none
         return self._send("GET", url, params=dict(params) or None, headers={**headers, **bearer})
 
+    def _logged_in(self) -> str:
+        """A new token. Credentials that are refused are fetched again once: somebody may have rotated them."""
+        try:
+            return self._new_token()
+        except ApiError as refused:
+            rotated = self._connection.rotated() if refused.failure is Failure.CREDENTIALS else None
+            if rotated is None:
+                raise
+        self._connection = rotated
+        return self._new_token()
+
     def _new_token(self) -> str:
         form = {
             "grant_type": "client_credentials",
-            "client_id": self._secret["client_id"],
-            "client_secret": self._secret["client_secret"],
+            "client_id": self._connection.secret["client_id"],
+            "client_secret": self._connection.secret["client_secret"],
         }
         answer = self._send("POST", self._address(self._login_path), data=form)
         if answer.status_code in (httpx.codes.BAD_REQUEST, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):

@@ -102,7 +102,7 @@ class RestSource:
         fields = _fields(request)
         login_path = str(settings.get("login_path", LOGIN_PATH))
         try:
-            with Api(str(settings["base_url"]), login_path, request.connection.secret, self._policy) as api:
+            with Api(str(settings["base_url"]), login_path, request.connection, self._policy) as api:
                 crm = Crm(api, str(settings.get("api_path", API_PATH)), settings.get("page_size"))
                 reading = _reading(request, crm, fields)
                 download = _download(request, crm, reading, fields)

@@ -166,7 +166,20 @@ class Warehouse(ABC):
         """
 
     def open(self) -> Session:
-        """A session, to be closed by whoever asked; raises `WarehouseError`."""
+        """A session, to be closed by whoever asked; raises `WarehouseError`.
+
+        Credentials that are refused are fetched again once: somebody may have rotated them.
+        """
+        try:
+            return self._login()
+        except WarehouseError as failure:
+            rotated = self.connection.rotated() if failure.trouble is Trouble.CREDENTIALS else None
+            if rotated is None:
+                raise
+        self.connection = rotated
+        return self._login()
+
+    def _login(self) -> Session:
         try:
             return Session(self, self.connect())
         except Exception as failure:

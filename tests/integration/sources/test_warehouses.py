@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from tests.support.systems import WAREHOUSES, Systems, names, rows
 from tidemark.errors import SourceError
 from tidemark.project import Table
 from tidemark.retry import RetryPolicy
-from tidemark.sources import SOURCES, ConnectionValue, Extract, load_plugin
+from tidemark.sources import SOURCES, ConnectionValue, Extract, SecretMapping, load_plugin
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
 SCHEMAS = {"snowflake": "SALES", "redshift": "analytics"}
@@ -278,6 +279,21 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(systems: Systems, wareho
     assert f"tidemark/{warehouse}" in str(failed)
     assert "hunter2-wrong" not in f"{failed} {failed!r} {failed.__cause__} {failed.__context__}"
     assert (datetime.now(UTC) - started).total_seconds() < 10
+
+
+def test_a_password_that_was_rotated_is_fetched_again(systems: Systems, warehouse: str, source_table: str) -> None:
+    current = systems.connection(warehouse)
+    fetched: list[str] = []
+
+    def refetch() -> SecretMapping:
+        fetched.append(warehouse)
+        return current.secret
+
+    old = systems.connection(warehouse, secret={"user": "tidemark_loader", "password": "the-old-one"})
+    rotated = replace(old, refetch=refetch)
+
+    assert ids(systems.extract(describe(systems, source_table), rotated)) == [1, 2, 3, 4, 9]
+    assert fetched == [warehouse]
 
 
 def test_a_secret_without_a_password_is_told(systems: Systems, warehouse: str) -> None:

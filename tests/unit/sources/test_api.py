@@ -15,6 +15,7 @@ import pytest
 
 from tidemark.retry import RetryPolicy
 from tidemark.secrets import SecretMapping
+from tidemark.sources import ConnectionValue
 from tidemark.sources.api import Api, ApiError, Failure
 
 SECRET = SecretMapping({"client_id": "me", "client_secret": "api-canary-secret"}, "tidemark/crm")
@@ -75,7 +76,7 @@ def server() -> Iterator[tuple[Script, str]]:
 
 
 def get(address: str, path: str = "data", policy: RetryPolicy = QUICK, secret: SecretMapping = SECRET) -> Any:
-    with Api(address, "/login", secret, policy) as api:
+    with Api(address, "/login", ConnectionValue("crm", "rest", {}, secret), policy) as api:
         return api.get(path)
 
 
@@ -142,7 +143,7 @@ def test_an_answer_shorter_than_announced_is_asked_for_again(server: tuple[Scrip
 def test_a_token_that_died_is_renewed_once_and_the_call_repeated(server: tuple[Script, str]) -> None:
     script, address = server
     script.answers = [GOOD, (401, {}, {}), GOOD]
-    with Api(address, "/login", SECRET, QUICK) as api:
+    with Api(address, "/login", ConnectionValue("crm", "rest", {}, SECRET), QUICK) as api:
         api.get("first")
         api.get("second")
     assert script.count("POST") == 2
@@ -170,6 +171,34 @@ def test_wrong_credentials_are_told_at_once_without_showing_them(server: tuple[S
         get(address, secret=SecretMapping({"client_id": "me", "client_secret": "api-canary-secret"}))
     assert refused.value.failure is Failure.CREDENTIALS
     assert script.count("POST") == 1
+
+
+def test_credentials_that_were_rotated_are_fetched_again_once(server: tuple[Script, str]) -> None:
+    script, address = server
+    refused = (401, {"error": "invalid_client"}, {})
+    renewed = SecretMapping({"client_id": "me", "client_secret": "renewed"}, "tidemark/crm")
+    fetched: list[str] = []
+
+    def refetch() -> SecretMapping:
+        fetched.append("again")
+        return renewed
+
+    connection = ConnectionValue("crm", "rest", {}, SECRET, refetch)
+    script.logins = [refused]
+    with Api(address, "/login", connection, QUICK) as api:
+        assert api.get("/data")["records"]
+    assert (script.count("POST"), fetched) == (2, ["again"])
+
+    script.logins = [refused, refused]
+    with Api(address, "/login", connection, QUICK) as api, pytest.raises(ApiError, match="invalid_client"):
+        api.get("/data")
+    assert (script.count("POST"), fetched) == (4, ["again"] * 2)
+
+    script.logins = [refused]
+    same = ConnectionValue("crm", "rest", {}, SECRET, lambda: SECRET)
+    with Api(address, "/login", same, QUICK) as api, pytest.raises(ApiError, match="invalid_client"):
+        api.get("/data")
+    assert script.count("POST") == 5, "what was refused is not tried twice"
 
 
 def test_a_login_that_is_busy_is_asked_again(server: tuple[Script, str]) -> None:
