@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 
 from flows.commits import claim, commit_together
-from flows.parameters import CONFIG, LOCAL
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
 from flows.pipeline import work_on
 from flows.publish import publish_built
 from flows.run_context import RunContext, open_run
@@ -32,7 +32,7 @@ log = logging.getLogger("tidemark.apply")
 
 
 @flow(name=FLOW, flow_run_name="apply {plan} {env}", persist_result=False, log_prints=False)
-def apply(plan: str, env: str = LOCAL, config: str = CONFIG) -> str:
+def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG) -> str:
     """Commits what a plan has prepared, bronze to gold, and publishes it; gives the id of the run that did so.
 
     Nothing is asked of the sources again. A plan is refused when a table, an input, a contract or a query is not what

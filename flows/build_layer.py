@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.commits import claim, commit_together
-from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Layer, RunDate
+from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Config, EnvironmentName, Layer, RunDate, Selection
 from flows.pipeline import build, work_on
 from flows.run_context import RunContext, open_run
 from tidemark.errors import ConfigError
@@ -15,11 +15,11 @@ FLOW = "build-layer"
 
 @flow(name=FLOW, flow_run_name="build {layer} {env}", persist_result=False, log_prints=False)
 def build_layer(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
     layer: Layer = BOTH,
-    select: list[str] | None = None,
+    select: Selection | None = None,
     full_refresh: bool = False,
 ) -> str:
     """Builds the tables of one layer or both, inputs first, and gives the id of the run.

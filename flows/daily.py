@@ -9,17 +9,17 @@ from prefect import flow
 from flows.build_layer import build_layer
 from flows.commits import claim, commit_together
 from flows.ingest import ingest
-from flows.parameters import BOTH, CONFIG, LOCAL, RunDate, Since
+from flows.parameters import BOTH, CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
 from flows.publish import publish_built
 from flows.run_context import open_run
 
 
 @flow(name="daily", flow_run_name="daily {env}", persist_result=False, log_prints=False)
 def daily(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
-    select: list[str] | None = None,
+    select: Selection | None = None,
     full_refresh: bool = False,
     since: Since = None,
 ) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from prefect import flow
 
 from flows.commits import commit, finish_interrupted
-from flows.parameters import CONFIG, LOCAL, RunDate, Since
+from flows.parameters import CONFIG, LOCAL, Config, Connection, EnvironmentName, RunDate, Selection, Since
 from flows.pipeline import receive, work_on
 from flows.run_context import RunContext, open_run
 from tidemark.errors import ConfigError
@@ -16,11 +16,11 @@ from tidemark.errors import ConfigError
 
 @flow(name="ingest", flow_run_name="ingest {env}", persist_result=False, log_prints=False)
 def ingest(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
-    connection: str | None = None,
-    select: list[str] | None = None,
+    connection: Connection | None = None,
+    select: Selection | None = None,
     full_refresh: bool = False,
     since: Since = None,
 ) -> str:

@@ -19,6 +19,8 @@ from tidemark.run_report import render
 from tidemark.session import build_session
 
 if TYPE_CHECKING:
+    from prefect import Flow
+
     from tidemark.environment import Environment
     from tidemark.runs import RunSummary
 
@@ -50,6 +52,7 @@ def launch(
     flow = getattr(import_module(f"flows.{flow_name}"), flow_name)
     given = {name: value for name, value in parameters.items() if value not in (None, False, [])}
     _refuse_unknown(flow_name, given, inspect.signature(flow.fn).parameters)
+    refuse_misfits(flow, {"env": env, "config": config, **given})
     shown = display(stderr())
     try:
         with shown, watched_by(shown):
@@ -75,6 +78,20 @@ def _start_spark(environment: Environment) -> None:
         build_session(environment)
     except Exception as failure:
         log.debug("Spark could not be started early, the run will say why: %s", failure)
+
+
+def refuse_misfits(flow: Flow[..., Any], given: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` when the flow would not take these parameters: the form of a deployment refuses them too."""
+    from prefect.exceptions import ParameterTypeError
+    from pydantic import ValidationError
+
+    try:
+        flow.validate_parameters(dict(given))
+    except ParameterTypeError as refused:
+        invalid = refused.__cause__ or refused.__context__
+        errors = invalid.errors() if isinstance(invalid, ValidationError) else []
+        told = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in errors] or [str(refused)]
+        raise ConfigError(f"{flow.name} does not take this: {'; '.join(told)}", next_step="correct it") from None
 
 
 def _refuse_unknown(flow_name: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

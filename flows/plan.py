@@ -9,7 +9,7 @@ from prefect import flow
 
 from flows.artifacts import show_markdown
 from flows.commits import claim
-from flows.parameters import CONFIG, LOCAL, RunDate, Since
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
 from flows.pipeline import build, receive, work_on
 from flows.run_context import RunContext, open_run
 from tasks import steps as tasks
@@ -30,10 +30,10 @@ ARTIFACT = "tidemark-plan"
 
 @flow(name=FLOW, flow_run_name="plan {env}", persist_result=False, log_prints=False)
 def plan(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
-    select: list[str] | None = None,
+    select: Selection | None = None,
     full_refresh: bool = False,
     since: Since = None,
 ) -> str:

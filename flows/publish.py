@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, RunDate
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Target
 from flows.progress import publish_stage
 from flows.run_context import RunContext, open_run
 from flows.side_by_side import Outcome, side_by_side
@@ -33,11 +33,11 @@ log = logging.getLogger("tidemark.publish")
 
 @flow(name=FLOW, flow_run_name="publish {env}", persist_result=False, log_prints=False)
 def publish(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
-    target: str | None = None,
-    select: list[str] | None = None,
+    target: Target | None = None,
+    select: Selection | None = None,
 ) -> str:
     """Brings the newest release to the warehouses and gives the id of the run.
 

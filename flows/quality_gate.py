@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, RunDate
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection
 from flows.pipeline import pass_gate, work_on
 from flows.run_context import RunContext, open_run
 
@@ -13,10 +13,10 @@ FLOW = "quality-gate"
 
 @flow(name=FLOW, flow_run_name="quality gate {env}", persist_result=False, log_prints=False)
 def quality_gate(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
-    select: list[str] | None = None,
+    select: Selection | None = None,
 ) -> str:
     """Runs the checks of the selected tables and gives the id of the run; fails when a check fails.
 

@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.commits import commit, finish_interrupted
 from flows.ingest import bronze_tables
-from flows.parameters import CONFIG, LOCAL, RunDate
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, Rule, RunDate, RunId, Selection
 from flows.pipeline import pass_gate, prepare, validate, work_on
 from flows.run_context import RunContext, open_run
 from tasks import steps as tasks
@@ -18,12 +18,12 @@ from tidemark.replay import Which
 
 @flow(name="replay", flow_run_name="replay {env}", persist_result=False, log_prints=False)
 def replay(
-    env: str = LOCAL,
-    config: str = CONFIG,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
     date: RunDate = None,
-    select: list[str] | None = None,
-    run: str | None = None,
-    rule: str | None = None,
+    select: Selection | None = None,
+    run: RunId | None = None,
+    rule: Rule | None = None,
 ) -> str:
     """Brings open errors into their bronze tables as far as they keep today's contracts, and gives the id of the run.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.commits import claim
-from flows.parameters import CONFIG, LOCAL, RunDate
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, RunOrRelease
 from flows.pipeline import work_on
 from flows.publish import publish
 from flows.run_context import open_run
@@ -16,7 +16,7 @@ from tidemark import restore as restoring
 
 
 @flow(name="restore", flow_run_name="restore {run} {env}", persist_result=False, log_prints=False)
-def restore(run: str, env: str = LOCAL, config: str = CONFIG, date: RunDate = None) -> str:
+def restore(run: RunOrRelease, env: EnvironmentName = LOCAL, config: Config = CONFIG, date: RunDate = None) -> str:
     """Takes tables, watermarks and warehouses back to the release of a run, and gives the id of this run.
 
     Nothing is lost: the versions since then stay in the tables' history, and the next daily run brings everything

@@ -7,9 +7,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from flows.cli_options import instant, run_date, selection
-from flows.parameters import as_utc, not_in_future
+from flows.daily import daily
+from flows.launch import refuse_misfits
+from flows.parameters import Selection, Since, as_utc, not_in_future
 from tidemark.errors import ConfigError
 
 
@@ -50,3 +53,28 @@ def test_a_day_is_written_as_iso() -> None:
     assert run_date("2025-03-30") == date(2025, 3, 30)
     with pytest.raises(ConfigError, match="is not a date"):
         run_date("30/03/2025")
+
+
+def test_an_instant_of_the_future_is_refused() -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    with pytest.raises(ValueError, match="lies in the future"):
+        TypeAdapter(Since).validate_python(later)
+
+
+@pytest.mark.parametrize("text", ["gold.*", "+gold.dim_customer", "silver.orders+", "+tag:crm+", "bronze.[ab]*"])
+def test_expressions_of_a_selection(text: str) -> None:
+    assert TypeAdapter(Selection).validate_python([text]) == [text]
+
+
+@pytest.mark.parametrize("text", ["", "+", "gold. *", "a+b"])
+def test_what_is_no_expression_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="should match pattern"):
+        TypeAdapter(Selection).validate_python([text])
+
+
+def test_parameters_that_do_not_fit_are_told_before_anything_runs() -> None:
+    given = {"env": "local", "config": "config", "select": ["gold. *"], "date": date(1999, 12, 31)}
+    with pytest.raises(ConfigError, match="daily does not take this") as refused:
+        refuse_misfits(daily, given)
+    assert "select.0" in refused.value.summary
+    assert "date" in refused.value.summary
