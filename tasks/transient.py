@@ -1,11 +1,17 @@
-"""Which failures may go away by themselves: those of the network and of a service that is overloaded."""
+"""Which failures may go away by themselves: those of the network, of a service that is overloaded, of a lost race."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+from httpx import HTTPStatusError, codes
+
 from tidemark.errors import ConfigError
+from tidemark.sources.api import ApiError
+from tidemark.warehouses import WarehouseError
+from tidemark.write.commit import CONFLICTS
 
 _TRANSIENT_TYPES = frozenset(
     {
@@ -31,17 +37,44 @@ _TRANSIENT_TEXTS = (
     "java.net.UnknownHostException",
     "com.amazonaws.SdkClientException: Unable to execute HTTP request",
     "Please reduce your request rate",
+    "Status Code: 500; Error Code: InternalError",
+    "Status Code: 503; Error Code:",
+)
+# What AWS calls being asked too often, or being busy.
+_BUSY_CODES = frozenset(
+    {
+        "InternalError",
+        "InternalServerError",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
 )
 # A second attempt would not help, and a third may lock the account.
 _LASTING_TEXTS = ("incorrect username or password", "password authentication failed", "invalid_client")
 
 
 def is_transient(failure: BaseException) -> bool:
-    """Whether trying again may help: somewhere in the chain of causes stands a failure of the network."""
+    """Whether trying again may help: somewhere in the chain of causes stands a failure that passes."""
     chain = list(_chain(failure))
+    if any(_is_busy(link) for link in chain):
+        return True
     if any(isinstance(link, ConfigError) or _says(link, _LASTING_TEXTS) for link in chain):
         return False
-    return any(_names(type(link)) & _TRANSIENT_TYPES or _is_network_failure_of_spark(link) for link in chain)
+    return any(_passes(link) for link in chain)
 
 
 def retry_when_transient(task: object, task_run: object, state: Any) -> bool:
@@ -56,6 +89,27 @@ def _chain(failure: BaseException) -> Iterator[BaseException]:
         seen.add(id(link))
         yield link
         link = link.__cause__ or link.__context__
+
+
+def _is_busy(failure: BaseException) -> bool:
+    """Whether a service said that it was asked too often, or that something is wrong with itself."""
+    if isinstance(failure, HTTPStatusError):
+        status = failure.response.status_code
+        return status == codes.TOO_MANY_REQUESTS or codes.is_server_error(status)
+    if isinstance(failure, ClientError):
+        status = int(failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return failure.response.get("Error", {}).get("Code") in _BUSY_CODES or codes.is_server_error(status)
+    return False
+
+
+def _passes(failure: BaseException) -> bool:
+    if isinstance(failure, CONFLICTS):
+        return True  # another transaction came first; a commit looks at the table again before it writes
+    if isinstance(failure, WarehouseError):
+        return failure.trouble.passes
+    if isinstance(failure, ApiError):
+        return failure.passes
+    return bool(_names(type(failure)) & _TRANSIENT_TYPES) or _is_network_failure_of_spark(failure)
 
 
 def _names(kind: type) -> set[str]:

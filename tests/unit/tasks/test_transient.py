@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 import httpx
 import pytest
 import redshift_connector.error
 import snowflake.connector.errors
+from delta.exceptions import ConcurrentAppendException
 from prefect.states import Completed, Failed
 from py4j.protocol import Py4JError
 
 from tasks.transient import is_transient, retry_when_transient
-from tidemark.errors import ConfigError, GateError, SourceError
+from tidemark.errors import CommitError, ConfigError, GateError, SourceError
+from tidemark.sources.api import ApiError, Failure
+from tidemark.warehouses import Trouble, WarehouseError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 REQUEST = httpx.Request("GET", "http://crm")
+
+
+def throttled(code: str, status: int) -> botocore.exceptions.ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return botocore.exceptions.ClientError(answer, "GetItem")
 
 
 def caused(error: Exception, cause: BaseException) -> Exception:
@@ -35,6 +47,15 @@ def caused(error: Exception, cause: BaseException) -> Exception:
         botocore.exceptions.ReadTimeoutError(endpoint_url="http://x"),
         snowflake.connector.errors.OperationalError("250003: failed to execute request"),
         redshift_connector.error.InterfaceError("communication error"),
+        throttled("ThrottlingException", 400),
+        throttled("ProvisionedThroughputExceededException", 400),
+        throttled("SlowDown", 503),
+        throttled("Whatever", 500),
+        httpx.HTTPStatusError("busy", request=REQUEST, response=httpx.Response(429)),
+        httpx.HTTPStatusError("broken", request=REQUEST, response=httpx.Response(502)),
+        WarehouseError(Trouble.CONFLICT, "locked"),
+        WarehouseError(Trouble.UNREACHABLE, "shutting down"),
+        ApiError(Failure.DOWN, "HTTP 503"),
         Py4JError("Caused by: java.net.ConnectException: Connection refused"),
         Py4JError("com.amazonaws.services.s3.model.AmazonS3Exception: Please reduce your request rate."),
     ],
@@ -49,6 +70,12 @@ def test_failures_of_the_network_are_transient_alone_and_as_a_cause(failure: Exc
     "failure",
     [
         ValueError("wrong"),
+        throttled("AccessDeniedException", 403),
+        httpx.HTTPStatusError("no", request=REQUEST, response=httpx.Response(404)),
+        WarehouseError(Trouble.CREDENTIALS, "no"),
+        WarehouseError(Trouble.REFUSED, "syntax error"),
+        ApiError(Failure.REFUSED, "HTTP 400"),
+        CommitError("somebody else has committed"),
         GateError("a check failed"),
         SourceError("there is no table SALES.ORDER"),
         Py4JError("org.apache.spark.sql.AnalysisException: cannot resolve"),
@@ -61,6 +88,14 @@ def test_failures_of_the_network_are_transient_alone_and_as_a_cause(failure: Exc
 )
 def test_what_stays_wrong_is_not(failure: Exception) -> None:
     assert not is_transient(failure)
+
+
+def test_a_secret_that_could_not_be_had_because_of_throttling_is_asked_for_again() -> None:
+    assert is_transient(caused(ConfigError("there is no secret"), throttled("ThrottlingException", 400)))
+
+
+def test_a_lost_race_for_a_table_is_run_again(spark: SparkSession) -> None:
+    assert is_transient(ConcurrentAppendException("files were added", "", None))
 
 
 def test_a_chain_that_bites_its_tail_ends() -> None:
