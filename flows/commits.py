@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.pipeline import work_on
+from tasks import events
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import faults, recovery, release
@@ -94,4 +95,6 @@ def _release(run: RunContext, committer: Run, plan: str | None) -> tuple[Release
     recorded, new = release.record(run.engine.state, committer, run.engine.committed)
     if plan is not None:
         plans.note_applied(run.engine.state, plan, committer.run_id, recorded.name)
+    if new:
+        events.release_created(run.engine, recorded)
     return recorded, new

@@ -31,7 +31,7 @@ def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> 
     engine, collector = unseen(run.engine), run.collector
     run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
-        extracted = tasks.extract(engine, table, since, full)
+        extracted = tasks.at(_connection(run, table), tasks.extract)(engine, table, since, full)
     if steps.has_nothing(run.engine, table, extracted):
         leave(run, table, extracted.notices)
         return None
@@ -40,6 +40,11 @@ def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> 
     _write_errors(run, table, checked, prepared)
     pass_gate(run, table)
     return prepared
+
+
+def _connection(run: RunContext, table: str) -> str:
+    source = run.engine.table(table).load.source
+    return source.connection if source else ""
 
 
 def build(run: RunContext, table: str, full: bool) -> Prepared | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
@@ -88,9 +88,9 @@ def describe_publication(published: Publication) -> str:
 _watcher: ContextVar[Watcher | None] = ContextVar("tidemark_watcher", default=None)
 
 
-def watcher() -> Watcher:
-    """Who watches runs that begin here."""
-    return _watcher.get() or LoggingWatcher()
+def watcher(otherwise: Callable[[], Watcher] = LoggingWatcher) -> Watcher:
+    """Who watches runs that begin here; `otherwise` makes one where nobody does."""
+    return _watcher.get() or otherwise()
 
 
 @contextmanager

@@ -130,12 +130,13 @@ def _publish_to(run: RunContext, target: str, tables: Sequence[str], released: R
     """
     failures: dict[str, Exception] = {}
     left = list(tables)
+    publish_one = tasks.at(run.engine.environment.targets[target].connection, tasks.publish)
     with _exporting(run, target, tables, released):
         while left:
             table = left.pop(0)
             run.watcher.publication_began(table, target)
             try:
-                done = tasks.publish(unseen(run.engine), table, target, unseen(released))
+                done = publish_one(unseen(run.engine), table, target, unseen(released))
             except Exception as failure:
                 failures[table] = failure
                 run.collector.publication(Publication(table, target, error=str(failure)))

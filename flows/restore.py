@@ -9,6 +9,7 @@ from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Ru
 from flows.pipeline import work_on
 from flows.publish import publish
 from flows.run_context import open_run
+from tasks import events
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import release
@@ -48,6 +49,8 @@ def restore(run: RunOrRelease, env: EnvironmentName = LOCAL, config: Config = CO
         )
         recorded, new = release.record(engine.state, engine.run, engine.committed)
         collector.release(recorded.name, new)
+        if new:
+            events.release_created(engine, recorded)
         if engine.environment.targets:
             publish(env=env, config=config, date=date)
         return engine.run.run_id

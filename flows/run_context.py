@@ -17,6 +17,7 @@ from blocks.register import connect
 from flows.artifacts import show_markdown
 from flows.collector import Collector
 from flows.progress import Watcher, watcher
+from flows.progress_artifacts import ArtifactWatcher
 from tidemark import staging
 from tidemark.alerts import Alerts
 from tidemark.engine import Engine, Run
@@ -78,7 +79,7 @@ def open_run(flow: str, env: str, config: str, day: date | None, *, plans: bool 
         folder = open_folder(environment.roots.runs, environment.aws)
         started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at, process=this_process())
         RunStore(folder).save(started)
-        watching = watcher()
+        watching = watcher(otherwise=ArtifactWatcher)
         collector = Collector(started, watching)
         alerts = Alerts(environment, run.run_id, folder)
         try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tidemark import faults, logs
@@ -19,26 +22,67 @@ if TYPE_CHECKING:
 _CAUSED_BY = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
 _LONGEST_LINE = 300
+_HURRY_AGAIN = 0.5  # seconds
 
 log = logging.getLogger("tidemark.tasks")
 
 
 @contextmanager
-def step(table: str, name: str, spark: SparkSession | None = None) -> Iterator[None]:
-    """Runs a step of a table: its logs, its jobs in `spark` and what it raises (a `TidemarkError`) carry both names."""
+def step(table: str, name: str, spark: SparkSession | None = None, limit: timedelta | None = None) -> Iterator[None]:
+    """Runs a step of a table: its logs, its jobs in `spark` and what it raises (a `TidemarkError`) carry both names.
+
+    With a `limit` the jobs of a step that takes longer are cancelled, and the step fails.
+    """
+    described = f"{table}: {name}"
     if spark is not None:
-        spark.sparkContext.setJobDescription(f"{table}: {name}")
+        spark.sparkContext.setJobGroup(f"{described} {uuid.uuid4()}", described)
     with logs.bound(table=table, step=name):
         began = time.monotonic()
         try:
             faults.reach(f"{table}: before {name}")
-            yield
+            with deadline(spark, limit):
+                yield
             faults.reach(f"{table}: after {name}")
             log.info("done in %.1f s", time.monotonic() - began)
         except TidemarkError as error:
             raise _completed(error, table, name) from error.__cause__
         except Exception as error:
             raise explained(error, table, name) from error
+
+
+@contextmanager
+def deadline(spark: SparkSession | None, limit: timedelta | None) -> Iterator[None]:
+    """Cancels the jobs of this thread's group once the block takes longer than `limit`; the block then raises.
+
+    Prefect's own timeout cannot: it does not reach a thread that waits for the JVM.
+    """
+    if spark is None or limit is None:
+        yield
+        return
+    context = spark.sparkContext
+    group = context.getLocalProperty("spark.jobGroup.id") or ""
+    ended, late = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        if ended.wait(limit.total_seconds()):
+            return
+        late.set()
+        while not ended.wait(_HURRY_AGAIN):
+            context.cancelJobGroup(group)  # again and again: a step begins several jobs
+
+    watcher = threading.Thread(target=watch, name="tidemark-deadline", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except Exception as failure:
+        if late.is_set():
+            raise TidemarkError(
+                f"took longer than {limit} and was stopped; nothing of it is visible",
+                next_step="find out why, or raise compute.step_limit in the environment's file",
+            ) from failure
+        raise
+    finally:
+        ended.set()
 
 
 def explained(error: Exception, table: str, name: str) -> TidemarkError:

@@ -7,17 +7,21 @@ for other tasks' results in them. No result is cached or persisted, so no row an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.annotations import quote
 
+from blocks.limits import limit_tag
+from tasks import events, evidence
 from tasks.guard import step
 from tasks.transient import retry_when_transient
 from tidemark import maintenance, replay, steps
 from tidemark import restore as restoring
+from tidemark.environment import SPARK
 from tidemark.plans import predict as prediction
 
 if TYPE_CHECKING:
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
     from tidemark.write.work import Checked
 
 Value = TypeVar("Value")
+Parameters = ParamSpec("Parameters")
+
+_USES_SPARK = limit_tag(SPARK)
 
 NOTHING_STORED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 RETRIES: dict[str, Any] = {
@@ -53,101 +60,126 @@ def unseen(value: Value) -> Value:
     return cast("Value", quote(value))
 
 
+def at(connection: str, each: Task[Parameters, Value]) -> Task[Parameters, Value]:
+    """The task as one that talks to a connection: it counts towards that system's limit, over all runs."""
+    return each.with_options(tags=[*each.tags, limit_tag(connection)])
+
+
+def _step(engine: Engine, table: str, name: str) -> AbstractContextManager[None]:
+    return step(table, name, engine.spark, engine.environment.compute.step_limit)
+
+
 @task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)
 def extract(engine: Engine, table: str, since: datetime | None = None, full: bool = False) -> Extract:
     """Reads what is new in the table's source."""
-    with step(table, "extract", engine.spark):
-        return steps.extract(engine, table, since=since, full=full)
+    with _step(engine, table, "extract"):
+        extracted = steps.extract(engine, table, since=since, full=full)
+    events.drift_seen(engine, table, extracted.drift)
+    return extracted
 
 
 @task(task_run_name="validate {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     """Holds extracted rows against the contract; nothing is computed yet."""
-    with step(table, "validate", engine.spark):
+    with _step(engine, table, "validate"):
         return steps.validate(engine, table, extracted)
 
 
-@task(task_run_name="read errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="read errors of {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def read_errors(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
     """Reads the open errors of a table as a source gave them; None when there are none."""
-    with step(table, "read errors", engine.spark):
+    with _step(engine, table, "read errors"):
         return replay.replayed(engine, table, which)
 
 
 @task(task_run_name="note replay of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def begin_replay(engine: Engine, table: str, prepared: Prepared, errors: DataFrame, checked: Checked) -> None:
     """Notes which errors the batch closes once it is committed."""
-    with step(table, "note replay", engine.spark):
+    with _step(engine, table, "note replay"):
         replay.begin(engine, table, prepared, errors, checked)
 
 
 @task(task_run_name="close errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def end_replay(engine: Engine, table: str) -> None:
     """Closes the errors whose rows were committed."""
-    with step(table, "close errors", engine.spark):
+    with _step(engine, table, "close errors"):
         replay.settle(engine, table)
 
 
-@task(task_run_name="restore {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="restore {table}", tags=["tidemark", "commit", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def restore(engine: Engine, table: str, todo: restoring.Step, back_to: Release) -> int:
     """Takes a table back to the version that a release has; gives the version that this makes."""
-    with step(table, "restore", engine.spark):
+    with _step(engine, table, "restore"):
         return restoring.restore(engine, todo, back_to)
 
 
 @task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def build(engine: Engine, table: str, full: bool = False) -> Checked | None:
     """Finds what has to be computed of a silver or gold table, and sets up its query; None: nothing has to be."""
-    with step(table, "build", engine.spark):
+    with _step(engine, table, "build"):
         return steps.build(engine, table, full=full)
 
 
 @task(task_run_name="nothing new for {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def stay(engine: Engine, table: str) -> GateResult | None:
     """Ends the work on a table that has nothing new; gives what there is to say of its age."""
-    with step(table, "build", engine.spark):
-        return steps.stay(engine, table)
+    with _step(engine, table, "build"):
+        aged = steps.stay(engine, table)
+    if aged is not None:
+        _tell(engine, aged)
+    return aged
 
 
-@task(task_run_name="prepare {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="prepare {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     """Compares with the table and stages what changes."""
-    with step(table, "prepare", engine.spark):
+    with _step(engine, table, "prepare"):
         return steps.prepare(engine, table, checked)
 
 
-@task(task_run_name="write errors {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="write errors {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
     """Writes rejected rows to the error lane; gives those that are new there."""
-    with step(table, "write errors", engine.spark):
-        return steps.write_errors(engine, table, checked, prepared)
+    with _step(engine, table, "write errors"):
+        rejected = steps.write_errors(engine, table, checked, prepared)
+    evidence.link_rejected(engine, table, rejected)
+    return rejected
 
 
-@task(task_run_name="predict {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="predict {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def predict(engine: Engine, table: str, published: Published) -> Prediction:
     """Looks up what the prepared batch will do, for the document of a plan."""
-    with step(table, "predict", engine.spark):
+    with _step(engine, table, "predict"):
         return prediction.predict(engine, table, published)
 
 
-@task(task_run_name="tell of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="tell of {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -> Rejected:
     """Writes the drift and the rejected rows of a planned batch; gives the rows that are new in the error lane."""
-    with step(table, "write errors", engine.spark):
-        return steps.tell(engine, table, prepared, rules)
+    with _step(engine, table, "write errors"):
+        rejected = steps.tell(engine, table, prepared, rules)
+    evidence.link_rejected(engine, table, rejected)
+    return rejected
 
 
-@task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="gate {table}", tags=["tidemark", "gate", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def gate(engine: Engine, table: str) -> GateResult:
     """Runs the table's checks on its candidate; a failed check is in the result, not an error."""
-    with step(table, "gate", engine.spark):
-        return steps.gate(engine, table)
+    with _step(engine, table, "gate"):
+        result = steps.gate(engine, table)
+    _tell(engine, result)
+    return result
 
 
-@task(task_run_name="commit {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+def _tell(engine: Engine, result: GateResult) -> None:
+    events.gate_passed_or_not(engine, result)
+    evidence.link_checks(result)
+
+
+@task(task_run_name="commit {table}", tags=["tidemark", "commit", _USES_SPARK], **NOTHING_STORED, **RETRIES)
 def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     """Commits the prepared batch; doing it again is a no-op."""
-    with step(table, "commit", engine.spark):
+    with _step(engine, table, "commit"):
         return steps.commit(engine, table, prepared)
 
 
@@ -161,5 +193,5 @@ def maintain(engine: Engine, table: str, since: datetime, now: datetime) -> Tidi
 @task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings the released version of a table to a warehouse; doing it again is a no-op."""
-    with step(table, f"publish to {target}", engine.spark):
+    with _step(engine, table, f"publish to {target}"):
         return steps.publish(engine, table, target, release)

@@ -17,6 +17,7 @@ from tidemark.suggest import choose
 from tidemark.yamltext import expand, parse, read_text
 
 FOLDER = "env"
+SPARK = "spark"
 ROOT_NAMES = ("lake", "errors", "staging", "dq_results", "runs", "logs", "snapshots", "lineage")
 
 _UNDER_LAKE = {"errors": "_errors", "staging": "_staging"}
@@ -109,6 +110,7 @@ class ComputeSettings(_Model):
     much or more is computed by what changed; finding that in smaller ones costs more than computing all of it.
     `broadcast_mb`: a side of a join up to this size is sent to every executor, and the other is not shuffled.
     `file_mb`: how large files of tables get where there are rows enough.
+    `step_limit`: a step of a table that takes longer is stopped.
     """
 
     master: str | None = "local[*]"
@@ -117,6 +119,7 @@ class ComputeSettings(_Model):
     incremental_from_mb: float = Field(default=0, ge=0)
     broadcast_mb: float = Field(default=10, ge=0)
     file_mb: int = Field(default=256, ge=128, le=512)
+    step_limit: Span = timedelta(hours=4)
     conf: dict[str, SparkSetting] = {}
 
 

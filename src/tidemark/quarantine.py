@@ -38,7 +38,7 @@ class ErrorBatch:
 
     def folder(self, lane: str) -> str:
         """Where, in the table's lane, the rows of the run lie."""
-        return f"{lane}/dt={self.run_date.isoformat()}/run_id={self.run_id}"
+        return run_folder(lane, self.run_date, self.run_id)
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ def _write_new(spark: SparkSession, errors: DataFrame, lane: str, folder: str, r
     new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(folder)
     by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
     return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
+
+
+def run_folder(lane: str, run_date: date, run_id: str) -> str:
+    """Where a run writes what it rejects of the table with this lane."""
+    return f"{lane}/dt={run_date.isoformat()}/run_id={run_id}"
 
 
 def read_errors(spark: SparkSession, lane: str) -> DataFrame:

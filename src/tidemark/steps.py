@@ -79,7 +79,7 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
     )
     extracted = source_for(connection.kind).extract(request)
     drifted = drift.observe(engine, loaded, extracted)
-    extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)))
+    extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)), drift=drifted)
     if extracted.empty or loaded.load.source.format not in ("csv", "json"):
         return extracted
     codegen.choose(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)

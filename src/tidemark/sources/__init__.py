@@ -15,6 +15,7 @@ from tidemark.suggest import choose
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.drift import Change
     from tidemark.environment import Environment
     from tidemark.load import SourceSpec
     from tidemark.project import Table
@@ -85,6 +86,7 @@ class Extract:
     `watermark` becomes the commit's bookkeeping; `identity` names this batch: equal work has an equal identity. Both
     are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
     stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looking`.
+    `drift`: how its columns differ from those of the batch before.
     """
 
     table: str
@@ -96,6 +98,7 @@ class Extract:
     notices: tuple[str, ...] = ()
     empty: bool = False
     look: Mapping[str, Any] = field(default_factory=dict)
+    drift: tuple[Change, ...] = ()
 
 
 class Source(Protocol):

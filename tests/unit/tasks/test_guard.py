@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tasks.guard import explained, step
 from tidemark.errors import GateError, SourceError, TidemarkError
 from tidemark.redaction import MARK, protect
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +70,19 @@ def test_a_full_disk_says_so() -> None:
 def test_an_interruption_passes() -> None:
     with pytest.raises(KeyboardInterrupt), step("silver.orders", "prepare"):
         raise KeyboardInterrupt
+
+
+def test_a_step_that_takes_too_long_is_stopped(spark: SparkSession) -> None:
+    slow = spark.range(0, 10**12, 1, 2).selectExpr("sum(id * 3 % 7)")
+    with (
+        pytest.raises(TidemarkError, match="took longer than 0:00:01 and was stopped") as raised,
+        step("silver.orders", "prepare", spark, timedelta(seconds=1)),
+    ):
+        slow.collect()
+    assert (raised.value.table, raised.value.step) == ("silver.orders", "prepare")
+    assert spark.range(3).count() == 3
+
+
+def test_a_step_that_is_in_time_is_left_alone(spark: SparkSession) -> None:
+    with step("silver.orders", "prepare", spark, timedelta(seconds=60)):
+        assert spark.range(3).count() == 3
