@@ -137,6 +137,25 @@ class S3Connection(ConnectionBlock):
         return uri
 
 
+class KafkaConnection(ConnectionBlock):
+    """A Kafka cluster. The secret holds `username` and `password` where the cluster wants them."""
+
+    _block_type_name = "Tidemark Kafka Connection"
+    _block_type_slug = "tidemark-kafka-connection"
+    kind: ClassVar[str] = "kafka"
+
+    bootstrap_servers: str = Field(
+        description="Brokers to begin with, as host:port, separated by commas.",
+        pattern=r"^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$",
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="SASL_SSL", description="How to connect; PLAINTEXT is for brokers on this machine."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "AWS_MSK_IAM"] | None = Field(
+        default=None, description="How to log in, where the protocol is one with SASL."
+    )
+
+
 class FilesConnection(ConnectionBlock):
     """A folder of files that every machine of a run can read: a mounted disk, or the disk of a laptop."""
 
@@ -149,5 +168,12 @@ class FilesConnection(ConnectionBlock):
 
 BLOCKS: Mapping[str, type[ConnectionBlock]] = {
     block.kind: block
-    for block in (SnowflakeConnection, RedshiftConnection, RestConnection, S3Connection, FilesConnection)
+    for block in (
+        SnowflakeConnection,
+        RedshiftConnection,
+        RestConnection,
+        KafkaConnection,
+        S3Connection,
+        FilesConnection,
+    )
 }

@@ -1,41 +1,48 @@
-"""Keeps the connection blocks in Prefect equal to the connections of an environment's file."""
+"""Keeps the blocks in Prefect equal to an environment's file: connections, alert channels, compute profiles."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
+from prefect.blocks.core import Block
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
+from blocks.alerts import AlertChannel
+from blocks.changes import Change, compared
+from blocks.compute import ComputeProfile
 from blocks.connections import BLOCKS, ConnectionBlock
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tidemark.environment import ConnectionSpec, Environment
+    from tidemark.environment import AlertSpec, ConnectionSpec, Environment
     from tidemark.sources import ConnectionValue
 
-Outcome = Literal["created", "updated", "unchanged"]
+ALERT_CHANNEL, COMPUTE_PROFILE = "alert channel", "compute profile"
 
 
 @dataclass(frozen=True)
-class BlockChange:
-    """What registering did to one block; `fields` are those that got another value."""
+class Wanted:
+    """A block as the environment's file says it must be, and the name that it is saved as."""
 
-    connection: str
-    block: str
     kind: str
-    outcome: Outcome
-    fields: tuple[str, ...] = ()
+    name: str
+    block: Block
 
 
-def register(environment: Environment) -> tuple[BlockChange, ...]:
-    """Creates or updates one block for each connection; a second call changes nothing.
+def register(environment: Environment, *, dry_run: bool = False) -> tuple[Change, ...]:
+    """Creates or updates every block of an environment; a second call changes nothing, one with `dry_run` never does.
 
-    Raises `ConfigError` when a connection's settings are not what its kind needs; then nothing was saved.
+    Raises `ConfigError` when some settings are not what their kind needs; then nothing was saved.
     """
-    wanted = {name: _block(name, spec, environment) for name, spec in environment.connections.items()}
-    return tuple(_save(name, environment.connections[name], block) for name, block in wanted.items())
+    return _save((*_connections(environment), *_alert_channels(environment), *_profiles(environment)), dry_run)
+
+
+def register_connections(environment: Environment) -> tuple[Change, ...]:
+    """Creates or updates the connections alone, which are all that a run needs; raises as `register` does."""
+    return _save(_connections(environment), dry_run=False)
 
 
 def connect(environment: Environment, name: str) -> ConnectionValue:
@@ -49,35 +56,14 @@ def connect(environment: Environment, name: str) -> ConnectionValue:
         )
     saved_as, register_it = block_name(name, spec), f"tidemark blocks register --env {environment.name}"
     try:
-        block = _stored(_kind(name, spec), saved_as)
+        block = _stored(BLOCKS[spec.kind], saved_as)
     except ValidationError:
         seen = f"the Prefect block {saved_as} of the connection {name!r} lacks fields that this version needs"
         raise ConfigError(seen, next_step=register_it) from None
-    if block is None:
+    if not isinstance(block, ConnectionBlock):
         seen = f"the Prefect block {saved_as} of the connection {name!r} is not registered"
         raise ConfigError(seen, next_step=register_it)
     return block.value(name, environment.aws)
-
-
-def _block(name: str, spec: ConnectionSpec, environment: Environment) -> ConnectionBlock:
-    kind = _kind(name, spec)
-    try:
-        return kind.from_settings(spec.settings, secret=spec.secret, provider=environment.secrets)
-    except ValidationError as invalid:
-        problems = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors()]
-        raise ConfigError(
-            f"the settings of the connection {name!r} do not fit: {'; '.join(problems)}",
-            next_step=f"correct connections.{name} in env/{environment.name}.yaml",
-        ) from None
-
-
-def _kind(name: str, spec: ConnectionSpec) -> type[ConnectionBlock]:
-    if spec.kind not in BLOCKS:
-        raise ConfigError(
-            f"the connection {name!r} is of the kind {spec.kind!r}, for which there is no block",
-            next_step=f"use one of {', '.join(BLOCKS)}",
-        )
-    return BLOCKS[spec.kind]
 
 
 def block_name(name: str, spec: ConnectionSpec) -> str:
@@ -85,23 +71,80 @@ def block_name(name: str, spec: ConnectionSpec) -> str:
     return spec.block or f"tidemark-{name}"
 
 
-def _save(name: str, spec: ConnectionSpec, wanted: ConnectionBlock) -> BlockChange:
-    saved_as = block_name(name, spec)
-    stored = _stored(type(wanted), saved_as, validate=False)
-    if stored is None:
-        wanted.save(saved_as)
-        return BlockChange(name, saved_as, spec.kind, "created")
-    names = type(wanted).model_fields
-    fields = tuple(field for field in names if getattr(stored, field, None) != getattr(wanted, field))
-    if not fields:
-        return BlockChange(name, saved_as, spec.kind, "unchanged")
-    wanted.save(saved_as, overwrite=True)
-    return BlockChange(name, saved_as, spec.kind, "updated", fields)
+def alert_channel_names(environment: Environment) -> tuple[str, ...]:
+    """The names of the blocks of an environment's alert channels, in the order of its file."""
+    return tuple(f"tidemark-alerts-{number}" for number, _ in enumerate(environment.alerts, start=1))
 
 
-def _stored(kind: type[ConnectionBlock], name: str, validate: bool = True) -> ConnectionBlock | None:
+def alert_channels(environment: Environment) -> tuple[AlertSpec, ...]:
+    """The alert channels as their blocks have them; raises `ConfigError` when one is not registered."""
+    blocks = {name: _stored(AlertChannel, name) for name in alert_channel_names(environment)}
+    missing = [name for name, block in blocks.items() if block is None]
+    if missing:
+        raise ConfigError(
+            f"the Prefect blocks {', '.join(missing)} are not registered",
+            next_step=f"tidemark blocks register --env {environment.name}",
+        )
+    return tuple(block.spec() for block in blocks.values() if isinstance(block, AlertChannel))
+
+
+def _connections(environment: Environment) -> tuple[Wanted, ...]:
+    return tuple(
+        Wanted(spec.kind, block_name(name, spec), _connection(name, spec, environment))
+        for name, spec in environment.connections.items()
+    )
+
+
+def _connection(name: str, spec: ConnectionSpec, environment: Environment) -> ConnectionBlock:
     try:
-        return cast("ConnectionBlock", kind.load(name, validate=validate))
+        return BLOCKS[spec.kind].from_settings(spec.settings, secret=spec.secret, provider=environment.secrets)
+    except ValidationError as invalid:
+        raise _misfit(environment, f"connections.{name}", f"the settings of the connection {name!r}", invalid) from None
+
+
+def _alert_channels(environment: Environment) -> Iterable[Wanted]:
+    for name, spec in zip(alert_channel_names(environment), environment.alerts, strict=True):
+        try:
+            yield Wanted(ALERT_CHANNEL, name, AlertChannel.from_spec(spec))
+        except ValidationError as invalid:
+            raise _misfit(environment, "alerts", f"the alert channel {spec.channel}", invalid) from None
+
+
+def _profiles(environment: Environment) -> Iterable[Wanted]:
+    for size, spec in environment.compute.sizes.items():
+        yield Wanted(COMPUTE_PROFILE, f"tidemark-{size}", ComputeProfile.from_spec(spec))
+
+
+def _misfit(environment: Environment, section: str, what: str, invalid: ValidationError) -> ConfigError:
+    problems = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors()]
+    return ConfigError(
+        f"{what} do not fit: {'; '.join(problems)}", next_step=f"correct {section} in env/{environment.name}.yaml"
+    )
+
+
+def _save(wanted: Iterable[Wanted], dry_run: bool) -> tuple[Change, ...]:
+    compared_to_stored = [(each, _change(each)) for each in wanted]
+    for each, change in compared_to_stored:
+        if change.outcome != "unchanged" and not dry_run:
+            each.block.save(each.name, overwrite=True)
+    return tuple(change for _, change in compared_to_stored)
+
+
+def _change(wanted: Wanted) -> Change:
+    stored = _stored(type(wanted.block), wanted.name, validate=False)
+    names = type(wanted.block).model_fields
+    before = None if stored is None else {name: _plain(getattr(stored, name, None)) for name in names}
+    return compared(wanted.kind, wanted.name, before, {name: _plain(getattr(wanted.block, name)) for name in names})
+
+
+def _plain(value: object) -> object:
+    """A value that was loaded without validation is as JSON has it: a list where the field is a tuple."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _stored(kind: type[Block], name: str, validate: bool = True) -> Block | None:
+    try:
+        return cast("Block", kind.load(name, validate=validate))
     except ValueError as failure:
         if isinstance(failure.__cause__, ObjectNotFound):
             return None

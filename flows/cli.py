@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_config, cli_errors, cli_maintain, cli_plan, cli_reports, sandbox_cli
+from flows import cli_config, cli_errors, cli_maintain, cli_plan, cli_prefect, cli_reports, sandbox_cli
 from flows.cli_options import (
     CONFIG,
     LOCAL,
@@ -49,7 +49,7 @@ for name, group in (
     ("errors", cli_errors.errors),
     ("state", cli_reports.state),
     ("runs", cli_reports.runs),
-    ("blocks", cli_reports.blocks),
+    ("blocks", cli_prefect.blocks),
     ("sandbox", sandbox_cli.sandbox),
 ):
     app.add_typer(group, name=name)

@@ -1,4 +1,4 @@
-"""Commands that report what happened: state, runs; and that register blocks."""
+"""Commands that report what happened: state, runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 state = typer.Typer(help="The control store.", no_args_is_help=True)
 runs = typer.Typer(help="What happened in runs.", no_args_is_help=True)
-blocks = typer.Typer(help="The connections in Prefect.", no_args_is_help=True)
 
 
 @state.command("show")
@@ -105,27 +104,3 @@ def show_run(
     show(render(summary))
     if summary.error:
         show(f"\n{summary.error}")
-
-
-@blocks.command("register")
-def register_blocks(
-    env: EnvOption = LOCAL, config: ConfigOption = CONFIG, as_json: JsonOption = False, debug: DebugOption = False
-) -> None:
-    """Creates or updates the connection blocks in Prefect from the environment's file."""
-    from dataclasses import asdict
-
-    from flows.prefect_api import use_prefect
-
-    environment = environment_of(env, config)
-    use_prefect(environment, debug=debug)
-    from blocks.register import register
-
-    changes = register(environment)
-    if as_json:
-        show_json([asdict(change) for change in changes])
-        return
-    table = columns("connection", "block", "kind", "")
-    for change in changes:
-        fields = f": {', '.join(change.fields)}" if change.fields else ""
-        table.add_row(change.connection, change.block, change.kind, f"{change.outcome}{fields}")
-    show(table)

@@ -83,6 +83,6 @@ def _register(env: str, config: str, debug: bool) -> None:
 
     environment = environment_of(env, config)
     use_prefect(environment, debug=debug)
-    from blocks.register import register
+    from blocks.register import register_connections
 
-    register(environment)
+    register_connections(environment)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,9 +79,7 @@ class Alerts:
         name = self._environment.name
         event = AlertEvent(severity, redact(message), self._run_id, name, table, step, next_step, at)
         self._keep(event)
-        for spec in self._environment.alerts:
-            if severity in spec.on:
-                self._tell(spec, event)
+        tell(self._environment, self._environment.alerts, event)
         return event
 
     def _keep(self, event: AlertEvent) -> None:
@@ -92,9 +90,14 @@ class Alerts:
             except Exception:
                 log.exception("the alert event could not be kept: %s", event.message)
 
-    def _tell(self, spec: AlertSpec, event: AlertEvent) -> None:
+
+def tell(environment: Environment, channels: Iterable[AlertSpec], event: AlertEvent) -> None:
+    """Tells every channel that listens to the event's severity; never raises."""
+    for spec in channels:
+        if event.severity not in spec.on:
+            continue
         try:
-            _CHANNELS[spec.channel](self._environment, spec, event)
+            _CHANNELS[spec.channel](environment, spec, event)
         except Exception:
             log.exception("the alert could not be sent to %s: %s", spec.channel, event.message)
 

@@ -102,6 +102,15 @@ class StateSettings(_Model):
         return data
 
 
+class SizeSpec(_Model):
+    """A size of container; `executors`: at most so many beside a driver. None: the machine is what it is."""
+
+    cores: Literal[1, 2, 4, 8, 16] | None = None
+    memory_gb: int | None = Field(default=None, ge=2, le=120)
+    disk_gb: int | None = Field(default=None, ge=21, le=200)
+    executors: int | None = Field(default=None, ge=1)
+
+
 class ComputeSettings(_Model):
     """The Spark master (None: spark-submit says), how many tables go side by side, further Spark settings.
 
@@ -109,8 +118,8 @@ class ComputeSettings(_Model):
     plans, whatever `conf` says. None leaves it to `conf`. `incremental_from_mb`: a table that has, with its inputs, as
     much or more is computed by what changed; finding that in smaller ones costs more than computing all of it.
     `broadcast_mb`: a side of a join up to this size is sent to every executor, and the other is not shuffled.
-    `file_mb`: how large files of tables get where there are rows enough.
-    `step_limit`: a step of a table that takes longer is stopped.
+    `file_mb`: how large files of tables get where there are rows enough. `step_limit`: a step of a table that takes
+    longer is stopped. `sizes`: of the containers that deployments run in, by the names that `prefect.yaml` calls them.
     """
 
     master: str | None = "local[*]"
@@ -121,6 +130,7 @@ class ComputeSettings(_Model):
     file_mb: int = Field(default=256, ge=128, le=512)
     step_limit: Span = timedelta(hours=4)
     conf: dict[str, SparkSetting] = {}
+    sizes: dict[str, SizeSpec] = {"small": SizeSpec(), "large": SizeSpec()}
 
 
 class PlanSettings(_Model):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blocks.register import register
+from blocks.register import register_connections
 from flows.daily import daily
 from tests.support.lake import Lake
 from tidemark import secrets
@@ -120,7 +120,7 @@ def make_pipeline(lake: Lake) -> Pipeline:
     made = Pipeline(lake)
     made.land("orders/1.csv", "id,customer,qty", "1,ann,2", "2,bob,3", "3,ann,4", "4,eve,0")
     made.land("items/1.csv", "id,name", "1,chair")
-    register(load_environment(lake.root / "config", ENV))
+    register_connections(load_environment(lake.root / "config", ENV))
     return made
 
 

@@ -22,6 +22,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "snowflake": {"account": "acme", "database": "SHOP", "warehouse": "WH", "network_timeout": 20},
     "redshift": {"host": "127.0.0.1", "port": 5439, "database": "shop", "ssl": False},
     "rest": {"base_url": "http://127.0.0.1:1", "page_size": 100},
+    "kafka": {"bootstrap_servers": "a.example:9092,b.example:9092", "security_protocol": "SASL_SSL"},
     "s3": {"uri": "s3a://landing/"},
     "files": {"uri": "/mnt/landing"},
 }
@@ -82,6 +83,20 @@ def test_the_value_is_fetched_at_use(block: type[ConnectionBlock], secret: str) 
     value = made(block, secret).value("somewhere", None)
     assert (value.name, value.kind) == ("somewhere", block.kind)
     assert value.secret["password"] == CANARY
+    assert value.rotated() is None, "nothing was changed since"
+
+
+@every_block
+def test_credentials_that_were_rotated_are_fetched_past_the_memory_of_them(
+    block: type[ConnectionBlock], secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = made(block, secret).value("somewhere", None)
+    monkeypatch.setenv("TIDEMARK_SECRET_STANDARD_TEST", json.dumps({"user": "loader", "password": "new"}))
+    assert made(block, secret).value("somewhere", None).secret["password"] == CANARY
+    rotated = value.rotated()
+    assert rotated is not None
+    assert rotated.secret["password"] == "new"
+    assert made(block, secret).value("somewhere", None).secret["password"] == "new"
 
 
 @every_block

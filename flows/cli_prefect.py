@@ -1,0 +1,58 @@
+"""`tidemark blocks`: what runs need in Prefect, from the environment's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli_options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
+from flows.cli_output import columns, show, show_json
+
+if TYPE_CHECKING:
+    from blocks.changes import Change
+    from tidemark.environment import Environment
+
+blocks = typer.Typer(help="Connections, alert channels and sizes as blocks of Prefect.", no_args_is_help=True)
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
+@blocks.command("register")
+def register_blocks(
+    dry_run: DryRunOption = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Creates or updates the blocks of the environment's file; they hold names of secrets, never secrets."""
+    environment = _in_prefect(env, config, debug)
+    from blocks.register import register
+
+    planned = register(environment, dry_run=True)
+    _show(planned, as_json=as_json)
+    if not dry_run:
+        register(environment)
+
+
+def _in_prefect(env: str, config: str, debug: bool) -> Environment:
+    from flows.prefect_api import use_prefect
+
+    environment = environment_of(env, config)
+    use_prefect(environment, debug=debug)
+    return environment
+
+
+def _show(changes: Sequence[Change], *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        show_json([asdict(change) for change in changes])
+        return
+    table = columns("kind", "name", "")
+    for change in changes:
+        fields = f": {'; '.join(map(str, change.fields))}" if change.fields else ""
+        table.add_row(change.kind, change.name, f"{change.outcome}{fields}")
+    show(table)
