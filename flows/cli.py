@@ -50,6 +50,7 @@ for name, group in (
     ("state", cli_reports.state),
     ("runs", cli_reports.runs),
     ("blocks", cli_prefect.blocks),
+    ("prefect", cli_prefect.prefect),
     ("sandbox", sandbox_cli.sandbox),
 ):
     app.add_typer(group, name=name)

@@ -1,4 +1,4 @@
-"""`tidemark blocks`: what runs need in Prefect, from the environment's file."""
+"""`tidemark blocks` and `tidemark prefect`: what runs and deployments need in Prefect, from the environment's file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tidemark.environment import Environment
 
 blocks = typer.Typer(help="Connections, alert channels and sizes as blocks of Prefect.", no_args_is_help=True)
+prefect = typer.Typer(help="What deployments need in Prefect.", no_args_is_help=True)
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 
@@ -35,6 +36,44 @@ def register_blocks(
     _show(planned, as_json=as_json)
     if not dry_run:
         register(environment)
+
+
+@prefect.command("setup")
+def set_up(
+    dry_run: DryRunOption = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Work pool, variables, limits and blocks: what `prefect deploy --all --no-prompt` refers to."""
+    environment = _in_prefect(env, config, debug)
+    from blocks import workspace
+    from blocks.register import register
+
+    planned = (*workspace.set_up(environment, config, dry_run=True), *register(environment, dry_run=True))
+    _show(planned, as_json=as_json)
+    if not dry_run:
+        workspace.set_up(environment, config)
+        register(environment)
+
+
+@prefect.command("automations")
+def automate(
+    dry_run: DryRunOption = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Who is told of runs that fail, crash or come late; dead runs are marked as such. After `prefect deploy`."""
+    environment = _in_prefect(env, config, debug)
+    from blocks.automations import set_up_automations
+
+    planned = set_up_automations(environment, dry_run=True)
+    _show(planned, as_json=as_json)
+    if not dry_run:
+        set_up_automations(environment)
 
 
 def _in_prefect(env: str, config: str, debug: bool) -> Environment:

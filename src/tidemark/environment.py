@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tidemark.errors import ConfigError, Finding
 from tidemark.modelfile import build
@@ -77,10 +78,40 @@ class AwsSettings(_Model):
     credentials_file: Location | None = None
 
 
+class WorkPoolSettings(_Model):
+    """Where deployments run: the work pool, its type, and the image of its containers without a tag (none: no image).
+
+    `directory` is where a flow run finds `config/`: the checkout on a laptop (None: where it is set up), or a folder
+    of the image.
+    """
+
+    name: str = "tidemark"
+    type: Literal["process", "ecs", "emr-serverless"] = "process"
+    image: str | None = None
+    directory: str | None = None
+
+
 class PrefectSettings(_Model):
-    """The Prefect server that flows report to."""
+    """The Prefect server that flows report to, and what deployments there need.
+
+    `scheduled`: whether the schedules are active, in the zone `timezone`. `limits`: how many tasks may use Spark
+    (`spark`) or a connection at the same time, over all runs. `notify`: a notification block that the team keeps in
+    Prefect (`slack-webhook/on-call`), which the server itself tells of trouble, even when no worker lives.
+    """
 
     api_url: str
+    work_pool: WorkPoolSettings = WorkPoolSettings()
+    scheduled: bool = False
+    timezone: str = "UTC"
+    limits: dict[str, Annotated[int, Field(ge=1)]] = {}
+    notify: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")] | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        if timezone not in available_timezones():
+            raise ValueError(f"there is no time zone {timezone!r}; write it as Europe/Berlin")
+        return timezone
 
 
 class StateSettings(_Model):
@@ -204,6 +235,14 @@ class Environment(_Model):
             standard |= {name: join(str(lake), folder) for name, folder in _UNDER_LAKE.items()}
             roots = standard | dict(roots)
         return {**data, "roots": roots, "state": state}
+
+    @model_validator(mode="after")
+    def _limits_have_connections(self) -> Environment:
+        for name in self.prefect.limits if self.prefect else ():
+            if name != SPARK and name not in self.connections:
+                hint = choose(name, [SPARK, *self.connections])
+                raise ValueError(f"prefect.limits names `{name}`, which is neither {SPARK} nor a connection: {hint}")
+        return self
 
     @model_validator(mode="after")
     def _targets_have_connections(self) -> Environment:
