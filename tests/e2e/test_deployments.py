@@ -1,0 +1,165 @@
+"""As a team runs it: a Prefect server on PostgreSQL, everything deployed, a worker; a cancel and a crash on the way."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import yaml
+
+from sandbox import lifecycle
+from sandbox.ledger import Ledger
+from sandbox.shop import Shop
+from tests.support.deployed import POOL, ROOT, Deployed
+from tests.support.truth import differences
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.timeout(2400)
+
+SCALE = 0.02
+FIRST, SECOND = "2025-03-03", "2025-03-04"
+
+
+@pytest.fixture(scope="module")
+def team() -> Iterator[Deployed]:
+    """Set up and deployed as `docs/prefect.md` says, with a worker."""
+    home = Path(tempfile.mkdtemp(prefix="tidemark-deployed-"))
+    team = Deployed(home, lifecycle.up(home, days=3, scale=SCALE))
+    try:
+        for dry_run in (["--dry-run"], []):
+            team.done("flows.cli", "prefect", "setup", *dry_run)
+        team.done("prefect", "deploy", "--all", "--no-prompt")
+        team.done("flows.cli", "prefect", "automations")
+        team.start_worker()
+        yield team
+    finally:
+        team.kill_worker()
+        lifecycle.down(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def first_day(team: Deployed) -> str:
+    """The daily deployment, run and watched by a person; gives what they saw."""
+    return team.done("prefect", "deployment", "run", "daily/daily", "--watch", "--param", f"date={FIRST}")
+
+
+def test_everything_is_deployed_pinned_and_not_scheduled_on_a_laptop(team: Deployed) -> None:
+    wanted = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]}
+    found = {each["name"]: each for each in team.post("/deployments/filter", {}).json()}
+
+    assert found.keys() == wanted.keys()
+    assert {each["work_pool_name"] for each in found.values()} == {POOL}
+    (commit,) = {each["version"] for each in found.values()}
+    assert len(commit) == 40
+    schedule = found["daily"]["schedules"][0]
+    assert (schedule["active"], schedule["schedule"]["timezone"]) == (False, "Europe/Berlin")
+    assert found["daily"]["global_concurrency_limit"]["limit"] == 1
+    assert found["snowflake_to_bronze"]["parameters"] == {
+        "env": "local",
+        "config": "config",
+        "connection": "snowflake",
+    }
+    assert "unchanged" in team.done("flows.cli", "prefect", "setup", "--dry-run")
+    assert "created" not in team.done("flows.cli", "prefect", "automations", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "parameters"),
+    [
+        ("build-layer/bronze_to_silver", {"layer": "platinum"}),
+        ("daily/daily", {"env": "staging"}),
+        ("daily/daily", {"full_refresh": "perhaps"}),
+        ("daily/daily", {"selct": ["gold.*"]}),
+        ("daily/daily", {"select": ["gold. *"]}),
+        ("publish/publish_gold", {"target": "oracle"}),
+        ("restore/restore", {"run": "latest"}),
+    ],
+)
+def test_parameters_that_do_not_fit_the_form_are_refused_by_the_api(
+    team: Deployed, deployment: str, parameters: dict[str, Any]
+) -> None:
+    answer = team.ask(deployment, **parameters)
+    assert answer.status_code in (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY), answer.text
+    assert "arameter" in answer.text
+
+
+def test_what_only_the_flow_can_know_is_refused_before_anything_runs(team: Deployed) -> None:
+    future = team.start("ingest/crm_to_bronze", date="2999-01-01")
+    unknown = team.start("build-layer/bronze_to_silver", select=["silver.nothing"])
+
+    told = [team.ended(run) for run in (future, unknown)]
+
+    assert [state["type"] for state in told] == ["FAILED", "FAILED"]
+    assert "lies in the future" in told[0]["message"]
+    assert "selects no table" in told[1]["message"]
+    assert not (team.home / "lake" / "bronze").exists()
+
+
+def test_the_daily_run_is_watched_to_its_end(team: Deployed, first_day: str) -> None:
+    assert "Completed" in first_day
+    assert len(team.versions()) == len(Ledger(Shop(scale=SCALE), 3, [3]).tables)
+    (release,) = team.events("tidemark.release.created")
+    assert release["resource"]["prefect.resource.id"] == "tidemark.release.local.r1"
+    assert any(each["prefect.resource.id"].startswith("prefect.flow-run.") for each in release["related"])
+
+
+def test_the_run_shows_its_summary_progress_and_rejected_rows(team: Deployed, first_day: str) -> None:
+    assert [each["key"] for each in team.artifacts("markdown")] == ["tidemark-run-summary"]
+    progress = {each["key"]: each["data"] for each in team.artifacts("progress")}
+    assert progress.pop("tidemark-progress-ingest") == 100.0
+    assert set(progress.values()) == {100.0}
+    links = {each["key"]: each["data"] for each in team.artifacts("markdown") + team.artifacts("link")}
+    assert any(key.startswith("rejected-bronze-") for key in links), links
+
+
+def test_after_a_cancel_no_lease_and_no_half_table_is_left_and_after_a_crash_the_next_run_recovers(
+    team: Deployed, first_day: str, spark: SparkSession
+) -> None:
+    before = team.versions()
+    lifecycle.advance(team.home)
+
+    cancelled = team.start("daily/daily", date=SECOND)
+    team.running_task("prepare silver")
+    team.done("prefect", "flow-run", "cancel", cancelled)
+    assert team.ended(cancelled)["type"] == "CANCELLED"
+    team.wait(lambda: None if team.held_leases() else "none", 60, "the leases to be given back")
+    assert team.versions() == before
+
+    crashed = team.start("daily/daily", date=SECOND)
+    team.running_task("prepare silver")
+    team.kill_worker()
+    state = team.ended(crashed, seconds=400)
+    assert (state["type"], "no heartbeat" in state["message"]) == ("CRASHED", True)
+    assert team.versions() == before
+
+    team.start_worker()
+    recovered = team.done("prefect", "deployment", "run", "daily/daily", "--watch", "--param", f"date={SECOND}")
+    assert "Completed" in recovered
+    truth = Ledger(Shop(scale=SCALE), 4, [3, 4])
+    wrong = {
+        table: found
+        for table in truth.tables
+        if (found := differences(truth.expected(table), _rows(spark, team, table), truth.key(table)))
+    }
+    assert wrong == {}
+    told = team.wait(lambda: _alerts(team) or None, 60, "the alert of the crash")
+    assert any("is Crashed: no heartbeat" in each for each in told), told
+
+
+def _rows(spark: SparkSession, team: Deployed, table: str) -> list[dict[str, Any]]:
+    layer, name = table.split(".")
+    return [row.asDict() for row in spark.read.format("delta").load(str(team.home / "lake" / layer / name)).collect()]
+
+
+def _alerts(team: Deployed) -> list[str]:
+    """What completed runs of the deployment `notify/alert` told."""
+    body = {"deployments": {"name": {"any_": ["alert"]}}, "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+    return [str(run["parameters"]["message"]) for run in team.post("/flow_runs/filter", body).json()]
