@@ -22,16 +22,22 @@ if TYPE_CHECKING:
     from flows.run_context import RunContext
     from tidemark.quality import GateResult
     from tidemark.sources import Extract
+    from tidemark.watermark import Period
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked
 
 
-def receive(run: RunContext, table: str, since: datetime | None, full: bool) -> Prepared | None:
-    """Prepares and audits what is new in the source of a bronze table; None where there is nothing."""
+def receive(
+    run: RunContext, table: str, since: datetime | None = None, full: bool = False, period: Period | None = None
+) -> Prepared | None:
+    """Prepares and audits what is new in the source of a bronze table; None where there is nothing.
+
+    With a `period` it is what the source has of that, received before or not.
+    """
     engine, collector = unseen(run.engine), run.collector
     run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
-        extracted = tasks.at(_connection(run, table), tasks.extract)(engine, table, since, full)
+        extracted = tasks.at(_connection(run, table), tasks.extract)(engine, table, since, full, unseen(period))
     if steps.has_nothing(run.engine, table, extracted):
         leave(run, table, extracted.notices)
         return None

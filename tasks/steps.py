@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tidemark.replay import Which
     from tidemark.sources import Extract
     from tidemark.targets import PublishResult
+    from tidemark.watermark import Period
     from tidemark.write.commit import Committed
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked
@@ -70,10 +71,12 @@ def _step(engine: Engine, table: str, name: str) -> AbstractContextManager[None]
 
 
 @task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)
-def extract(engine: Engine, table: str, since: datetime | None = None, full: bool = False) -> Extract:
-    """Reads what is new in the table's source."""
+def extract(
+    engine: Engine, table: str, since: datetime | None = None, full: bool = False, period: Period | None = None
+) -> Extract:
+    """Reads what is new in the table's source, or once more what it has of a period."""
     with _step(engine, table, "extract"):
-        extracted = steps.extract(engine, table, since=since, full=full)
+        extracted = steps.extract(engine, table, since=since, full=full, period=period)
     events.drift_seen(engine, table, extracted.drift)
     return extracted
 

@@ -45,15 +45,19 @@ if TYPE_CHECKING:
     from tidemark.quality import GateResult
     from tidemark.release import Release
     from tidemark.targets import PublishResult
+    from tidemark.watermark import Period
     from tidemark.write.work import Affected
 
 OWN_SYSTEM = "tidemark"
 
 
-def extract(engine: Engine, table: str, *, since: datetime | None = None, full: bool = False) -> Extract:
+def extract(
+    engine: Engine, table: str, *, since: datetime | None = None, full: bool = False, period: Period | None = None
+) -> Extract:
     """Reads what is new in the table's source: the window after the committed watermark, or the new files.
 
-    `since` moves the lower end of the window; `full` reads everything there is.
+    `since` moves the lower end of the window; `full` reads everything there is; with a `period` what the source has of
+    it is read again, which tells nothing of how far it was read, or of its shape.
     """
     loaded = engine.table(table)
     if loaded.load.source is None:
@@ -76,9 +80,10 @@ def extract(engine: Engine, table: str, *, since: datetime | None = None, full: 
         full=full,
         environment=engine.environment,
         seen=sourcelooks.known(engine, loaded, state),
+        period=period.until(engine.run.as_of) if period else None,
     )
     extracted = source_for(connection.kind).extract(request)
-    drifted = drift.observe(engine, loaded, extracted)
+    drifted = drift.observe(engine, loaded, extracted) if period is None else ()
     extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)), drift=drifted)
     if extracted.empty or loaded.load.source.format not in ("csv", "json"):
         return extracted
@@ -106,6 +111,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         empty=extracted.empty,
         notices=extracted.notices,
         look=extracted.look,
+        window=extracted.window,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 FILE_HORIZON = timedelta(days=7)
@@ -36,6 +36,28 @@ class Window:
         """What `to_json` gave."""
         low = stored["low"]
         return cls(stored["column"], None if low is None else _instant(low), _instant(stored["high"]))
+
+
+@dataclass(frozen=True)
+class Period:
+    """A stretch of the past, both ends included; naive UTC."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of_days(cls, first: date, last: date) -> Period:
+        """From the first instant of one day to the last instant of another."""
+        day_after = datetime.combine(last, time.min) + timedelta(days=1)
+        return cls(datetime.combine(first, time.min), day_after - _RESOLUTION)
+
+    def window(self, column: str, exact_to: timedelta = _RESOLUTION) -> Window:
+        """The window of just these instants, for a clock that is exact to so much."""
+        return Window(column, _earlier(self.start, exact_to), self.end)
+
+    def until(self, instant: datetime | None) -> Period:
+        """The part of it that is not later than `instant`."""
+        return self if instant is None else Period(self.start, min(self.end, instant))
 
 
 def window_start(committed: datetime | None, since: datetime | None, lookback: timedelta) -> datetime | None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidemark.watermark import FILE_HORIZON, FileBook, SourceFile, Window, next_watermark, window_start
+from tidemark.watermark import FILE_HORIZON, FileBook, Period, SourceFile, Window, next_watermark, window_start
 
 START = datetime(2025, 3, 1)
 INSTANTS = st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31))
@@ -84,6 +84,16 @@ def test_since_never_leaves_a_gap_below_the_watermark(
 
 def test_a_lookback_longer_than_time_itself_begins_at_the_beginning() -> None:
     assert window_start(datetime(1, 1, 2), None, timedelta(days=9)) == datetime(1, 1, 1)
+
+
+@given(INSTANTS, INSTANTS)
+def test_the_window_of_a_period_has_both_its_ends_and_nothing_else(one: datetime, other: datetime) -> None:
+    period = Period(min(one, other), max(one, other))
+    window, moment = period.window("c"), timedelta(microseconds=1)
+    assert window.contains(period.start)
+    assert window.contains(period.end)
+    assert not window.contains(period.start - moment)
+    assert not window.contains(period.end + moment)
 
 
 def test_a_first_window_begins_at_the_beginning() -> None:

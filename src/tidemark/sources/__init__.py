@@ -19,8 +19,18 @@ if TYPE_CHECKING:
     from tidemark.environment import Environment
     from tidemark.load import SourceSpec
     from tidemark.project import Table
+    from tidemark.watermark import Period, Window
 
-__all__ = ["SOURCES", "ConnectionValue", "Extract", "ExtractRequest", "SecretMapping", "Source", "source_for"]
+__all__ = [
+    "BY_FILE",
+    "SOURCES",
+    "ConnectionValue",
+    "Extract",
+    "ExtractRequest",
+    "SecretMapping",
+    "Source",
+    "source_for",
+]
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,8 @@ class ExtractRequest:
     the `watermark` of the target's last commit ({} when there was none). `staging` is an address below the exchange
     bucket that a warehouse may unload to, `local_staging` one below the staging root; both belong to this run and table
     alone. `full` reads everything there is. `seen` is the look that a source gave when it was last read ({}: nobody
-    knows): where it would give the same again, nothing need be read.
+    knows): where it would give the same again, nothing need be read. With a `period` just its rows are read, whatever
+    was read before or since, and the bookkeeping stays as it is.
     """
 
     table: Table
@@ -68,6 +79,7 @@ class ExtractRequest:
     full: bool
     environment: Environment
     seen: Mapping[str, Any] = field(default_factory=dict)
+    period: Period | None = None
 
     @property
     def source(self) -> SourceSpec:
@@ -86,7 +98,8 @@ class Extract:
     `watermark` becomes the commit's bookkeeping; `identity` names this batch: equal work has an equal identity. Both
     are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
     stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looking`.
-    `drift`: how its columns differ from those of the batch before.
+    `drift`: how its columns differ from those of the batch before. `window`: where the rows' change times lie, if not
+    in the watermark's window.
     """
 
     table: str
@@ -99,6 +112,7 @@ class Extract:
     empty: bool = False
     look: Mapping[str, Any] = field(default_factory=dict)
     drift: tuple[Change, ...] = ()
+    window: Window | None = None
 
 
 class Source(Protocol):
@@ -121,6 +135,9 @@ SOURCES: Mapping[str, str] = {
     "files": "tidemark.sources.files:FilesSource",
 }
 """Kind of connection → where its source is; imported when it is first needed."""
+
+BY_FILE = ("s3", "files")
+"""Kinds that are read file by file: what a file holds is known by its folder's day or by its age."""
 
 EXTRAS: Mapping[str, str] = {"snowflake": "snowflake", "redshift": "redshift"}
 """Kinds whose client is an optional dependency → the extra that brings it."""

@@ -20,7 +20,7 @@ from tidemark.sources.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing import Landing, folder_day
 from tidemark.sources.parquetfiles import read_parquet_files, refuse_options
 from tidemark.sources.staged import empty_frame
-from tidemark.watermark import FileBook, SourceFile
+from tidemark.watermark import FileBook, Period, SourceFile
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -38,13 +38,15 @@ class FilesSource:
         """The rows of the files that are due, as `Source.extract` says.
 
         `since` picks the files of its day and later ones, received before or not; those before it that were never
-        received stay due.
+        received stay due. With a `period`, by its days; files outside `dt=…` folders by when they were put there.
         """
         read, landing = _reader(request), Landing.of(request)
         listed = landing.files()
         due = [file for file in listed if not _is_later(file, request.as_of)]
         book = FileBook.from_json(request.bookkeeping)
         everything = request.full or request.source.mode == "full"
+        if request.period is not None:
+            return self._again(request, read, landing, [file for file in due if _is_of(file, request.period)])
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
         with_content = [file for file in chosen if file.size]
         frame, told = read(request.spark, landing, with_content) if with_content else _nothing(request)
@@ -60,6 +62,21 @@ class FilesSource:
             empty=not with_content,
         )
 
+    def _again(self, request: ExtractRequest, read: Reader, landing: Landing, chosen: Sequence[SourceFile]) -> Extract:
+        """Files of a period, received before or not; the book of what was received stays as it is."""
+        with_content = [file for file in chosen if file.size]
+        frame, told = read(request.spark, landing, with_content) if with_content else _nothing(request)
+        return Extract(
+            table=request.table.name,
+            frame=frame,
+            watermark=request.bookkeeping,
+            identity={"again": _identity(chosen)},
+            full=False,
+            source_system=KIND,
+            notices=tuple(told),
+            empty=not with_content,
+        )
+
 
 def _is_later(file: SourceFile, as_of: datetime) -> bool:
     day = folder_day(file)
@@ -71,6 +88,13 @@ def _is_wanted(file: SourceFile, book: FileBook, since: datetime | None) -> bool
         return not book.knows(file)
     day = folder_day(file)
     return file.modified >= since if day is None else day >= since.date()
+
+
+def _is_of(file: SourceFile, period: Period) -> bool:
+    day = folder_day(file)
+    if day is None:
+        return period.start <= file.modified <= period.end
+    return period.start.date() <= day <= period.end.date()
 
 
 def _reader(request: ExtractRequest) -> Reader:

@@ -40,9 +40,12 @@ class Look:
 
 
 def following(request: ExtractRequest, reading: Reading) -> Window | None:
-    """What the next run will read if nothing comes until then; None where the source has no window."""
+    """What the next run will read if nothing comes until then; None where the source has no window.
+
+    A period of the past says nothing of that.
+    """
     watermark, window = request.table.load.watermark, reading.window
-    if watermark is None or window is None:
+    if watermark is None or window is None or request.period is not None:
         return None
     return Window(window.column, window_start(window.high, None, watermark.lookback), window.high)
 

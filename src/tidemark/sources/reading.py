@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import SourceError
@@ -13,15 +13,18 @@ from tidemark.watermark import Window, next_watermark, window_start
 
 if TYPE_CHECKING:
     from tidemark.sources import ExtractRequest
+    from tidemark.watermark import Period
+
+_COARSEST = timedelta(milliseconds=1)  # what the least exact of the sources tells apart
 
 
 @dataclass(frozen=True)
 class Reading:
     """The rows to read.
 
-    Without a `column` (of change times) that is every row. With one it is the rows of `window`, and in any case those
-    without a change time: they end in the error lane, where they would otherwise never be seen. `watermark`,
-    `identity`, `full` and `notices` are those of the `Extract`.
+    Without a `column` (of change times) that is every row. With one it is the rows of `window`, and those without a
+    change time (`timeless`): they end in the error lane, where they would otherwise never be seen. `watermark`,
+    `identity`, `full` and `notices` are those of the `Extract`; `among` is its `window`.
     """
 
     column: str | None
@@ -30,6 +33,8 @@ class Reading:
     identity: Mapping[str, Any]
     full: bool
     notices: tuple[str, ...] = ()
+    timeless: bool = True
+    among: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,14 @@ def windowed(request: ExtractRequest, column: str, start: datetime | None, seen:
         return Reading(column, None, request.bookkeeping, identity, full, tuple(notices))
     window = Window(column, start, seen.newest)
     return Reading(column, window, next_watermark(window, request.low), window.to_json(), full, tuple(notices))
+
+
+def again(request: ExtractRequest, column: str, period: Period) -> Reading:
+    """The rows of a period of the past; how far the source is known stays as it was."""
+    window = period.window(column)
+    among = period.window(column, exact_to=_COARSEST)
+    identity = {"again": window.to_json()}
+    return Reading(column, window, request.bookkeeping, identity, full=False, timeless=False, among=among)
 
 
 def change_time(request: ExtractRequest, columns: Sequence[str]) -> str | None:

@@ -24,7 +24,7 @@ from tidemark.rows import ORIGIN
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.api import DEFAULT_POLICY, Api, ApiError, Failure
 from tidemark.sources.looking import Look, RecordHash, following, shape_of, shows_the_same
-from tidemark.sources.reading import Reading, Seen, change_time, everything, start_of, windowed
+from tidemark.sources.reading import Reading, Seen, again, change_time, everything, start_of, windowed
 from tidemark.sources.staged import FILE_OPTIONS, empty_frame, refuse_own_names
 
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ def _reading(request: ExtractRequest, crm: Crm, fields: Sequence[str]) -> Readin
     name = change_time(request, fields)
     if name is None:
         return everything(request)
+    if request.period is not None:
+        return again(request, name, request.period)
     start, source = start_of(request), f"FROM {request.source.object} WHERE {name}"
     after = "" if start is None else f" AND {name} > {_time(start)}"
     _, newest = crm.first(f"SELECT {name} {source} <= {_time(request.as_of)}{after} ORDER BY {name} DESC LIMIT 1")
@@ -160,7 +162,8 @@ def _soql(request: ExtractRequest, reading: Reading, fields: Sequence[str]) -> s
     if window is None:
         return f"{query} WHERE {name} = NULL"
     after = "" if window.low is None else f"{name} > {_time(window.low)} AND "
-    return f"{query} WHERE ({after}{name} <= {_time(window.high)}) OR {name} = NULL ORDER BY {name}"
+    timeless = f" OR {name} = NULL" if reading.timeless else ""
+    return f"{query} WHERE ({after}{name} <= {_time(window.high)}){timeless} ORDER BY {name}"
 
 
 def _download(request: ExtractRequest, crm: Crm, reading: Reading, fields: Sequence[str]) -> Download:
@@ -199,8 +202,8 @@ def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], d
     window = following(request, reading)
     look = None
     if reading.column is None or window is not None:
-        again = download.again
-        look = Look(window.to_json() if window else None, again.rows, again.text, shape_of(fields))
+        repeated = download.again
+        look = Look(window.to_json() if window else None, repeated.rows, repeated.text, shape_of(fields))
     same = shows_the_same(request, reading, look)
     files = [] if same else download.files
     return Extract(
@@ -213,6 +216,7 @@ def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], d
         notices=notices,
         empty=not files,
         look=look.to_json() if look else {},
+        window=reading.among,
     )
 
 

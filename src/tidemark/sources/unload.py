@@ -20,7 +20,7 @@ from tidemark.errors import SourceError
 from tidemark.retry import RetryPolicy
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.looking import Look, following, shape_of, shows_the_same
-from tidemark.sources.reading import Reading, Seen, change_time, everything, start_of, windowed
+from tidemark.sources.reading import Reading, Seen, again, change_time, everything, start_of, windowed
 from tidemark.sources.staged import empty_frame, parquet_files, read_parquet, refuse_own_names
 from tidemark.warehouses import ResultColumn, Session, Warehouse, WarehouseError, quoted
 
@@ -113,6 +113,7 @@ class UnloadSource(ABC):
             notices=reading.notices,
             empty=not files,
             look=look.to_json() if look else {},
+            window=reading.among,
         )
 
 
@@ -127,6 +128,8 @@ def _reading(request: ExtractRequest, session: Session, relation: str, columns: 
             step="extract",
             next_step="name a date or timestamp column, or read everything each time: without `watermark`",
         )
+    if request.period is not None:
+        return again(request, name, request.period)
     start, column, at = start_of(request), quoted(name), session.warehouse.timestamp
     after = "" if start is None else f" WHERE {column} > {at(start)} OR {column} IS NULL"
     newest, later, timeless = session.one(
@@ -157,7 +160,8 @@ def _where(reading: Reading, warehouse: Warehouse) -> str:
         return f" WHERE {column} IS NULL"
     low, high = reading.window.low, reading.window.high
     after = "" if low is None else f"{column} > {warehouse.timestamp(low)} AND "
-    return f" WHERE ({after}{column} <= {warehouse.timestamp(high)}) OR {column} IS NULL"
+    timeless = f" OR {column} IS NULL" if reading.timeless else ""
+    return f" WHERE ({after}{column} <= {warehouse.timestamp(high)}){timeless}"
 
 
 def _instant(value: date | None) -> datetime | None:

@@ -48,7 +48,8 @@ def label(work: Work, rows: DataFrame) -> DataFrame:
 
 def _in_window(work: Work, target: DataFrame) -> DataFrame:
     """The target's rows in the batch's window of the watermark column; all of them where there is no window."""
-    watermark, window = work.table.load.watermark, work.checked.watermark
+    watermark, among = work.table.load.watermark, work.checked.window
+    window = among.to_json() if among else work.checked.watermark
     if watermark is None or window.get("low") is None or window.get("high") is None:
         return target
     low, high = (datetime.fromisoformat(str(window[name])) for name in ("low", "high"))

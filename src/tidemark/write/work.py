@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tidemark.project import Table
     from tidemark.rows import Alignment
+    from tidemark.watermark import Window
     from tidemark.write.pruning import Bounds
     from tidemark.write.target import TargetState
 
@@ -47,7 +48,8 @@ class Checked:
 
     `judged` has the columns of the table, those that only order or delete (`order_by`, delete flag), and `_bad`;
     `source` is the frame before. `complete` says that the frame holds every row the table should have; with
-    `affected`, every row with the values in there. `reason` says why the whole table was computed.
+    `affected`, every row with the values in there. `reason` says why the whole table was computed. `window`: where the
+    rows' change times lie, if not in the watermark's window.
     """
 
     table: str
@@ -65,6 +67,7 @@ class Checked:
     empty: bool = False
     notices: tuple[str, ...] = ()
     look: Mapping[str, Any] = field(default_factory=dict)
+    window: Window | None = None
 
 
 @dataclass(frozen=True)

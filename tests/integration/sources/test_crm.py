@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from tests.support.systems import Systems, rows
 from tidemark.errors import SourceError
 from tidemark.project import Table
 from tidemark.sources import Extract
+from tidemark.watermark import Period
 
 FIELDS = {"account_id": "Id", "account_name": "Name", "revenue": "AnnualRevenue", "changed": "SystemModstamp"}
 COLUMNS = "account_id string\naccount_name string\nrevenue decimal(18,2)\nchanged timestamp"
@@ -104,6 +105,18 @@ def test_a_window_is_closed_on_both_sides(crm: Systems, gadgets: list[dict[str, 
     later = sum((record["SystemModstamp"] or "") > "2025-03-03T06:00:00.000Z" for record in gadgets)
     assert any(notice.startswith(f"{later} rows") for notice in got.notices)
     assert got.identity == extract(crm, low=low, as_of=as_of).identity
+
+
+def test_a_period_is_read_again_without_records_that_have_no_time(crm: Systems, gadgets: list[dict[str, Any]]) -> None:
+    book = {"column": "SystemModstamp", "low": None, "high": "2025-03-04T00:00:00.000000"}
+    got = extract(crm, bookkeeping=book, period=Period.of_days(date(2025, 3, 2), date(2025, 3, 2)))
+    inside = {
+        record["Id"]
+        for record in gadgets
+        if "2025-03-02T00:00:00.000Z" <= (record["SystemModstamp"] or "") < "2025-03-03T00:00:00.000Z"
+    }
+    assert {row[0] for row in rows(got.frame, "Id")} == inside
+    assert (got.watermark, got.full, got.notices) == (book, False, ())
 
 
 def test_nothing_new_is_an_empty_window_but_for_records_without_a_time(crm: Systems) -> None:

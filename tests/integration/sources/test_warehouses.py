@@ -17,6 +17,7 @@ from tidemark.errors import SourceError
 from tidemark.project import Table
 from tidemark.retry import RetryPolicy
 from tidemark.sources import SOURCES, ConnectionValue, Extract, SecretMapping, load_plugin
+from tidemark.watermark import Period
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)
 SCHEMAS = {"snowflake": "SALES", "redshift": "analytics"}
@@ -177,6 +178,19 @@ def test_a_whole_table_that_shows_what_it_showed_before_is_not_read_again(
     assert ids(extract(load, seen=first.look, full=True)) == [1, 2, 3, 4, 9]
     systems.execute(warehouse, f"DELETE FROM {source_table} WHERE id = 1")
     assert ids(extract(load, seen=first.look)) == [2, 3, 4, 9]
+def test_a_period_is_read_again_and_tells_nothing_of_how_far_the_source_was_read(
+    extract: Callable[..., Extract],
+) -> None:
+    book = {"column": "updated_at", "low": None, "high": "2025-03-04T10:00:00.000000"}
+    period = Period(datetime(2025, 3, 2, 10, 0, 0, 123456), datetime(2025, 3, 3, 10))
+    again = extract(low=datetime(2025, 3, 4, 10), bookkeeping=book, period=period)
+    assert ids(again) == [2, 3]
+    assert (again.watermark, again.full, again.notices) == (book, False, ())
+    assert again.identity == extract(period=period).identity
+    assert again.window is not None
+    assert all(again.window.contains(instant) for _, instant in rows(again.frame, "id", "updated_at"))
+    within = Period(datetime(2025, 3, 2, 10, 0, 0, 123457), datetime(2025, 3, 3, 9, 59, 59, 999999))
+    assert extract(bookkeeping=book, period=within).empty
 
 
 def test_full_reads_everything_again(extract: Callable[..., Extract]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from tests.support.lake import Lake
 from tests.support.landing import LandingFolder
 from tidemark.errors import ConfigError, SourceError
-from tidemark.watermark import FileBook
+from tidemark.sources import Extract
+from tidemark.watermark import FileBook, Period
 
 NOW = datetime(2025, 3, 20, 12)
 
@@ -55,6 +56,26 @@ def test_since_picks_days_by_their_folder_and_leaves_older_files_due(csv_landing
     assert ids(csv_landing, since.watermark) == ["1"]
     complete = csv_landing.extract().watermark
     assert ids(csv_landing, complete, since=datetime(2025, 3, 3)) == ["3"]
+
+
+def test_a_period_picks_its_days_and_the_book_stays_as_it_is(csv_landing: LandingFolder) -> None:
+    for day in (1, 2, 3):
+        csv_landing.put(f"dt=2025-03-0{day}/a.csv", f"id\n{day}\n", NOW)
+    csv_landing.put("outside.csv", "id\n7\n")
+    book = csv_landing.extract(as_of=datetime(2025, 3, 1, 23)).watermark
+    today = datetime.now(UTC).date()
+
+    def of(first: date, last: date) -> Extract:
+        return csv_landing.extract(book, period=Period.of_days(first, last))
+
+    again = of(date(2025, 3, 2), date(2025, 3, 2))
+    assert [row["id"] for row in csv_landing.rows(again)] == ["2"]
+    assert (again.watermark, again.full, again.empty) == (book, False, False)
+    assert again.identity == of(date(2025, 3, 2), date(2025, 3, 2)).identity
+    none = of(date(2024, 3, 2), date(2024, 3, 3))
+    assert (none.empty, none.watermark) == (True, book)
+    put_there = of(today - timedelta(days=1), today)
+    assert [row["id"] for row in csv_landing.rows(put_there)] == ["7"]
 
 
 def test_files_of_later_days_wait_however_long(csv_landing: LandingFolder) -> None:

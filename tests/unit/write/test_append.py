@@ -7,6 +7,7 @@ import pytest
 from tests.support.lake import Lake, at
 from tidemark.books import Books
 from tidemark.errors import CommitError
+from tidemark.watermark import Window
 from tidemark.write.target import read_state
 
 ORDERS = """
@@ -162,6 +163,23 @@ def test_an_empty_batch_that_moves_the_watermark_is_noted_in_the_table(orders: L
     assert loaded.committed.changed
     assert read_state(orders.spark, orders.path("bronze.orders")).watermark["high"] == at(4).isoformat()
     assert orders.delta("bronze.orders").count() == 1
+
+
+def test_a_window_of_the_past_adds_what_is_missing_and_leaves_the_watermark_where_it_was(orders: Lake) -> None:
+    rows = [("O-1", "1", None, at(2)), ("O-2", "5", None, at(9))]
+    orders.load("bronze.orders", orders.frame(SOURCE, rows), watermark=window(9, low=8))
+    before = read_state(orders.spark, orders.path("bronze.orders")).watermark
+    past = [("O-1", "1", None, at(2)), ("O-2", "4", None, at(2, 1)), ("O-3", "1", None, at(2, 2))]
+    again = {"watermark": before, "window": Window("updated_at", at(2) - timedelta(microseconds=1), at(3))}
+
+    loaded = orders.load("bronze.orders", orders.frame(SOURCE, past), **again)
+
+    assert loaded.prepared.books == Books(extracted=3, accepted=3, inserted=2, unchanged=1)
+    state = read_state(orders.spark, orders.path("bronze.orders"))
+    assert (state.batch_id, state.watermark) == (loaded.prepared.batch_id, before)
+    assert ("O-2", 5, None, at(9)) in orders.read("bronze.orders"), "the older version lies beside the newer one"
+    repeated = orders.load("bronze.orders", orders.frame(SOURCE, past), **again)
+    assert (repeated.committed.changed, repeated.prepared.books.unchanged) == (False, 3)
 
 
 def test_a_batch_prepared_before_another_was_committed_is_refused(orders: Lake) -> None:
