@@ -21,6 +21,7 @@ from tidemark.runs import Warned
 if TYPE_CHECKING:
     from flows.run_context import RunContext
     from tidemark.quality import GateResult
+    from tidemark.reached import Received
     from tidemark.sources import Extract
     from tidemark.watermark import Period
     from tidemark.write.manifest import Prepared
@@ -53,13 +54,14 @@ def _connection(run: RunContext, table: str) -> str:
     return source.connection if source else ""
 
 
-def build(run: RunContext, table: str, full: bool) -> Prepared | None:
+def build(run: RunContext, table: str, full: bool = False, received: Received | None = None) -> Prepared | None:
     """Prepares and audits a silver or gold table; its batch waits in the engine to be committed with the others.
 
-    None where no input has changed: the table stays as it is, and as it was audited.
+    None where no input has changed: the table stays as it is, and as it was audited. With `received` it is computed as
+    far as what was received then leads to it.
     """
     with run.collector.step(table, "build"):
-        checked = tasks.build(unseen(run.engine), table, full)
+        checked = tasks.build(unseen(run.engine), table, full, unseen(received))
     if checked is None:
         leave(run, table)
         return None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tidemark.plans.predict import Published
     from tidemark.quality import GateResult
     from tidemark.quarantine import Rejected
+    from tidemark.reached import Received
     from tidemark.release import Release
     from tidemark.replay import Which
     from tidemark.sources import Extract
@@ -117,10 +118,10 @@ def restore(engine: Engine, table: str, todo: restoring.Step, back_to: Release) 
 
 
 @task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
-def build(engine: Engine, table: str, full: bool = False) -> Checked | None:
+def build(engine: Engine, table: str, full: bool = False, received: Received | None = None) -> Checked | None:
     """Finds what has to be computed of a silver or gold table, and sets up its query; None: nothing has to be."""
     with _step(engine, table, "build"):
-        return steps.build(engine, table, full=full)
+        return steps.build(engine, table, full=full, received=received)
 
 
 @task(task_run_name="nothing new for {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)

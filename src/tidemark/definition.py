@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Transform = Callable[[Mapping[str, "DataFrame"]], "DataFrame"]
 
+_AND = "+"
 _WORDS_ONLY = ("path", "description", "owner", "tags", "line")
 
 
@@ -42,11 +43,24 @@ def fingerprint(table: Table) -> str:
     They stand for the query (or the whole module of the transform, or neither in bronze), for what the load file says
     of sources, inputs, drift and writing, and for the contract but for its words.
     """
-    parts = {"write", "inputs", "evolution", "drift"} | ({"source", "watermark"} if table.load.source else set())
-    load = table.load.model_dump(mode="json", include=parts)
+    received = {"source", "watermark"} if table.load.source else set()
+    load = table.load.model_dump(mode="json", include={"write", "inputs", "evolution", "drift"} | received)
     logic = inspect.getsource(_module(table)) if table.load.transform else table.sql
     told = {"logic": logic, "load": load, "contract": _without_words(asdict(table.contract))}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def mixed(others: str, definition: str) -> str:
+    """What a table is signed with of which some rows were computed by `definition` and the others by `others`.
+
+    It is no table's fingerprint, that of either neither: whatever the configuration says next, the table is built anew.
+    """
+    return _AND.join(dict.fromkeys([*others.split(_AND), definition]))
+
+
+def is_mixed(definition: str | None) -> bool:
+    """Whether rows of a table with this signature were computed by different definitions."""
+    return definition is not None and _AND in definition
 
 
 def _module(table: Table) -> ModuleType:

@@ -7,7 +7,7 @@ affected. The table's grain is the `on` of its first input: its rows are compute
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 
 from tidemark import storage
 from tidemark.candidate import candidate
+from tidemark.definition import is_mixed
 from tidemark.rows import having, quoted
 from tidemark.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.write.changes import ChangesGoneError, between, by_batch
@@ -41,17 +42,24 @@ _BASIS = ("inputs", "definition")
 class Scope:
     """What has to be computed. Without `affected` it is the whole table, for this `reason`; `nothing`: not a row.
 
-    A `rebuild` is nothing that a quiet day brings: whoever looks at the run should hear of it.
+    `notices` are what a quiet day does not bring: whoever looks at the run should hear of it. `others_by`: the rows
+    that are not affected were computed by this other definition, and stay so.
     """
 
     nothing: bool = False
     reason: str | None = None
-    rebuild: bool = False
     affected: Affected | None = None
+    notices: tuple[str, ...] = ()
+    others_by: str | None = None
+
+    @classmethod
+    def rebuild(cls, reason: str) -> Scope:
+        """All of it, for a reason that people should hear."""
+        return cls(reason=reason, notices=(f"is built anew: {reason}",))
 
 
 @dataclass(frozen=True)
-class _Input:
+class Input:
     """An input now (`version`, and what this run has prepared for it), and the version the table was built from."""
 
     name: str
@@ -72,27 +80,26 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         return Scope(reason="the table does not exist yet")
     if full:
         return Scope(reason="a full refresh was asked for")
-    basis = _basis(engine, table, state)
-    if basis.get("definition") != definition:
-        return Scope(reason="its query, load file or contract changed", rebuild=True)
-    moved = [
-        each
-        for each in _inputs(engine, spark, table, basis.get("inputs") or {})
-        if each.moved and each.spec.refresh != "none"
-    ]
+    known = basis(engine, table, state)
+    if known.get("definition") != definition:
+        is_part = is_mixed(known.get("definition"))
+        return Scope.rebuild(
+            "a backfill computed a part of it by a changed query, load file or contract"
+            if is_part
+            else "its query, load file or contract changed"
+        )
+    moved = moved_inputs(engine, spark, table, known)
     if not moved:
         return Scope(nothing=True)
-    if reason := _why_all(table, moved):
-        return Scope(reason=reason)
-    if reason := _went_back(moved):
-        return Scope(reason=reason, rebuild=True)
+    if whole := why_all(table, moved):
+        return whole
     if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * MEGABYTE:
         return Scope(reason="it is small, and so are its inputs")
     try:
-        changes = {each.name: _changes(engine, spark, each) for each in moved}
+        changed = changes(engine, spark, moved)
     except ChangesGoneError as gone:
-        return Scope(reason=f"what changed in its inputs is not known any more: {gone.summary}", rebuild=True)
-    return Scope(affected=_affected(engine, spark, table, changes))
+        return changes_gone(gone)
+    return Scope(affected=affected(engine, spark, table, changed))
 
 
 def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> dict[str, DataFrame]:
@@ -141,7 +148,7 @@ def note_seen(engine: Engine, prepared: Prepared) -> None:
         engine.state.put(_SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
 
 
-def _basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]:
+def basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]:
     """The `inputs` and the `definition` that the table, as it is, was computed from, or would not differ from."""
     noted = engine.state.get(_SEEN, table.name)
     if noted and (noted.value["after"], noted.value["epoch"]) == (state.batch_id, state.epoch):
@@ -149,26 +156,31 @@ def _basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any
     return state.metadata
 
 
-def _inputs(engine: Engine, spark: SparkSession, table: Table, seen: Mapping[str, int | None]) -> list[_Input]:
+def moved_inputs(engine: Engine, spark: SparkSession, table: Table, known: Mapping[str, Any]) -> list[Input]:
+    """The inputs that are not what the table was computed from, but for lookups whose changes do not matter."""
+    seen: Mapping[str, int | None] = known.get("inputs") or {}
     found = []
     for name, spec in table.load.inputs.items():
         batch = engine.prepared.get(name)
         prepared = bool(batch and not batch.changes_nothing)
-        found.append(_Input(name, spec, input_version(engine, spark, name), seen.get(name), prepared))
+        each = Input(name, spec, input_version(engine, spark, name), seen.get(name), prepared)
+        if each.moved and spec.refresh != "none":
+            found.append(each)
     return found
 
 
-def _why_all(table: Table, moved: list[_Input]) -> str | None:
-    """Why the whole table has to be computed, if it has."""
+def why_all(table: Table, moved: Sequence[Input]) -> Scope | None:
+    """The whole table, where changes of these inputs can be told in no other way."""
     if table.load.write.mode not in INCREMENTAL_MODES:
-        return f"{table.load.write.mode} tables are computed as a whole"
+        return Scope(reason=f"{table.load.write.mode} tables are computed as a whole")
     for each in moved:
         if each.spec.on is None:
-            return f"{each.name} changed, and any row may depend on it (no `on`)"
-    return None
+            return Scope(reason=f"{each.name} changed, and any row may depend on it (no `on`)")
+    went_back = _went_back(moved)
+    return Scope.rebuild(went_back) if went_back else None
 
 
-def _went_back(moved: list[_Input]) -> str | None:
+def _went_back(moved: Sequence[Input]) -> str | None:
     """Which input is an older table than the one that was read last."""
     for each in moved:
         if each.version is not None and each.seen is not None and each.version < each.seen:
@@ -176,8 +188,20 @@ def _went_back(moved: list[_Input]) -> str | None:
     return None
 
 
-def _changes(engine: Engine, spark: SparkSession, moved: _Input) -> DataFrame:
-    """The old and new values of `on` in what changed in the input, with repetitions."""
+def changes(engine: Engine, spark: SparkSession, moved: Sequence[Input]) -> dict[str, DataFrame]:
+    """For each input the old and new values of `on` in what changed in it, with repetitions.
+
+    Raises `ChangesGoneError` where that is not known any more.
+    """
+    return {each.name: _changes(engine, spark, each) for each in moved}
+
+
+def changes_gone(gone: ChangesGoneError) -> Scope:
+    """The whole table, as nobody knows any more what changed in its inputs."""
+    return Scope.rebuild(f"what changed in its inputs is not known any more: {gone.summary}")
+
+
+def _changes(engine: Engine, spark: SparkSession, moved: Input) -> DataFrame:
     on, path = moved.spec.on or (), engine.table_path(moved.name)
     parts = []
     if moved.version is not None and moved.version != moved.seen:
@@ -191,26 +215,41 @@ def _changes(engine: Engine, spark: SparkSession, moved: _Input) -> DataFrame:
     return reduce(DataFrame.unionByName, parts)
 
 
-def _affected(engine: Engine, spark: SparkSession, table: Table, changes: Mapping[str, DataFrame]) -> Affected:
-    """The affected values of the grain, once each, staged: they filter the inputs, the table and the query's result.
+def affected(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[str, DataFrame]) -> Affected:
+    """The affected values of the grain, once each, staged: they filter the inputs, the table and the query's result."""
+    return stage(engine, spark, table, "affected", values(engine, spark, table, changed))
+
+
+def grain(table: Table) -> tuple[str, ...] | None:
+    """The columns for whole values of which the table's rows are computed; None where no input has `on`."""
+    return next((spec.on for spec in table.load.inputs.values() if spec.on), None)
+
+
+def stage(engine: Engine, spark: SparkSession, table: Table, name: str, parts: Sequence[DataFrame]) -> Affected:
+    """Values of the grain, once each, in the run's staging."""
+    folder, of_grain = f"{engine.staging_path(table.name)}/{name}", grain(table) or ()
+    once = reduce(DataFrame.union, parts).distinct()
+    extent = Extent(once.schema, dict(zip(of_grain, of_grain, strict=True)))
+    extent.on(once).write.mode("overwrite").parquet(folder)
+    return Affected(of_grain, spark.read.parquet(folder), extent.bounds)
+
+
+def values(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[str, DataFrame]) -> list[DataFrame]:
+    """The values of the grain to which `changed` values of the inputs' `on` lead, with repetitions.
 
     Values of other columns than the grain lead to it through the rows of the table, and of the inputs, that have both.
     """
-    grain = next(spec.on for spec in table.load.inputs.values() if spec.on)
+    of_grain = grain(table) or ()
     parts = []
-    for name, values in changes.items():
+    for name, found in changed.items():
         on = table.load.inputs[name].on or ()
-        if set(on) == set(grain):
-            parts.append(values.select(*map(quoted, grain)))
+        if set(on) == set(of_grain):
+            parts.append(found.select(*map(quoted, of_grain)))
             continue
-        values = values.distinct()
-        for carrier in _carriers(engine, spark, table, {*on, *grain}):
-            parts.append(having(carrier, values, on).select(*map(quoted, grain)))
-    folder = f"{engine.staging_path(table.name)}/affected"
-    values = reduce(DataFrame.union, parts).distinct()
-    extent = Extent(values.schema, {name: name for name in grain})
-    extent.on(values).write.mode("overwrite").parquet(folder)
-    return Affected(grain, spark.read.parquet(folder), extent.bounds)
+        once = found.distinct()
+        for carrier in _carriers(engine, spark, table, {*on, *of_grain}):
+            parts.append(having(carrier, once, on).select(*map(quoted, of_grain)))
+    return parts
 
 
 def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[str]) -> list[DataFrame]:

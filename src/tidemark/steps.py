@@ -17,6 +17,7 @@ from tidemark import (
     publishing,
     quality,
     quarantine,
+    reached,
     rows,
     sourcelooks,
     sqltext,
@@ -24,7 +25,7 @@ from tidemark import (
     tableindex,
 )
 from tidemark.compile.masks import masked
-from tidemark.definition import fingerprint, transform_of
+from tidemark.definition import fingerprint, mixed, transform_of
 from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errors import ConfigError
 from tidemark.quarantine import ErrorBatch, Rejected
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.project import Table
     from tidemark.quality import GateResult
+    from tidemark.reached import Received
     from tidemark.release import Release
     from tidemark.targets import PublishResult
     from tidemark.watermark import Period
@@ -115,16 +117,19 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     )
 
 
-def build(engine: Engine, table: str, *, full: bool = False) -> Checked | None:
+def build(engine: Engine, table: str, *, full: bool = False, received: Received | None = None) -> Checked | None:
     """The rows of a silver or gold table, by its query over the candidates of its inputs, held against the contract.
 
-    Only the rows that changes of the inputs affect are computed, or all with `full`; None when nothing can have
-    changed since the table's last commit.
+    Only the rows that changes of the inputs affect are computed, or all with `full`; with `received` those too that
+    lead back to rows received in a period. None when nothing can have changed since the table's last commit.
     """
     loaded = engine.table(table)
     spark = engine.session(table)
     definition = fingerprint(loaded)
-    todo = incremental.scope(engine, spark, loaded, definition, full=full)
+    if received is None:
+        todo = incremental.scope(engine, spark, loaded, definition, full=full)
+    else:
+        todo = reached.scope(engine, spark, loaded, definition, received)
     if todo.nothing:
         return None
     frame = _query(engine, spark, loaded, todo.affected)
@@ -137,16 +142,18 @@ def build(engine: Engine, table: str, *, full: bool = False) -> Checked | None:
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
     inputs = {name: incremental.input_version(engine, spark, name) for name in loaded.inputs}
     checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
-    identity = {"inputs": {name: _input_identity(engine, name, version) for name, version in inputs.items()}}
+    signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
+    read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
+    asked = {"received": received.to_json()} if received else {}
     return replace(
         checked,
-        identity=identity | {"definition": definition},
+        identity={"inputs": read, "definition": signed, **asked},
         inputs=inputs,
         complete=True,
         affected=todo.affected,
         reason=todo.reason,
-        notices=(f"is built anew: {todo.reason}",) if todo.rebuild else (),
-        definition=definition,
+        notices=todo.notices,
+        definition=signed,
     )
 
 

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from tidemark import steps
 from tidemark.engine import Engine, Run
 from tidemark.project import load_project
+from tidemark.reached import Received
 from tidemark.sources import ConnectionValue, Extract
 from tidemark.state import open_state
 from tidemark.write.commit import Committed
@@ -122,12 +123,14 @@ class Lake:
         """Builds a silver or gold table from its inputs, or leaves it when there is nothing new for it."""
         return self.build_together(table, engine=engine, full=full)[table]
 
-    def build_together(self, *tables: str, engine: Engine | None = None, full: bool = False) -> dict[str, Loaded]:
+    def build_together(
+        self, *tables: str, engine: Engine | None = None, full: bool = False, received: Received | None = None
+    ) -> dict[str, Loaded]:
         """Prepares the tables, each from the candidates of those before it, and then commits all: as a flow does."""
         engine = engine or self.engine()
         prepared = {}
         for table in tables:
-            checked = steps.build(engine, table, full=full)
+            checked = steps.build(engine, table, full=full, received=received)
             prepared[table] = self.prepare(engine, table, checked) if checked else None
         return {table: self.finish(engine, table, *(prepared[table] or (None, 0))) for table in tables}
 
