@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
+from uuid import UUID
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext
 
 log = logging.getLogger("tidemark.run")
@@ -18,3 +20,48 @@ def show_markdown(key: str, text: str, description: str) -> None:
         create_markdown_artifact(key=key, markdown=text, description=description)
     except Exception:
         log.exception("%s could not be shown in Prefect", key)
+
+
+class ProgressArtifact:
+    """A bar that moves by one for each of so many parts; told from several threads.
+
+    A Prefect that cannot be reached is logged, no more: the work goes on.
+    """
+
+    def __init__(self, key: str, about: str, parts: int) -> None:
+        self._about = about
+        self._parts = parts
+        self._done = 0
+        self._lock = threading.Lock()
+        self._artifact: UUID | None = None
+        if FlowRunContext.get() is None:
+            return
+        try:
+            self._artifact = create_progress_artifact(0.0, key=key, description=self._told("begins"))
+        except Exception:
+            log.exception("the progress cannot be shown in Prefect")
+
+    def advance(self, what: str) -> None:
+        """A part is done."""
+        with self._lock:
+            self._done += 1
+            self._show(what)
+
+    def finish(self, what: str) -> None:
+        """Everything is done, also what turned out to be done already."""
+        with self._lock:
+            self._done = self._parts
+            self._show(what)
+
+    def _show(self, what: str) -> None:
+        log.info("%s", self._told(what))
+        if self._artifact is None:
+            return
+        try:
+            percent = 100.0 * self._done / self._parts
+            update_progress_artifact(self._artifact, percent, description=self._told(what))
+        except Exception:
+            log.exception("the progress could not be shown in Prefect")
+
+    def _told(self, what: str) -> str:
+        return f"{self._about}: {self._done} of {self._parts} done · {what}"

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_config, cli_errors, cli_maintain, cli_plan, cli_prefect, cli_reports, sandbox_cli
+from flows import (
+    cli_backfill,
+    cli_config,
+    cli_errors,
+    cli_maintain,
+    cli_plan,
+    cli_prefect,
+    cli_reports,
+    sandbox_cli,
+)
 from flows.cli_options import (
     CONFIG,
     LOCAL,
@@ -39,6 +48,7 @@ app = typer.Typer(
 for command in (
     cli_plan.plan,
     cli_plan.apply,
+    cli_backfill.backfill,
     cli_maintain.maintain,
     cli_config.validate,
     cli_config.ddl,

@@ -47,29 +47,31 @@ def selection(select: Sequence[str] | None) -> list[str]:
     return [part.strip() for text in select or () for part in text.split(",") if part.strip()]
 
 
-def run_date(text: str | None) -> dt.date | None:
-    """The date that was typed; raises `ConfigError` when it is none, or lies in the future."""
+def run_date(text: str | None, option: str = "--date") -> dt.date | None:
+    """The date that was typed for an option; raises `ConfigError` when it is none, or lies in the future."""
     if text is None:
         return None
     try:
         day = dt.date.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"--date {text} is not a date", next_step="write it as YYYY-MM-DD") from None
+        raise ConfigError(f"{option} {text} is not a date", next_step="write it as YYYY-MM-DD") from None
     today = dt.datetime.now(dt.UTC).date()
     if day > today:
-        raise ConfigError(f"the date {day} lies in the future (today is {today})", next_step="give an earlier --date")
+        raise ConfigError(
+            f"the date {day} lies in the future (today is {today})", next_step=f"give an earlier {option}"
+        )
     return day
 
 
-def instant(text: str | None) -> dt.datetime | None:
-    """The instant that was typed, in UTC without a zone; raises `ConfigError` when it is none."""
+def instant(text: str | None, option: str = "--since") -> dt.datetime | None:
+    """The instant that was typed for an option, in UTC without a zone; raises `ConfigError` when it is none."""
     if text is None:
         return None
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
-            f"--since {text} is not a date or an instant", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS"
+            f"{option} {text} is not a date or an instant", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS"
         ) from None
     return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
 

@@ -60,32 +60,31 @@ def plan(
     made: list[PlanDocument] = []
 
     def report(summary: RunSummary) -> None:
-        document = _document(environment, summary)
+        document = show_plan(environment, summary, as_json)
         if document is not None:
             made.append(document)
-            _show(document, out, as_json)
+            if out is not None:
+                _write(out, document)
 
     launch("plan", parameters, env=env, config=config, debug=debug, report=report)
     if any(document.changes for document in made):
         raise typer.Exit(CHANGES)
 
 
-def _document(environment: Environment, summary: RunSummary) -> PlanDocument | None:
+def show_plan(environment: Environment, summary: RunSummary, as_json: bool) -> PlanDocument | None:
+    """Prints the plan that a run has made, and gives it; None where the run did not come that far."""
     from tidemark.folder import open_folder
     from tidemark.plans import store
-
-    return store.load(open_folder(environment.roots.staging, environment.aws), summary.run_id)
-
-
-def _show(document: PlanDocument, out: Path | None, as_json: bool) -> None:
     from tidemark.plans.report import render
 
-    if out is not None:
-        _write(out, document)
+    document = store.load(open_folder(environment.roots.staging, environment.aws), summary.run_id)
+    if document is None:
+        return None
     if as_json:
         show_json(document.to_json())
     else:
         show(render(document))
+    return document
 
 
 def _write(out: Path, document: PlanDocument) -> None:

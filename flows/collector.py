@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tidemark.books import Books
 from tidemark.runs import GateSummary, Publication, RunStatus, RunSummary, TableResult, TableStatus, Warned
 
 if TYPE_CHECKING:
@@ -52,6 +54,18 @@ class Collector:
         with self._lock:
             known = self._results.get(table, TableResult(table, "unfinished"))
             self._results[table] = replace(known, **changes)
+
+    def add(self, table: str, earlier: TableResult) -> None:
+        """Adds what was known of a table before its last batch: one that has several counts them all."""
+        now = self.result(table)
+        rejected = Counter(earlier.rejected)
+        rejected.update(now.rejected)
+        self.note(
+            table,
+            books=(earlier.books or Books()) + (now.books or Books()),
+            rejected=dict(rejected),
+            status="committed" if earlier.status == "committed" else now.status,
+        )
 
     def end(self, table: str, status: TableStatus, error: Exception | None = None) -> None:
         """A stage is done with a table."""

@@ -21,6 +21,7 @@ from tidemark.plans.predict import published_releases
 from tidemark.plans.report import markdown
 
 if TYPE_CHECKING:
+    from tidemark.backfill_plan import Outline
     from tidemark.plans.document import PlanDocument, Prediction
     from tidemark.write.manifest import Prepared
 
@@ -65,7 +66,12 @@ def plan(
         return document.plan
 
 
-def draw_up(run: RunContext, tables: Sequence[str], prepare: Callable[[str], Prepared | None]) -> PlanDocument:
+def draw_up(
+    run: RunContext,
+    tables: Sequence[str],
+    prepare: Callable[[str], Prepared | None],
+    backfill: Outline | None = None,
+) -> PlanDocument:
     """Prepares and audits the tables, inputs first, and gives the plan, which lies in staging and is shown in Prefect.
 
     `prepare` gives a table's batch, None where there is nothing new. Raises what failed, when the plan has been shown.
@@ -82,7 +88,7 @@ def draw_up(run: RunContext, tables: Sequence[str], prepare: Callable[[str], Pre
 
     run.collector.stage("plan", tables)
     outcome = work_on(run, tables, predict)
-    document = draft(engine, run.collector.summary("running"), predicted)
+    document = draft(engine, run.collector.summary("running"), predicted, backfill)
     store.save(open_folder(engine.environment.roots.staging, engine.environment.aws), document)
     show_markdown(ARTIFACT, markdown(document), f"plan {document.environment} {document.date}")
     outcome.raise_failures(

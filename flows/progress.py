@@ -67,7 +67,7 @@ def publish_stage(target: str) -> str:
 
 def describe(result: TableResult) -> str:
     """One line for a table: `silver.orders committed · 4 790 in, 4 551 changed · ok 7/7 · 2.4 s`."""
-    parts = [f"{result.table} {result.status}"]
+    parts = [f"{result.table}{f' {result.chunk}' if result.chunk else ''} {result.status}"]
     if result.books is not None:
         parts.append(f"{count(result.books.extracted)} in, {count(result.books.changes)} changed")
         if result.books.quarantined:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
 from prefect.context import FlowRunContext
@@ -38,7 +38,10 @@ log = logging.getLogger("tidemark.run")
 
 @dataclass(frozen=True)
 class RunContext:
-    """What the flows of one run share. `flow` is the outermost one: it commits what the others prepared."""
+    """What the flows of one run share. `flow` is the outermost one: it commits what the others prepared.
+
+    `at_once`: how many tables may do Spark work at the same time.
+    """
 
     flow: str
     engine: Engine
@@ -46,11 +49,7 @@ class RunContext:
     alerts: Alerts
     folder: Folder
     watcher: Watcher
-
-    @property
-    def at_once(self) -> int:
-        """How many tables may do Spark work at the same time."""
-        return self.engine.environment.compute.concurrency
+    at_once: int
 
     def cancel(self) -> None:
         """Stops what Spark is doing; the threads that wait for it then end."""
@@ -61,10 +60,20 @@ _open: ContextVar[RunContext | None] = ContextVar("tidemark_open_run", default=N
 
 
 @contextmanager
-def open_run(flow: str, env: str, config: str, day: date | None, *, plans: bool = False) -> Iterator[RunContext]:
+def open_run(
+    flow: str,
+    env: str,
+    config: str,
+    day: date | None,
+    *,
+    as_of: datetime | None = None,
+    at_once: int | None = None,
+    plans: bool = False,
+) -> Iterator[RunContext]:
     """The run of the flow that called this one, or a new one, whose summary is stored when the block ends.
 
-    A new run that `plans` commits nothing.
+    A new one looks at nothing later than `day` and `as_of`, works on `at_once` tables at the same time (as the
+    environment says when None), and commits nothing when it `plans`.
 
     Raises `ConfigError` before anything is done when configuration or date are wrong.
     """
@@ -74,7 +83,7 @@ def open_run(flow: str, env: str, config: str, day: date | None, *, plans: bool 
         return
     project = load_project(config, env)
     environment = project.environment
-    run = Run.start(day, plans=plans)
+    run = Run.start(day, as_of=as_of, plans=plans)
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
         started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at, process=this_process())
@@ -85,7 +94,8 @@ def open_run(flow: str, env: str, config: str, day: date | None, *, plans: bool 
         try:
             state, spark = open_state(environment), build_session(environment)
             engine = Engine(project, spark, state, partial(connect, environment), run)
-            context = RunContext(flow, engine, collector, alerts, folder, watching)
+            room = at_once or environment.compute.concurrency
+            context = RunContext(flow, engine, collector, alerts, folder, watching, room)
             token = _open.set(context)
             try:
                 with engine.leases.kept():

@@ -51,6 +51,10 @@ class Books:
             next_step="run again; if it comes back, the source changed while it was read: report it with this output",
         )
 
+    def __add__(self, other: Books) -> Books:
+        """The books of two batches as one."""
+        return Books(**{name: count + getattr(other, name) for name, count in asdict(self).items()})
+
     def to_json(self) -> dict[str, int]:
         return asdict(self)
 

@@ -42,14 +42,17 @@ class Run:
     plans: bool = False
 
     @classmethod
-    def start(cls, day: Day | None = None, *, plans: bool = False) -> Run:
-        """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present."""
+    def start(cls, day: Day | None = None, *, as_of: datetime | None = None, plans: bool = False) -> Run:
+        """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
+
+        With `as_of` (naive UTC) it sees nothing later than that instant.
+        """
         now = datetime.now(UTC).replace(tzinfo=None)
         day = day or now.date()
         if day > now.date():
             raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
         end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now), now, plans)
+        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_of or now), now, plans)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,10 @@ class DoneBatch:
 
 @dataclass(frozen=True)
 class Engine:
-    """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported."""
+    """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported.
+
+    `attempts` are runs that did not come to the end of the same work: what they have staged is taken over.
+    """
 
     project: Project
     spark: SparkSession
@@ -75,6 +81,7 @@ class Engine:
     batches: dict[str, DoneBatch] = field(default_factory=dict)
     targets: Once[OpenTarget] = field(default_factory=Once)
     requests: Once[PublishRequest] = field(default_factory=Once)
+    attempts: list[str] = field(default_factory=list)
     _sessions: dict[str, SparkSession] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+from tidemark import storage
 from tidemark.errors import CommitError
 from tidemark.write import manifest
 
@@ -79,6 +80,21 @@ def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
             )
         found[table] = replace(prepared, run_id=run.run_id)
     return found
+
+
+def take_over(engine: Engine, table: str, batch: str) -> None:
+    """Makes a batch this run's own that an earlier attempt at the same work had staged, where it is the very same.
+
+    Not so with what came from a source: that may have more to give by now.
+    """
+    if engine.table(table).load.source is not None:
+        return
+    spark, path = engine.session(table), engine.staging_path(table)
+    for run_id in engine.attempts:
+        earlier = manifest.load(spark, engine.staging_path(table, run_id))
+        if earlier is not None and earlier.batch_id == batch and storage.exists(spark, earlier.data):
+            manifest.save(spark, replace(earlier, run_id=engine.run.run_id, path=path))
+            return
 
 
 def _interrupted(record: Record) -> Interrupted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidemark import faults, release, replay, tableindex
+from tidemark import backfill_notes, faults, release, replay, tableindex
 from tidemark.errors import ConfigError
 from tidemark.write.commit import restore as restore_version
 from tidemark.write.target import read_state
@@ -74,5 +74,6 @@ def restore(engine: Engine, step: Step, back_to: Release) -> int:
     faults.reach(f"{step.table}: restored, its errors not open again")
     tableindex.note(engine, step.table, version)
     replay.settle(engine, step.table)
+    backfill_notes.forget(engine.state, step.table)
     engine.leases.release(step.table)
     return version

@@ -54,7 +54,7 @@ class TableResult:
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
     rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist).
     `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
-    or nothing.
+    or nothing. `chunk` is the part of the past that a backfill is taking in.
     """
 
     table: str
@@ -68,6 +68,7 @@ class TableResult:
     error: str | None = None
     computed: str | None = None
     files: FilesSummary | None = None
+    chunk: str | None = None
 
     @property
     def layer(self) -> str:

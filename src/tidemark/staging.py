@@ -1,8 +1,8 @@
 """Staging is cleaned when nothing can need it any more.
 
 A run's staging holds batches on their way. Once all is committed nobody reads it again; of a run that failed it is
-evidence for some days; of one that died while it committed, or while it replayed errors, it is what the next run
-ends that with; and of one that planned it is kept as long as the plan can be applied.
+evidence for some days; of one that died while it committed, replayed errors, or was a backfill, it is what the next
+run ends that with; and of one that planned it is kept as long as the plan can be applied.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tidemark import recovery
+from tidemark import backfill_notes, recovery
 from tidemark.errors import ConfigError
 from tidemark.plans import store as plans
 
@@ -36,10 +36,11 @@ def clean(staging: Folder, runs: RunStore, state: StateStore) -> tuple[str, ...]
 
 
 def needed(state: StateStore) -> set[str]:
-    """The runs whose staging still is on its way: of open plans, of commits that were begun, of replays."""
+    """The runs whose staging still is on its way: of open plans, of commits that were begun, of replays and backfills."""
     busy = {run.staged_by for run in recovery.interrupted(state)}
     replays = {str(note.value["run_id"]) for note in state.list("replay") if note.value}
-    return busy | replays | {plan.plan for plan in plans.still_open(state)}
+    backfills = backfill_notes.unfinished_runs(state)
+    return busy | replays | backfills | {plan.plan for plan in plans.still_open(state)}
 
 
 def _is_over(runs: RunStore, run_id: str) -> bool:

@@ -18,6 +18,7 @@ from tidemark import (
     quality,
     quarantine,
     reached,
+    recovery,
     rows,
     sourcelooks,
     sqltext,
@@ -180,6 +181,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     state = read_state(spark, engine.table_path(table))
     identity = {**checked.identity, "contract": loaded.contract.version, "after": state.batch_id, "epoch": state.epoch}
     name = batch_id(table, identity)
+    recovery.take_over(engine, table, name)
     path = engine.table_path(table)
     codegen.choose(
         spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from tidemark.backfill_plan import Outline
 from tidemark.books import Books
 from tidemark.runs import GateSummary, TableStatus, Warned
 from tidemark.write.manifest import SchemaChange
@@ -81,7 +82,10 @@ class TablePlan(_Model):
 
 
 class PlanDocument(_Model):
-    """A whole plan; `plan` is its id, that of the run that made it. Instants are naive UTC."""
+    """A whole plan; `plan` is its id, that of the run that made it. Instants are naive UTC.
+
+    That of a `backfill` takes all of its range at once, and cannot be applied.
+    """
 
     plan: str
     environment: str
@@ -90,6 +94,7 @@ class PlanDocument(_Model):
     expires_at: dt.datetime
     tables: tuple[TablePlan, ...]
     warnings: tuple[Warned, ...] = ()
+    backfill: Outline | None = None
     format: int = FORMAT
 
     @property

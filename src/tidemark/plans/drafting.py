@@ -12,6 +12,7 @@ from tidemark.plans.document import PlanDocument, Prediction, TablePlan
 from tidemark.plans.predict import NOT_THERE
 
 if TYPE_CHECKING:
+    from tidemark.backfill_plan import Outline
     from tidemark.compile.ddl import Dialect
     from tidemark.engine import Engine
     from tidemark.project import Table
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared
 
 
-def draft(engine: Engine, summary: RunSummary, predicted: Mapping[str, Prediction]) -> PlanDocument:
+def draft(
+    engine: Engine, summary: RunSummary, predicted: Mapping[str, Prediction], backfill: Outline | None = None
+) -> PlanDocument:
     """The plan of the run, whose `summary` says what became of each table; inputs come first."""
     results = {result.table: result for result in summary.tables}
     created = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
@@ -34,6 +37,7 @@ def draft(engine: Engine, summary: RunSummary, predicted: Mapping[str, Predictio
             for table in engine.project.order(results)
         ),
         warnings=summary.warnings,
+        backfill=backfill,
     )
 
 

@@ -56,6 +56,8 @@ def _title(document: PlanDocument) -> str:
 def _last_word(document: PlanDocument) -> str:
     if document.failed:
         return f"it cannot be applied: {', '.join(table.table for table in document.failed)} did not pass"
+    if document.backfill:
+        return "nothing was committed; the same backfill with --yes (in Prefect: confirmed) does this, chunk by chunk"
     if not document.changes:
         return "nothing changes"
     until = f"{document.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -83,7 +85,7 @@ def _gate(table: TablePlan) -> str:
 
 def _reads(table: TablePlan) -> str:
     """What is read of a source: a window, some files, or all there is."""
-    reads = table.reads
+    reads = table.reads.get("again", table.reads)
     if reads.get("high"):
         return f"{reads['column']} ({_instant(reads['low'])}, {_instant(reads['high'])}]"
     if "files" in reads:
@@ -98,6 +100,7 @@ def _instant(text: Any) -> str:
 def _sections(document: PlanDocument) -> Iterator[tuple[str, list[str]]]:
     """Everything there is to say besides the counts: only what there is."""
     sections = {
+        "backfill": document.backfill.lines() if document.backfill else [],
         "checks that fail": [
             f"{each.table}: {text}" for each in document.tables if each.gate for text in each.gate.failed
         ],

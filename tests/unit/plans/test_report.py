@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from rich.console import Console
 
+from tidemark.backfill_plan import Chunks, Outline
 from tidemark.books import Books
 from tidemark.plans.document import PlanDocument, Prediction, Publishing, TablePlan
 from tidemark.plans.report import markdown, render
@@ -103,6 +104,28 @@ def test_prefect_gets_the_same_as_markdown() -> None:
     assert "| bronze | orders | 4 812 | 4 790 | 0 | 0 | 0 | 19 | 3 | ok 9/9 | updated_at" in "\n".join(lines)
     assert "- `` ALTER TABLE gold.sales ADD COLUMNS (`net` INT) ``" in lines
     assert lines[-1].startswith("**tidemark apply 0198f3c2 commits just this")
+
+
+def test_a_backfill_is_told_chunk_by_chunk_and_cannot_be_applied() -> None:
+    outline = Outline(
+        backfill_id="b",
+        start=date(2026, 1, 1),
+        end=date(2026, 1, 5),
+        chunk="day",
+        as_of=None,
+        read={"bronze.orders": Chunks(to_do=("2026-01-04", "2026-01-05"), done=("2026-01-03",), whole=False)},
+        left_alone={"bronze.log": "has no keys"},
+        build=("gold.sales",),
+    )
+    again = ORDERS.model_copy(update={"reads": {"again": ORDERS.reads}})
+    document = PLAN.model_copy(update={"backfill": outline, "tables": (again, SALES)})
+    text = printed(document)
+    assert "2026-01-01 to 2026-01-05 by day\n" in text
+    assert "bronze.orders  read again: 2 × day (2026-01-04, 2026-01-05); 1 of 3 are done\n" in text
+    assert "bronze.log     left alone: it has no keys\n" in text
+    assert "updated_at (2026-01-29" in text
+    assert text.endswith("the same backfill with --yes (in Prefect: confirmed) does this, chunk by chunk")
+    assert PlanDocument.from_json(document.to_json()) == document
 
 
 def test_a_plan_without_changes_says_so() -> None:
