@@ -50,6 +50,7 @@ locks: ## Resolve the dependencies anew into requirements/*.txt
 	$(BIN)/uv pip compile requirements/bootstrap.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/runtime.txt
+	$(BIN)/uv pip compile requirements/ecs.in --no-deps --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/ecs.txt
 	$(BIN)/uv pip compile requirements/datacontract.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/datacontract.txt
 	$(BIN)/uv pip compile requirements/dqx.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dqx.txt
 	$(BIN)/uv pip compile requirements/dbt.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dbt.txt
