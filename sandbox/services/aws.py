@@ -1,4 +1,4 @@
-"""AWS by moto: S3, Secrets Manager, SSM, DynamoDB, SNS and CloudWatch on one port; state lives in memory.
+"""AWS by moto: S3, Secrets Manager, SSM, DynamoDB, SNS, CloudWatch and EMR Serverless, on one port, in memory.
 
 Any credentials are good. What the sandbox needs in it (buckets, secrets, a table, a topic) is put there by seeding.
 """
@@ -15,6 +15,10 @@ def main() -> None:
     listener = socket_from_command_line("AWS stand-in")
     port: int = listener.getsockname()[1]
     os.environ["MOTO_PORT"] = str(port)  # moto puts it into the URLs it answers with
+
+    from sandbox.services import emr_serverless
+
+    emr_serverless.install()
 
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server

@@ -44,6 +44,11 @@ class AwsError(ConfigError):
         self.code = code
 
 
+def refusal(failure: BaseException) -> str | None:
+    """AWS's own name for why it refused a request; None for any other failure."""
+    return str(failure.response["Error"]["Code"]) if isinstance(failure, ClientError) else None
+
+
 def session(aws: AwsSettings | None) -> boto3.Session:
     """A session with the region, profile and credentials file of the environment; None: as the process's own say."""
     if aws is None:
