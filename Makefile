@@ -35,11 +35,12 @@ demo: setup ## Run the main job twice on the local sandbox, and say where to loo
 test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs; TESTS=tests/unit: a part of it)
 	$(BIN)/python -m pytest $(MARKERS) $(TESTS)
 
-lint: setup ## Check style, types, borders between the packages, and the configuration
+lint: setup ## Check style, types, borders between the packages, the image and the configuration
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/tidemark validate
 
 format: setup ## Format the code

@@ -95,7 +95,11 @@ def _resolve(scratch: Path) -> None:
         f'--driver-java-options "{" ".join(options).strip()}"',
         "pyspark-shell",
     ]
-    environment = os.environ | {"JAVA_HOME": str(java.path), "PYSPARK_SUBMIT_ARGS": " ".join(arguments)}
+    environment = os.environ | {
+        "JAVA_HOME": str(java.path),
+        "PYSPARK_SUBMIT_ARGS": " ".join(arguments),
+        "SPARK_LOCAL_IP": "127.0.0.1",  # where an image is built, nobody knows the machine by its name
+    }
     command = [sys.executable, "-c", _RESOLVE]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
     if answer.returncode != 0:
