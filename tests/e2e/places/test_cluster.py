@@ -1,0 +1,49 @@
+"""On a cluster of two workers, as the driver of a job on EMR Serverless, the daily run makes the laptop's lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from blocks.emr_serverless import driver
+from flows.daily import daily
+from sandbox.ledger import BRONZE_TABLES
+from sandbox.services.emr_jobs import MASTER
+from sandbox.services.spark_cluster import cluster
+from tests.support.emr import application, emulator, run_flow
+from tests.support.places import beside, config_for_jobs, rejects, unlike
+from tests.support.world import BUILT, DAYS, World
+from tidemark.jars import jar_folder, locked_jars
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+def test_the_lake_is_that_of_the_laptop_row_for_row(
+    spark: SparkSession, laptop: World, homes: Path, prefect: None
+) -> None:
+    there = beside(laptop, homes / "cluster")
+    jars = [f"local://{jar_folder() / jar.file_name}" for jar in locked_jars()]
+    with (
+        cluster(homes / "workers") as master,
+        emulator(homes / "emr", **{MASTER: master, "SPARK_LOCAL_IP": "127.0.0.1"}) as address,
+    ):
+        emr = application(homes / "emr", address)
+        variables = emr.variables(
+            "",
+            entry_point=f"local://{driver.__file__}",
+            jars=jars,
+            driver_memory_gb=3,
+            max_executors=2,
+            env={"TIDEMARK_HOME": str(there.home)},
+        )
+        parameters = {"config": str(config_for_jobs(there.home)), "date": DAYS[30]}
+        run = run_flow(emr, daily, variables, parameters, seconds=1200)
+
+    assert run.state is not None
+    assert run.state.is_completed(), run.state.message
+    bronze = list(BRONZE_TABLES.values())
+    assert unlike(spark, laptop, there, [*bronze, *BUILT]) == {}
+    assert rejects(there, bronze) == rejects(laptop, bronze)
+    assert rejects(laptop, bronze)
