@@ -36,7 +36,7 @@ def clean(staging: Folder, runs: RunStore, state: StateStore) -> tuple[str, ...]
 
 
 def needed(state: StateStore) -> set[str]:
-    """The runs whose staging still is on its way: of open plans, of commits that were begun, of replays and backfills."""
+    """The runs whose staging is still on its way: of open plans, of commits that were begun, replays and backfills."""
     busy = {run.staged_by for run in recovery.interrupted(state)}
     replays = {str(note.value["run_id"]) for note in state.list("replay") if note.value}
     backfills = backfill_notes.unfinished_runs(state)

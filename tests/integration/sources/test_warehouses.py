@@ -178,6 +178,8 @@ def test_a_whole_table_that_shows_what_it_showed_before_is_not_read_again(
     assert ids(extract(load, seen=first.look, full=True)) == [1, 2, 3, 4, 9]
     systems.execute(warehouse, f"DELETE FROM {source_table} WHERE id = 1")
     assert ids(extract(load, seen=first.look)) == [2, 3, 4, 9]
+
+
 def test_a_period_is_read_again_and_tells_nothing_of_how_far_the_source_was_read(
     extract: Callable[..., Extract],
 ) -> None:
