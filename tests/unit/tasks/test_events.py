@@ -63,7 +63,7 @@ def test_a_failed_gate_and_a_broken_promise_name_their_table(engine: Engine, pre
     }
     assert (failed["payload"]["failed"], failed["payload"]["evidence"]) == (["row_count > 0: 0"], "/dq/x.json")
     late = told(prefect_server, events.SLA_BREACHED, engine.run.run_id)
-    assert (late["payload"]["promised_hours"], late["payload"]["hours"]) == (26, "40")
+    assert (late["payload"]["promised_hours"], late["payload"]["hours"]) == ("26", "40")
     evidence.link_checks(result)
     link = newest(prefect_server, "checks-bronze-orders")
     assert link is not None
@@ -89,5 +89,5 @@ def test_rejected_rows_are_linked_where_there_are_some(engine: Engine, prefect_s
     evidence.link_rejected(engine, "bronze.orders", Rejected(3, {"id.type": 2, "id.required": 1}))
     link = newest(prefect_server, "rejected-bronze-orders")
     assert link is not None
-    assert f"run_id={engine.run.run_id}" in link["data"]
+    assert f"run_id%3D{engine.run.run_id}" in link["data"]
     assert link["description"] == "3 rows of bronze.orders rejected: 2 id.type, 1 id.required"
