@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from prefect.variables import Variable
 from prefect.workers.process import ProcessWorker
 
 from blocks.changes import Change, compared
+from blocks.emr_serverless import EMRServerlessWorker
 from blocks.limits import PREFIX, limit_tag
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from tidemark.environment import Environment, PrefectSettings
 
+ECS_TEMPLATE = Path("infra/ecs/work-pool.json")
 VARIABLE, WORK_POOL, LIMIT = "variable", "work pool", "limit"
 
 
@@ -62,8 +65,7 @@ def _work_pool(client: SyncPrefectClient, settings: PrefectSettings, dry_run: bo
         there = client.read_work_pool(wanted.name)
     except ObjectNotFound:
         if not dry_run:
-            # The workers of other types bring the template of their pool along.
-            template = ProcessWorker.get_default_base_job_template() if wanted.type == "process" else {}
+            template = _template(wanted.type)
             client.create_work_pool(WorkPoolCreate(name=wanted.name, type=wanted.type, base_job_template=template))
         return compared(WORK_POOL, wanted.name, None, {})
     if there.type != wanted.type:
@@ -72,6 +74,24 @@ def _work_pool(client: SyncPrefectClient, settings: PrefectSettings, dry_run: bo
             next_step="name another pool under prefect.work_pool, or delete that one",
         )
     return compared(WORK_POOL, wanted.name, {}, {})
+
+
+def _template(kind: str) -> dict[str, Any]:
+    """What the jobs of a new work pool are like; a worker of another type brings that of its pool along."""
+    if kind == "process":
+        return ProcessWorker.get_default_base_job_template()
+    if kind == EMRServerlessWorker.type:
+        return EMRServerlessWorker.get_default_base_job_template()
+    if kind != "ecs":
+        return {}
+    try:
+        template: dict[str, Any] = json.loads(ECS_TEMPLATE.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"the template of ECS jobs, {ECS_TEMPLATE}, is not here",
+            next_step="set up from the folder of the checkout, in which prefect.yaml lies too",
+        ) from None
+    return template
 
 
 def _variables(client: SyncPrefectClient, wanted: Mapping[str, Any], dry_run: bool) -> Iterator[Change]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from flows.artifacts import ProgressArtifact
 from flows.commits import claim, commit, commit_together, finish_interrupted
-from flows.parameters import CONFIG, LOCAL, Since, not_in_future
+from flows.parameters import CONFIG, EARLIEST, LOCAL, Config, EnvironmentName, Selection, Since, not_in_future
 from flows.pipeline import build, receive, work_on
 from flows.plan import draw_up
 from flows.publish import publish_built
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FLOW = "backfill"
 PROGRESS_ARTIFACT = "tidemark-backfill-progress"
 
-Day = Annotated[dt.date, AfterValidator(not_in_future)]
+Day = Annotated[dt.date, Field(ge=EARLIEST), AfterValidator(not_in_future)]
 AtOnce = Annotated[int, Field(ge=1, le=64)]
 
 
@@ -42,9 +42,9 @@ AtOnce = Annotated[int, Field(ge=1, le=64)]
 def backfill(
     start: Day,
     end: Day,
-    env: str = LOCAL,
-    config: str = CONFIG,
-    select: list[str] | None = None,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
+    select: Selection | None = None,
     chunk: ChunkSize = "day",
     read_from: ReadFrom | None = None,
     at_once: AtOnce | None = None,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from prefect import flow
 
 from flows.commits import finish_interrupted
-from flows.parameters import CONFIG, LOCAL
+from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, Selection
 from flows.pipeline import work_on
 from flows.run_context import open_run
 from tasks import steps as tasks
@@ -18,7 +18,7 @@ from tidemark.runs import RunStore
 
 
 @flow(name="maintain", flow_run_name="maintain {env}", persist_result=False, log_prints=False)
-def maintain(env: str = LOCAL, config: str = CONFIG, select: list[str] | None = None) -> str:
+def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Selection | None = None) -> str:
     """Puts the small files of tables together and removes files out of use, and gives the id of the run.
 
     No row changes. Every release of the last days (`maintenance: {keep: 7d}`) can still be read and restored, and so

@@ -171,10 +171,9 @@ class PlanSettings(_Model):
 
 
 class MaintenanceSettings(_Model):
-    """`keep`: how far back every release can be read and restored; `file_mb`: the size that files are brought to."""
+    """`keep`: how far back every release can be read and restored."""
 
     keep: Span = timedelta(days=7)
-    file_mb: int = Field(default=256, ge=1, le=1024)
 
 
 class AlertSpec(_Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from prefect.client.orchestration import get_client
 from prefect.variables import Variable
 
 from blocks.changes import FieldChange
+from blocks.emr_serverless import EMRServerlessWorker
 from blocks.limits import limit_tag
-from blocks.workspace import set_up
+from blocks.workspace import ECS_TEMPLATE, set_up
 from tidemark.environment import Environment
 from tidemark.errors import ConfigError
 
@@ -58,6 +60,19 @@ def test_a_work_pool_of_another_type_is_not_touched(tmp_path: Path) -> None:
     set_up(environment(tmp_path, work_pool={"name": name, "type": "process"}), "config")
     with pytest.raises(ConfigError, match="is of the type process, not ecs"):
         set_up(environment(tmp_path, work_pool={"name": name, "type": "ecs", "image": "x"}), "config")
+
+
+@pytest.mark.parametrize(
+    ("kind", "template"),
+    [
+        ("ecs", json.loads(ECS_TEMPLATE.read_text("utf-8"))),
+        ("emr-serverless", EMRServerlessWorker.get_default_base_job_template()),
+    ],
+)
+def test_jobs_of_a_new_work_pool_are_like_those_of_its_type(tmp_path: Path, kind: str, template: Any) -> None:
+    set_up(environment(tmp_path, work_pool={"name": f"workspace-{kind}", "type": kind, "image": "x"}), "config")
+    with get_client(sync_client=True) as client:
+        assert client.read_work_pool(f"workspace-{kind}").base_job_template == template
 
 
 def test_limits_are_of_spark_and_connections(tmp_path: Path) -> None:

@@ -25,7 +25,12 @@ FILE: Mapping[str, Any] = yaml.safe_load(Path("prefect.yaml").read_text("utf-8")
 DEPLOYMENTS: Mapping[str, Mapping[str, Any]] = {each["name"]: each for each in FILE["deployments"]}
 ENVIRONMENTS = sorted(path.stem for path in Path("config/env").glob("*.yaml"))
 SHARED = ("env", "config")
-NEEDED = {"apply": {"plan": "0198f3"}, "restore": {"run": "r1"}, "alert": {"message": "a run is late"}}
+NEEDED = {
+    "apply": {"plan": "0198f3"},
+    "backfill": {"start": "2025-03-01", "end": "2025-03-02"},
+    "restore": {"run": "r1"},
+    "alert": {"message": "a run is late"},
+}
 """What a person has to say."""
 
 every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=list(DEPLOYMENTS))
@@ -92,8 +97,9 @@ def test_a_schedule_names_its_time_zone_and_whether_it_is_active(deployment: Map
         assert schedule["active"] == "{{ prefect.variables.tidemark_scheduled }}"
 
 
-def test_the_daily_run_and_its_look_at_noon_are_scheduled() -> None:
-    assert {name for name, each in DEPLOYMENTS.items() if each.get("schedules")} == {"daily", "dq_gold_gate"}
+def test_the_daily_run_its_look_at_noon_and_housekeeping_are_scheduled() -> None:
+    scheduled = {name for name, each in DEPLOYMENTS.items() if each.get("schedules")}
+    assert scheduled == {"daily", "dq_gold_gate", "maintain"}
 
 
 def test_what_the_file_refers_to_is_set_up() -> None:
@@ -143,6 +149,7 @@ def test_dates_are_picked_and_choices_drop_down() -> None:
     assert offered(daily["env"], "enum") == [ENVIRONMENTS]
     assert offered(ingest["connection"], "enum") == [["crm", "landing", "redshift", "snowflake"]]
     assert offered(publish["target"], "enum") == [["redshift", "snowflake"]]
+    assert offered(form("flows.backfill.backfill")["start"], "format") == ["date"]
     assert offered(form("flows.build_layer.build_layer")["layer"], "enum") == [["silver", "gold", "silver and gold"]]
 
 
