@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tidemark import storage
 from tidemark.rows import CORRUPT, ORIGIN
+from tidemark.sourcechange import Change
 from tidemark.write.commit import append_record
 from tidemark.write.target import read_state, stored_schema
 
@@ -32,37 +32,6 @@ LOG_SCHEMA = (
 )
 _STAGED = "columns.json"
 _NO_TYPE = "void"  # of a JSON field that is null in every row: nobody knows yet
-
-ChangeKind = Literal["added", "removed", "retyped", "recased"]
-_TOLD = {
-    "evolve": "added to the table",
-    "freeze": "the batch is refused",
-    "discard_row": "rows that have a value in it are rejected",
-    "discard_value": "left out",
-    "cast": "cast to the contract's type",
-    "known": "the contract knows it",
-}
-
-
-@dataclass(frozen=True)
-class Change:
-    """One column of a source that is not what it was; `before` and `after` are types, or names if `recased`."""
-
-    column: str
-    change: ChangeKind
-    before: str | None
-    after: str | None
-    action: str
-
-    def __str__(self) -> str:
-        if self.change == "added":
-            return f"source column {self.column} ({self.after}) is new: {_TOLD[self.action]}"
-        if self.change == "removed":
-            return f"source column {self.column} ({self.before}) is gone: null from now on"
-        what = "type" if self.change == "retyped" else "name"
-        return (
-            f"source column {self.column} changed its {what} from {self.before} to {self.after}: {_TOLD[self.action]}"
-        )
 
 
 def observe(engine: Engine, table: Table, extracted: Extract) -> tuple[Change, ...]:

@@ -11,9 +11,9 @@ from tests.support.replays import replayed
 from tests.unit.test_replay import DiedError
 from tidemark import drift
 from tidemark.books import Books
-from tidemark.drift import Change
 from tidemark.engine import Engine
 from tidemark.errors import CommitError
+from tidemark.sourcechange import Change
 from tidemark.sources import Extract
 
 TABLE = "bronze.orders"

@@ -15,10 +15,10 @@ from tidemark.suggest import choose
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from tidemark.drift import Change
     from tidemark.environment import Environment
     from tidemark.load import SourceSpec
     from tidemark.project import Table
+    from tidemark.sourcechange import Change
     from tidemark.watermark import Period, Window
 
 __all__ = [
