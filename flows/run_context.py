@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -106,13 +106,14 @@ def open_run(
             _end(collector, alerts, folder, watching, _status(error), error)
             raise
         _end(collector, alerts, folder, watching, "done")
-        _clean(environment, RunStore(folder), state)
+        # The command shows a plan when its run is over; one that cannot be applied is left to the next run.
+        _clean(environment, RunStore(folder), state, keep={run.run_id} if run.plans else ())
 
 
-def _clean(environment: Environment, runs: RunStore, state: StateStore) -> None:
+def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:
     """Removes staging that nobody needs any more; the run is done, and is not undone by what fails here."""
     try:
-        staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state)
+        staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state, keep)
     except (TidemarkError, OSError):
         log.exception("staging could not be cleaned; the next run tries again")
 

@@ -7,6 +7,7 @@ run ends that with; and of one that planned it is kept as long as the plan can b
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,10 @@ KEPT = timedelta(days=3)
 _FOLDER = "run_id="
 
 
-def clean(staging: Folder, runs: RunStore, state: StateStore) -> tuple[str, ...]:
+def clean(staging: Folder, runs: RunStore, state: StateStore, also_keep: Collection[str] = ()) -> tuple[str, ...]:
     """Removes what runs have staged that is no longer needed; gives the ids of these runs."""
     plans.retire(state)
-    keep, removed = needed(state), []
+    keep, removed = {*needed(state), *also_keep}, []
     for name in staging.folders():
         run_id = name.removeprefix(_FOLDER)
         if name.startswith(_FOLDER) and run_id not in keep and _is_over(runs, run_id):
