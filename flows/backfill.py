@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prefect import flow, task
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from flows.artifacts import ProgressArtifact
 from flows.commits import claim, commit, commit_together, finish_interrupted
-from flows.parameters import CONFIG, EARLIEST, LOCAL, Config, EnvironmentName, Selection, Since, not_in_future
+from flows.parameters import CONFIG, LOCAL, Config, Day, EnvironmentName, Selection, Since
 from flows.pipeline import build, receive, work_on
 from flows.plan import draw_up
 from flows.publish import publish_built
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 FLOW = "backfill"
 PROGRESS_ARTIFACT = "tidemark-backfill-progress"
 
-Day = Annotated[dt.date, Field(ge=EARLIEST), AfterValidator(not_in_future)]
 AtOnce = Annotated[int, Field(ge=1, le=64)]
 
 

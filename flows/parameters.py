@@ -87,7 +87,8 @@ Selection = Annotated[
     list[Annotated[str, Field(pattern=r"^\+?[^\s+]+\+?$", max_length=200)]],
     Field(max_length=_MOST_EXPRESSIONS),
 ]
-RunDate = Annotated[Annotated[dt.date, Field(ge=EARLIEST)] | None, AfterValidator(not_in_future)]
+Day = Annotated[dt.date, Field(ge=EARLIEST), AfterValidator(not_in_future)]
+RunDate = Day | None
 Since = Annotated[dt.datetime | None, AfterValidator(as_utc), AfterValidator(_past)]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f-]{1,36}$")]
 RunOrRelease = Annotated[str, Field(pattern=r"^(r[0-9]+|[0-9a-f-]{1,36})$")]
