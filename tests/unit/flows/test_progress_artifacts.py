@@ -32,10 +32,12 @@ def test_every_table_that_ends_moves_the_bar_of_its_stage(prefect_server: str) -
     assert seen == [50.0, 50.0, 100.0, 100.0]
 
 
-def test_outside_of_a_flow_run_there_is_nothing_to_show() -> None:
+def test_outside_of_a_flow_run_there_is_nothing_to_show(prefect_server: str) -> None:
     watcher = ArtifactWatcher()
     watcher.stage_began("build gold", ["gold.a"])
     watcher.table_ended(TableResult("gold.a", "prepared"))
+
+    assert bar(prefect_server, "tidemark-progress-build-gold") is None
 
 
 def bar(api: str, key: str) -> float | None:
