@@ -54,12 +54,12 @@ def tidy(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied |
     state = read_state(spark, path)
     if state.version is None:
         return None
-    lease, compute = engine.leases.confirm(table), engine.environment.compute
+    lease = engine.leases.confirm(table)
     plan = next((each.short_id for each in plans.still_open(engine.state) if table in each.tables), None)
     before = deltalog.file_count(deltalog.snapshot(spark, path))
     if plan is None and before > 1:
         signed = {"fence": lease.token, "maintained": engine.run.run_id}
-        compact(spark, path, signed, file_size=compute.file_mb * 2**20)
+        compact(spark, path, signed)
         faults.reach(f"{table}: compacted, not in the index")
     lying = storage.size(spark, path)
     vacuum(spark, path, keep=now - since)

@@ -101,6 +101,7 @@ def sizes(compute: ComputeSettings) -> dict[str, str]:
     return {
         "spark.sql.autoBroadcastJoinThreshold": str(round(compute.broadcast_mb * _MEBIBYTE)),
         "spark.sql.files.maxPartitionBytes": file_bytes,
+        "spark.databricks.delta.optimize.minFileSize": file_bytes,
         "spark.databricks.delta.optimize.maxFileSize": file_bytes,
     }
 

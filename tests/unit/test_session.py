@@ -13,6 +13,7 @@ def test_sizes_are_told_in_bytes() -> None:
     assert sizes(ComputeSettings(broadcast_mb=2.5, file_mb=128)) == {
         "spark.sql.autoBroadcastJoinThreshold": "2621440",
         "spark.sql.files.maxPartitionBytes": "134217728",
+        "spark.databricks.delta.optimize.minFileSize": "134217728",
         "spark.databricks.delta.optimize.maxFileSize": "134217728",
     }
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-_MIN_FILE = "spark.databricks.delta.optimize.minFileSize"
-_MAX_FILE = "spark.databricks.delta.optimize.maxFileSize"
 _CHECK_RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
 _LISTING_TASKS = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
 _LOG_VACUUM = "spark.databricks.delta.vacuum.logging.enabled"
@@ -107,15 +105,14 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
     return read_state(spark, path).version or 0
 
 
-def compact(spark: SparkSession, path: str, signed: Mapping[str, Any], file_size: int) -> None:
-    """Puts small files of the table together, to files of `file_size` bytes. No row and no batch of it changes.
+def compact(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
+    """Puts small files of the table together, to the session's size of files. No row and no batch of it changes.
 
     The commit, if there is one, carries the bookkeeping of the last batch, which then outlives the log's older files;
     `signed` adds to it.
     """
     bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
-    sizes = dict.fromkeys((_MIN_FILE, _MAX_FILE), str(file_size))
-    with _settings(spark, {_USER_METADATA: bookkeeping, **sizes}):
+    with _settings(spark, {_USER_METADATA: bookkeeping}):
         DeltaTable.forPath(spark, path).optimize().executeCompaction()
 
 
