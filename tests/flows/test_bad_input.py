@@ -154,4 +154,4 @@ def test_files_of_every_bad_kind_lose_nothing(pipeline: Pipeline) -> None:
         for row in pipeline.lake.errors("bronze.orders")
     )
     assert told == sorted([*["qty.type"] * 3, "qty.minimum", "id.required", "_record.parse", "_record.parse"])
-    assert pipeline.lake.read("bronze.orders", "a_b", "c__d", "e_f")[-1] is not None
+    assert ("x", "y", "z") in pipeline.lake.read("bronze.orders", "a_b", "c__d", "e_f")

@@ -222,7 +222,7 @@ def test_what_an_attempt_had_staged_is_taken_over_by_the_next(two_days: Lake) ->
 
     assert (taken.batch_id, taken.data, taken.run_id) == (staged.batch_id, staged.data, later.run.run_id)
     assert two_days.finish(later, "silver.lines", taken, 0).committed.changed
-    assert two_days.read("silver.lines", "_ingest_ts", "amount")[-1] == (died.run.started_at, 200)
+    assert (died.run.started_at, 200) in two_days.read("silver.lines", "_ingest_ts", "amount")
     other = two_days.engine()
     other.attempts.append(died.run.run_id)
     checked = steps.build(other, "silver.lines", received=on(date(2025, 3, 1)))
