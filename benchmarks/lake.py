@@ -28,7 +28,7 @@ def load(spark: SparkSession, project: Project, table: str, frame: DataFrame) ->
     engine = _engine(spark, project)
     extracted = Extract(
         table=table,
-        frame=frame.withColumn("_origin", F.lit("benchmark")),
+        given=frame.withColumn("_origin", F.lit("benchmark")),
         watermark={},
         identity={"load": str(uuid.uuid4())},
         full=False,

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 HEAP = "4g"
 EVERY = 33  # one member in so many changes in a round: 3 %
 TABLE, VERSIONS = "gold.dim_customer", "bronze.customer_versions"
-# dbt's tables are a bare Delta's: no change feed, and Delta's own defaults where the engine has others.
+# dbt works as it comes: no change feed, and the defaults of Delta and Spark where the engine has others.
 _PLAIN = {
+    "spark.databricks.delta.properties.defaults.enableDeletionVectors": "false",
+    "spark.sql.codegen.cache.maxEntries": "100",
     "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "false",
     "spark.databricks.delta.merge.materializeSource": "auto",
     "spark.sql.constraintPropagation.enabled": "true",

@@ -22,24 +22,42 @@ def show_markdown(key: str, text: str, description: str) -> None:
         log.exception("%s could not be shown in Prefect", key)
 
 
-class ProgressArtifact:
-    """A bar that moves by one for each of so many parts; told from several threads.
+class Bar:
+    """A progress bar on the page of a flow run; without one there is no bar.
 
     A Prefect that cannot be reached is logged, no more: the work goes on.
     """
+
+    def __init__(self, key: str, description: str) -> None:
+        self._key = key
+        self._artifact: UUID | None = None
+        if FlowRunContext.get() is None:
+            return
+        try:
+            self._artifact = create_progress_artifact(0.0, key=key, description=description)
+        except Exception:
+            log.exception("%s cannot be shown in Prefect", key)
+
+    def move(self, percent: float, description: str | None = None) -> None:
+        """Shows this percentage, and the description unless there is no new one."""
+        if self._artifact is None:
+            return
+        told = {} if description is None else {"description": description}
+        try:
+            update_progress_artifact(self._artifact, round(percent, 1), **told)
+        except Exception:
+            log.exception("%s could not be shown in Prefect", self._key)
+
+
+class ProgressArtifact:
+    """A bar that moves by one for each of so many parts; told from several threads."""
 
     def __init__(self, key: str, about: str, parts: int) -> None:
         self._about = about
         self._parts = parts
         self._done = 0
         self._lock = threading.Lock()
-        self._artifact: UUID | None = None
-        if FlowRunContext.get() is None:
-            return
-        try:
-            self._artifact = create_progress_artifact(0.0, key=key, description=self._told("begins"))
-        except Exception:
-            log.exception("the progress cannot be shown in Prefect")
+        self._bar = Bar(key, self._told("begins"))
 
     def advance(self, what: str) -> None:
         """A part is done."""
@@ -55,13 +73,7 @@ class ProgressArtifact:
 
     def _show(self, what: str) -> None:
         log.info("%s", self._told(what))
-        if self._artifact is None:
-            return
-        try:
-            percent = 100.0 * self._done / self._parts
-            update_progress_artifact(self._artifact, percent, description=self._told(what))
-        except Exception:
-            log.exception("the progress could not be shown in Prefect")
+        self._bar.move(100 * self._done / self._parts, self._told(what))
 
     def _told(self, what: str) -> str:
         return f"{self._about}: {self._done} of {self._parts} done · {what}"

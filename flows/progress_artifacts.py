@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
 
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.context import FlowRunContext
-
+from flows.artifacts import Bar
 from flows.progress import LoggingWatcher, publish_stage
 from tidemark.runs import Publication, TableResult
-
-log = logging.getLogger("tidemark.progress")
 
 
 @dataclass
 class _Stage:
-    artifact: UUID
+    bar: Bar
     tables: int
     waiting: set[str] = field(default_factory=set)
 
     @property
     def percent(self) -> float:
-        return round(100 * (1 - len(self.waiting) / self.tables), 1)
+        return 100 * (1 - len(self.waiting) / self.tables)
 
 
 class ArtifactWatcher(LoggingWatcher):
-    """Logs what happens, and shows how far each stage has come. What fails to be shown is logged, and no more."""
+    """Logs what happens, and shows how far each stage has come."""
 
     def __init__(self) -> None:
         self._stages: dict[str, _Stage] = {}
@@ -37,16 +31,11 @@ class ArtifactWatcher(LoggingWatcher):
 
     def stage_began(self, stage: str, tables: Sequence[str]) -> None:
         super().stage_began(stage, tables)
-        if not tables or FlowRunContext.get() is None:
+        if not tables:
             return
-        try:
-            artifact = create_progress_artifact(0.0, key=_key(stage), description=f"{stage}: {len(tables)} tables")
-        except Exception:
-            log.exception("the progress of %s cannot be shown in Prefect", stage)
-            return
-        if isinstance(artifact, UUID):
-            with self._lock:
-                self._stages[stage] = _Stage(artifact, len(tables), set(tables))
+        bar = Bar(_key(stage), f"{stage}: {len(tables)} tables")
+        with self._lock:
+            self._stages[stage] = _Stage(bar, len(tables), set(tables))
 
     def table_ended(self, result: TableResult) -> None:
         super().table_ended(result)
@@ -66,10 +55,7 @@ class ArtifactWatcher(LoggingWatcher):
                 return
             known.waiting.discard(table)
             percent = known.percent
-        try:
-            update_progress_artifact(known.artifact, percent)
-        except Exception:
-            log.exception("the progress of %s cannot be shown in Prefect", stage)
+        known.bar.move(percent)
 
 
 def _key(stage: str) -> str:

@@ -8,10 +8,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
+from tidemark.pins import pinned
 from tidemark.sqltext import view_name
 from tidemark.write import rewrite
 from tidemark.write.manifest import CHANGE_TYPE, Prepared
-from tidemark.write.target import read_state, read_version
+from tidemark.write.target import read_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,7 +25,7 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     prepared = engine.prepared.get(table)
     path = engine.table_path(table)
     if prepared is None:
-        version = read_state(spark, path).version
+        version = pinned(engine, table)
         return _empty(engine, spark, table) if version is None else read_version(spark, path, version)
     base = None if prepared.target_version is None else read_version(spark, path, prepared.target_version)
     if prepared.rewrite is not None and base is not None:

@@ -11,6 +11,7 @@ from datetime import date as Day
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tidemark import tableindex
 from tidemark.errors import ConfigError
 from tidemark.leases import Leases
 from tidemark.runs import is_gone, this_process
@@ -67,6 +68,7 @@ class DoneBatch:
 class Engine:
     """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported.
 
+    `pinned`: the versions of the tables that it reads (see `pins`).
     `attempts` are runs that did not come to the end of the same work: what they have staged is taken over.
     """
 
@@ -77,6 +79,7 @@ class Engine:
     run: Run
     prepared: dict[str, Prepared] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
+    pinned: dict[str, int | None] = field(default_factory=dict)
     exports: Exports = field(default_factory=Exports)
     batches: dict[str, DoneBatch] = field(default_factory=dict)
     targets: Once[OpenTarget] = field(default_factory=Once)
@@ -101,6 +104,11 @@ class Engine:
             wait=settings.lease_wait,
             is_gone=is_gone,
         )
+
+    @cached_property
+    def indexed(self) -> dict[str, int | None]:
+        """The versions of the tables by the index, when the run first asked: they may have moved on."""
+        return tableindex.versions(self.state)
 
     def session(self, table: str) -> SparkSession:
         """The table's own session of the run: commit settings are session-wide, and tables run side by side."""

@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from tidemark import storage
 from tidemark.candidate import candidate
 from tidemark.definition import is_mixed
+from tidemark.pins import input_version, state_of
 from tidemark.rows import having, quoted
 from tidemark.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.write.changes import ChangesGoneError, between, by_batch
@@ -75,7 +76,7 @@ class Input:
 
 def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *, full: bool = False) -> Scope:
     """What of `table` has to be computed; `full` asks for all of it."""
-    state = read_state(spark, engine.table_path(table.name))
+    state = state_of(engine, table.name)
     if state.version is None:
         return Scope(reason="the table does not exist yet")
     if full:
@@ -88,7 +89,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
             if is_part
             else "its query, load file or contract changed"
         )
-    moved = moved_inputs(engine, spark, table, known)
+    moved = moved_inputs(engine, table, known)
     if not moved:
         return Scope(nothing=True)
     if whole := why_all(table, moved):
@@ -128,12 +129,6 @@ def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affec
     return found
 
 
-def input_version(engine: Engine, spark: SparkSession, name: str) -> int | None:
-    """The committed version of an input that a build reads; None while the input does not exist."""
-    batch = engine.prepared.get(name)
-    return batch.target_version if batch else read_state(spark, engine.table_path(name)).version
-
-
 def note_seen(engine: Engine, prepared: Prepared) -> None:
     """Notes that a batch changed nothing: nobody has to look at these versions of the inputs, so computed, again.
 
@@ -156,14 +151,14 @@ def basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]
     return state.metadata
 
 
-def moved_inputs(engine: Engine, spark: SparkSession, table: Table, known: Mapping[str, Any]) -> list[Input]:
+def moved_inputs(engine: Engine, table: Table, known: Mapping[str, Any]) -> list[Input]:
     """The inputs that are not what the table was computed from, but for lookups whose changes do not matter."""
     seen: Mapping[str, int | None] = known.get("inputs") or {}
     found = []
     for name, spec in table.load.inputs.items():
         batch = engine.prepared.get(name)
         prepared = bool(batch and not batch.changes_nothing)
-        each = Input(name, spec, input_version(engine, spark, name), seen.get(name), prepared)
+        each = Input(name, spec, input_version(engine, name), seen.get(name), prepared)
         if each.moved and spec.refresh != "none":
             found.append(each)
     return found

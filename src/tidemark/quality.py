@@ -20,8 +20,8 @@ from tidemark import storage
 from tidemark.candidate import candidate, register_view
 from tidemark.compile.soda import age_in_hours, freshness_name, sodacl
 from tidemark.errors import CommitError
+from tidemark.newest import newest
 from tidemark.sqltext import view_name
-from tidemark.write import deltalog
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -98,10 +98,10 @@ def _hours(engine: Engine, table: str, freshness: Freshness) -> float:
     """How old the newest row of the table is: as its log says, which takes no job, or else as its rows do."""
     spark, as_of = engine.session(table), engine.run.as_of
     if table not in engine.prepared:
-        newest = deltalog.newest(deltalog.snapshot(spark, engine.table_path(table)), freshness.column)
-        if newest is not None:
+        found = newest(engine, table, freshness.column)
+        if found is not None:
             utc = as_of.astimezone(UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
-            return round((utc - newest) / timedelta(hours=1), 2)
+            return round((utc - found) / timedelta(hours=1), 2)
     hours = candidate(engine, spark, table).agg(F.expr(age_in_hours(freshness, as_of)))
     return float(hours.collect()[0][0])
 

@@ -90,7 +90,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
     if state.version is None:
         return Scope(reason="the table does not exist yet")
     known = incremental.basis(engine, table, state)
-    moved = incremental.moved_inputs(engine, spark, table, known)
+    moved = incremental.moved_inputs(engine, table, known)
     is_same = known.get("definition") == definition
     whole = incremental.why_all(table, moved)
     keys = None if whole else received.keys(engine, spark, table)

@@ -67,7 +67,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
     bookkeeping = dict(read_state(spark, engine.table_path(table)).watermark)
     extract = Extract(
         table=table,
-        frame=frame.drop(ERROR_ID),
+        given=frame.drop(ERROR_ID),
         # Nothing new was read in the source; without a lower end, all of the table is compared with.
         watermark=bookkeeping | {"low": None} if "low" in bookkeeping else bookkeeping,
         identity={"replay": engine.run.run_id},

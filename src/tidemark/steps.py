@@ -14,6 +14,8 @@ from tidemark import (
     drift,
     faults,
     incremental,
+    newest,
+    pins,
     publishing,
     quality,
     quarantine,
@@ -66,7 +68,7 @@ def extract(
     if loaded.load.source is None:
         raise ConfigError(f"{table} has no source: it is built from {', '.join(loaded.inputs) or 'its query'}")
     spark = engine.session(table)
-    state = read_state(spark, engine.table_path(table))
+    state = pins.state_of(engine, table)
     bookkeeping = state.watermark
     high = bookkeeping.get("high")
     connection = engine.connect(loaded.load.source.connection)
@@ -97,7 +99,7 @@ def extract(
 def _parsed_once(spark: SparkSession, extracted: Extract, folder: str) -> Extract:
     """Text is dear to parse, and read twice (good rows, then bad ones): from here on it is Parquet in staging."""
     extracted.frame.write.mode("overwrite").parquet(f"{folder}/rows")
-    return replace(extracted, frame=spark.read.parquet(f"{folder}/rows"))
+    return replace(extracted, given=spark.read.parquet(f"{folder}/rows"))
 
 
 def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
@@ -141,7 +143,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         frame = todo.affected.rows_of(frame)  # a query can have rows of its own, such as an unknown member
     masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
-    inputs = {name: incremental.input_version(engine, spark, name) for name in loaded.inputs}
+    inputs = {name: pins.input_version(engine, name) for name in loaded.inputs}
     checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
     signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
@@ -160,16 +162,14 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
 
 def has_nothing(engine: Engine, table: str, extracted: Extract) -> bool:
     """Whether the source gave nothing that a commit of the table could say: no row, and no step of the watermark."""
-    state = read_state(engine.session(table), engine.table_path(table))
+    state = pins.state_of(engine, table)
     gave = not extracted.empty or extracted.full or _moves(extracted.watermark, state.watermark)
     return state.version is not None and not gave
 
 
 def stay(engine: Engine, table: str) -> GateResult | None:
     """Ends the work on a table that has nothing new; gives what there is to say of its age."""
-    spark = engine.session(table)
-    state = read_state(spark, engine.table_path(table))
-    tableindex.note(engine, table, state.version)
+    tableindex.note(engine, table, pins.state_of(engine, table).version)
     engine.leases.release(table)
     return quality.age(engine, table)
 
@@ -252,6 +252,8 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
         incremental.note_seen(engine, final)
     sourcelooks.note(engine, final)
     tableindex.note(engine, table, committed.version)
+    if freshness := engine.table(table).contract.freshness:
+        newest.newest(engine, table, freshness.column)
     engine.prepared.pop(table, None)
     engine.leases.release(table)
     return committed

@@ -8,8 +8,14 @@ from tidemark.write.target import read_state
 
 if TYPE_CHECKING:
     from tidemark.engine import Engine
+    from tidemark.state import StateStore
 
 KIND = "table"
+
+
+def versions(state: StateStore) -> dict[str, int | None]:
+    """The version of each table, as far as the index knows."""
+    return {record.key: record.value.get("version") for record in state.list(KIND)}
 
 
 def note(engine: Engine, table: str, version: int | None) -> None:
@@ -19,7 +25,7 @@ def note(engine: Engine, table: str, version: int | None) -> None:
     """
     if version is None:
         return
-    engine.committed[table] = version
+    engine.committed[table] = engine.pinned[table] = version
     known = engine.state.get(KIND, table)
     if known and known.value.get("version") == version:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import yaml
+from delta.tables import DeltaTable
 
 from sandbox import lifecycle
 from sandbox.ledger import Ledger
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.timeout(2400)
 
 SCALE = 0.02
 FIRST, SECOND = "2025-03-03", "2025-03-04"
+LOST = "bronze.snowflake_orders"
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +99,15 @@ def test_what_only_the_flow_can_know_is_refused_before_anything_runs(team: Deplo
     unknown = team.start("build-layer/bronze_to_silver", select=["silver.nothing"])
     mistyped = team.start("publish/publish_gold", traget="snowflake")
 
-    told = [team.ended(run) for run in (future, unknown, mistyped)]
+    backwards = team.start("backfill/backfill", start=SECOND, end=FIRST, confirmed=True)
+
+    told = [team.ended(run) for run in (future, unknown, mistyped, backwards)]
 
     # Of a parameter that a flow does not have, Prefect only says in its log that the flow could not be called.
-    assert [state["type"] for state in told] == ["FAILED", "FAILED", "CRASHED"]
+    assert [state["type"] for state in told] == ["FAILED", "FAILED", "CRASHED", "FAILED"]
     assert "lies in the future" in told[0]["message"]
     assert "selects no table" in told[1]["message"]
+    assert "the range ends before it begins" in told[3]["message"]
     assert not (team.home / "lake" / "bronze").exists()
 
 
@@ -147,20 +153,50 @@ def test_after_a_cancel_no_lease_and_no_half_table_is_left_and_after_a_crash_the
     team.start_worker()
     recovered = team.done("prefect", "deployment", "run", "daily/daily", "--watch", "--param", f"date={SECOND}")
     assert "Completed" in recovered
-    truth = Ledger(Shop(scale=SCALE), 4, [3, 4])
-    wrong = {
-        table: found
-        for table in truth.tables
-        if (found := differences(truth.expected(table), _rows(spark, team, table), truth.key(table)))
-    }
-    assert wrong == {}
+    assert _wrong(spark, team) == {}
     told = team.wait(lambda: _alerts(team) or None, 60, "the alert of the crash")
     assert any("is Crashed: no heartbeat" in each for each in told), told
 
 
+def test_a_backfill_wants_a_yes_and_then_brings_back_what_the_table_lost(
+    team: Deployed, first_day: str, spark: SparkSession
+) -> None:
+    assert _wrong(spark, team) == {}, "the days before are as the test above leaves them"
+    DeltaTable.forPath(spark, _path(team, LOST)).delete(f"to_date(updated_at) = '{FIRST}'")
+    before = team.versions()
+    asked = {"start": FIRST, "end": FIRST, "select": [LOST, "silver.*", "gold.*"], "chunk": "day"}
+
+    unconfirmed = team.ended(team.start("backfill/backfill", **asked))
+
+    assert unconfirmed["type"] == "FAILED"
+    assert "confirmed" in unconfirmed["message"]
+    assert team.versions() == before
+    parameters = [part for name, value in asked.items() for part in ("--param", f"{name}={json.dumps(value)}")]
+    command = ("deployment", "run", "backfill/backfill", "--watch", *parameters, "--param", "confirmed=true")
+    assert "Completed" in team.done("prefect", *command)
+    assert _wrong(spark, team) == {}
+    rows = spark.read.format("delta").load(_path(team, LOST)).where(f"to_date(updated_at) = '{FIRST}'")
+    assert rows.count() > 0
+    progress = {each["key"]: each["data"] for each in team.artifacts("progress")}
+    assert progress["tidemark-backfill-progress"] == 100.0
+
+
+def _wrong(spark: SparkSession, team: Deployed) -> dict[str, object]:
+    """The tables of silver and gold that are not what the shop's own ledger says after the second day."""
+    truth = Ledger(Shop(scale=SCALE), 4, [3, 4])
+    return {
+        table: found
+        for table in truth.tables
+        if (found := differences(truth.expected(table), _rows(spark, team, table), truth.key(table)))
+    }
+
+
+def _path(team: Deployed, table: str) -> str:
+    return str(team.home / "lake" / Path(*table.split(".")))
+
+
 def _rows(spark: SparkSession, team: Deployed, table: str) -> list[dict[str, Any]]:
-    layer, name = table.split(".")
-    return [row.asDict() for row in spark.read.format("delta").load(str(team.home / "lake" / layer / name)).collect()]
+    return [row.asDict() for row in spark.read.format("delta").load(_path(team, table)).collect()]
 
 
 def _alerts(team: Deployed) -> list[str]:

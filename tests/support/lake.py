@@ -116,7 +116,7 @@ class Lake:
             "notices": (),
             "empty": False,
         }
-        checked = steps.validate(engine, table, Extract(table=table, frame=frame, **arguments | extract))
+        checked = steps.validate(engine, table, Extract(table=table, given=frame, **arguments | extract))
         return self.prepare(engine, table, checked)
 
     def build(self, table: str, engine: Engine | None = None, *, full: bool = False) -> Loaded:

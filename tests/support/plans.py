@@ -36,7 +36,7 @@ def plan(lake: Lake, received: Mapping[str, DataFrame], *built: str, **extract: 
     """A plan that can be applied: frames that sources give, and tables that are built from them."""
     engine, results = lake.engine(plans=True), []
     for table, frame in received.items():
-        shaped = Extract(table=table, frame=frame, watermark={}, identity={}, full=False, source_system="test")
+        shaped = Extract(table=table, given=frame, watermark={}, identity={}, full=False, source_system="test")
         drift.observe(engine, engine.table(table), shaped)
         _, new_errors = lake.receive(engine, table, frame, **extract)
         results.append(_result(table, engine, {"order_id.required": new_errors} if new_errors else {}))

@@ -53,6 +53,7 @@ def test_a_prefix_on_s3_is_mirrored(bucket: S3Client, tmp_path: Path, uri: str) 
     assert mirrored == set(FILES)
 
 
+@pytest.mark.slow
 def test_many_files_are_all_mirrored(bucket: S3Client) -> None:
     for number in range(1005):
         bucket.put_object(Bucket="shelf", Key=f"many/silver/t{number}.sql", Body=b"SELECT 1")

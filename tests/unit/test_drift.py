@@ -32,7 +32,7 @@ def describe(lake: Lake, **load: Any) -> Lake:
 def observe(lake: Lake, schema: str, row: tuple[Any, ...], engine: Engine | None = None) -> list[str]:
     engine = engine or lake.engine()
     frame = lake.frame(schema, [row])
-    extract = Extract(table=TABLE, frame=frame, watermark={}, identity={}, full=False, source_system="test")
+    extract = Extract(table=TABLE, given=frame, watermark={}, identity={}, full=False, source_system="test")
     return [str(each) for each in drift.observe(engine, engine.table(TABLE), extract)]
 
 

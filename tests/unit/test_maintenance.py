@@ -114,6 +114,7 @@ def test_what_went_out_of_use_goes_and_what_a_release_has_that_is_kept_stays(
         assert shop.read("gold.totals") == rows
 
 
+@pytest.mark.slow
 def test_an_open_plan_can_still_be_applied(shop: Lake) -> None:
     news = {
         "bronze.lines": shop.frame(LINE_SCHEMA, [("o8", 1, "ann", 5, at(3), False)]),

@@ -159,6 +159,7 @@ def test_forward_only_signs_the_new_logic_and_warns(two_days: Lake) -> None:
     assert two_days.read("gold.totals", "city", "amount") == [("Bonn", 1), ("Kiel", 200), ("Ulm", 12)]
 
 
+@pytest.mark.slow
 def test_a_backfill_of_everything_after_a_change_of_every_query_is_a_rebuild(two_days: Lake, tmp_path: Path) -> None:
     def change(lake: Lake) -> None:
         edit(lake, "silver.lines", "amount,", "amount + line AS amount,")

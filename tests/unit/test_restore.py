@@ -100,6 +100,7 @@ def test_a_release_is_named_by_itself_or_by_its_run(shop: Lake) -> None:
         restoring.wanted(state, "r9")
 
 
+@pytest.mark.slow
 def test_a_version_whose_files_are_gone_is_refused(shop: Lake) -> None:
     first = released(shop)
     next_day(shop)

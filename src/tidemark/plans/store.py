@@ -97,7 +97,7 @@ def still_open(state: StateStore) -> tuple[Plan, ...]:
 
 def retire(state: StateStore) -> None:
     """Closes plans that nobody can apply any more, by their age or because a table has moved on."""
-    versions = {record.key: record.value.get("version") for record in state.list(tableindex.KIND)}
+    versions = tableindex.versions(state)
     records = state.list(KIND)
     # Looked up last: of a plan that is being applied right now, the tables have moved by its own commits.
     busy = {run.plan for run in recovery.interrupted(state)}

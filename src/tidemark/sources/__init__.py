@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tidemark.errors import ConfigError
@@ -91,7 +92,8 @@ class ExtractRequest:
 
 @dataclass(frozen=True)
 class Extract:
-    """What a source gave. Nothing of `frame` is computed yet.
+    """What a source gave. Nothing of `frame` is computed yet; a source that has no row does not even make it (`given`
+    is what would), as the first frame of a session costs it a second or two.
 
     `frame` has the source's columns under the source's names, `_origin` (string: where the row came from), and for
     text formats `_corrupt_record` (string: the raw text of what could not be read; all other columns are null then).
@@ -103,7 +105,7 @@ class Extract:
     """
 
     table: str
-    frame: DataFrame
+    given: DataFrame | Callable[[], DataFrame]
     watermark: Mapping[str, Any]
     identity: Mapping[str, Any]
     full: bool
@@ -113,6 +115,10 @@ class Extract:
     look: Mapping[str, Any] = field(default_factory=dict)
     drift: tuple[Change, ...] = ()
     window: Window | None = None
+
+    @cached_property
+    def frame(self) -> DataFrame:
+        return self.given() if callable(self.given) else self.given
 
 
 class Source(Protocol):

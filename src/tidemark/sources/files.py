@@ -49,11 +49,11 @@ class FilesSource:
             return self._again(request, read, landing, [file for file in due if _is_of(file, request.period)])
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
         with_content = [file for file in chosen if file.size]
-        frame, told = read(request.spark, landing, with_content) if with_content else _nothing(request)
+        given, told = read(request.spark, landing, with_content) if with_content else (lambda: _nothing(request), [])
         notices = _notices(landing, listed, due, chosen)
         return Extract(
             table=request.table.name,
-            frame=frame,
+            given=given,
             watermark=book.after(chosen, listed).to_json(),
             identity=_identity(chosen),
             full=everything and len(due) == len(listed),
@@ -65,10 +65,10 @@ class FilesSource:
     def _again(self, request: ExtractRequest, read: Reader, landing: Landing, chosen: Sequence[SourceFile]) -> Extract:
         """Files of a period, received before or not; the book of what was received stays as it is."""
         with_content = [file for file in chosen if file.size]
-        frame, told = read(request.spark, landing, with_content) if with_content else _nothing(request)
+        given, told = read(request.spark, landing, with_content) if with_content else (lambda: _nothing(request), [])
         return Extract(
             table=request.table.name,
-            frame=frame,
+            given=given,
             watermark=request.bookkeeping,
             identity={"again": _identity(chosen)},
             full=False,
@@ -111,10 +111,10 @@ def _reader(request: ExtractRequest) -> Reader:
     raise ConfigError(f"{table} does not say what its files are", next_step="add `format: json`, `csv` or `parquet`")
 
 
-def _nothing(request: ExtractRequest) -> tuple[DataFrame, list[str]]:
+def _nothing(request: ExtractRequest) -> DataFrame:
     fields = request.source.fields
     names = [fields.get(name, name) for name in request.table.contract.column_names]
-    return empty_frame(request.spark, names, corrupt=True), []
+    return empty_frame(request.spark, names, corrupt=True)
 
 
 def _identity(files: Sequence[SourceFile]) -> dict[str, Any]:

@@ -208,7 +208,7 @@ def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], d
     files = [] if same else download.files
     return Extract(
         table=request.table.name,
-        frame=_frame(request, fields, files),
+        given=lambda: _frame(request, fields, files),
         watermark=reading.watermark,
         identity=reading.identity,
         full=reading.full and not same,

@@ -105,7 +105,7 @@ class UnloadSource(ABC):
         origin = F.lit(f"{self.kind}://{database}/{request.source.object}")
         return Extract(
             table=request.table.name,
-            frame=read_parquet(request.spark, files, origin) if files else empty_frame(request.spark, names),
+            given=lambda: read_parquet(request.spark, files, origin) if files else empty_frame(request.spark, names),
             watermark=reading.watermark,
             identity=reading.identity,
             full=reading.full,

@@ -33,8 +33,14 @@ _CLUSTERING = "delta.clustering"
 CLEANED_UP = "<the log file of this version is gone>"
 
 
-def latest_version(spark: SparkSession, path: str) -> int | None:
-    """The table's version now; None where there is no Delta table."""
+def latest_version(spark: SparkSession, path: str, hint: int | None = None) -> int | None:
+    """The table's version now; None where there is no Delta table.
+
+    `hint` is a version that it may still be at. Where the log has that and not the next one, it is the last one, as
+    versions have no gaps, and Delta need not load the table to tell.
+    """
+    if hint is not None and _has(spark, path, hint) and not _has(spark, path, hint + 1):
+        return hint
     version = int(snapshot(spark, path).version())
     return None if version < 0 else version
 
@@ -95,6 +101,14 @@ def _instant(text: str) -> datetime | None:
     return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
+def _has(spark: SparkSession, path: str, version: int) -> bool:
+    return storage.exists(spark, _entry_file(path, version))
+
+
+def _entry_file(path: str, version: int) -> str:
+    return f"{path}/_delta_log/{version:020d}.json"
+
+
 def _checksum(snapshot: Any) -> Any:
     """The checksum file that Delta writes beside a commit; None where it is missing or cannot be read.
 
@@ -110,7 +124,7 @@ def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
 
     The log is read by its public protocol: a file of JSON lines a version, `commitInfo` among the first of them.
     """
-    text = storage.read_line(spark, f"{path}/_delta_log/{version:020d}.json", '{"commitInfo"')
+    text = storage.read_line(spark, _entry_file(path, version), '{"commitInfo"')
     if text is None:
         return CLEANED_UP
     metadata = json.loads(text)["commitInfo"].get("userMetadata") if text else None
@@ -125,10 +139,9 @@ def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tup
     """
     changed: list[str] = []
     for version in range(since + 1, until + 1):
-        name = f"{version:020d}.json"
-        text = storage.read_text(spark, f"{path}/_delta_log/{name}")
+        text = storage.read_text(spark, file := _entry_file(path, version))
         if text is None:
-            raise FileNotFoundError(name)
+            raise FileNotFoundError(file.rpartition("/")[2])
         found = _changed_files([json.loads(line) for line in text.splitlines()])
         if found is None:
             return None

@@ -46,7 +46,7 @@ def prepare(
     checked, changes = work.checked, schema_changes(work)
     operation, books, replaced = _stage(work, data, metadata)
     in_one_pass = onepass.fits(work)
-    is_rewritten = operation == "merge" and not changes and rewrite.fits(work)
+    is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
     prepared = Prepared(
         table=work.table.name,
         batch_id=batch_id,

@@ -1,19 +1,21 @@
 """Small tables are rewritten beside themselves, so that their commit is one entry in the log.
 
-A MERGE into a table of a few files reads it twice, plans for seconds and writes it whole, if anything in it changes.
-Here the batch's own job has compared already: what stays is copied once, the change feed of the commit is written with
-it, and the candidate that gates and downstream tables read is just files. See docs/decisions/0005.
+A MERGE into a table of a few files reads it twice, plans for seconds and writes it whole, or shuffles it whole, if
+anything in it changes. Here the batch's own job has compared already: what stays is copied once, the change feed of
+the commit is written with it, and the candidate that gates and downstream tables read is just files. See
+docs/decisions/0005.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from tidemark import storage
 from tidemark.rows import quoted
-from tidemark.sizes import SMALL_TABLE
+from tidemark.sizes import SMALL_TABLE, table_bytes
 from tidemark.write import plainfiles
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
@@ -25,14 +27,23 @@ if TYPE_CHECKING:
 
 _CHANGE = "_change"
 _LANE, _KEPT, _FEED = "lane", "kept", "feed"
+_LARGER = 4  # times a small table
+_WIDE = 100  # a batch that touches one row in so many is taken to touch every file
 
 
-def fits(work: Work) -> bool:
-    """Whether the target is a small table of plain files, whose rows the log counts, and keeps a change feed."""
+def fits(work: Work, books: Books) -> bool:
+    """Whether the target is a small table of plain files, whose rows the log counts, and keeps a change feed.
+
+    One that is somewhat larger counts as small for a batch that replaces or deletes rows all over it: a MERGE would
+    shuffle all of it then.
+    """
     if work.state.version is None:
         return False
     plain = plainfiles.plain_files(work.spark, work.path, work.state.version)
-    return plain is not None and plain.feeds and plain.rows is not None and plain.size <= SMALL_TABLE
+    if plain is None or not plain.feeds or plain.rows is None:
+        return False
+    touched = books.updated + books.deleted + books.vanished
+    return plain.size <= SMALL_TABLE * (_LARGER if touched * _WIDE >= plain.rows else 1)
 
 
 def stage(work: Work, data: str, books: Books) -> Rewrite:
@@ -52,7 +63,8 @@ def stage(work: Work, data: str, books: Books) -> Rewrite:
         for each in (_KEPT, _FEED):
             lanes = lanes.unionByName(new.select(*columns, CHANGE_TYPE, F.lit(each).alias(_LANE)))
     folder = f"{work.path}/kept-{data.rpartition('/')[2]}"
-    lanes.coalesce(1).write.mode("overwrite").partitionBy(_LANE).parquet(folder)
+    files = max(math.ceil(table_bytes(work.spark, work.path) / SMALL_TABLE), 1)
+    lanes.coalesce(files).write.mode("overwrite").partitionBy(_LANE).parquet(folder)
     kept, feed = (
         [path] if storage.exists(work.spark, path := f"{folder}/{_LANE}={each}") else [] for each in (_KEPT, _FEED)
     )

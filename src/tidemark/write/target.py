@@ -42,9 +42,12 @@ class TargetState:
         return self.metadata.get("watermark") or {}
 
 
-def read_state(spark: SparkSession, path: str, at: int | None = None) -> TargetState:
-    """The table's state, now or at version `at`, from its own log: commits without a batch are passed over."""
-    latest = deltalog.latest_version(spark, path)
+def read_state(spark: SparkSession, path: str, at: int | None = None, hint: int | None = None) -> TargetState:
+    """The table's state, now or at version `at`, from its own log: commits without a batch are passed over.
+
+    `hint`: a version that it may be at now; a true one is quicker than none.
+    """
+    latest = deltalog.latest_version(spark, path, hint)
     if latest is None:
         return TargetState(None)
     version = latest if at is None else min(at, latest)

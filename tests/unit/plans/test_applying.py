@@ -230,6 +230,7 @@ def test_a_batch_that_lacks_a_file_is_not_applied(shop: Lake, made: PlanDocument
     assert "gold.sales: its batch is no longer in staging" in refusal(shop, made)
 
 
+@pytest.mark.slow
 def test_a_table_that_was_restored_has_moved(shop: Lake, made: PlanDocument) -> None:
     restored(shop)
     assert "gold.totals was restored: it is at version 2, epoch 1 (planned: 0)" in refusal(shop, made)
@@ -244,6 +245,7 @@ def test_an_input_that_the_plan_does_not_write_must_not_move_either(shop: Lake) 
         apply(shop, document)
 
 
+@pytest.mark.slow
 def test_two_plans_of_the_same_batches_have_files_of_their_own(shop: Lake) -> None:
     first, second = (plan(shop, news(shop), *TABLES, identity={"window": 1}) for _ in range(2))
     assert [table.batch_id for table in first.tables] == [table.batch_id for table in second.tables]

@@ -14,6 +14,7 @@ from tidemark import steps
 from tidemark.books import Books
 from tidemark.candidate import candidate
 from tidemark.errors import CommitError
+from tidemark.sizes import table_bytes
 from tidemark.sources import Extract
 from tidemark.write import rewrite
 from tidemark.write.manifest import load
@@ -47,7 +48,7 @@ def cities(lake: Lake) -> Lake:
 @pytest.fixture
 def merged(cities: Lake, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """The same table, which goes by MERGE."""
-    monkeypatch.setattr(rewrite, "fits", lambda work: work.path.startswith(str(cities.root)))
+    monkeypatch.setattr(rewrite, "fits", lambda work, _books: work.path.startswith(str(cities.root)))
     other = describe(Lake(cities.spark, tmp_path_factory.mktemp("merged")))
     other.load(TABLE, other.frame(SOURCE, FIRST))
     return other
@@ -117,6 +118,23 @@ def test_older_versions_and_a_restore_are_as_with_any_table(cities: Lake) -> Non
     assert [row[0] for row in cities.read(TABLE, "id")] == ["a", "b", "c", "d"]
     cities.load(TABLE, cities.frame(SOURCE, [("a", "Ulm", at(9), True)]))
     assert [row[0] for row in cities.read(TABLE, "id")] == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize(("times", "touched", "expected"), [(2, 1, "WRITE"), (2, 0, "MERGE"), (5, 1, "MERGE")])
+def test_a_larger_table_is_rewritten_for_a_batch_that_is_all_over_it(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, times: int, touched: int, expected: str
+) -> None:
+    """Of 300 rows the batch updates every hundredth, or one less than that."""
+    held = [(f"{number:03}", "Ulm", at(1), False) for number in range(300)]
+    describe(lake).load(TABLE, lake.frame(SOURCE, held))
+    monkeypatch.setattr(rewrite, "SMALL_TABLE", table_bytes(lake.spark, lake.path(TABLE)) // times)
+    batch = [(f"{number:03}", "Jena", at(2), False) for number in range(0, 200 + 100 * touched, 100)]
+
+    loaded = lake.load(TABLE, lake.frame(SOURCE, batch))
+
+    assert (operation(lake), loaded.prepared.books.updated) == (expected, len(batch))
+    assert [row[1] for row in lake.read(TABLE, "id", "city")].count("Jena") == len(batch)
+    assert len(lake.read(TABLE, "id")) == len(held)
 
 
 def test_files_do_not_pile_up(cities: Lake) -> None:
