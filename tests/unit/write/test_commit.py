@@ -38,7 +38,7 @@ def cities(request: pytest.FixtureRequest, lake: Lake) -> Lake:
 def prepared(lake: Lake, engine: Engine, *rows: tuple[str, str]) -> Prepared:
     frame = lake.frame(f"{SOURCE}, _origin string", [(*row, "test") for row in rows])
     extract = Extract(
-        table=TABLE, frame=frame, watermark={}, identity={"rows": repr(rows)}, full=False, source_system="test"
+        table=TABLE, given=frame, watermark={}, identity={"rows": repr(rows)}, full=False, source_system="test"
     )
     return steps.prepare(engine, TABLE, steps.validate(engine, TABLE, extract))
 
