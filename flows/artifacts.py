@@ -42,9 +42,8 @@ class Bar:
         """Shows this percentage, and the description unless there is no new one."""
         if self._artifact is None:
             return
-        told = {} if description is None else {"description": description}
         try:
-            update_progress_artifact(self._artifact, round(percent, 1), **told)
+            update_progress_artifact(self._artifact, round(percent, 1), description)
         except Exception:
             log.exception("%s could not be shown in Prefect", self._key)
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 KIND = "newest"
 
 
+def note(engine: Engine, table: str) -> None:
+    """Notes how new a committed table is, where its contract promises that."""
+    freshness = engine.table(table).contract.freshness
+    if freshness is not None:
+        newest(engine, table, freshness.column)
+
+
 def newest(engine: Engine, table: str, column: str) -> datetime | None:
     """The greatest value of the column in the committed table (naive UTC); None where its log does not tell.
 

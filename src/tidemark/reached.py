@@ -15,10 +15,10 @@ from pyspark.sql import functions as F
 from tidemark import incremental
 from tidemark.candidate import candidate
 from tidemark.incremental import Scope
+from tidemark.pins import state_of
 from tidemark.rows import quoted
 from tidemark.targets.exports import Once
 from tidemark.write.changes import ChangesGoneError
-from tidemark.write.target import read_state
 from tidemark.write.work import Affected
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
     A changed query, load file or contract does not build everything anew here: the rows that are not computed stay as
     they were made, and the scope says by what.
     """
-    state = read_state(spark, engine.table_path(table.name))
+    state = state_of(engine, table.name)
     if state.version is None:
         return Scope(reason="the table does not exist yet")
     known = incremental.basis(engine, table, state)

@@ -252,8 +252,7 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
         incremental.note_seen(engine, final)
     sourcelooks.note(engine, final)
     tableindex.note(engine, table, committed.version)
-    if freshness := engine.table(table).contract.freshness:
-        newest.newest(engine, table, freshness.column)
+    newest.note(engine, table)
     engine.prepared.pop(table, None)
     engine.leases.release(table)
     return committed

@@ -29,6 +29,6 @@ def note(engine: Engine, table: str, version: int | None) -> None:
     known = engine.state.get(KIND, table)
     if known and known.value.get("version") == version:
         return
-    truth = read_state(engine.session(table), engine.table_path(table))
+    truth = read_state(engine.spark, engine.table_path(table), hint=version)
     found = {"version": truth.version, "batch_id": truth.batch_id, "watermark": truth.watermark}
     engine.state.put(KIND, table, found | {"run_id": truth.metadata.get("run_id")})

@@ -24,7 +24,7 @@ from sandbox.home import Home, read_shop
 from sandbox.ledger import BRONZE_TABLES, Ledger
 from sandbox.shop import Shop
 from tests.support.systems import reach_s3
-from tests.support.truth import differences
+from tests.support.truth import unlike
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.environment import load_environment
 from tidemark.rows import ROW_HASH
@@ -104,13 +104,9 @@ def days(spark: SparkSession, prefect_server: str) -> Iterator[Days]:
 
 def wrong(days: Days, truth: Ledger) -> dict[str, list[str]]:
     """How silver and gold differ from the ledger, by table."""
-    found = {}
-    for table in truth.tables:
-        rows = [row.asDict() for row in days.table(table).collect()]
-        found[table] = differences(truth.expected(table), rows, truth.key(table))
+    found = unlike(truth, truth.tables, lambda table: [row.asDict() for row in days.table(table).collect()])
     received = {table: days.table(table).count() for table in BRONZE_TABLES.values()}
-    found |= {table: [f"{rows} rows"] for table, rows in received.items() if rows != truth.received(table)}
-    return {table: lines for table, lines in found.items() if lines}
+    return found | {table: [f"{rows} rows"] for table, rows in received.items() if rows != truth.received(table)}
 
 
 def rows_of(frame: DataFrame) -> list[str]:

@@ -87,6 +87,13 @@ class Lake:
         if sql:
             self.write(f"{layer}/{table}.sql", sql)
 
+    def promise_freshness(self, table: str, column: str, hours: int) -> None:
+        """Makes the table's contract promise that its newest row, by the column, is at most so old."""
+        path = self.root / "config" / Path(*table.split(".")).with_suffix(".contract.yaml")
+        promise = {"property": "freshness", "value": hours, "unit": "h", "element": column}
+        contract = yaml.safe_load(path.read_text("utf-8")) | {"slaProperties": [promise]}
+        self.write(str(path.relative_to(self.root / "config")), contract)
+
     def engine(self, day: date | None = None, *, plans: bool = False) -> Engine:
         """The engine of a new run."""
         project = load_project(self.root / "config", "test")

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sandbox.ledger import Ledger
 
 Row = Mapping[str, Any]
+
+
+def unlike(truth: Ledger, tables: Iterable[str], read: Callable[[str], Iterable[Row]]) -> dict[str, list[str]]:
+    """How the tables, by what `read` gives of each, differ from the ledger; {} when all are equal."""
+    found = {table: differences(truth.expected(table), read(table), truth.key(table)) for table in tables}
+    return {table: lines for table, lines in found.items() if lines}
 
 
 def differences(expected: Iterable[Row], actual: Iterable[Row], key: Sequence[str], most: int = 5) -> list[str]:

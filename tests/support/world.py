@@ -14,7 +14,7 @@ from sandbox.home import Endpoints
 from sandbox.ledger import BRONZE_TABLES, Ledger
 from sandbox.shop import Shop
 from tests.support import warehouses
-from tests.support.truth import differences
+from tests.support.truth import differences, unlike
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -62,19 +62,15 @@ class World:
 
     def tables_unlike(self, truth: Ledger, spark: SparkSession, name: str) -> dict[str, list[str]]:
         """How silver and gold, as the run of this name left them, differ from the ledger, by table."""
-        unlike = {
-            table: differences(truth.expected(table), self.read(spark, name, table), truth.key(table))
-            for table in BUILT
-        }
-        return {table: found for table, found in unlike.items() if found}
+        return unlike(truth, BUILT, lambda table: self.read(spark, name, table))
 
     def published_unlike(self, truth: Ledger, name: str) -> dict[tuple[str, str], list[str]]:
         """How what the warehouses held after the run of this name differs from the ledger, by warehouse and table."""
-        unlike = {
-            place: differences(truth.expected(place[1]), found, truth.key(place[1]))
-            for place, found in self.published[name].items()
+        found = {
+            place: differences(truth.expected(place[1]), rows, truth.key(place[1]))
+            for place, rows in self.published[name].items()
         }
-        return {place: found for place, found in unlike.items() if found}
+        return {place: lines for place, lines in found.items() if lines}
 
     def table_versions(self) -> dict[str, int]:
         """The Delta version of every table."""

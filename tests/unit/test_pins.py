@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-import yaml
 from pyspark.sql import functions as F
 
 from tests.support.lake import Lake, at
@@ -76,9 +75,7 @@ def test_delta_is_asked_only_where_the_hint_is_not_the_last_version(
 def test_the_newest_instant_is_noted_with_each_commit(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     load = {"source": {"connection": "shop", "object": "visits"}, "write": {"mode": "append"}}
     lake.table("bronze.visits", "id! int\nat timestamp", load)
-    path = lake.root / "config/bronze/visits.contract.yaml"
-    sla = {"property": "freshness", "value": 26, "unit": "h", "element": "at"}
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text("utf-8")), "slaProperties": [sla]}), "utf-8")
+    lake.promise_freshness("bronze.visits", "at", hours=26)
     for hour in (5, 3, 7):
         lake.load("bronze.visits", lake.frame("id int, at timestamp", [(hour, at(1, hour))]))
 

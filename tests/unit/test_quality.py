@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.support.lake import Lake
 from tidemark import quality, steps
@@ -73,9 +72,7 @@ def test_the_age_of_a_table_that_stays_is_that_of_its_newest_row(lake: Lake, mon
     """By the log where it tells, and by the rows where it does not: a file without a bound, rows marked as deleted."""
     write = {"mode": "upsert", "keys": ["id"], "deletes": {"flag": "gone"}}
     lake.table("bronze.visits", "id! int\nat timestamp", {**LOAD, "write": write}, keys=["id"])
-    path = lake.root / "config/bronze/visits.contract.yaml"
-    sla = {"property": "freshness", "value": 26, "unit": "h", "element": "at"}
-    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text("utf-8")), "slaProperties": [sla]}), "utf-8")
+    lake.promise_freshness("bronze.visits", "at", hours=26)
     as_of = lake.engine().run.as_of
 
     def load(*rows: tuple[int, datetime | None, bool]) -> None:

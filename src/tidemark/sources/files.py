@@ -49,7 +49,7 @@ class FilesSource:
             return self._again(request, read, landing, [file for file in due if _is_of(file, request.period)])
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
         with_content = [file for file in chosen if file.size]
-        given, told = read(request.spark, landing, with_content) if with_content else (lambda: _nothing(request), [])
+        given, told = _rows(request, read, landing, with_content)
         notices = _notices(landing, listed, due, chosen)
         return Extract(
             table=request.table.name,
@@ -65,7 +65,7 @@ class FilesSource:
     def _again(self, request: ExtractRequest, read: Reader, landing: Landing, chosen: Sequence[SourceFile]) -> Extract:
         """Files of a period, received before or not; the book of what was received stays as it is."""
         with_content = [file for file in chosen if file.size]
-        given, told = read(request.spark, landing, with_content) if with_content else (lambda: _nothing(request), [])
+        given, told = _rows(request, read, landing, with_content)
         return Extract(
             table=request.table.name,
             given=given,
@@ -109,6 +109,13 @@ def _reader(request: ExtractRequest) -> Reader:
             refuse_options(options, table)
             return read_parquet_files
     raise ConfigError(f"{table} does not say what its files are", next_step="add `format: json`, `csv` or `parquet`")
+
+
+def _rows(
+    request: ExtractRequest, read: Reader, landing: Landing, files: Sequence[SourceFile]
+) -> tuple[DataFrame | Callable[[], DataFrame], list[str]]:
+    """The rows of the files, or what makes a frame of none, and what there is to tell of them."""
+    return read(request.spark, landing, files) if files else (partial(_nothing, request), [])
 
 
 def _nothing(request: ExtractRequest) -> DataFrame:

@@ -37,10 +37,7 @@ def told(api: str, event: str, run_id: str) -> Mapping[str, Any]:
 def engine(lake: Lake) -> Engine:
     source = {"connection": "shop", "object": "orders"}
     lake.table("bronze.orders", "id int\nchanged timestamp", {"source": source, "write": {"mode": "append"}})
-    contract = lake.root / "config" / "bronze" / "orders.contract.yaml"
-    contract.write_text(
-        contract.read_text() + "slaProperties: [{property: freshness, value: 26, unit: h, element: changed}]\n"
-    )
+    lake.promise_freshness("bronze.orders", "changed", hours=26)
     return lake.engine()
 
 
