@@ -37,12 +37,12 @@ def local_folder(config: str | Path) -> Path:
 def _mirrored(uri: str) -> Path:
     from tidemark.aws import AWS_FAILURES, s3_client
 
-    client = s3_client(None)
     bucket, _, path = uri.partition("://")[2].partition("/")
     prefix = f"{path.strip('/')}/" if path.strip("/") else ""
     folder = Path(tempfile.mkdtemp(prefix="tidemark-config-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
+        client = s3_client(None)
         keys = list(_keys(client, bucket, prefix))
         for key in keys:
             target = folder.joinpath(*_inside(uri, key.removeprefix(prefix)))

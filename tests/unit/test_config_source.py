@@ -85,3 +85,11 @@ def test_a_machine_without_credentials_is_told(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(ConfigError, match=r"s3://shelf/config cannot be read: .*credentials"):
         local_folder("s3://shelf/config")
     aws.client.cache_clear()
+
+
+def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    aws.client.cache_clear()
+    with pytest.raises(ConfigError, match=r"s3://shelf/config cannot be read: .*\(nope\)"):
+        local_folder("s3://shelf/config")
+    aws.client.cache_clear()
