@@ -8,12 +8,13 @@ from flows.commits import claim, commit_together
 from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Config, EnvironmentName, Layer, RunDate, Selection
 from flows.pipeline import build, work_on
 from flows.run_context import RunContext, open_run
+from flows.run_names import dated
 from tidemark.errors import ConfigError
 
 FLOW = "build-layer"
 
 
-@flow(name=FLOW, flow_run_name="build {layer} {env}", persist_result=False, log_prints=False)
+@flow(name=FLOW, flow_run_name=dated("build {layer}"), persist_result=False, log_prints=False)
 def build_layer(
     env: EnvironmentName = LOCAL,
     config: Config = CONFIG,

@@ -12,9 +12,10 @@ from flows.ingest import ingest
 from flows.parameters import BOTH, CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
 from flows.publish import publish_built
 from flows.run_context import open_run
+from flows.run_names import dated
 
 
-@flow(name="daily", flow_run_name="daily {env}", persist_result=False, log_prints=False)
+@flow(name="daily", flow_run_name=dated("daily"), persist_result=False, log_prints=False)
 def daily(
     env: EnvironmentName = LOCAL,
     config: Config = CONFIG,

@@ -11,10 +11,11 @@ from flows.commits import commit, finish_interrupted
 from flows.parameters import CONFIG, LOCAL, Config, Connection, EnvironmentName, RunDate, Selection, Since
 from flows.pipeline import receive, work_on
 from flows.run_context import RunContext, open_run
+from flows.run_names import dated
 from tidemark.errors import ConfigError
 
 
-@flow(name="ingest", flow_run_name="ingest {env}", persist_result=False, log_prints=False)
+@flow(name="ingest", flow_run_name=dated("ingest"), persist_result=False, log_prints=False)
 def ingest(
     env: EnvironmentName = LOCAL,
     config: Config = CONFIG,

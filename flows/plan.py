@@ -12,6 +12,7 @@ from flows.commits import claim
 from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
 from flows.pipeline import build, receive, work_on
 from flows.run_context import RunContext, open_run
+from flows.run_names import dated
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.folder import open_folder
@@ -29,7 +30,7 @@ FLOW = "plan"
 ARTIFACT = "tidemark-plan"
 
 
-@flow(name=FLOW, flow_run_name="plan {env}", persist_result=False, log_prints=False)
+@flow(name=FLOW, flow_run_name=dated("plan"), persist_result=False, log_prints=False)
 def plan(
     env: EnvironmentName = LOCAL,
     config: Config = CONFIG,

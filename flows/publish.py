@@ -14,6 +14,7 @@ from prefect import flow
 from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Target
 from flows.progress import publish_stage
 from flows.run_context import RunContext, open_run
+from flows.run_names import dated
 from flows.side_by_side import Outcome, side_by_side
 from tasks import steps as tasks
 from tasks.guard import step
@@ -31,7 +32,7 @@ FLOW = "publish"
 log = logging.getLogger("tidemark.publish")
 
 
-@flow(name=FLOW, flow_run_name="publish {env}", persist_result=False, log_prints=False)
+@flow(name=FLOW, flow_run_name=dated("publish"), persist_result=False, log_prints=False)
 def publish(
     env: EnvironmentName = LOCAL,
     config: Config = CONFIG,

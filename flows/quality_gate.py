@@ -7,11 +7,12 @@ from prefect import flow
 from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection
 from flows.pipeline import pass_gate, work_on
 from flows.run_context import RunContext, open_run
+from flows.run_names import dated
 
 FLOW = "quality-gate"
 
 
-@flow(name=FLOW, flow_run_name="quality gate {env}", persist_result=False, log_prints=False)
+@flow(name=FLOW, flow_run_name=dated("quality gate"), persist_result=False, log_prints=False)
 def quality_gate(
     env: EnvironmentName = LOCAL,
     config: Config = CONFIG,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from prefect.artifacts import create_link_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from tidemark.environment import is_uri
 from tidemark.quarantine import run_folder
+from tidemark.run_report import markdown_row
+from tidemark.runs import SHORT_ID
 
 if TYPE_CHECKING:
     from tidemark.engine import Engine
@@ -23,18 +27,36 @@ log = logging.getLogger("tidemark.tasks")
 
 
 def link_rejected(engine: Engine, table: str, rejected: Rejected) -> None:
-    """A link to the rows that are new in the table's error lane, if there are any; a run that plans adds none there."""
-    if rejected.rows and not engine.run.plans:
-        place = run_folder(engine.errors_path(table), engine.run.date, engine.run.run_id)
-        rules = ", ".join(f"{count} {rule}" for rule, count in rejected.by_rule.items())
-        _link("rejected", table, address(place, folder=True), f"{rejected.rows} rows of {table} rejected: {rules}")
+    """The rules that rows broke, and a link to those that are new in the table's error lane, if there are any.
+
+    A run that plans adds none there.
+    """
+    if not rejected.rows or engine.run.plans:
+        return
+    place = run_folder(engine.errors_path(table), engine.run.date, engine.run.run_id)
+    command = f"tidemark errors list --table {table} --run {engine.run.run_id[:SHORT_ID]}"
+    lines = [f"[{rejected.rows} rows]({address(place, folder=True)}): `{command}`", ""]
+    lines += [markdown_row(("rule", "rows")), markdown_row(("---", "---:"))]
+    lines += [markdown_row((rule, str(count))) for rule, count in rejected.by_rule.items()]
+    with _courtesy(place):
+        create_markdown_artifact(
+            key=_key("rejected", table),
+            markdown="\n".join(lines),
+            description=f"{rejected.rows} rows of {table} rejected",
+        )
 
 
 def link_checks(result: GateResult) -> None:
     """A link to the results of a table's checks, where not all of them passed."""
     missed = [check.name for check in (*result.failures, *result.warnings)]
     if missed:
-        _link("checks", result.table, address(result.path), f"{result.table}: {', '.join(missed)}")
+        with _courtesy(result.path):
+            create_link_artifact(
+                link=address(result.path),
+                link_text=result.table,
+                key=_key("checks", result.table),
+                description=f"{result.table}: {', '.join(missed)}",
+            )
 
 
 def address(place: str, *, folder: bool = False) -> str:
@@ -48,10 +70,14 @@ def address(place: str, *, folder: bool = False) -> str:
     return f"{_CONSOLE}/{'buckets' if folder else 'object'}/{parts.netloc}?prefix={key}"
 
 
-def _link(what: str, table: str, where: str, description: str) -> None:
+def _key(what: str, table: str) -> str:
+    return f"{what}-{table}".lower().replace(".", "-").replace("_", "-")
+
+
+@contextmanager
+def _courtesy(place: str) -> Iterator[None]:
     """Links are a courtesy: a Prefect that cannot be reached at this moment fails no load."""
-    key = f"{what}-{table}".lower().replace(".", "-").replace("_", "-")
     try:
-        create_link_artifact(link=where, link_text=table, key=key, description=description)
+        yield
     except Exception:
-        log.exception("the link to %s could not be shown in Prefect", where)
+        log.exception("the link to %s could not be shown in Prefect", place)

@@ -63,7 +63,7 @@ def render(summary: RunSummary) -> RenderableType:
 
 def markdown(summary: RunSummary) -> str:
     """The summary as Markdown, for the artifact on the run's page in Prefect."""
-    lines = [f"# {' · '.join(_title(summary))}", ""]
+    lines = [f"### {' · '.join(_title(summary))}", ""]
     if summary.error:
         lines += ["```text", summary.error, "```", ""]
     if summary.tables:

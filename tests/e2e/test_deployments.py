@@ -122,7 +122,7 @@ def test_the_daily_run_is_watched_to_its_end(team: Deployed, first_day: str) -> 
 def test_the_run_shows_its_summary_progress_and_rejected_rows(team: Deployed, first_day: str) -> None:
     reports = team.artifacts("markdown")
     summaries = [each["data"].partition("\n")[0] for each in reports if each["key"] == "tidemark-run-summary"]
-    (summary,) = [title for title in summaries if title.startswith(f"# run {FIRST}")]
+    (summary,) = [title for title in summaries if title.startswith(f"### run {FIRST}")]
     assert summary.endswith("released as r1")
     shown = {each["key"]: each["data"] for each in reports}
     progress = {each["key"]: each["data"] for each in team.artifacts("progress")}

@@ -41,7 +41,7 @@ def render(document: PlanDocument) -> RenderableType:
 
 def markdown(document: PlanDocument) -> str:
     """The plan as Markdown, for the artifact on the run's page in Prefect."""
-    lines = [f"# {_title(document)}", "", markdown_row(_HEADERS)]
+    lines = [f"### {_title(document)}", "", markdown_row(_HEADERS)]
     lines.append(markdown_row("---:" if header in _RIGHT else "---" for header in _HEADERS))
     lines += [markdown_row(_cells(table)) for table in document.tables]
     for heading, entries in _sections(document):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from prefect import Flow
 from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import find_placeholders
@@ -19,10 +16,9 @@ from blocks.automations import ALERT_DEPLOYMENT, HEARTBEAT_SECONDS, TAG
 from blocks.compute import ComputeProfile
 from blocks.workspace import variables
 from flows.jobs import JOBS
+from tests.support.prefect_file import DEPLOYMENTS, FILE, flow_of
 from tidemark.environment import PrefectSettings, load_environment
 
-FILE: Mapping[str, Any] = yaml.safe_load(Path("prefect.yaml").read_text("utf-8"))
-DEPLOYMENTS: Mapping[str, Mapping[str, Any]] = {each["name"]: each for each in FILE["deployments"]}
 ENVIRONMENTS = sorted(path.stem for path in Path("config/env").glob("*.yaml"))
 SHARED = ("env", "config")
 NEEDED = {
@@ -34,13 +30,6 @@ NEEDED = {
 """What a person has to say."""
 
 every_deployment = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=list(DEPLOYMENTS))
-
-
-def flow_of(deployment: Mapping[str, Any]) -> Flow[..., Any]:
-    module, _, name = str(deployment["entrypoint"]).rpartition(".")
-    flow = getattr(import_module(module), name)
-    assert isinstance(flow, Flow)
-    return flow
 
 
 @cache

@@ -100,7 +100,7 @@ def test_the_plan_says_what_a_run_would_do() -> None:
 
 def test_prefect_gets_the_same_as_markdown() -> None:
     lines = markdown(PLAN).replace(THIN_SPACE, " ").splitlines()
-    assert lines[0] == "# plan 2026-01-31 · local · 0198f3c2"
+    assert lines[0] == "### plan 2026-01-31 · local · 0198f3c2"
     assert "| bronze | orders | 4 812 | 4 790 | 0 | 0 | 0 | 19 | 3 | ok 9/9 | updated_at" in "\n".join(lines)
     assert "- `` ALTER TABLE gold.sales ADD COLUMNS (`net` INT) ``" in lines
     assert lines[-1].startswith("**tidemark apply 0198f3c2 commits just this")
