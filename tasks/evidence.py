@@ -13,8 +13,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from tidemark.environment import is_uri
 from tidemark.quarantine import run_folder
-from tidemark.run_report import markdown_row
-from tidemark.runs import SHORT_ID
+from tidemark.run_report import errors_command, markdown_row
 
 if TYPE_CHECKING:
     from tidemark.engine import Engine
@@ -34,7 +33,7 @@ def link_rejected(engine: Engine, table: str, rejected: Rejected) -> None:
     if not rejected.rows or engine.run.plans:
         return
     place = run_folder(engine.errors_path(table), engine.run.date, engine.run.run_id)
-    command = f"tidemark errors list --table {table} --run {engine.run.run_id[:SHORT_ID]}"
+    command = errors_command(engine.run.run_id, table)
     lines = [f"[{rejected.rows} rows]({address(place, folder=True)}): `{command}`", ""]
     lines += [markdown_row(("rule", "rows")), markdown_row(("---", "---:"))]
     lines += [markdown_row((rule, str(count))) for rule, count in rejected.by_rule.items()]

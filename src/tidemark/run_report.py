@@ -71,7 +71,7 @@ def markdown(summary: RunSummary) -> str:
         lines += [markdown_row(cell.text for cell in _cells(result)) for result in _ordered(summary.tables)]
         lines.append("")
     if summary.quarantined:
-        lines.append(f"- {_rejected(summary)}: `{_errors_command(summary)}`")
+        lines.append(f"- {_rejected(summary)}: `{errors_command(summary.run_id)}`")
     lines += [f"- warning: {_warning(warned)}{_code(warned.next_step)}" for warned in summary.warnings]
     if summary.published:
         lines.append(f"- {_published(summary)}")
@@ -145,7 +145,7 @@ def _footer(summary: RunSummary) -> list[Text]:
 
     notes: list[tuple[str, str | None, str]] = []
     if summary.quarantined:
-        notes.append((_rejected(summary), _errors_command(summary), DOUBT))
+        notes.append((_rejected(summary), errors_command(summary.run_id), DOUBT))
     notes += _warning_notes(summary.warnings)
     column = max((len(text) for text, command, _ in notes if command), default=0)
     lines = [Text()] if notes or summary.published else []
@@ -178,7 +178,7 @@ def _rejected(summary: RunSummary) -> str:
     by_rule = summary.rejected_by_rule
     if not by_rule:
         return f"{count(summary.quarantined)} {noun} rejected, all of them in an earlier run too"
-    head, room = f"{count(summary.quarantined)} {noun} rejected: ", WIDTH - len(_errors_command(summary)) - 4
+    head, room = f"{count(summary.quarantined)} {noun} rejected: ", WIDTH - len(errors_command(summary.run_id)) - 4
     return head + _listed([f"{count(number)} {rule}" for rule, number in by_rule.items()], room - len(head))
 
 
@@ -192,8 +192,10 @@ def _listed(items: list[str], room: int) -> str:
     return items[0] if len(items) == 1 else f"{items[0]}, {len(items) - 1} more"
 
 
-def _errors_command(summary: RunSummary) -> str:
-    return f"tidemark errors list --run {summary.run_id[:SHORT_ID]}"
+def errors_command(run_id: str, table: str | None = None) -> str:
+    """What lists the rows that a run rejected, of one table or of all."""
+    of_table = f"--table {table} " if table else ""
+    return f"tidemark errors list {of_table}--run {run_id[:SHORT_ID]}"
 
 
 def _published(summary: RunSummary) -> str:
