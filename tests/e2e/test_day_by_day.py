@@ -40,7 +40,7 @@ SCALE = 0.02  # with fewer rows there is no longer every kind of deleted, late a
 SERVICES = ("aws", "snowflake", "redshift", "crm")
 CONFIG = Path(__file__).parents[2] / "config"
 
-pytestmark = pytest.mark.timeout(600 + 120 * DAYS)
+pytestmark = pytest.mark.timeout(600 + 300 * DAYS)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from importlib import import_module
 
 import pytest
 from prefect import flow
@@ -26,7 +27,19 @@ def test_a_run_without_a_date_is_one_of_today(prefect_server: str) -> None:
     assert name in {f"build silver {day} local" for day in (before, dt.datetime.now(dt.UTC).date())}
 
 
-@pytest.mark.parametrize("name", ["daily", "ingest", "build_layer", "publish", "plan", "quality_gate"])
-def test_flows_of_a_day_are_named_by_it(name: str) -> None:
-    module = __import__(f"flows.{name}", fromlist=[name])
-    assert callable(getattr(module, name).flow_run_name)
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("daily", "daily 2025-03-04 prod"),
+        ("ingest", "ingest crm 2025-03-04 prod"),
+        ("build_layer", "build gold 2025-03-04 prod"),
+        ("publish", "publish snowflake 2025-03-04 prod"),
+        ("plan", "plan 2025-03-04 prod"),
+        ("quality_gate", "quality gate 2025-03-04 prod"),
+    ],
+)
+def test_each_flow_says_what_it_is(monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> None:
+    of_some = {"ingest": {"connection": "crm"}, "build_layer": {"layer": "gold"}, "publish": {"target": "snowflake"}}
+    given = {"env": "prod", "date": dt.date(2025, 3, 4)} | of_some.get(module, {})
+    monkeypatch.setattr(flow_run, "parameters", given, raising=False)
+    assert getattr(import_module(f"flows.{module}"), module).flow_run_name() == name

@@ -93,8 +93,8 @@ def in_portions(
     return held(lake)
 
 
-def check(tables: dict[str, list[tuple[Any, ...]]], versions: list[Version]) -> None:
-    """Whether the tables hold what a person would write down of the versions."""
+def assert_as_written_down(tables: dict[str, list[tuple[Any, ...]]], versions: list[Version]) -> None:
+    """The tables hold what a person would write down of the versions."""
     received = sorted(((*each[:4], each.tier, each.is_deleted) for each in versions), key=repr)
     assert tables["bronze.versions"] == received, "each once"
     rows = {table: {row[0]: row for row in tables[table]} for table in ("bronze.newest", "silver.newest")}
@@ -113,7 +113,7 @@ def test_tables_hold_what_a_person_would_write_down(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, versions: list[Version], seed: int
 ) -> None:
     versions = [FIRST, *versions]
-    check(in_portions(spark, tmp_path_factory.mktemp("lake"), versions, seed, days=2), versions)
+    assert_as_written_down(in_portions(spark, tmp_path_factory.mktemp("lake"), versions, seed, days=2), versions)
 
 
 @pytest.mark.slow
@@ -126,4 +126,4 @@ def test_five_hundred_worlds_do_not_depend_on_how_rows_arrive(
     versions = [FIRST, *versions]
     tables = in_portions(spark, tmp_path_factory.mktemp("lake"), versions, seed, days=3)
     assert tables == at_once(spark, tmp_path_factory.mktemp("lake"), versions)
-    check(tables, versions)
+    assert_as_written_down(tables, versions)

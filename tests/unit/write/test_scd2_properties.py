@@ -47,7 +47,7 @@ def is_one_line(spans: list[tuple[Any, ...]], versions: list[Version]) -> bool:
     )
 
 
-def check(spark: SparkSession, versions: list[Version], seed: int) -> None:
+def assert_told_in_any_order(spark: SparkSession, versions: list[Version], seed: int) -> None:
     as_known = made(spark, versions)
     (jumbled,) = histories.deliveries(versions, 1, random.Random(seed))
 
@@ -66,11 +66,11 @@ def check(spark: SparkSession, versions: list[Version], seed: int) -> None:
 def test_history_is_what_a_person_would_write_down_in_any_order(
     spark: SparkSession, versions: list[Version], seed: int
 ) -> None:
-    check(spark, versions, seed)
+    assert_told_in_any_order(spark, versions, seed)
 
 
 @pytest.mark.slow
 @few_or_many(20)
 @given(histories.worlds(WORLDS), st.integers())
 def test_so_it_is_for_a_thousand_worlds(spark: SparkSession, versions: list[Version], seed: int) -> None:
-    check(spark, versions, seed)
+    assert_told_in_any_order(spark, versions, seed)
