@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from tidemark.jvm import java_class
 ORDERS, TENFOLD, EVENTS = "bronze.orders", "bronze.orders_tenfold", "bronze.events"
 TIMES = 10
 HEAPS = {"table": "6g", "batch": "1g"}
+_KINDS = ("events", "accounts")
 
 
 def main() -> int:
@@ -34,6 +36,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the small table, or of the small append")
     parser.add_argument("--a-day", type=int, default=50_000, help="rows of a partition")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--only", choices=_KINDS, help="of the batches: appended events, or upserted accounts")
     parser.add_argument("--home", type=Path, default=Path(".tidemark/bench"))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--fill", action="store_true", help="make the tables, and measure nothing")
@@ -104,6 +107,8 @@ def _larger_batch(spark: SparkSession, home: Path, options: argparse.Namespace) 
     paths = [lake.table_path(project, f"bronze.{kind}") for kind in sizes]
     base = [(path, version_of(spark, path)) for path in paths]
     for kind, (few, many) in sizes.items():
+        if options.only not in (None, kind):
+            continue
         loaded: list[int] = []
         memory: dict[int, list[_Memory]] = {few: [], many: []}
 
@@ -134,6 +139,8 @@ class _Memory:
     @classmethod
     def now(cls, spark: SparkSession) -> _Memory:
         runtime = java_class(spark, "java.lang.Runtime").getRuntime()
+        runtime.gc()
+        time.sleep(1)  # Spark lets go of broadcasts and shuffles that this collection found to be out of use
         runtime.gc()
         used = int(runtime.totalMemory()) - int(runtime.freeMemory())
         return cls(used // 1_000_000, psutil.Process().memory_info().rss // 1_000_000)

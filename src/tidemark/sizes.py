@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 SMALL_TABLE = 32 * MEGABYTE
 """Bytes of a table up to which reading and copying it costs less than planning around it."""
+_WORD = 8  # bytes that a row takes in memory for the nulls, and for each column beside its value
 
 
 def table_bytes(spark: SparkSession, path: str) -> int:
@@ -26,9 +27,12 @@ def read_bytes(frame: DataFrame) -> int:
     return sum(int(str(leaves.apply(number).stats().sizeInBytes())) for number in range(leaves.size()))
 
 
-def can_be_broadcast(frame: DataFrame) -> bool:
-    """Whether Spark, by its own estimate and threshold, would send the whole frame to every executor."""
+def can_be_broadcast(frame: DataFrame, rows: int) -> bool:
+    """Whether so many rows of the frame's schema, as they lie in memory, are within Spark's threshold for a broadcast.
+
+    Spark's own estimate is of files, in which keys can take a tenth of that; the driver has to hold all of them.
+    """
     internal: Any = frame
-    estimate = int(str(internal._jdf.queryExecution().optimizedPlan().stats().sizeInBytes()))
     session: Any = frame.sparkSession
-    return estimate <= int(session._jsparkSession.sessionState().conf().autoBroadcastJoinThreshold())
+    threshold = int(session._jsparkSession.sessionState().conf().autoBroadcastJoinThreshold())
+    return rows * (_WORD + _WORD * len(frame.columns) + int(internal._jdf.schema().defaultSize())) <= threshold

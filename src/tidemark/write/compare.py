@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from tidemark.rows import ROW_HASH, quoted
 from tidemark.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.write.pruning import Extent, bounds_of, within
+from tidemark.write.pruning import Extent, measured, within
 from tidemark.write.work import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 
 if TYPE_CHECKING:
@@ -98,8 +98,9 @@ def _met_by(work: Work, target: DataFrame) -> DataFrame:
     if _is_small(work):
         return target
     keys = work.checked.judged.select(*map(quoted, work.keys))
-    near = within(target, bounds_of(keys, work.keys), nulls=False)
-    if not can_be_broadcast(keys):
+    batch = measured(keys, work.keys)
+    near = within(target, batch.bounds, nulls=False)
+    if not can_be_broadcast(keys, batch.rows):
         return near
     return F.broadcast(near.join(F.broadcast(keys), list(work.keys), "left_semi"))
 

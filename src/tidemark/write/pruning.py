@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 _ORDERED = re.compile(r"tinyint|smallint|int|bigint|decimal\(\d+,\d+\)|string|date|timestamp")
-_LOW, _HIGH, _NULLS = "low_", "high_", "nulls_"
+_LOW, _HIGH, _NULLS, _ROWS = "low_", "high_", "nulls_", "rows"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,14 @@ class Bounds:
         return inside | value.isNull() if nulls and self.nulls else inside
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How many rows a frame has, and between which values its columns lie."""
+
+    rows: int
+    bounds: tuple[Bounds, ...]
+
+
 class Extent:
     """The bounds of `columns` (by a name, what to measure) over a frame's rows, filled by the first action on it.
 
@@ -59,9 +67,10 @@ class Extent:
         """The same frame, measured when it is computed."""
         return frame.observe(self._observation, *self._aggregates()) if self._types else frame
 
-    def of(self, frame: DataFrame) -> tuple[Bounds, ...]:
-        """The bounds by a query of its own, which gives one row."""
-        return self._bounds(frame.agg(*self._aggregates()).collect()[0].asDict()) if self._types else ()
+    def of(self, frame: DataFrame) -> Measured:
+        """The bounds, and the number of rows, by a query of its own, which gives one row."""
+        found = frame.agg(F.count("*").alias(_ROWS), *self._aggregates()).collect()[0].asDict()
+        return Measured(found[_ROWS], self._bounds(found))
 
     @property
     def bounds(self) -> tuple[Bounds, ...]:
@@ -86,8 +95,8 @@ def _text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def bounds_of(frame: DataFrame, columns: Sequence[str]) -> tuple[Bounds, ...]:
-    """The bounds of the columns in all rows of the frame, which is computed for it."""
+def measured(frame: DataFrame, columns: Sequence[str]) -> Measured:
+    """The number of rows of the frame, which is computed for it, and the bounds of the columns in all of them."""
     return Extent(frame.schema, {name: name for name in columns}).of(frame)
 
 

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark import storage
 from tidemark.rows import quoted
-from tidemark.sizes import SMALL_TABLE, table_bytes
+from tidemark.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.write import plainfiles
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
@@ -42,8 +42,7 @@ def fits(work: Work, books: Books) -> bool:
     plain = plainfiles.plain_files(work.spark, work.path, work.state.version)
     if plain is None or not plain.feeds or plain.rows is None:
         return False
-    touched = books.updated + books.deleted + books.vanished
-    return plain.size <= SMALL_TABLE * (_LARGER if touched * _WIDE >= plain.rows else 1)
+    return plain.size <= SMALL_TABLE * (_LARGER if _touched(books) * _WIDE >= plain.rows else 1)
 
 
 def stage(work: Work, data: str, books: Books) -> Rewrite:
@@ -52,7 +51,7 @@ def stage(work: Work, data: str, books: Books) -> Rewrite:
     if target is None:
         raise ValueError(f"{work.table.name} does not exist yet: there is nothing to rewrite")
     arriving = work.spark.read.parquet(data)
-    marked = _marked(work, target, arriving)
+    marked = _marked(work, target, arriving, _touched(books))
     deletes = books.deleted + books.vanished > 0
     change, columns = F.col(_CHANGE), [quoted(name) for name in target.columns]
     was = F.when(change == "delete", change).otherwise(F.when(change.isNotNull(), "update_preimage"))
@@ -78,10 +77,15 @@ def _more_rows(work: Work, books: Books) -> int:
     return books.inserted - gone
 
 
-def _marked(work: Work, target: DataFrame, arriving: DataFrame) -> DataFrame:
+def _touched(books: Books) -> int:
+    return books.updated + books.deleted + books.vanished
+
+
+def _marked(work: Work, target: DataFrame, arriving: DataFrame, touched: int) -> DataFrame:
     """The target with what the batch does to each row: `_change` is null where it does nothing."""
     changes = arriving.where(F.col(CHANGE_TYPE) != "insert").select(*work.keys, F.col(CHANGE_TYPE).alias(_CHANGE))
-    return target.join(F.broadcast(changes), list(work.keys), "left")
+    small = can_be_broadcast(changes, touched)
+    return target.join(F.broadcast(changes) if small else changes.hint("merge"), list(work.keys), "left")
 
 
 def candidate(spark: SparkSession, target: DataFrame, rewrite: Rewrite) -> DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from tidemark.write.pruning import Bounds, bounds_of, within
+from tidemark.write.pruning import Bounds, Measured, measured, within
 
 VALUES = {
     "tinyint": [-128, -1, 0, 1, 127],
@@ -44,14 +44,14 @@ def test_what_lies_between_the_bounds_is_kept_and_nothing_else(
 ) -> None:
     target = column(spark, type_, values)
     for first, last in ((0, 2), (len(values) - 2, len(values))):
-        bounds = bounds_of(column(spark, type_, values[first:last]), ["v"])
+        bounds = measured(column(spark, type_, values[first:last]), ["v"]).bounds
 
         assert [row.v for row in within(target, bounds, nulls=False).collect()] == values[first:last]
 
 
 @pytest.mark.parametrize(("type_", "values"), UNORDERED.items(), ids=UNORDERED)
 def test_types_that_are_not_ordered_have_no_bounds(spark: SparkSession, type_: str, values: list[Any]) -> None:
-    assert bounds_of(column(spark, type_, values), ["v"]) == ()
+    assert measured(column(spark, type_, values), ["v"]) == Measured(len(values), ())
 
 
 def test_the_ends_of_time_are_kept(spark: SparkSession) -> None:
@@ -60,7 +60,7 @@ def test_the_ends_of_time_are_kept(spark: SparkSession) -> None:
         "SELECT timestamp_micros(n) AS at, date_from_unix_date(d) AS day"
         " FROM VALUES (-62198755200000000L, -719893), (253402300800000000L, 2932897) AS ends(n, d)"
     )
-    bounds = bounds_of(ends, ["at", "day"])
+    bounds = measured(ends, ["at", "day"]).bounds
 
     assert [bound.low[:5] for bound in bounds if bound.low] == ["-0001", "-0001"]
     assert within(ends, bounds, nulls=False).count() == 2
@@ -70,7 +70,8 @@ def test_a_null_is_equal_to_a_null_only_where_that_is_asked_for(spark: SparkSess
     target = column(spark, "int", [1, 2, 3, None])
 
     def kept(batch: list[int | None], *, nulls: bool) -> list[int | None]:
-        return [row.v for row in within(target, bounds_of(column(spark, "int", batch), ["v"]), nulls=nulls).collect()]
+        bounds = measured(column(spark, "int", batch), ["v"]).bounds
+        return [row.v for row in within(target, bounds, nulls=nulls).collect()]
 
     assert kept([2, 3, None], nulls=False) == [2, 3]
     assert kept([2, 3, None], nulls=True) == [2, 3, None]

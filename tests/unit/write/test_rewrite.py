@@ -83,6 +83,20 @@ def test_rows_and_change_feed_are_those_of_a_merge(cities: Lake, merged: Lake, b
     assert len(feed(cities, 0)) == len(feed(merged, 0))
 
 
+def test_a_batch_too_large_to_be_broadcast_does_the_same(
+    cities: Lake, merged: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(rewrite, "can_be_broadcast", lambda _changes, rows: bool(asked.append(rows)))
+    for lake in (cities, merged):
+        lake.load(TABLE, lake.frame(SOURCE, DELETES))
+
+    assert asked == [2], "one row updated, one deleted"
+    assert (operation(cities), operation(merged)) == ("WRITE", "MERGE")
+    assert cities.read(TABLE, "_row_hash") == merged.read(TABLE, "_row_hash")
+    assert feed(cities, 1) == feed(merged, 1)
+
+
 def test_rows_that_stay_keep_what_they_were_stamped_with(cities: Lake) -> None:
     before = dict(cities.read(TABLE, "id", "_batch_id"))
 
