@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -41,10 +42,17 @@ def load(spark: SparkSession, project: Project, table: str, frame: DataFrame) ->
     return prepared.books
 
 
-def build(spark: SparkSession, project: Project, table: str) -> Books:
-    """Build, prepare, write errors, commit, or leave the table when there is nothing new; returns the books."""
+def build(
+    spark: SparkSession, project: Project, table: str, *, full: bool = False, conf: Mapping[str, str] | None = None
+) -> Books:
+    """Build, prepare, write errors, commit, or leave the table when there is nothing new; returns the books.
+
+    `full` computes all of it; `conf` are settings of the table's session.
+    """
     engine = _engine(spark, project)
-    checked = steps.build(engine, table)
+    for name, value in (conf or {}).items():
+        engine.session(table).conf.set(name, value)
+    checked = steps.build(engine, table, full=full)
     if checked is None:
         steps.stay(engine, table)
         return Books()

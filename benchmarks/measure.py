@@ -38,6 +38,8 @@ class Comparison:
             "ratio_max": round(max(self.ratios), 3),
             "ours_cpu": round(statistics.median(sample.cpu for sample in self.ours), 2),
             "bare_cpu": round(statistics.median(sample.cpu for sample in self.bare), 2),
+            "ours_wall": round(statistics.median(sample.wall for sample in self.ours), 2),
+            "bare_wall": round(statistics.median(sample.wall for sample in self.bare), 2),
             "samples": {"ours": [asdict(each) for each in self.ours], "bare": [asdict(each) for each in self.bare]},
         }
 
