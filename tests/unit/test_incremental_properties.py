@@ -119,6 +119,7 @@ def test_tables_kept_up_by_changes_are_those_computed_from_everything(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @few_or_many(20)
 @given(st.lists(worlds, min_size=WORLDS, max_size=WORLDS), builds)
 def test_so_it_is_for_five_hundred_worlds(

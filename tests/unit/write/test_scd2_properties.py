@@ -70,6 +70,7 @@ def test_history_is_what_a_person_would_write_down_in_any_order(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @few_or_many(20)
 @given(histories.worlds(WORLDS), st.integers())
 def test_so_it_is_for_a_thousand_worlds(spark: SparkSession, versions: list[Version], seed: int) -> None:
