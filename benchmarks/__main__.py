@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import dqx, loads
+from benchmarks import dqx, lake, loads
 from benchmarks.measure import Comparison
 
 HEAP = "6g"
@@ -25,8 +25,6 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(".tidemark/bench/results.json"))
     options = parser.parse_args()
     home = options.home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["TIDEMARK_BENCH_HOME"] = str(home)
     results = _measure(options, home)
     document = {"machine": {"cores": os.cpu_count(), "python": platform.python_version()}, "results": results}
     options.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
@@ -35,11 +33,7 @@ def main() -> int:
 
 
 def _measure(options: argparse.Namespace, home: Path) -> list[dict[str, object]]:
-    from tidemark.session import start
-
-    spark = start(
-        "tidemark-bench", "local[2]", {"spark.driver.memory": HEAP, "spark.driver.extraJavaOptions": f"-Xms{HEAP}"}
-    )
+    spark = lake.session(home, HEAP)
     results: list[dict[str, object]] = []
 
     def note(comparison: Comparison) -> None:

@@ -13,8 +13,6 @@ Keys of the orders are hashes: by them alone nothing of a table could be left un
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -26,10 +24,10 @@ from pyspark.sql import functions as F
 
 from benchmarks import data, lake
 from benchmarks.loads import restore, version_of
-from benchmarks.measure import Comparison, compare
+from benchmarks.measure import Comparison, compare, tell
 from tidemark.environment import ComputeSettings
 from tidemark.project import Project, load_project
-from tidemark.session import sizes, start
+from tidemark.session import sizes
 from tidemark.write.commit import compact
 
 HEAP = "6g"
@@ -152,20 +150,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     home = options.home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["TIDEMARK_BENCH_HOME"] = str(home)
-    conf = {"spark.driver.memory": HEAP, "spark.driver.extraJavaOptions": f"-Xms{HEAP}"}
-    spark = start("tidemark-bench", "local[2]", sizes(ComputeSettings()) | conf)
+    spark = lake.session(home, HEAP, sizes(ComputeSettings()))
     bench = Bench(spark, home, options.rows, options.a_day, options.pairs)
-    results = []
-    for choice in options.choices or CHOICES:
-        result = CHOICES[choice](bench).to_json()
-        results.append(result)
-        sys.stdout.write(f"{json.dumps({key: value for key, value in result.items() if key != 'samples'})}\n")
-        sys.stdout.flush()
+    tell((CHOICES[choice](bench).to_json() for choice in options.choices or CHOICES), options.out)
     spark.stop()
-    if options.out:
-        options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
     return 0
 
 

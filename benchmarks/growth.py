@@ -7,8 +7,6 @@ python -m benchmarks.growth batch     an append and an upsert, and those of ten 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from benchmarks import data, lake
 from benchmarks.loads import restore, version_of
-from benchmarks.measure import compare
+from benchmarks.measure import compare, tell
 from tidemark.jvm import java_class
 
 ORDERS, TENFOLD, EVENTS = "bronze.orders", "bronze.orders_tenfold", "bronze.events"
@@ -42,21 +40,10 @@ def main() -> int:
     parser.add_argument("--fill", action="store_true", help="make the tables, and measure nothing")
     options = parser.parse_args()
     home = options.home.absolute()
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["TIDEMARK_BENCH_HOME"] = str(home)
-    from tidemark.session import start
-
-    heap = HEAPS[options.what]
-    conf = {"spark.driver.memory": heap, "spark.driver.extraJavaOptions": f"-Xms{heap}"}
-    spark = start("tidemark-bench", "local[2]", conf)
-    results = []
-    for result in _larger_table(spark, options) if options.what == "table" else _larger_batch(spark, home, options):
-        results.append(result)
-        sys.stdout.write(f"{json.dumps({key: value for key, value in result.items() if key != 'samples'})}\n")
-        sys.stdout.flush()
+    spark = lake.session(home, HEAPS[options.what])
+    is_table = options.what == "table"
+    tell(_larger_table(spark, options) if is_table else _larger_batch(spark, home, options), options.out)
     spark.stop()
-    if options.out:
-        options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping
 from datetime import date
@@ -14,10 +15,19 @@ from tidemark import steps
 from tidemark.books import Books
 from tidemark.engine import Engine, Run
 from tidemark.project import Project, load_project
+from tidemark.session import start
 from tidemark.sources import ConnectionValue, Extract
 from tidemark.state import open_state
 
 CONFIG = Path(__file__).parent / "config"
+
+
+def session(home: Path, heap: str, conf: Mapping[str, str] | None = None) -> SparkSession:
+    """Spark on two cores with this heap from the start; the tables lie in `home`, which is made."""
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["TIDEMARK_BENCH_HOME"] = str(home)
+    sized = {"spark.driver.memory": heap, "spark.driver.extraJavaOptions": f"-Xms{heap}"}
+    return start("tidemark-bench", "local[2]", dict(conf or {}) | sized)
 
 
 def project() -> Project:

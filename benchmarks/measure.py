@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import psutil
 
@@ -78,3 +81,14 @@ def compare(
             measured.append((first, second))
     reset()
     return Comparison(name, tuple(first for first, _ in measured), tuple(second for _, second in measured))
+
+
+def tell(results: Iterable[Mapping[str, object]], out: Path | None) -> None:
+    """Prints each result as it comes, without its samples; with `out`, writes all of them there."""
+    told = []
+    for result in results:
+        told.append(result)
+        sys.stdout.write(f"{json.dumps({key: value for key, value in result.items() if key != 'samples'})}\n")
+        sys.stdout.flush()
+    if out:
+        out.write_text(json.dumps(told, indent=1), encoding="utf-8")
