@@ -226,7 +226,7 @@ def stage(engine: Engine, spark: SparkSession, table: Table, name: str, parts: S
     once = reduce(DataFrame.union, parts).distinct()
     extent = Extent(once.schema, dict(zip(of_grain, of_grain, strict=True)))
     extent.on(once).write.mode("overwrite").parquet(folder)
-    return Affected(of_grain, spark.read.parquet(folder), extent.bounds)
+    return Affected(of_grain, spark.read.schema(once.schema).parquet(folder), extent.bounds)
 
 
 def values(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[str, DataFrame]) -> list[DataFrame]:

@@ -53,6 +53,7 @@ CONFLICTS = (
     delta_errors.DeltaConcurrentModificationException,
     delta_errors.MetadataChangedException,
     delta_errors.ProtocolChangedException,
+    deltalog.MovedError,
 )
 _ATTEMPTS = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
 
@@ -150,11 +151,12 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
         faults.reach(f"{table.name}: created, empty")
     prepared = _brought_beside(spark, path, prepared)
     faults.reach(f"{table.name}: moved, not committed")
+    seen = deltalog.NO_TABLE if state.version is None else state.version
     if adopted:
         new = _new_table(table, prepared.rows(spark)) if state.version is None else None
-        deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), rows=prepared.staged, new=new)
+        deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), seen=seen, rows=prepared.staged, new=new)
     elif prepared.rewrite is not None and state.version == prepared.target_version:
-        _rewrite(spark, table, path, prepared, prepared.rewrite)
+        _rewrite(spark, table, path, prepared, prepared.rewrite, seen)
     else:
         footers.expect_rows(footers.count_rows(spark, prepared.data), prepared.staged, prepared.data)
         with _signed(spark, prepared):
@@ -242,9 +244,9 @@ def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepa
     return replace(prepared, data=folder)
 
 
-def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite) -> None:
+def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite, seen: int) -> None:
     entry = _entry(table, prepared)
-    deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, entry, more_rows=rewrite.more_rows)
+    deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, entry, seen=seen, more_rows=rewrite.more_rows)
 
 
 def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:

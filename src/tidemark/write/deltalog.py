@@ -31,6 +31,12 @@ _CLUSTERING = "delta.clustering"
 
 
 CLEANED_UP = "<the log file of this version is gone>"
+NO_TABLE = -1
+"""What Delta calls the version of a table that does not exist."""
+
+
+class MovedError(CommitError):
+    """The table is no longer at the version that its writer looked at. Nothing was written."""
 
 
 def latest_version(spark: SparkSession, path: str, hint: int | None = None) -> int | None:
@@ -170,7 +176,7 @@ def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
 
 @dataclass(frozen=True)
 class Entry:
-    """What an entry of the log says of itself: `app_id` names its transaction, which is never made twice.
+    """What an entry of the log says of itself: `app_id` names its transaction.
 
     `statistics` names the columns whose bounds go into the log, for data skipping.
     """
@@ -190,17 +196,22 @@ class NewTable:
 
 
 def adopt(
-    spark: SparkSession, table_path: str, folder: str, entry: Entry, *, rows: int, new: NewTable | None = None
+    spark: SparkSession,
+    table_path: str,
+    folder: str,
+    entry: Entry,
+    *,
+    seen: int,
+    rows: int,
+    new: NewTable | None = None,
 ) -> int:
     """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
 
-    With `new` the same commit creates the table. A transaction that the table has already seen is not made again.
-    Files without rows are left out. Raises `CommitError`, and changes nothing, unless the files have `rows` rows.
+    With `new` the same commit creates the table. `seen` is the version at which the caller has made sure that the
+    commit is still to be made; raises `MovedError` where the table is at another. Files without rows are left out.
+    Raises `CommitError`, and changes nothing, unless the files have `rows` rows.
     """
-    transaction = _log(spark, table_path).startTransaction()
-    if transaction.txnVersion(entry.app_id) > 0:
-        return int(transaction.readVersion())
-    transaction.readWholeTable()  # whoever commits in between is in conflict
+    transaction = _transaction(spark, table_path, seen)
     created = [] if new is None else _create(spark, transaction, new)
     added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
     footers.expect_rows(_count(added), rows, folder)
@@ -229,17 +240,21 @@ def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mappin
 
 
 def rewrite(
-    spark: SparkSession, table_path: str, folders: Sequence[str], feed: Sequence[str], entry: Entry, *, more_rows: int
+    spark: SparkSession,
+    table_path: str,
+    folders: Sequence[str],
+    feed: Sequence[str],
+    entry: Entry,
+    *,
+    seen: int,
+    more_rows: int,
 ) -> int:
     """Puts the Parquet files in `folders` in place of all that the table has, in one commit.
 
-    The files in `feed` (the table's columns and `_change_type`) become the commit's change feed. Raises `CommitError`,
-    and changes nothing, unless the table ends up with `more_rows` rows more than it had.
+    The files in `feed` (the table's columns and `_change_type`) become the commit's change feed. `seen` is as in
+    `adopt`. Raises `CommitError`, and changes nothing, unless the table ends up with `more_rows` rows more than it had.
     """
-    transaction = _log(spark, table_path).startTransaction()
-    if transaction.txnVersion(entry.app_id) > 0:
-        return int(transaction.readVersion())
-    transaction.readWholeTable()  # whoever commits in between is in conflict
+    transaction = _transaction(spark, table_path, seen)
     old = files(transaction.snapshot())
     bounded = _bounded(transaction, entry)
     new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
@@ -255,6 +270,26 @@ def rewrite(
     changes = [{"cdc": file} for folder in feed for file in _change_files(spark, table_path, folder)]
     actions = [*(file.remove() for file in old), *map(_action(spark), [*new, *changes])]
     return _commit(spark, transaction, actions, entry, "Overwrite")
+
+
+def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
+    """A transaction on the table as it is at version `seen`: whoever commits after that is in conflict.
+
+    Delta would tell whether the table knows the transaction's id, but puts the whole log together by queries for it,
+    the better part of a second. Whoever has looked at the last batch of this very version knows.
+    """
+    transaction = _log(spark, path).startTransaction()
+    now = int(transaction.readVersion())
+    if now != seen:
+        raise MovedError(
+            "somebody has committed to the table since this commit was begun; nothing was written",
+            step="commit",
+            seen=[f"version {seen} when the commit was begun, and then version {now}"],
+            evidence=path,
+            next_step="run again",
+        )
+    transaction.readWholeTable()
+    return transaction
 
 
 def _bounded(transaction: Any, entry: Entry) -> dict[str, str]:

@@ -149,27 +149,51 @@ def test_a_batch_that_is_not_what_was_staged_is_refused(
     assert lake.read(TABLE) == [("a", "Ulm")]
 
 
+@pytest.mark.parametrize("step", ["adopt", "_commit"], ids=["before its transaction", "in its transaction"])
 def test_a_commit_of_somebody_else_in_the_middle_is_a_conflict_that_writes_nothing(
-    cities: Lake, monkeypatch: pytest.MonkeyPatch
+    cities: Lake, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     engine = cities.engine()
     waiting = prepared(cities, engine, ("c", "Jena"))
-    write, done = deltalog._commit, []
+    go_on, done = getattr(deltalog, step), []
 
-    def another_first(*arguments: Any) -> int:
+    def another_first(*arguments: Any, **named: Any) -> int:
         if not done:
             done.append(True)
             cities.delta(TABLE).where("id = 'a'").write.format("delta").mode("append").option(
                 "userMetadata", '{"batch_id": "of-another"}'
             ).save(cities.path(TABLE))
-        return write(*arguments)
+        return go_on(*arguments, **named)
 
-    monkeypatch.setattr(deltalog, "_commit", another_first)
+    monkeypatch.setattr(deltalog, step, another_first)
 
     with pytest.raises(CommitError, match="another run has committed"):
         steps.commit(engine, TABLE, waiting)
 
     assert cities.read(TABLE, "id") == [("a",), ("a",), ("b",)]
+
+
+@pytest.mark.parametrize("step", ["adopt", "_commit"], ids=["before its transaction", "in its transaction"])
+def test_two_who_commit_the_same_batch_at_once_commit_it_once(
+    cities: Lake, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    engine = cities.engine()
+    waiting = prepared(cities, engine, ("c", "Jena"))
+    lease = engine.leases.confirm(TABLE)
+    go_on, done = getattr(deltalog, step), []
+
+    def the_other_first(*arguments: Any, **named: Any) -> int:
+        if not done:
+            done.append(True)
+            table = engine.table(TABLE)
+            commit(engine.session(TABLE), table, cities.path(TABLE), replace(waiting, fence=lease.token))
+        return go_on(*arguments, **named)
+
+    monkeypatch.setattr(deltalog, step, the_other_first)
+
+    steps.commit(engine, TABLE, waiting)
+
+    assert cities.read(TABLE, "id") == [("a",), ("b",), ("c",)]
 
 
 @pytest.mark.parametrize("layout", [{}, {"cluster_by": ["city", "id"]}], ids=["plain", "clustered"])
