@@ -80,6 +80,20 @@ def test_the_table_itself_refuses_a_token_that_is_no_longer_the_last(cities: Lak
     assert cities.read(TABLE, "id") == [("a",), ("b",)]
 
 
+def once_before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], object]) -> list[bool]:
+    """Lets `act` happen just before the first call of this function of `deltalog`; the list says whether it has."""
+    go_on, done = getattr(deltalog, step), []
+
+    def first(*arguments: Any, **named: Any) -> int:
+        if not done:
+            done.append(True)
+            act()
+        return int(go_on(*arguments, **named))
+
+    monkeypatch.setattr(deltalog, step, first)
+    return done
+
+
 @pytest.mark.parametrize("rows", [(("c", "Jena"),), (("c", "Jena"), ("a", "Mainz"))], ids=["insert", "update"])
 def test_maintenance_in_the_middle_of_a_commit_is_no_obstacle(
     cities: Lake, monkeypatch: pytest.MonkeyPatch, rows: tuple[tuple[str, str], ...]
@@ -87,15 +101,9 @@ def test_maintenance_in_the_middle_of_a_commit_is_no_obstacle(
     cities.load(TABLE, cities.frame(SOURCE, [("z", "Köln")]))
     engine = cities.engine()
     waiting = prepared(cities, engine, *rows)
-    write, compacted = deltalog._commit, []
-
-    def compacting_first(*arguments: Any) -> int:
-        if not compacted:
-            cities.spark.sql(f"OPTIMIZE delta.`{cities.path(TABLE)}`").collect()
-            compacted.append(True)
-        return write(*arguments)
-
-    monkeypatch.setattr(deltalog, "_commit", compacting_first)
+    compacted = once_before(
+        monkeypatch, "_commit", lambda: cities.spark.sql(f"OPTIMIZE delta.`{cities.path(TABLE)}`").collect()
+    )
 
     committed = steps.commit(engine, TABLE, waiting)
 
@@ -155,17 +163,9 @@ def test_a_commit_of_somebody_else_in_the_middle_is_a_conflict_that_writes_nothi
 ) -> None:
     engine = cities.engine()
     waiting = prepared(cities, engine, ("c", "Jena"))
-    go_on, done = getattr(deltalog, step), []
-
-    def another_first(*arguments: Any, **named: Any) -> int:
-        if not done:
-            done.append(True)
-            cities.delta(TABLE).where("id = 'a'").write.format("delta").mode("append").option(
-                "userMetadata", '{"batch_id": "of-another"}'
-            ).save(cities.path(TABLE))
-        return go_on(*arguments, **named)
-
-    monkeypatch.setattr(deltalog, step, another_first)
+    another = cities.delta(TABLE).where("id = 'a'").write.format("delta").mode("append")
+    signed = another.option("userMetadata", '{"batch_id": "of-another"}')
+    once_before(monkeypatch, step, lambda: signed.save(cities.path(TABLE)))
 
     with pytest.raises(CommitError, match="another run has committed"):
         steps.commit(engine, TABLE, waiting)
@@ -179,20 +179,13 @@ def test_two_who_commit_the_same_batch_at_once_commit_it_once(
 ) -> None:
     engine = cities.engine()
     waiting = prepared(cities, engine, ("c", "Jena"))
-    lease = engine.leases.confirm(TABLE)
-    go_on, done = getattr(deltalog, step), []
-
-    def the_other_first(*arguments: Any, **named: Any) -> int:
-        if not done:
-            done.append(True)
-            table = engine.table(TABLE)
-            commit(engine.session(TABLE), table, cities.path(TABLE), replace(waiting, fence=lease.token))
-        return go_on(*arguments, **named)
-
-    monkeypatch.setattr(deltalog, step, the_other_first)
+    held = replace(waiting, fence=engine.leases.confirm(TABLE).token)
+    arguments = engine.session(TABLE), engine.table(TABLE), cities.path(TABLE), held
+    committed = once_before(monkeypatch, step, lambda: commit(*arguments))
 
     steps.commit(engine, TABLE, waiting)
 
+    assert committed
     assert cities.read(TABLE, "id") == [("a",), ("b",), ("c",)]
 
 
