@@ -4,7 +4,7 @@
 #   docker build --build-arg GIT_SHA="$(git rev-parse HEAD)" --tag tidemark:"$(git rev-parse --short HEAD)" .
 #   docker build --target emr-serverless … .
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
-ARG EMR_IMAGE=public.ecr.aws/emr-serverless/spark/emr-7.10.0:latest
+ARG EMR_IMAGE=public.ecr.aws/emr-serverless/spark/emr-spark-8.2.0:latest
 
 # --- what is installed: a virtual environment with the locked packages, Java, and the locked jars
 FROM ${PYTHON_IMAGE} AS builder
@@ -19,9 +19,9 @@ ENV PATH=/bootstrap/bin:$PATH \
     UV_LINK_MODE=copy
 COPY requirements/runtime.txt requirements/ecs.txt requirements/
 RUN uv venv --no-project --python "$(command -v python3.11)" /opt/tidemark \
- && uv pip install --require-hashes --compile-bytecode \
+ && uv pip install --no-deps --require-hashes --compile-bytecode \
       --requirement requirements/runtime.txt --requirement requirements/ecs.txt
-COPY src/tidemark/jars.lock src/tidemark/jars.py src/tidemark/java.py src/tidemark/errors.py src/tidemark/__init__.py jars/tidemark/
+COPY src/tidemark/jars.lock src/tidemark/jars.py src/tidemark/java.py src/tidemark/gateway.py src/tidemark/errors.py src/tidemark/__init__.py jars/tidemark/
 RUN TIDEMARK_JARS=/opt/tidemark/jars PYTHONPATH=jars /opt/tidemark/bin/python -m tidemark.jars
 COPY requirements/dev.txt requirements/
 COPY pyproject.toml README.md LICENSE ./
@@ -97,7 +97,7 @@ LABEL org.opencontainers.image.title="tidemark" \
 
 # --- a laptop's stand-ins beside it
 FROM builder AS sandbox-files
-RUN uv pip install --require-hashes --compile-bytecode --requirement requirements/dev.txt
+RUN uv pip install --no-deps --require-hashes --compile-bytecode --requirement requirements/dev.txt
 
 FROM runtime AS sandbox
 COPY --from=sandbox-files /opt/tidemark /opt/tidemark

@@ -1,10 +1,11 @@
-# Tidemark: `make demo` and `make test` set up everything they need from Python 3.11, make and git.
+# Tidemark: `make demo` and `make test` set up everything they need from Python (3.11 to 3.13), make and git.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MARKERS := $(if $(SLOW),,-m "not slow")
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
 SOURCES := src blocks tasks flows sandbox tests benchmarks
 
 # Compiling Prefect and pandas anew takes every process several seconds.
@@ -19,12 +20,12 @@ help: ## Show this help
 setup: $(STAMP) ## Create .venv with the locked dependencies, a Java and the jars
 
 $(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tidemark/jars.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-	  { echo "error: Tidemark needs Python 3.11; found $$($(PYTHON) --version 2>&1)"; \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: Tidemark needs Python 3.11, 3.12 or 3.13; found $$($(PYTHON) --version 2>&1)"; \
 	    echo "  next      install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m tidemark.jars
 	@touch $@
@@ -47,14 +48,14 @@ format: setup ## Format the code
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-locks: ## Resolve the dependencies anew into requirements/*.txt
-	$(BIN)/uv pip compile requirements/bootstrap.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/bootstrap.txt
-	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dev.txt
-	$(BIN)/uv pip compile pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/runtime.txt
-	$(BIN)/uv pip compile requirements/ecs.in --no-deps --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/ecs.txt
-	$(BIN)/uv pip compile requirements/datacontract.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/datacontract.txt
-	$(BIN)/uv pip compile requirements/dqx.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dqx.txt
-	$(BIN)/uv pip compile requirements/dbt.in --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --quiet --upgrade -o requirements/dbt.txt
+locks: ## Resolve the dependencies anew into requirements/*.txt, for every Python that is supported
+	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(LOCK) pyproject.toml requirements/build.in --extra dev --override requirements/overrides.in -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --override requirements/overrides.in -o requirements/runtime.txt
+	$(LOCK) requirements/ecs.in --no-deps -o requirements/ecs.txt
+	$(LOCK) requirements/datacontract.in -o requirements/datacontract.txt
+	$(LOCK) requirements/dqx.in -o requirements/dqx.txt
+	$(LOCK) requirements/dbt.in -o requirements/dbt.txt
 
 bench: setup ## Measure the loads against bare Spark (takes about half an hour)
 	$(BIN)/python -m benchmarks

@@ -17,7 +17,7 @@ from tidemark.errors import ConfigError, TidemarkError
 if TYPE_CHECKING:
     from tidemark.environment import Environment
 
-PYTHON = (3, 11)
+PYTHONS = ((3, 11), (3, 12), (3, 13))
 LEAST_FREE_BYTES = 5 * 1024**3
 
 
@@ -56,8 +56,8 @@ def _looked_at(name: str, look: Callable[[], str], fix: str | None = None) -> Fi
 
 def _python() -> Finding:
     seen = f"{platform.python_version()} at {sys.executable}"
-    wanted = ".".join(map(str, PYTHON))
-    return Finding("python", sys.version_info[:2] == PYTHON, seen, f"use Python {wanted}: make setup")
+    wanted = ", ".join(".".join(map(str, version)) for version in PYTHONS)
+    return Finding("python", sys.version_info[:2] in PYTHONS, seen, f"use a Python of {wanted}: make setup")
 
 
 def _java() -> str:

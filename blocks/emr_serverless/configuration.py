@@ -13,7 +13,6 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from blocks.emr_serverless.driver import SECRETS_VARIABLE
 from tidemark.environment import AwsSettings
 from tidemark.errors import ConfigError
-from tidemark.jars import locked_jars
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -32,12 +31,10 @@ _SECRET_WORDS = ("password", "secret", "token", "private_key", "api_key", "acces
 # Settings of the worker's own machine and of a server: a driver has no use for them.
 _LEFT_BEHIND = ("PREFECT_SERVER_", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_LOCAL_STORAGE_PATH", "PREFECT_WORKER_")
 
+# The Delta that is published does not load on the Spark of EMR's release, so it is EMR's, which is of the same version.
+EMR_DELTA = "file:///usr/share/aws/delta/lib/*.jar"
+
 Cores = Literal[1, 2, 4, 8, 16]
-
-
-def _image_jars() -> list[str]:
-    """Delta alone: S3 access is EMR's own."""
-    return [f"local://{IMAGE_HOME}/jars/{jar.file_name}" for jar in locked_jars() if jar.group == "io.delta"]
 
 
 class EMRServerlessConfiguration(BaseJobConfiguration):
@@ -75,7 +72,9 @@ class EMRServerlessConfiguration(BaseJobConfiguration):
     python: str = Field(
         default=f"{IMAGE_HOME}/bin/python", description="Python of driver and executors; the image brings it."
     )
-    jars: list[str] = Field(default_factory=_image_jars, description="Jars on the class path; the image brings them.")
+    jars: list[str] = Field(
+        default_factory=lambda: [EMR_DELTA], description="Jars on the class path: EMR's own build of Delta."
+    )
 
     secrets: dict[str, str] = Field(
         default_factory=dict,

@@ -11,14 +11,22 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from tidemark.errors import ConfigError
+from tidemark.gateway import start_jvm
 from tidemark.java import find_java
 
-_RESOLVE = "from pyspark.java_gateway import launch_gateway; launch_gateway().shutdown()"
+_NOT_NEEDED = (
+    "software.amazon.awssdk:bundle",  # half a gigabyte: the single modules are locked instead
+    "org.wildfly.openssl:wildfly-openssl",
+    "io.unitycatalog:unitycatalog-client",
+    "io.netty:*",  # Spark's own
+)
+_RESOLVE = "import pathlib, sys; from tidemark import jars; jars.resolve(pathlib.Path(sys.argv[1]), sys.argv[2:])"
 
 
 @dataclass(frozen=True)
@@ -82,31 +90,32 @@ def install() -> Path:
 
 
 def _resolve(scratch: Path) -> None:
-    """Lets Spark's own resolver fetch the jars into `scratch/ivy/jars`.
-
-    `user.home` is moved too: a half-fetched artifact in the local Maven folder makes the resolver skip dependencies.
-    """
-    java = find_java()
-    options = [f"-Duser.home={scratch}", java.trust_store_option or ""]
-    arguments = [
-        f"--packages {','.join(jar.coordinate for jar in locked_jars())}",
-        "--exclude-packages com.amazonaws:aws-java-sdk-bundle,org.wildfly.openssl:wildfly-openssl",
-        f"--conf spark.jars.ivy={scratch / 'ivy'}",
-        f'--driver-java-options "{" ".join(options).strip()}"',
-        "pyspark-shell",
-    ]
-    environment = os.environ | {
-        "JAVA_HOME": str(java.path),
-        "PYSPARK_SUBMIT_ARGS": " ".join(arguments),
-        "SPARK_LOCAL_IP": "127.0.0.1",  # where an image is built, nobody knows the machine by its name
-    }
-    command = [sys.executable, "-c", _RESOLVE]
+    """Lets Spark's own resolver fetch the jars into `scratch/ivy/jars`, in a process and a JVM of their own."""
+    command = [sys.executable, "-c", _RESOLVE, str(scratch), *(jar.coordinate for jar in locked_jars())]
+    environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
     if answer.returncode != 0:
         raise ConfigError(
             "the jars that Spark needs could not be downloaded:\n" + answer.stderr[-2000:],
             next_step="check the way to a Maven repository, or set TIDEMARK_JARS to a folder that holds the jars",
         )
+
+
+def resolve(scratch: Path, coordinates: Sequence[str]) -> None:
+    """Fetches these jars (and what they depend on: what is needed of that is locked, too).
+
+    `user.home` is moved: a half-fetched artifact in the local Maven folder would be taken for whole.
+    """
+    java = find_java()
+    os.environ["JAVA_HOME"] = str(java.path)
+    options = [f"-Duser.home={scratch}", java.trust_store_option or ""]
+    conf = {
+        "spark.jars.packages": ",".join(coordinates),
+        "spark.jars.excludes": ",".join(_NOT_NEEDED),
+        "spark.jars.ivy": f"{scratch / 'ivy'}",
+        "spark.driver.extraJavaOptions": " ".join(options).strip(),
+    }
+    start_jvm(java, conf).shutdown()
 
 
 def _adopt(jar: Jar, fetched: Path, folder: Path) -> None:

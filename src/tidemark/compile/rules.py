@@ -54,11 +54,9 @@ def safe_cast(raw: Column | str, column_type: str) -> Column:
     A timestamp must begin with its year: Spark would take `12:30` for that time of the day on which the run happens,
     and a bare number for seconds since 1970.
     """
-    text = raw if isinstance(raw, str) else raw._jc.expr().sql()
-    cast = f"try_cast({text} AS {column_type})"
-    if column_type == "timestamp":
-        cast = f"CASE WHEN ltrim(CAST({text} AS STRING)) LIKE '____-%' THEN {cast} END"
-    return F.expr(cast)
+    given = F.expr(raw) if isinstance(raw, str) else raw
+    cast = given.try_cast(column_type)
+    return F.when(F.ltrim(given.cast("string")).like("____-%"), cast) if column_type == "timestamp" else cast
 
 
 def quoted(name: str) -> str:

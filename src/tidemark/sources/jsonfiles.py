@@ -121,7 +121,8 @@ def _of_documents(raw: DataFrame) -> DataFrame:
         ORIGIN, "_whole", F.size("_values").alias("_size"), F.explode_outer("_values").alias(_RECORD)
     )
     corrupt = F.coalesce(F.col("_whole"), F.when(F.col(_RECORD).isNull(), F.lit("null")))
-    return one_each.where(F.col("_size") != 0).select(_RECORD, corrupt.alias(CORRUPT), ORIGIN)
+    is_empty_array = F.coalesce(F.col("_size") == 0, F.lit(False))
+    return one_each.where(~is_empty_array).select(_RECORD, corrupt.alias(CORRUPT), ORIGIN)
 
 
 def _columns(keys: Iterable[str]) -> list[list[str]]:

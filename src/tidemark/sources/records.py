@@ -25,6 +25,8 @@ TEXT = "_text"
 VALID = "_valid"
 BYTE_FOR_BYTE = "ISO-8859-1"
 _BOM = "\ufeff"
+# Spark 4 raises where bytes do not decode, and takes few encodings: here such bytes are told by coming back as others.
+_LENIENT = ("spark.sql.legacy.codingErrorAction", "spark.sql.legacy.javaCharsets")
 
 
 def lines(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
@@ -41,10 +43,26 @@ def documents(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
 
 def decoded(records: DataFrame, encoding: str) -> DataFrame:
     """`_raw` becomes `_text`, without a BOM before and a `\\r` behind it, and `_valid`: it is what the bytes say."""
-    text = records.withColumn(TEXT, F.decode(RAW, encoding))
-    checked = text.withColumn(VALID, F.encode(TEXT, encoding) == F.col(RAW))
+    if encoding.upper() in ("UTF-8", "UTF8"):
+        checked = records.withColumn(TEXT, F.col(RAW).cast("string")).withColumn(VALID, F.is_valid_utf8(TEXT))
+    else:
+        checked = _decoded_leniently(records, encoding)
     lossless = F.when(F.col(VALID), _without_bom()).otherwise(F.decode(RAW, BYTE_FOR_BYTE))
     return checked.withColumn(TEXT, lossless).withColumn(TEXT, F.expr(f"rtrim('\\r', {TEXT})")).drop(RAW)
+
+
+def _decoded_leniently(records: DataFrame, encoding: str) -> DataFrame:
+    """The text in any of Java's encodings. What the settings say when it is composed stays with the expression."""
+    conf = records.sparkSession.conf
+    before = {name: conf.get(name) for name in _LENIENT}
+    for name in _LENIENT:
+        conf.set(name, "true")
+    try:
+        text = records.withColumn(TEXT, F.decode(RAW, encoding))
+        return text.withColumn(VALID, F.encode(TEXT, encoding) == F.col(RAW))
+    finally:
+        for name, value in before.items():
+            conf.set(name, value or "false")
 
 
 def _without_bom() -> Column:

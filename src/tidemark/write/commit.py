@@ -12,7 +12,7 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
 
-from delta import exceptions as delta_errors
+from delta.exceptions import captured as delta_errors  # Delta 4 tells of conflicts only to who imports this
 from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F

@@ -313,6 +313,7 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry
         option.empty(),
         option.empty(),
         option.apply(entry.user_metadata),
+        *[option.empty()] * 3,
     )
     sequence = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq([_action(spark)(signature), *actions])
     return int(transaction.commit(sequence, operation))
@@ -321,7 +322,7 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry
 def _log(spark: SparkSession, path: str) -> Any:
     session: Any = spark
     # Delta asks for the thread's session when it computes a snapshot; a new thread has none until Spark plans for it.
-    java_class(spark, "org.apache.spark.sql.SparkSession").setActiveSession(session._jsparkSession)
+    java_class(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(session._jsparkSession)
     return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
 
 

@@ -91,9 +91,7 @@ def test_sizes_and_settings_are_spark_settings() -> None:
 
 
 def test_delta_comes_from_the_image_and_s3_from_emr() -> None:
-    jars = prepared().jars
-    assert [jar.split("_")[0] for jar in jars] == ["local:///opt/tidemark/jars/io.delta"] * 2
-    assert not [jar for jar in jars if "hadoop-aws" in jar]
+    assert prepared().jars == ["file:///usr/share/aws/delta/lib/*.jar"]
 
 
 @pytest.mark.parametrize("cores", list(MEMORY_OF))
