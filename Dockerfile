@@ -21,14 +21,16 @@ COPY requirements/runtime.txt requirements/ecs.txt requirements/
 RUN uv venv --no-project --python "$(command -v python3.11)" /opt/tidemark \
  && uv pip install --no-deps --require-hashes --compile-bytecode \
       --requirement requirements/runtime.txt --requirement requirements/ecs.txt
-COPY src/tidemark/jars.lock src/tidemark/jars.py src/tidemark/java.py src/tidemark/gateway.py src/tidemark/errors.py src/tidemark/__init__.py jars/tidemark/
-RUN TIDEMARK_JARS=/opt/tidemark/jars PYTHONPATH=jars /opt/tidemark/bin/python -m tidemark.jars
+COPY src/tidemark/errors.py src/tidemark/__init__.py jars/tidemark/
+COPY src/tidemark/spark/jars.lock src/tidemark/spark/jars.py src/tidemark/spark/java.py src/tidemark/spark/gateway.py src/tidemark/spark/__init__.py jars/tidemark/spark/
+RUN TIDEMARK_JARS=/opt/tidemark/jars PYTHONPATH=jars /opt/tidemark/bin/python -m tidemark.spark.jars
 COPY requirements/dev.txt requirements/
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY blocks blocks
 COPY tasks tasks
 COPY flows flows
+COPY cli cli
 COPY sandbox sandbox
 ARG SOURCE_DATE_EPOCH=315532800
 RUN uv build --wheel --out-dir /wheels --build-constraints requirements/dev.txt --require-hashes \

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MARKERS := $(if $(SLOW),,-m "not slow")
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
-SOURCES := src blocks tasks flows sandbox tests benchmarks
+SOURCES := src blocks tasks flows cli sandbox tests benchmarks
 
 # Compiling Prefect and pandas anew takes every process several seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,7 +19,7 @@ help: ## Show this help
 
 setup: $(STAMP) ## Create .venv with the locked dependencies, a Java and the jars
 
-$(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tidemark/jars.lock
+$(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tidemark/spark/jars.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: Tidemark needs Python 3.11, 3.12 or 3.13; found $$($(PYTHON) --version 2>&1)"; \
 	    echo "  next      install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }
@@ -27,7 +27,7 @@ $(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tid
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m tidemark.jars
+	$(BIN)/python -m tidemark.spark.jars
 	@touch $@
 
 demo: setup ## Run the main job twice on the local sandbox, and say where to look

@@ -25,9 +25,9 @@ from pyspark.sql import functions as F
 from benchmarks import data, lake
 from benchmarks.loads import restore, version_of
 from benchmarks.measure import Comparison, compare, tell
-from tidemark.environment import ComputeSettings
-from tidemark.project import Project, load_project
-from tidemark.session import sizes
+from tidemark.config.environment import ComputeSettings
+from tidemark.config.project import Project, load_project
+from tidemark.spark.session import sizes
 from tidemark.write.commit import compact
 
 HEAP = "6g"

@@ -68,7 +68,7 @@ def _measure(scale: str, days: int) -> Iterator[tuple[float, float, float]]:
 
 
 def _tidemark(*arguments: str) -> str:
-    command = [sys.executable, "-m", "flows.cli", *arguments]
+    command = [sys.executable, "-m", "cli.main", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
@@ -90,16 +90,16 @@ def _cpu(what: str, day: str) -> float:
 
 
 def _run(day: str) -> None:
-    from flows.launch import launch
+    from cli.console.launch import launch
 
     launch("daily", {"date": day}, env="local", config="config", as_json=True)
 
 
 def _start(day: str) -> None:
     """All that `_run` does before and after its tables."""
-    from flows.cli_options import environment_of
-    from flows.prefect_api import use_prefect
-    from tidemark.session import build_session
+    from cli.console.options import environment_of
+    from cli.console.prefect_api import use_prefect
+    from tidemark.spark.session import build_session
 
     environment = environment_of("local", "config")
     use_prefect(environment, debug=False)
@@ -108,7 +108,7 @@ def _start(day: str) -> None:
     import_module("flows.daily")
     from prefect import flow
 
-    from flows.run_context import open_run
+    from flows.running.context import open_run
 
     def nothing(day: str) -> None:
         with open_run("nothing", "local", "config", None):

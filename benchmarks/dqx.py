@@ -17,7 +17,7 @@ from benchmarks.measure import Comparison, compare
 from benchmarks.peers import installed
 from tidemark import rows
 from tidemark.compile.rules import EMAIL
-from tidemark.contract import Contract
+from tidemark.config.contract import Contract
 
 EVENTS = "bronze.events"
 

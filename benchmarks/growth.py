@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from benchmarks import data, lake
 from benchmarks.loads import restore, version_of
 from benchmarks.measure import compare, tell
-from tidemark.jvm import java_class
+from tidemark.spark.jvm import java_class
 
 ORDERS, TENFOLD, EVENTS = "bronze.orders", "bronze.orders_tenfold", "bronze.events"
 TIMES = 10

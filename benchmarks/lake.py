@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 
 from tidemark import steps
 from tidemark.books import Books
+from tidemark.config.project import Project, load_project
+from tidemark.control.state import open_state
 from tidemark.engine import Engine, Run
-from tidemark.project import Project, load_project
-from tidemark.session import start
 from tidemark.sources import ConnectionValue, Extract
-from tidemark.state import open_state
+from tidemark.spark.session import start
 
 CONFIG = Path(__file__).parent / "config"
 

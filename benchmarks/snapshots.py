@@ -109,7 +109,7 @@ def _told(rows: int, what: str, at: int, measured: dict[str, list[list[tuple[flo
 
 
 def _session(home: Path, conf: dict[str, str]) -> SparkSession:
-    from tidemark.session import start
+    from tidemark.spark.session import start
 
     own = {"spark.driver.memory": HEAP, "spark.driver.extraJavaOptions": f"-Xms{HEAP}"}
     return start("tidemark-bench", "local[2]", own | {"spark.sql.warehouse.dir": f"{home}/warehouse"} | conf)

@@ -7,7 +7,7 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, field_validator
 
-from tidemark.environment import AlertSpec, is_uri
+from tidemark.config.environment import AlertSpec, is_uri
 
 
 class AlertChannel(Block):

@@ -18,7 +18,7 @@ from blocks.changes import Change, compared
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tidemark.environment import Environment
+    from tidemark.config.environment import Environment
 
 KIND = "automation"
 ALERT_DEPLOYMENT = "notify/alert"

@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from tidemark.environment import SizeSpec
+    from tidemark.config.environment import SizeSpec
 
 _UNITS_OF_A_CORE = 1024
 _MIB = 1024

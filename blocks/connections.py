@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, field_validator
 
-from tidemark.secrets import Provider, fetch
+from tidemark.aws.secrets import Provider, fetch
 from tidemark.sources import ConnectionValue
 
 if TYPE_CHECKING:
-    from tidemark.environment import AwsSettings
+    from tidemark.config.environment import AwsSettings
 
 _OWN_FIELDS = frozenset({"secret", "provider", "options"})
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "private_key", "api_key", "access_key", "credential")

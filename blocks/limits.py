@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidemark.environment import SPARK
+from tidemark.config.environment import SPARK
 
 PREFIX = "tidemark"
 

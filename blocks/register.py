@@ -17,7 +17,7 @@ from blocks.connections import BLOCKS, ConnectionBlock
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tidemark.environment import AlertSpec, ConnectionSpec, Environment
+    from tidemark.config.environment import AlertSpec, ConnectionSpec, Environment
     from tidemark.sources import ConnectionValue
 
 ALERT_CHANNEL, COMPUTE_PROFILE = "alert channel", "compute profile"

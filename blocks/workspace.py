@@ -19,7 +19,7 @@ from blocks.limits import PREFIX, limit_tag
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tidemark.environment import Environment, PrefectSettings
+    from tidemark.config.environment import Environment, PrefectSettings
 
 ECS_TEMPLATE = Path("infra/ecs/work-pool.json")
 VARIABLE, WORK_POOL, LIMIT = "variable", "work pool", "limit"

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.commits import claim, commit_together
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
-from flows.pipeline import work_on
 from flows.publish import publish_built
-from flows.run_context import RunContext, open_run
+from flows.running.commits import claim, commit_together
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
+from flows.running.pipeline import work_on
 from tasks import steps as tasks
 from tasks.steps import unseen
-from tidemark.config_source import local_folder
-from tidemark.environment import load_environment
-from tidemark.folder import open_folder
+from tidemark.aws.folder import open_folder
+from tidemark.config.environment import load_environment
+from tidemark.config.source import local_folder
+from tidemark.control.state import open_state
 from tidemark.plans import store
 from tidemark.plans.applying import batches
-from tidemark.state import open_state
 
 if TYPE_CHECKING:
     from tidemark.plans.document import PlanDocument, TablePlan

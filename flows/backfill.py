@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.artifacts import ProgressArtifact
-from flows.commits import claim, commit, commit_together, finish_interrupted
-from flows.parameters import CONFIG, LOCAL, Config, Day, EnvironmentName, Selection, Since
-from flows.pipeline import build, receive, work_on
 from flows.plan import draw_up
 from flows.publish import publish_built
-from flows.run_context import RunContext, open_run
+from flows.running.artifacts import ProgressArtifact
+from flows.running.commits import claim, commit, commit_together, finish_interrupted
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, Day, EnvironmentName, Selection, Since
+from flows.running.pipeline import build, receive, work_on
 from tasks.steps import NOTHING_STORED, unseen
 from tidemark import faults
-from tidemark.backfill import Backfill, Chunk, ChunkSize, ReadFrom, Request, resolve
-from tidemark.backfill_notes import Notes
-from tidemark.backfill_plan import outline, unconfirmed
+from tidemark.backfill.notes import Notes
+from tidemark.backfill.outline import outline, unconfirmed
+from tidemark.backfill.request import Backfill, Chunk, ChunkSize, ReadFrom, Request, resolve
 from tidemark.books import Books
-from tidemark.project import load_project
-from tidemark.reached import Received
-from tidemark.runs import Warned
-from tidemark.state import open_state
-from tidemark.write.target import read_state
+from tidemark.compute.reached import Received
+from tidemark.config.project import load_project
+from tidemark.control.runs import Warned
+from tidemark.control.state import open_state
+from tidemark.delta.table import read_state
 
 if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.commits import claim, commit_together
-from flows.parameters import BOTH, CONFIG, LAYERS, LOCAL, Config, EnvironmentName, Layer, RunDate, Selection
-from flows.pipeline import build, work_on
-from flows.run_context import RunContext, open_run
-from flows.run_names import dated
+from flows.running.commits import claim, commit_together
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import (
+    BOTH,
+    CONFIG,
+    LAYERS,
+    LOCAL,
+    Config,
+    EnvironmentName,
+    Layer,
+    RunDate,
+    Selection,
+)
+from flows.running.pipeline import build, work_on
+from flows.running.run_names import dated
 from tidemark.errors import ConfigError
 
 FLOW = "build-layer"

@@ -7,12 +7,21 @@ from typing import Any
 from prefect import flow
 
 from flows.build_layer import build_layer
-from flows.commits import claim, commit_together
 from flows.ingest import ingest
-from flows.parameters import BOTH, CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
 from flows.publish import publish_built
-from flows.run_context import open_run
-from flows.run_names import dated
+from flows.running.commits import claim, commit_together
+from flows.running.context import open_run
+from flows.running.parameters import (
+    BOTH,
+    CONFIG,
+    LOCAL,
+    Config,
+    EnvironmentName,
+    RunDate,
+    Selection,
+    Since,
+)
+from flows.running.run_names import dated
 
 
 @flow(name="daily", flow_run_name=dated("daily"), persist_result=False, log_prints=False)

@@ -7,11 +7,20 @@ from datetime import datetime
 
 from prefect import flow
 
-from flows.commits import commit, finish_interrupted
-from flows.parameters import CONFIG, LOCAL, Config, Connection, EnvironmentName, RunDate, Selection, Since
-from flows.pipeline import receive, work_on
-from flows.run_context import RunContext, open_run
-from flows.run_names import dated
+from flows.running.commits import commit, finish_interrupted
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import (
+    CONFIG,
+    LOCAL,
+    Config,
+    Connection,
+    EnvironmentName,
+    RunDate,
+    Selection,
+    Since,
+)
+from flows.running.pipeline import receive, work_on
+from flows.running.run_names import dated
 from tidemark.errors import ConfigError
 
 

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 
 from prefect import flow
 
-from flows.commits import finish_interrupted
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, Selection
-from flows.pipeline import work_on
-from flows.run_context import open_run
+from flows.running.commits import finish_interrupted
+from flows.running.context import open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, Selection
+from flows.running.pipeline import work_on
 from tasks import steps as tasks
 from tasks.steps import unseen
-from tidemark.folder import open_folder
-from tidemark.maintenance import needed_since
-from tidemark.runs import RunStore
+from tidemark.aws.folder import open_folder
+from tidemark.control.runs import RunStore
+from tidemark.operations.maintenance import needed_since
 
 
 @flow(name="maintain", flow_run_name="maintain {env}", persist_result=False, log_prints=False)

@@ -8,10 +8,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from blocks.register import alert_channels
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, Severity, Text
-from tidemark.alerts import AlertEvent, tell
-from tidemark.config_source import local_folder
-from tidemark.environment import load_environment
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, Severity, Text
+from tidemark.config.environment import load_environment
+from tidemark.config.source import local_folder
+from tidemark.observe.alerts import AlertEvent, tell
 
 
 @flow(name="notify", flow_run_name="tell {severity} {env}", persist_result=False, log_prints=False)

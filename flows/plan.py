@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.artifacts import show_markdown
-from flows.commits import claim
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
-from flows.pipeline import build, receive, work_on
-from flows.run_context import RunContext, open_run
-from flows.run_names import dated
+from flows.running.artifacts import show_markdown
+from flows.running.commits import claim
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
+from flows.running.pipeline import build, receive, work_on
+from flows.running.run_names import dated
 from tasks import steps as tasks
 from tasks.steps import unseen
-from tidemark.folder import open_folder
+from tidemark.aws.folder import open_folder
 from tidemark.plans import store
 from tidemark.plans.drafting import draft
 from tidemark.plans.predict import published_releases
 from tidemark.plans.report import markdown
 
 if TYPE_CHECKING:
-    from tidemark.backfill_plan import Outline
+    from tidemark.backfill.outline import Outline
     from tidemark.plans.document import PlanDocument, Prediction
     from tidemark.write.manifest import Prepared
 

@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Target
-from flows.progress import publish_stage
-from flows.run_context import RunContext, open_run
-from flows.run_names import dated
-from flows.side_by_side import Outcome, side_by_side
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Target
+from flows.running.progress import publish_stage
+from flows.running.run_names import dated
+from flows.running.side_by_side import Outcome, side_by_side
 from tasks import steps as tasks
 from tasks.guard import step
 from tasks.steps import unseen
 from tasks.transient import is_transient
-from tidemark import publishing, release, steps
+from tidemark import publishing, steps
+from tidemark.control import release
+from tidemark.control.runs import Publication
 from tidemark.errors import ConfigError, TidemarkError
-from tidemark.runs import Publication
 
 if TYPE_CHECKING:
-    from tidemark.release import Release
+    from tidemark.control.release import Release
 
 FLOW = "publish"
 

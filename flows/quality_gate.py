@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection
-from flows.pipeline import pass_gate, work_on
-from flows.run_context import RunContext, open_run
-from flows.run_names import dated
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection
+from flows.running.pipeline import pass_gate, work_on
+from flows.running.run_names import dated
 
 FLOW = "quality-gate"
 

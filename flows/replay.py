@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.commits import commit, finish_interrupted
 from flows.ingest import bronze_tables
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, Rule, RunDate, RunId, Selection
-from flows.pipeline import pass_gate, prepare, validate, work_on
-from flows.run_context import RunContext, open_run
+from flows.running.commits import commit, finish_interrupted
+from flows.running.context import RunContext, open_run
+from flows.running.parameters import (
+    CONFIG,
+    LOCAL,
+    Config,
+    EnvironmentName,
+    Rule,
+    RunDate,
+    RunId,
+    Selection,
+)
+from flows.running.pipeline import pass_gate, prepare, validate, work_on
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.books import Books
-from tidemark.project import Project
-from tidemark.replay import Which
+from tidemark.config.project import Project
+from tidemark.errorlane.replay import Which
 
 
 @flow(name="replay", flow_run_name="replay {env}", persist_result=False, log_prints=False)

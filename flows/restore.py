@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.commits import claim
-from flows.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, RunOrRelease
-from flows.pipeline import work_on
 from flows.publish import publish
-from flows.run_context import open_run
+from flows.running.commits import claim
+from flows.running.context import open_run
+from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, RunOrRelease
+from flows.running.pipeline import work_on
 from tasks import events
 from tasks import steps as tasks
 from tasks.steps import unseen
-from tidemark import release
-from tidemark import restore as restoring
+from tidemark.control import release
+from tidemark.operations import restore as restoring
 
 
 @flow(name="restore", flow_run_name="restore {run} {env}", persist_result=False, log_prints=False)

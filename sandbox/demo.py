@@ -32,7 +32,7 @@ def main() -> int:
 
 def _tidemark(*arguments: str) -> None:
     console.print(f"\n[bold]$ tidemark {' '.join(arguments)}[/bold]")
-    subprocess.run([sys.executable, "-m", "flows.cli", *arguments], check=True)
+    subprocess.run([sys.executable, "-m", "cli.main", *arguments], check=True)
 
 
 def _today(home: Path) -> str:

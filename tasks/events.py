@@ -14,10 +14,10 @@ from prefect.events import emit_event
 from tidemark.compile.soda import freshness_name
 
 if TYPE_CHECKING:
+    from tidemark.compute.quality import GateResult
+    from tidemark.control.release import Release
     from tidemark.engine import Engine
-    from tidemark.quality import GateResult
-    from tidemark.release import Release
-    from tidemark.sourcechange import Change
+    from tidemark.sources.sourcechange import Change
 
 RELEASE_CREATED = "tidemark.release.created"
 GATE_FAILED = "tidemark.gate.failed"

@@ -11,14 +11,14 @@ from urllib.parse import quote, urlsplit
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from tidemark.environment import is_uri
-from tidemark.quarantine import run_folder
-from tidemark.run_report import errors_command, markdown_row
+from tidemark.config.environment import is_uri
+from tidemark.errorlane.quarantine import run_folder
+from tidemark.observe.run_report import errors_command, markdown_row
 
 if TYPE_CHECKING:
+    from tidemark.compute.quality import GateResult
     from tidemark.engine import Engine
-    from tidemark.quality import GateResult
-    from tidemark.quarantine import Rejected
+    from tidemark.errorlane.quarantine import Rejected
 
 _CONSOLE = "https://s3.console.aws.amazon.com/s3"
 

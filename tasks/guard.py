@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tidemark import faults, logs
+from tidemark import faults
 from tidemark.errors import CommitError, TidemarkError
+from tidemark.observe import logs
 from tidemark.redaction import redact
 
 if TYPE_CHECKING:

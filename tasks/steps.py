@@ -19,26 +19,28 @@ from blocks.limits import limit_tag
 from tasks import events, evidence
 from tasks.guard import step
 from tasks.transient import retry_when_transient
-from tidemark import maintenance, replay, steps
-from tidemark import restore as restoring
-from tidemark.environment import SPARK
+from tidemark import steps
+from tidemark.config.environment import SPARK
+from tidemark.errorlane import replay
+from tidemark.operations import maintenance
+from tidemark.operations import restore as restoring
 from tidemark.plans import predict as prediction
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from tidemark.compute.quality import GateResult
+    from tidemark.compute.reached import Received
+    from tidemark.control.release import Release
     from tidemark.engine import Engine
-    from tidemark.maintenance import Tidied
+    from tidemark.errorlane.quarantine import Rejected
+    from tidemark.errorlane.replay import Which
+    from tidemark.operations.maintenance import Tidied
     from tidemark.plans.document import Prediction
     from tidemark.plans.predict import Published
-    from tidemark.quality import GateResult
-    from tidemark.quarantine import Rejected
-    from tidemark.reached import Received
-    from tidemark.release import Release
-    from tidemark.replay import Which
     from tidemark.sources import Extract
+    from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
-    from tidemark.watermark import Period
     from tidemark.write.commit import Committed
     from tidemark.write.manifest import Prepared
     from tidemark.write.work import Checked

@@ -32,7 +32,7 @@ def fetched(environment: Mapping[str, str]) -> dict[str, str]:
     wanted = references(environment.get(SECRETS_VARIABLE, ""))
     if not wanted:
         return {}
-    from tidemark.aws import secret_value
+    from tidemark.aws.clients import secret_value
 
     return {variable: secret_value(None, name) for variable, name in wanted.items()}
 

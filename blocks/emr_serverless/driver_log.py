@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
-from tidemark.aws import AWS_FAILURES, s3_client
+from tidemark.aws.clients import AWS_FAILURES, s3_client
 from tidemark.redaction import redact
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from blocks.emr_serverless.job_runs import JobRun
-    from tidemark.environment import AwsSettings
+    from tidemark.config.environment import AwsSettings
 
 _STREAMS = ("stderr", "stdout")
 _LINES = 40

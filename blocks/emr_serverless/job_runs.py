@@ -10,7 +10,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from blocks.emr_serverless.configuration import EMRServerlessConfiguration
-from tidemark.aws import AWS_FAILURES, client, refusal
+from tidemark.aws.clients import AWS_FAILURES, client, refusal
 from tidemark.errors import TidemarkError
 
 SUCCESS, FAILED, CANCELLED, CANCELLING, RUNNING = "SUCCESS", "FAILED", "CANCELLED", "CANCELLING", "RUNNING"

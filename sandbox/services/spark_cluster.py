@@ -14,7 +14,7 @@ import httpx
 from sandbox.errors import SandboxError
 from sandbox.services.emr_jobs import ROLE, spark_home, spark_program
 from sandbox.services.listen import LOOPBACK, bind
-from tidemark.java import find_java
+from tidemark.spark.java import find_java
 
 _DEPLOY = "org.apache.spark.deploy"
 _DEADLINE = 60.0  # seconds

@@ -11,19 +11,19 @@ from datetime import date as Day
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tidemark import tableindex
+from tidemark.control import tableindex
+from tidemark.control.leases import Leases
+from tidemark.control.runs import is_gone, this_process
 from tidemark.errors import ConfigError
-from tidemark.leases import Leases
-from tidemark.runs import is_gone, this_process
 from tidemark.targets.exports import Exports, Once
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from tidemark.environment import Environment
-    from tidemark.project import Project, Table
+    from tidemark.config.environment import Environment
+    from tidemark.config.project import Project, Table
+    from tidemark.control.state import StateStore
     from tidemark.sources import ConnectionValue
-    from tidemark.state import StateStore
     from tidemark.targets import OpenTarget, PublishRequest
     from tidemark.write.manifest import Prepared
 

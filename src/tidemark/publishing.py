@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from tidemark.delta.table import count_rows, read_version
 from tidemark.errors import TargetError
 from tidemark.rows import quoted
 from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
-from tidemark.write.target import count_rows, read_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.control.release import Release
     from tidemark.engine import Engine
-    from tidemark.release import Release
 
 _COMMIT_VERSION = "_commit_version"
 

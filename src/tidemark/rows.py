@@ -18,8 +18,8 @@ from tidemark.compile.rules import RowRule, row_rules, safe_cast
 from tidemark.errors import CommitError
 
 if TYPE_CHECKING:
-    from tidemark.contract import Contract
-    from tidemark.load import DriftAction
+    from tidemark.config.contract import Contract
+    from tidemark.config.load import DriftAction
 
 ORIGIN = "_origin"
 CORRUPT = "_corrupt_record"

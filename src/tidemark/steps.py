@@ -9,48 +9,39 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import (
-    codegen,
-    drift,
-    faults,
-    incremental,
-    newest,
-    pins,
-    publishing,
-    quality,
-    quarantine,
-    reached,
-    recovery,
-    rows,
-    sourcelooks,
-    sqltext,
-    storage,
-    tableindex,
-)
+from tidemark import faults, publishing, rows
 from tidemark.compile.masks import masked
-from tidemark.definition import fingerprint, mixed, transform_of
+from tidemark.compute import incremental, newest, pins, quality, reached, sourcelooks
+from tidemark.config.definition import fingerprint, mixed, transform_of
+from tidemark.control import tableindex
+from tidemark.delta import codegen
+from tidemark.delta.table import read_state, stored_schema
 from tidemark.engine import DoneBatch, metadata_values
+from tidemark.errorlane import quarantine
+from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
-from tidemark.quarantine import ErrorBatch, Rejected
+from tidemark.observe import drift
+from tidemark.operations import recovery
 from tidemark.sources import Extract, ExtractRequest, source_for
+from tidemark.spark import storage
+from tidemark.sql import queries
 from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
 from tidemark.write.scd2 import history
-from tidemark.write.target import read_state, stored_schema
 from tidemark.write.work import Checked, Work
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.compute.quality import GateResult
+    from tidemark.compute.reached import Received
+    from tidemark.config.project import Table
+    from tidemark.control.release import Release
     from tidemark.engine import Engine
-    from tidemark.project import Table
-    from tidemark.quality import GateResult
-    from tidemark.reached import Received
-    from tidemark.release import Release
+    from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
-    from tidemark.watermark import Period
     from tidemark.write.work import Affected
 
 OWN_SYSTEM = "tidemark"
@@ -306,8 +297,8 @@ def _query(engine: Engine, spark: SparkSession, table: Table, affected: Affected
     if table.sql is None:
         raise ConfigError(f"{table.name} has neither a query nor a transform")
     for name, frame in inputs.items():
-        frame.createOrReplaceTempView(sqltext.view_name(name))
-    return spark.sql(sqltext.bind(table.sql, {name: sqltext.view_name(name) for name in inputs}))
+        frame.createOrReplaceTempView(queries.view_name(name))
+    return spark.sql(queries.bind(table.sql, {name: queries.view_name(name) for name in inputs}))
 
 
 def _input_identity(engine: Engine, name: str, version: int | None) -> str:

@@ -26,9 +26,9 @@ from sandbox.shop import Shop
 from tests.support.systems import reach_s3
 from tests.support.truth import unlike
 from tidemark.compile.schema import METADATA_COLUMNS
-from tidemark.environment import load_environment
+from tidemark.config.environment import load_environment
+from tidemark.config.yamltext import parse
 from tidemark.rows import ROW_HASH
-from tidemark.yamltext import parse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

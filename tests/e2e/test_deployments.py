@@ -37,9 +37,9 @@ def team() -> Iterator[Deployed]:
     team = Deployed(home, lifecycle.up(home, days=3, scale=SCALE))
     try:
         for dry_run in (["--dry-run"], []):
-            team.done("flows.cli", "prefect", "setup", *dry_run)
+            team.done("cli.main", "prefect", "setup", *dry_run)
         team.done("prefect", "deploy", "--all", "--no-prompt")
-        team.done("flows.cli", "prefect", "automations")
+        team.done("cli.main", "prefect", "automations")
         team.start_worker()
         yield team
     finally:
@@ -70,8 +70,8 @@ def test_everything_is_deployed_pinned_and_not_scheduled_on_a_laptop(team: Deplo
         "config": "config",
         "connection": "snowflake",
     }
-    assert "unchanged" in team.done("flows.cli", "prefect", "setup", "--dry-run")
-    assert "created" not in team.done("flows.cli", "prefect", "automations", "--dry-run")
+    assert "unchanged" in team.done("cli.main", "prefect", "setup", "--dry-run")
+    assert "created" not in team.done("cli.main", "prefect", "automations", "--dry-run")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import pytest
 from blocks.register import register_connections
 from flows.daily import daily
 from tests.support.lake import Lake
-from tidemark import secrets
-from tidemark.environment import load_environment
+from tidemark.aws import secrets
+from tidemark.config.environment import load_environment
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -142,7 +142,7 @@ def begun(pipeline: Pipeline, api: str, *arguments: str) -> subprocess.Popen[str
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
     environment = os.environ | {"PREFECT_API_URL": api}
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", *arguments, *where],
+        [sys.executable, "-m", "cli.main", *arguments, *where],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

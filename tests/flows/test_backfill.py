@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from flows import cli
+from cli import main
 from flows.backfill import PROGRESS_ARTIFACT, backfill
 from flows.daily import daily
 from flows.plan import ARTIFACT as PLAN_ARTIFACT
 from tests.flows.conftest import Pipeline, make_pipeline
 from tests.support.lake import Lake
 from tests.support.prefect_runs import newest_flow_run, task_runs
+from tidemark.control.release import latest
+from tidemark.control.state import SqliteState
+from tidemark.delta.table import read_state
 from tidemark.errors import ConfigError
-from tidemark.release import latest
-from tidemark.state import SqliteState
-from tidemark.write.target import read_state
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -268,7 +268,7 @@ def test_the_command_refuses_it_too(
     pipeline: Pipeline, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
 ) -> None:
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
-    assert cli.main(["backfill", *arguments, *where]) == ConfigError.exit_code
+    assert main.main(["backfill", *arguments, *where]) == ConfigError.exit_code
     assert told in capsys.readouterr().err
     assert pipeline.summaries() == []
 
@@ -286,7 +286,7 @@ def test_a_dry_run_is_a_plan_of_just_what_the_backfill_then_does(
     before, rejected = pipeline.versions(), lane(pipeline)
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
 
-    code = cli.main(["backfill", "--start", "2025-03-09", "--end", "2025-03-10", "--dry-run", *where, "--json"])
+    code = main.main(["backfill", "--start", "2025-03-09", "--end", "2025-03-10", "--dry-run", *where, "--json"])
 
     plan = json.loads(capsys.readouterr().out)
     assert code == 0
@@ -295,7 +295,7 @@ def test_a_dry_run_is_a_plan_of_just_what_the_backfill_then_does(
     assert (planned[ORDERS]["inserted"], planned[ORDERS]["quarantined"]) == (1, 3)
     shown = httpx.get(f"{prefect_server}/artifacts/{PLAN_ARTIFACT}/latest").json()["data"]
     assert "read again: 2 × day (2025-03-09, 2025-03-10)" in shown
-    assert cli.main(["apply", plan["plan"], *where]) != 0, "it is no plan of a run"
+    assert main.main(["apply", plan["plan"], *where]) != 0, "it is no plan of a run"
     assert (pipeline.versions(), lane(pipeline)) == (before, rejected)
     assert SqliteState(pipeline.home / "state" / "state.db").list("backfill") == ()
 

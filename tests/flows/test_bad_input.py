@@ -29,7 +29,7 @@ class Answer:
 
 def tidemark(pipeline: Pipeline, api: str, *arguments: str, before: tuple[str, ...] = (), **variables: str) -> Answer:
     """A command in a process of its own; `before` is put in front of it, `variables` into its environment."""
-    command = [*before, sys.executable, "-m", "flows.cli", *arguments]
+    command = [*before, sys.executable, "-m", "cli.main", *arguments]
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
     environment = os.environ | {"PREFECT_API_URL": api} | variables
     ended = subprocess.run(

@@ -16,7 +16,7 @@ from flows.daily import daily
 from flows.ingest import ingest
 from flows.publish import publish
 from flows.quality_gate import quality_gate
-from flows.run_context import ARTIFACT
+from flows.running.context import ARTIFACT
 from tests.flows.conftest import CANARY, Pipeline
 from tests.support.prefect_runs import newest_flow_run, task_runs
 from tidemark.errors import ConfigError, GateError, TidemarkError

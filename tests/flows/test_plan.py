@@ -14,19 +14,19 @@ from typing import Any
 import httpx
 import pytest
 
+from cli.plan import CHANGES
 from flows.apply import apply
-from flows.cli_plan import CHANGES
 from flows.daily import daily
 from flows.ingest import ingest
 from flows.plan import ARTIFACT, plan
 from tests.flows.conftest import Pipeline, begun, ended
 from tests.flows.test_crashes import second_day
+from tidemark.aws.folder import open_folder
+from tidemark.control.state import SqliteState
 from tidemark.errors import ConfigError, GateError, PlanError
-from tidemark.folder import open_folder
+from tidemark.operations.recovery import interrupted
 from tidemark.plans import store
 from tidemark.plans.document import PlanDocument
-from tidemark.recovery import interrupted
-from tidemark.state import SqliteState
 
 DAY = date(2025, 3, 30)
 KINDS = ("table", "release", "publish", "drift", "seen", "committing", "replay")

@@ -12,7 +12,7 @@ import pytest
 
 from sandbox import lifecycle
 from tests.support.systems import Systems, reach_s3
-from tidemark.environment import Environment, load_environment
+from tidemark.config.environment import Environment, load_environment
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from sandbox.credentials import SNOWFLAKE
-from tidemark import secrets
-from tidemark.aws import client, dynamodb_table, filesystem, sns_client
-from tidemark.environment import Environment
+from tidemark.aws import secrets
+from tidemark.aws.clients import client, dynamodb_table, filesystem, sns_client
+from tidemark.aws.secrets import fetch
+from tidemark.config.environment import Environment
+from tidemark.control.state import ABSENT, ConflictError, DynamoState
 from tidemark.errors import ConfigError, StateError
-from tidemark.secrets import fetch
-from tidemark.state import ABSENT, ConflictError, DynamoState
 
 
 @pytest.fixture(autouse=True)

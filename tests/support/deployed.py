@@ -15,8 +15,8 @@ import httpx
 import psutil
 
 from sandbox.home import Endpoints
-from tidemark.leases import KIND as LEASE
-from tidemark.state import SqliteState
+from tidemark.control.leases import KIND as LEASE
+from tidemark.control.state import SqliteState
 
 ROOT = Path(__file__).parents[2]
 POOL = "tidemark-local"

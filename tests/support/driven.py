@@ -10,7 +10,7 @@ from pathlib import Path
 from prefect import flow
 from pyspark import SparkContext
 
-from tidemark.session import start
+from tidemark.spark.session import start
 
 _PATIENCE = 60.0
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from flows.cli import main
+from cli.main import main
 from tidemark import faults
 
 

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flows.cli_options import CONFIG, LOCAL, environment_of
-from flows.prefect_api import use_prefect
+from cli.console.options import CONFIG, LOCAL, environment_of
+from cli.console.prefect_api import use_prefect
 from sandbox import lifecycle
 from sandbox.home import Home, read_shop
-from tidemark.folder import open_folder
+from tidemark.aws.folder import open_folder
+from tidemark.control.runs import RunStore, RunSummary
 from tidemark.plans import store
-from tidemark.runs import RunStore, RunSummary
 
 
 def main(days: int) -> None:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.support.lake import Lake
-from tidemark import drift, steps
-from tidemark.folder import Folder, open_folder
+from tidemark import steps
+from tidemark.aws.folder import Folder, open_folder
+from tidemark.control.runs import RunSummary, TableResult
+from tidemark.errorlane.quarantine import Rejected
+from tidemark.observe import drift
 from tidemark.plans import store
 from tidemark.plans.applying import batches
 from tidemark.plans.document import PlanDocument, TablePlan
 from tidemark.plans.drafting import draft
 from tidemark.plans.predict import predict, published_releases
-from tidemark.quarantine import Rejected
-from tidemark.runs import RunSummary, TableResult
 from tidemark.sources import Extract
 
 if TYPE_CHECKING:

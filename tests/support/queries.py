@@ -10,9 +10,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from tidemark import sqltext
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
-from tidemark.project import Project
+from tidemark.config.project import Project
+from tidemark.sql import queries
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Queries:
         unknown = {column for row in rows for column in row} - set(schema.fieldNames())
         assert not unknown, f"{name} has no column {unknown}"
         values = [tuple(row.get(column) for column in schema.fieldNames()) for row in rows]
-        self.spark.createDataFrame(values, schema).createOrReplaceTempView(sqltext.view_name(name))
+        self.spark.createDataFrame(values, schema).createOrReplaceTempView(queries.view_name(name))
 
     def frame(self, name: str) -> DataFrame:
         """What the query of a table gives."""
@@ -52,12 +52,12 @@ class Queries:
         return self._select((found.query or "").replace("{object}", name)).collect()[0][0]
 
     def _select(self, sql: str) -> DataFrame:
-        read = sqltext.tables_read(sqltext.parse(sql))
+        read = queries.tables_read(queries.parse(sql))
         given = {row.viewName for row in self.spark.sql("SHOW VIEWS").collect()}
         for name in read:
-            if sqltext.view_name(name) not in given:
+            if queries.view_name(name) not in given:
                 self.give(name)
-        return self.spark.sql(sqltext.bind(sql, {name: sqltext.view_name(name) for name in read}))
+        return self.spark.sql(queries.bind(sql, {name: queries.view_name(name) for name in read}))
 
 
 def at(text: str) -> datetime:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.support.lake import Lake
-from tidemark import faults, replay, steps
+from tidemark import faults, steps
 from tidemark.books import Books
 from tidemark.engine import Engine
-from tidemark.replay import Which
+from tidemark.errorlane import replay
+from tidemark.errorlane.replay import Which
 
 COMMITTED = "test: committed"
 """The fault point between the commit of a replay and its entry in the ledger."""

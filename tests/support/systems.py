@@ -18,10 +18,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from sandbox.credentials import AWS, REDSHIFT, SNOWFLAKE
 from tests.support.lake import Lake
-from tidemark.aws import spark_conf
-from tidemark.environment import Environment
-from tidemark.project import Table
-from tidemark.secrets import SecretMapping, fetch
+from tidemark.aws.clients import spark_conf
+from tidemark.aws.secrets import SecretMapping, fetch
+from tidemark.config.environment import Environment
+from tidemark.config.project import Table
 from tidemark.sources import ConnectionValue, Extract, ExtractRequest, source_for
 
 AS_OF = datetime(2025, 3, 31, 23, 59, 59, 999999)

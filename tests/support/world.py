@@ -87,7 +87,7 @@ class World:
         }
 
     def tidemark(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self._python("flows.cli", *arguments)
+        return self._python("cli.main", *arguments)
 
     def killed_at(self, point: str, *arguments: str) -> int:
         """The exit code of the same command in a process that is killed when it comes to the point."""

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from flows.cli import app
+from cli.main import app
 from tests.support.documented import PAGES, ROOT, Command, commands
 from tests.support.prefect_file import DEPLOYMENTS, flow_of
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, get_args
 
-from tidemark.columntypes import METADATA_COLUMNS
 from tidemark.errors import ConfigError
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.suggest import choose
 
 if TYPE_CHECKING:
-    from tidemark.contract import Column, Contract
-    from tidemark.load import Load
+    from tidemark.config.contract import Column, Contract
+    from tidemark.config.load import Load
 
 Dialect = Literal["delta", "snowflake", "redshift"]
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)

@@ -9,7 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from tidemark.contract import Contract
+    from tidemark.config.contract import Contract
 
 _HIDDEN = "***"
 _WHOLE_REST = 2**31 - 1

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from tidemark.columntypes import FRACTIONS, INTEGERS, decimal_digits
+from tidemark.sql.types import FRACTIONS, INTEGERS, decimal_digits
 
 if TYPE_CHECKING:
-    from tidemark.contract import Column as ContractColumn
-    from tidemark.contract import Contract
+    from tidemark.config.contract import Column as ContractColumn
+    from tidemark.config.contract import Contract
 
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"

@@ -22,11 +22,11 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from tidemark import columntypes
-from tidemark.columntypes import decimal_digits
+from tidemark.sql import types
+from tidemark.sql.types import decimal_digits
 
 if TYPE_CHECKING:
-    from tidemark.contract import Contract
+    from tidemark.config.contract import Contract
 
 _TYPES: Mapping[str, DataType] = {
     "string": StringType(),
@@ -54,6 +54,6 @@ def spark_schema(contract: Contract) -> StructType:
 
 
 METADATA_COLUMNS = StructType(
-    [StructField(name, spark_type(column_type)) for name, column_type in columntypes.METADATA_COLUMNS.items()]
+    [StructField(name, spark_type(column_type)) for name, column_type in types.METADATA_COLUMNS.items()]
 )
 """What the engine adds to every table."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tidemark import sqltext
-from tidemark.columntypes import is_numeric
 from tidemark.errors import ConfigError, Finding
-from tidemark.sqltext import SqlError, view_name
+from tidemark.sql import queries
+from tidemark.sql.queries import SqlError, view_name
+from tidemark.sql.types import is_numeric
 
 if TYPE_CHECKING:
-    from tidemark.contract import Check, Comparison, Contract, Freshness
+    from tidemark.config.contract import Check, Comparison, Contract, Freshness
 
 Entry = dict[str, Any]
 
@@ -194,8 +194,8 @@ def _bound_value(contract: Contract, check: Check, key: str, value: Any) -> Any:
 
 def _bound(contract: Contract, check: Check, sql: str) -> str:
     try:
-        tables = sqltext.tables_read(sqltext.parse(sql))
-        return sqltext.bind(sql, {table: view_name(table) for table in tables})
+        tables = queries.tables_read(queries.parse(sql))
+        return queries.bind(sql, {table: view_name(table) for table in tables})
     except SqlError as error:
         fix = "write one Spark SQL query that gives one number"
         finding = Finding(contract.path, check.line, f"the query of `{check.name}` {error.message}", fix)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidemark.config_source import local_folder
+from tidemark.config.project import graph_findings
+from tidemark.config.source import local_folder
 from tidemark.errors import Finding
 from tidemark.lint import checks, files, loads, personal, queries
 from tidemark.lint.inspection import inspect
-from tidemark.project import graph_findings
 
 
 def lint(config_dir: str | Path, env: str) -> list[Finding]:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from tidemark import sqltext
-from tidemark.columntypes import METADATA_COLUMNS
 from tidemark.compile.soda import custom_checks, placed, sodacl, tables_named
-from tidemark.contract import Check
+from tidemark.config.contract import Check
+from tidemark.config.project import Table
 from tidemark.errors import ConfigError, Finding
 from tidemark.lint.inspection import Inspection
-from tidemark.project import Table
-from tidemark.sqlcolumns import read_query
-from tidemark.sqltext import SqlError
+from tidemark.sql import queries
+from tidemark.sql.columns import read_query
+from tidemark.sql.queries import SqlError
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.suggest import choose
 
 # `avg(net_usd) between 5 and 500`: a metric of columns, which are all its arguments.
@@ -39,9 +39,9 @@ def find(inspection: Inspection) -> Iterator[Finding]:
 
 def _query(inspection: Inspection, table: Table, check: Check) -> Iterator[Finding]:
     path = table.contract.path
-    query = sqltext.parse(placed(check.query or "", table.name, check.column))
-    yield from _tables(inspection, table, check, sqltext.tables_read(query))
-    if not set(sqltext.tables_read(query)) <= set(inspection.schema):
+    query = queries.parse(placed(check.query or "", table.name, check.column))
+    yield from _tables(inspection, table, check, queries.tables_read(query))
+    if not set(queries.tables_read(query)) <= set(inspection.schema):
         return
     try:
         resolved = read_query(query, inspection.schema)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tidemark import contract, load
-from tidemark.contract import LAYERS
+from tidemark.config import contract, load
+from tidemark.config.contract import LAYERS
+from tidemark.config.project import SQL_SUFFIX
 from tidemark.errors import Finding
-from tidemark.project import SQL_SUFFIX
 from tidemark.suggest import choose
 
 _SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidemark import sqltext
-from tidemark.columntypes import METADATA_COLUMNS
-from tidemark.environment import Environment, load_environment
+from tidemark.config.environment import Environment, load_environment
+from tidemark.config.project import ReadTables, Table, read_tables
 from tidemark.errors import ConfigError, Finding
-from tidemark.project import ReadTables, Table, read_tables
-from tidemark.sqlcolumns import ReadQuery, Schema, read_query
-from tidemark.sqltext import SqlError
+from tidemark.sql import queries as sqltext
+from tidemark.sql.columns import ReadQuery, Schema, read_query
+from tidemark.sql.queries import SqlError
+from tidemark.sql.types import METADATA_COLUMNS
 
 SCD2_COLUMNS = ("valid_from", "valid_to", "is_current")
 """What the engine adds to a history beside the surrogate key."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from tidemark.columntypes import METADATA_COLUMNS
-from tidemark.contract import LAYERS
-from tidemark.environment import Environment
+from tidemark.config.contract import LAYERS
+from tidemark.config.environment import Environment
+from tidemark.config.project import Table
+from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding
 from tidemark.lint.inspection import SCD2_COLUMNS, Inspection
-from tidemark.project import Table
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.suggest import choose
-from tidemark.yamltext import Document, Where
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
 _FILE_KINDS = ("s3", "files")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tidemark.contract import Column
-from tidemark.contract.model import NOT_PERSONAL
+from tidemark.config.contract import Column
+from tidemark.config.contract.model import NOT_PERSONAL
+from tidemark.config.project import Table, topological
 from tidemark.errors import ConfigError, Finding
 from tidemark.lint.inspection import Inspection
-from tidemark.project import Table, topological
-from tidemark.sqlcolumns import Origin
+from tidemark.sql.columns import Origin
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:

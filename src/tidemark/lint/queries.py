@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tidemark import sqltext
-from tidemark.columntypes import METADATA_COLUMNS
+from tidemark.config.project import Table
 from tidemark.errors import Finding
 from tidemark.lint.inspection import Inspection, engine_columns, helper_columns
-from tidemark.project import Table
-from tidemark.sqlcolumns import ReadQuery
-from tidemark.sqltext import SqlError, line_of
+from tidemark.sql import queries
+from tidemark.sql.columns import ReadQuery
+from tidemark.sql.queries import SqlError, line_of
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.suggest import choose, close_match
 
 
@@ -31,18 +31,18 @@ def find(inspection: Inspection) -> Iterator[Finding]:
 def _tables(inspection: Inspection, table: Table, sql: str) -> Iterator[Finding]:
     """Tables that the query reads and the load file does not list, and the other way round."""
     try:
-        query = sqltext.parse(sql)
+        query = queries.parse(sql)
     except SqlError:
         return
     path = table.sql_path or table.contract.path
-    for bare in sqltext.unqualified_tables(query):
+    for bare in queries.unqualified_tables(query):
         candidates = [name for name in inspection.read.names if name.endswith(f".{bare.name.lower()}")]
         fix = f"write {' or '.join(candidates)}" if candidates else "write layer.table"
         yield Finding(path, line_of(bare), f"table `{bare.name}` has no layer", fix)
     document = inspection.read.documents[table.name]
     read: dict[str, int] = {}
-    for node in sqltext.table_nodes(query):
-        read.setdefault(sqltext.full_name(node), line_of(node))
+    for node in queries.table_nodes(query):
+        read.setdefault(queries.full_name(node), line_of(node))
     for name, line in read.items():
         if name not in inspection.read.names:
             yield Finding(path, line, f"table {name} does not exist", choose(name, inspection.read.names))

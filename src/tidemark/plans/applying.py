@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tidemark import storage
-from tidemark.definition import fingerprint
+from tidemark.config.definition import fingerprint
+from tidemark.delta.footers import count_rows
+from tidemark.delta.table import read_state
 from tidemark.errors import PlanError
+from tidemark.spark import storage
 from tidemark.write import manifest
-from tidemark.write.footers import count_rows
-from tidemark.write.target import read_state
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

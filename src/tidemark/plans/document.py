@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tidemark.backfill_plan import Outline
+from tidemark.backfill.outline import Outline
 from tidemark.books import Books
-from tidemark.runs import GateSummary, TableStatus, Warned
+from tidemark.control.runs import GateSummary, TableStatus, Warned
 from tidemark.write.manifest import SchemaChange
 
 FORMAT = 1

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from tidemark.compile.ddl import add_column, create_table
-from tidemark.definition import fingerprint
+from tidemark.config.definition import fingerprint
 from tidemark.plans.document import PlanDocument, Prediction, TablePlan
 from tidemark.plans.predict import NOT_THERE
 
 if TYPE_CHECKING:
-    from tidemark.backfill_plan import Outline
+    from tidemark.backfill.outline import Outline
     from tidemark.compile.ddl import Dialect
+    from tidemark.config.project import Table
+    from tidemark.control.runs import RunSummary, TableResult
     from tidemark.engine import Engine
-    from tidemark.project import Table
-    from tidemark.runs import RunSummary, TableResult
     from tidemark.write.manifest import Prepared
 
 

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark import publishing, release
+from tidemark import publishing
+from tidemark.compute.changes import by_batch
+from tidemark.control import release
+from tidemark.delta.table import count_rows, read_state, read_version
 from tidemark.plans.document import Prediction, Publishing
 from tidemark.rows import ROW_HASH, quoted
-from tidemark.write.changes import by_batch
 from tidemark.write.manifest import CHANGE_TYPE
-from tidemark.write.target import count_rows, read_state, read_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from tidemark.contract import Contract
+    from tidemark.config.contract import Contract
+    from tidemark.control.release import Release
+    from tidemark.control.state import StateStore
     from tidemark.engine import Engine
-    from tidemark.release import Release
-    from tidemark.state import StateStore
     from tidemark.write.manifest import Prepared
 
 SAMPLES = 5

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from tidemark.control.runs import SHORT_ID
+from tidemark.observe.run_report import DOUBT, TROUBLE, count, markdown_row
 from tidemark.plans.document import PlanDocument, Publishing, TablePlan
-from tidemark.run_report import DOUBT, TROUBLE, count, markdown_row
-from tidemark.runs import SHORT_ID
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidemark import recovery, tableindex
+from tidemark.control import tableindex
+from tidemark.control.runs import SHORT_ID
+from tidemark.control.state import ConflictError
 from tidemark.errors import ConfigError
-from tidemark.runs import SHORT_ID
-from tidemark.state import ConflictError
+from tidemark.operations import recovery
 
 if TYPE_CHECKING:
-    from tidemark.folder import Folder
+    from tidemark.aws.folder import Folder
+    from tidemark.control.state import Record, StateStore
     from tidemark.plans.document import PlanDocument
-    from tidemark.state import Record, StateStore
 
 KIND = "plan"
 _FILE = "plan.json"

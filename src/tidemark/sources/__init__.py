@@ -9,18 +9,18 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from tidemark.aws.secrets import SecretMapping
 from tidemark.errors import ConfigError
-from tidemark.secrets import SecretMapping
 from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from tidemark.environment import Environment
-    from tidemark.load import SourceSpec
-    from tidemark.project import Table
-    from tidemark.sourcechange import Change
-    from tidemark.watermark import Period, Window
+    from tidemark.config.environment import Environment
+    from tidemark.config.load import SourceSpec
+    from tidemark.config.project import Table
+    from tidemark.sources.sourcechange import Change
+    from tidemark.sources.watermark import Period, Window
 
 __all__ = [
     "BY_FILE",
@@ -137,8 +137,8 @@ SOURCES: Mapping[str, str] = {
     "snowflake": "tidemark.sources.snowflake:SnowflakeSource",
     "redshift": "tidemark.sources.redshift:RedshiftSource",
     "rest": "tidemark.sources.rest:RestSource",
-    "s3": "tidemark.sources.files:FilesSource",
-    "files": "tidemark.sources.files:FilesSource",
+    "s3": "tidemark.sources.landing.files:FilesSource",
+    "files": "tidemark.sources.landing.files:FilesSource",
 }
 """Kind of connection → where its source is; imported when it is first needed."""
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tidemark.watermark import Window, window_start
+from tidemark.sources.watermark import Window, window_start
 
 if TYPE_CHECKING:
     from tidemark.sources import ExtractRequest

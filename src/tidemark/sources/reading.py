@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import SourceError
+from tidemark.sources.watermark import Window, next_watermark, window_start
 from tidemark.suggest import choose
-from tidemark.watermark import Window, next_watermark, window_start
 
 if TYPE_CHECKING:
     from tidemark.sources import ExtractRequest
-    from tidemark.watermark import Period
+    from tidemark.sources.watermark import Period
 
 _COARSEST = timedelta(milliseconds=1)  # what the least exact of the sources tells apart
 

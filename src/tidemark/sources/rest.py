@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from tidemark.aws.folder import open_folder
 from tidemark.errors import SourceError
-from tidemark.folder import open_folder
 from tidemark.retry import RetryPolicy
 from tidemark.rows import ORIGIN
 from tidemark.sources import Extract, ExtractRequest
@@ -30,7 +30,7 @@ from tidemark.sources.staged import FILE_OPTIONS, empty_frame, refuse_own_names
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from tidemark.watermark import Window
+    from tidemark.sources.watermark import Window
 
 KIND = "rest"
 API_PATH = "/services/data/v59.0"

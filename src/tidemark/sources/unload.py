@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark.aws import filesystem, s3_uri
+from tidemark.aws.clients import filesystem, s3_uri
 from tidemark.errors import SourceError
 from tidemark.retry import RetryPolicy
 from tidemark.sources import Extract, ExtractRequest

@@ -12,8 +12,8 @@ from tidemark.targets.exports import Exports, StagedFiles
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from tidemark.environment import Environment
-    from tidemark.project import Table
+    from tidemark.config.environment import Environment
+    from tidemark.config.project import Table
 
 __all__ = ["TARGETS", "ConnectionValue", "OpenTarget", "PublishRequest", "PublishResult", "Target", "target_for"]
 

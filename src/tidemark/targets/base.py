@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from pyspark.sql import functions as F
 
 from tidemark import faults
-from tidemark.aws import filesystem
+from tidemark.aws.clients import filesystem
 from tidemark.compile.ddl import column_type, create_table, publish_columns
 from tidemark.errors import TargetError
 from tidemark.retry import RetryPolicy
@@ -33,8 +33,8 @@ from tidemark.write.manifest import CHANGE_TYPE
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-    from tidemark.environment import Environment
-    from tidemark.project import Table
+    from tidemark.config.environment import Environment
+    from tidemark.config.project import Table
     from tidemark.sources import ConnectionValue
 
 Answer = TypeVar("Answer")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from tidemark.aws import AWS_FAILURES, filesystem
+from tidemark.aws.clients import AWS_FAILURES, filesystem
 
 if TYPE_CHECKING:
-    from tidemark.environment import Environment
+    from tidemark.config.environment import Environment
 
 Value = TypeVar("Value")
 

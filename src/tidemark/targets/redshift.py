@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tidemark.aws import filesystem, s3_uri
+from tidemark.aws.clients import filesystem, s3_uri
 from tidemark.targets.base import WarehouseTarget
 from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import Session, literal

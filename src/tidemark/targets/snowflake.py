@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidemark.aws import s3_uri
+from tidemark.aws.clients import s3_uri
 from tidemark.targets.base import WarehouseTarget
 from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import Session, literal

@@ -18,19 +18,20 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StructField, StructType
 
-from tidemark import faults, storage
+from tidemark import faults
 from tidemark.compile.schema import METADATA_COLUMNS
+from tidemark.delta import deltalog, footers
+from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
-from tidemark.jvm import java_class
 from tidemark.retry import RetryPolicy
-from tidemark.write import deltalog, footers
+from tidemark.spark import storage
+from tidemark.spark.jvm import java_class
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
-from tidemark.write.target import TargetState, read_state
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-    from tidemark.project import Table
+    from tidemark.config.project import Table
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"

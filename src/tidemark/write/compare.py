@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.rows import ROW_HASH, quoted
-from tidemark.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.write.pruning import Extent, measured, within
 from tidemark.write.work import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 

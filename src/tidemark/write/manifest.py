@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidemark import storage
 from tidemark.books import Books
 from tidemark.rows import ERROR
+from tidemark.spark import storage
 from tidemark.write.pruning import Bounds
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from pyspark.sql import functions as F
 
 from tidemark import faults
 from tidemark.books import Books
+from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
 from tidemark.write import append, compare, missing, onepass, replace, rewrite
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.pruning import Bounds
-from tidemark.write.target import stored_schema
 from tidemark.write.work import (
     DELETE,
     INSERT,

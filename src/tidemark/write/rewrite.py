@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark import storage
+from tidemark.delta import plainfiles
+from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.rows import quoted
-from tidemark.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.write import plainfiles
+from tidemark.spark import storage
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
 if TYPE_CHECKING:

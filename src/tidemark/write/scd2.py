@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from tidemark.rows import quoted, row_hash
 
 if TYPE_CHECKING:
-    from tidemark.load import WriteSpec
+    from tidemark.config.load import WriteSpec
 
 UNKNOWN_KEY = "unknown"
 UNKNOWN_SURROGATE_KEY = "0" * 32

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from tidemark.delta.table import read_version
 from tidemark.rows import having
 from tidemark.write.pruning import within
 from tidemark.write.scd2 import VALID_FROM
-from tidemark.write.target import read_version
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from tidemark.project import Table
+    from tidemark.config.project import Table
+    from tidemark.delta.table import TargetState
     from tidemark.rows import Alignment
-    from tidemark.watermark import Window
+    from tidemark.sources.watermark import Window
     from tidemark.write.pruning import Bounds
-    from tidemark.write.target import TargetState
 
 LABEL = "_label"
 INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED = "insert", "update", "delete", "unchanged", "stale", "vanished"

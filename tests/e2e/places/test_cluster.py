@@ -15,7 +15,7 @@ from sandbox.services.spark_cluster import cluster
 from tests.support.emr import application, emulator, run_flow
 from tests.support.places import beside, config_for_jobs, rejects, unlike
 from tests.support.world import BUILT, DAYS, World
-from tidemark.jars import jar_folder, locked_jars
+from tidemark.spark.jars import jar_folder, locked_jars
 
 pytestmark = pytest.mark.timeout(1800)
 

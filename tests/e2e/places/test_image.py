@@ -25,7 +25,7 @@ from tests.support.emr import application, emulator, flow_run, run_flow
 from tests.support.image import HOME, Image, built
 from tests.support.places import ROOT, beside, config_for_jobs, rejects, unlike
 from tests.support.world import BUILT, DAYS, World
-from tidemark.jars import locked_jars
+from tidemark.spark.jars import locked_jars
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

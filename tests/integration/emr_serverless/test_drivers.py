@@ -14,7 +14,7 @@ from prefect.states import Cancelling
 from blocks.emr_serverless import driver
 from tests.support.driven import counted, dies, stays
 from tests.support.emr import Application, client, ended, run_flow, scheduled, until
-from tidemark.jars import jar_folder, locked_jars
+from tidemark.spark.jars import jar_folder, locked_jars
 
 CANARY = "c4nary-shop-key-5512"
 Make = Callable[..., Application]

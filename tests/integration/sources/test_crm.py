@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.support.systems import Systems, rows
+from tidemark.config.project import Table
 from tidemark.errors import SourceError
-from tidemark.project import Table
 from tidemark.sources import Extract
-from tidemark.watermark import Period
+from tidemark.sources.watermark import Period
 
 FIELDS = {"account_id": "Id", "account_name": "Name", "revenue": "AnnualRevenue", "changed": "SystemModstamp"}
 COLUMNS = "account_id string\naccount_name string\nrevenue decimal(18,2)\nchanged timestamp"

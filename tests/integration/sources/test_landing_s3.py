@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.conftest import CONFIG
 from tests.support.systems import Systems, rows
-from tidemark.aws import s3_client
+from tidemark.aws.clients import s3_client
 from tidemark.errors import SourceError
 from tidemark.sources import Extract
 
@@ -77,8 +77,8 @@ def test_a_prefix_without_files_is_empty(systems: Systems) -> None:
 
 def test_a_session_of_the_environment_reaches_s3_by_profile_and_credentials_file(systems: Systems, folder: str) -> None:
     program = (
-        "import sys, json; from pathlib import Path; from tidemark.environment import load_environment;"
-        "from tidemark.session import build_session;"
+        "import sys, json; from pathlib import Path; from tidemark.config.environment import load_environment;"
+        "from tidemark.spark.session import build_session;"
         "spark = build_session(load_environment(Path(sys.argv[1]), 'local'));"
         "lines = spark.read.text(sys.argv[2]).count();"
         "conf = dict(spark.sparkContext.getConf().getAll());"

@@ -15,8 +15,8 @@ import pytest
 
 from sandbox.services.listen import bind
 from tests.support.systems import WAREHOUSES, Systems
+from tidemark.config.project import Table
 from tidemark.errors import TargetError
-from tidemark.project import Table
 from tidemark.retry import RetryPolicy
 from tidemark.sources import load_plugin
 from tidemark.targets import TARGETS, PublishRequest, PublishResult, target_for

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from blocks.automations import HEARTBEAT_SECONDS, automations, set_up_automations
 from flows.notify import notify
-from tidemark.environment import Environment
+from tidemark.config.environment import Environment
 from tidemark.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -14,7 +14,7 @@ from prefect.blocks.core import Block
 
 from blocks import connections
 from blocks.connections import BLOCKS, ConnectionBlock
-from tidemark import secrets
+from tidemark.aws import secrets
 from tidemark.errors import ConfigError
 
 CANARY = "c4nary-Password-93f1"

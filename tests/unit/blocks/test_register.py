@@ -12,8 +12,8 @@ from blocks.changes import Change, FieldChange
 from blocks.compute import ComputeProfile
 from blocks.connections import BLOCKS
 from blocks.register import alert_channels, connect, register, register_connections
-from tidemark import secrets
-from tidemark.environment import AlertSpec, ComputeSettings, ConnectionSpec, Environment, SizeSpec
+from tidemark.aws import secrets
+from tidemark.config.environment import AlertSpec, ComputeSettings, ConnectionSpec, Environment, SizeSpec
 from tidemark.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -14,7 +14,7 @@ from blocks.changes import FieldChange
 from blocks.emr_serverless import EMRServerlessWorker
 from blocks.limits import limit_tag
 from blocks.workspace import ECS_TEMPLATE, set_up
-from tidemark.environment import Environment
+from tidemark.config.environment import Environment
 from tidemark.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidemark.contract import Check, Column, Contract, Freshness
+from tidemark.config.contract import Check, Column, Contract, Freshness
 
 
 @pytest.fixture

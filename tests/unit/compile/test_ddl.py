@@ -11,9 +11,9 @@ from sqlglot import exp
 
 from tidemark.compile.ddl import DIALECTS, create_table, publish_columns
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
-from tidemark.contract import Column, Contract
+from tidemark.config.contract import Column, Contract
+from tidemark.config.load import Load
 from tidemark.errors import ConfigError
-from tidemark.load import Load
 
 TYPES = (
     "string",

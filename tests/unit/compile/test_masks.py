@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tidemark.compile.masks import masked
-from tidemark.contract import MASKS, Column, Contract
+from tidemark.config.contract import MASKS, Column, Contract
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.rules import quoted, row_rules, safe_cast
 from tidemark.compile.schema import spark_type
-from tidemark.contract import Column, Contract
+from tidemark.config.contract import Column, Contract
 
 Build = Callable[..., Contract]
 

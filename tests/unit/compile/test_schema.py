@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pyspark.sql.types import DateType, DecimalType, LongType, StringType, StructField, StructType, TimestampType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
-from tidemark.contract import Column, Contract
+from tidemark.config.contract import Column, Contract
 
 
 def test_columns_keep_their_order_and_are_nullable(contract_of: Callable[..., Contract]) -> None:

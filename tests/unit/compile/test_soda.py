@@ -11,7 +11,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from tidemark.compile.soda import sodacl
-from tidemark.contract import Check, Column, Comparison, Contract, Freshness
+from tidemark.config.contract import Check, Column, Comparison, Contract, Freshness
 from tidemark.errors import ConfigError
 
 AS_OF = datetime(2025, 3, 30, 12, 0, tzinfo=UTC)

@@ -15,9 +15,9 @@ from prefect.utilities.templating import find_placeholders
 from blocks.automations import ALERT_DEPLOYMENT, HEARTBEAT_SECONDS, TAG
 from blocks.compute import ComputeProfile
 from blocks.workspace import variables
-from flows.jobs import JOBS
+from cli.console.jobs import JOBS
 from tests.support.prefect_file import DEPLOYMENTS, FILE, flow_of
-from tidemark.environment import PrefectSettings, load_environment
+from tidemark.config.environment import PrefectSettings, load_environment
 
 ENVIRONMENTS = sorted(path.stem for path in Path("config/env").glob("*.yaml"))
 SHARED = ("env", "config")

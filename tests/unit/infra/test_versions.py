@@ -9,7 +9,7 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from tidemark.jars import locked_jars
+from tidemark.spark.jars import locked_jars
 
 ROOT = Path(__file__).parents[3]
 # What Amazon says of its releases: AWS runtime for Apache Spark, release notes of EMR Serverless.

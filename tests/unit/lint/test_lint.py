@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from tests.support.config_folder import ConfigFolder
+from tidemark.config.project import load_project
 from tidemark.errors import ConfigError
 from tidemark.lint import lint
-from tidemark.project import load_project
 
 SHIPPED = Path(__file__).parents[3] / "config"
 

@@ -15,10 +15,13 @@ from pyspark.sql import DataFrame
 from tests.support.lake import Lake, at
 from tests.support.plans import apply, of, plan
 from tests.support.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
-from tidemark import drift, recovery, release, steps
-from tidemark import restore as restoring
+from tidemark import steps
 from tidemark.books import Books
+from tidemark.control import release
 from tidemark.errors import PlanError
+from tidemark.observe import drift
+from tidemark.operations import recovery
+from tidemark.operations import restore as restoring
 from tidemark.plans import store
 from tidemark.plans.applying import batches
 from tidemark.plans.document import PlanDocument

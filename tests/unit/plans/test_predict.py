@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.lake import ENVIRONMENT, Lake, at
 from tests.support.plans import of, plan
-from tidemark import release
+from tidemark.control import release
 from tidemark.plans.document import PlanDocument, Publishing
 
 SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"

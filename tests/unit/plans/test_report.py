@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 from rich.console import Console
 
-from tidemark.backfill_plan import Chunks, Outline
+from tidemark.backfill.outline import Chunks, Outline
 from tidemark.books import Books
+from tidemark.control.runs import GateSummary, Warned
+from tidemark.observe.run_report import THIN_SPACE
 from tidemark.plans.document import PlanDocument, Prediction, Publishing, TablePlan
 from tidemark.plans.report import markdown, render
-from tidemark.run_report import THIN_SPACE
-from tidemark.runs import GateSummary, Warned
 
 ORDERS = TablePlan(
     table="bronze.orders",

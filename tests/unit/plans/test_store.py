@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tidemark import recovery, staging
+from tidemark.aws.folder import open_folder
+from tidemark.control.runs import RunStore, RunSummary
+from tidemark.control.state import SqliteState
 from tidemark.engine import Run
 from tidemark.errors import ConfigError
-from tidemark.folder import open_folder
+from tidemark.operations import recovery, staging
 from tidemark.plans import store
 from tidemark.plans.document import PlanDocument, TablePlan
-from tidemark.runs import RunStore, RunSummary
-from tidemark.state import SqliteState
 
 NOW = datetime.now(UTC).replace(tzinfo=None)
 DAY = date(2025, 3, 1)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from tidemark.aws.secrets import SecretMapping
 from tidemark.retry import RetryPolicy
-from tidemark.secrets import SecretMapping
 from tidemark.sources import ConnectionValue
 from tidemark.sources.api import Api, ApiError, Failure
 

@@ -12,11 +12,11 @@ import pytest
 from tasks import events, evidence
 from tests.support.artifacts import newest
 from tests.support.lake import Lake, at
+from tidemark.compute.quality import CheckResult, GateResult
+from tidemark.control.release import Release
 from tidemark.engine import Engine
-from tidemark.quality import CheckResult, GateResult
-from tidemark.quarantine import Rejected
-from tidemark.release import Release
-from tidemark.sourcechange import Change
+from tidemark.errorlane.quarantine import Rejected
+from tidemark.sources.sourcechange import Change
 
 SECONDS = 30
 

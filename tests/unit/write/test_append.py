@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.lake import Lake, at
 from tidemark.books import Books
+from tidemark.delta.table import read_state
 from tidemark.errors import CommitError
-from tidemark.watermark import Window
-from tidemark.write.target import read_state
+from tidemark.sources.watermark import Window
 
 ORDERS = """
 order_id! string {logicalTypeOptions: {pattern: "^O-[0-9]+$"}}

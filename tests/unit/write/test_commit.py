@@ -14,11 +14,12 @@ from delta.tables import DeltaTable
 
 from tests.support.lake import Lake
 from tidemark import steps
+from tidemark.control.leases import LeaseError
+from tidemark.delta import deltalog
 from tidemark.engine import Engine
 from tidemark.errors import CommitError
-from tidemark.leases import LeaseError
 from tidemark.sources import Extract
-from tidemark.write import deltalog, rewrite
+from tidemark.write import rewrite
 from tidemark.write.commit import commit
 from tidemark.write.manifest import Prepared
 

@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 from tests.support.lake import Lake, at
 from tidemark import steps
 from tidemark.books import Books
-from tidemark.candidate import candidate
+from tidemark.compute.candidate import candidate
+from tidemark.delta.sizes import table_bytes
+from tidemark.delta.table import read_state
 from tidemark.errors import CommitError
-from tidemark.sizes import table_bytes
 from tidemark.sources import Extract
 from tidemark.write import rewrite
 from tidemark.write.manifest import load
-from tidemark.write.target import read_state
 
 COLUMNS = "id! string\ncity string\nupdated_at! timestamp"
 SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"

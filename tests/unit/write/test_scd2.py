@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.lake import Lake, at
-from tidemark.load import WriteSpec
+from tidemark.config.load import WriteSpec
 from tidemark.write.scd2 import UNKNOWN_SURROGATE_KEY, history, surrogate_key
 
 WRITE = WriteSpec.model_validate(

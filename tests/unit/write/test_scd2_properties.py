@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from tests.support import histories
 from tests.support.histories import SCHEMA, Version
 from tests.support.properties import few_or_many
-from tidemark.load import WriteSpec
+from tidemark.config.load import WriteSpec
 from tidemark.write.scd2 import history
 
 WORLDS = 50

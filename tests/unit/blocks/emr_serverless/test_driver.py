@@ -14,7 +14,7 @@ from blocks.emr_serverless import driver
 from blocks.emr_serverless.driver import SECRETS_VARIABLE, fetched, references
 from sandbox.credentials import AWS, REGION
 from tests.support.emr import client
-from tidemark import aws
+from tidemark.aws import clients
 
 CANARY = "c4nary-key-9a07"
 
@@ -54,9 +54,9 @@ def secrets(stand_in: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> Iter
     variables = {"AWS_ACCESS_KEY_ID": AWS.user, "AWS_SECRET_ACCESS_KEY": AWS.password, "AWS_DEFAULT_REGION": REGION}
     for name, value in (variables | {"AWS_ENDPOINT_URL": address}).items():
         monkeypatch.setenv(name, value)
-    aws.client.cache_clear()
+    clients.client.cache_clear()
     yield client("secretsmanager", address)
-    aws.client.cache_clear()
+    clients.client.cache_clear()
 
 
 def test_secrets_are_fetched_by_their_names(secrets: Any) -> None:
@@ -65,5 +65,5 @@ def test_secrets_are_fetched_by_their_names(secrets: Any) -> None:
 
 
 def test_a_secret_that_cannot_be_had_ends_the_driver(secrets: Any) -> None:
-    with pytest.raises(aws.AwsError, match="tidemark/none"):
+    with pytest.raises(clients.AwsError, match="tidemark/none"):
         fetched({SECRETS_VARIABLE: "PREFECT_API_KEY=tidemark/none"})

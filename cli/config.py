@@ -1,0 +1,94 @@
+"""Commands about configuration and machine: validate, ddl, doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cli.console.options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DebugOption,
+    EnvOption,
+    JsonOption,
+    SelectOption,
+    environment_of,
+    selection,
+)
+from cli.console.output import columns, show, show_json
+
+
+class DialectName(StrEnum):
+    """What `ddl` can write."""
+
+    delta = "delta"
+    snowflake = "snowflake"
+    redshift = "redshift"
+
+
+def validate(
+    env: EnvOption = LOCAL, config: ConfigOption = CONFIG, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Looks for everything wrong in the configuration that can be found without running it."""
+    from dataclasses import asdict
+
+    from tidemark.errors import ConfigError
+    from tidemark.lint import lint
+
+    findings = lint(config, env)
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    if as_json:
+        show_json({"valid": not wrong, "findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            show(f"{finding.severity}: {finding}")
+        show(f"{config} ({env}): {_counted(wrong, 'error')}, {_counted(findings[len(wrong) :], 'warning')}")
+    if wrong:
+        raise typer.Exit(ConfigError.exit_code)
+
+
+def _counted(found: Sequence[object], noun: str) -> str:
+    return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}"
+
+
+def ddl(
+    dialect: Annotated[DialectName, typer.Option("--dialect", help="Whose SQL to write.")],
+    select: SelectOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    debug: DebugOption = False,
+) -> None:
+    """The CREATE TABLE statements that the contracts mean."""
+    from tidemark.compile.ddl import create_table
+    from tidemark.config.project import load_project
+
+    project = load_project(config, env)
+    for name in project.select(selection(select)):
+        table = project.table(name)
+        typer.echo(f"{create_table(table.contract, table.load, dialect.value, name)};\n")
+
+
+def doctor(
+    env: EnvOption = LOCAL, config: ConfigOption = CONFIG, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Is this machine able to run: everything a run needs, and how to mend what is missing."""
+    from dataclasses import asdict
+
+    from cli.doctor import examine
+
+    findings = list(examine(environment_of(env, config)))
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        table = columns("", "", "")
+        for finding in findings:
+            table.add_row("ok" if finding.ok else "NO", finding.name, finding.seen)
+            if not finding.ok and finding.fix:
+                table.add_row("", "", f"→ {finding.fix}")
+        show(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

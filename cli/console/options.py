@@ -1,0 +1,84 @@
+"""Options that many commands share, and what is typed into them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tidemark.config.environment import Environment
+
+EnvOption = Annotated[
+    str, typer.Option("--env", envvar="TIDEMARK_ENV", help="Environment: a file in the configuration's env folder.")
+]
+ConfigOption = Annotated[
+    str, typer.Option("--config", envvar="TIDEMARK_CONFIG", help="Configuration: a folder, or an s3:// prefix.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show all logs, and the stack trace of a failure.")]
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--select",
+        "-s",
+        help="Tables: names, patterns (gold.*), tags (tag:crm); + before or after adds up- or downstream. Repeatable.",
+    ),
+]
+DateOption = Annotated[str | None, typer.Option("--date", help="Logical date, YYYY-MM-DD (UTC); today if left out.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", help="Read sources from this date or instant (UTC) on, not from the watermark."),
+]
+FullRefreshOption = Annotated[
+    bool, typer.Option("--full-refresh", help="Read everything the sources have, not only what is new.")
+]
+
+LOCAL = "local"
+CONFIG = "config"
+
+
+def selection(select: Sequence[str] | None) -> list[str]:
+    """The expressions of one or several `--select`; commas separate them too."""
+    return [part.strip() for text in select or () for part in text.split(",") if part.strip()]
+
+
+def run_date(text: str | None, option: str = "--date") -> dt.date | None:
+    """The date that was typed for an option; raises `ConfigError` when it is none, or lies in the future."""
+    if text is None:
+        return None
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{option} {text} is not a date", next_step="write it as YYYY-MM-DD") from None
+    today = dt.datetime.now(dt.UTC).date()
+    if day > today:
+        raise ConfigError(
+            f"the date {day} lies in the future (today is {today})", next_step=f"give an earlier {option}"
+        )
+    return day
+
+
+def instant(text: str | None, option: str = "--since") -> dt.datetime | None:
+    """The instant that was typed for an option, in UTC without a zone; raises `ConfigError` when it is none."""
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"{option} {text} is not a date or an instant", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS"
+        ) from None
+    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def environment_of(env: str, config: str) -> Environment:
+    """The environment that a command is told."""
+    from tidemark.config.environment import load_environment
+    from tidemark.config.source import local_folder
+
+    return load_environment(local_folder(config), env)

@@ -1,0 +1,166 @@
+"""The `tidemark` command. Every command imports what it needs when it is called, so that small ones answer at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cli import backfill, errors, maintain, plan, prefect, reports, sandbox
+from cli import config as cli_config
+from cli.console.jobs import JOBS
+from cli.console.options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DateOption,
+    DebugOption,
+    EnvOption,
+    FullRefreshOption,
+    JsonOption,
+    SelectOption,
+    SinceOption,
+    environment_of,
+    instant,
+    run_date,
+    selection,
+)
+from cli.console.output import show_error
+from tidemark.errors import ConfigError
+
+app = typer.Typer(
+    name="tidemark",
+    help="A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    plan.plan,
+    plan.apply,
+    backfill.backfill,
+    maintain.maintain,
+    cli_config.validate,
+    cli_config.ddl,
+    cli_config.doctor,
+):
+    app.command()(command)
+for name, group in (
+    ("errors", errors.errors),
+    ("state", reports.state),
+    ("runs", reports.runs),
+    ("blocks", prefect.blocks),
+    ("prefect", prefect.prefect),
+    ("sandbox", sandbox.sandbox),
+):
+    app.add_typer(group, name=name)
+
+_ABOUT_JOBS = "\n\n".join(f"{name}: {job.about}" for name, job in JOBS.items())
+
+
+@app.command()
+def run(
+    select: SelectOption = None,
+    date: DateOption = None,
+    full_refresh: FullRefreshOption = False,
+    since: SinceOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The daily pipeline, or the selected part of it."""
+    from cli.console.launch import launch
+
+    parameters = {
+        "select": selection(select),
+        "date": run_date(date),
+        "full_refresh": full_refresh,
+        "since": instant(since),
+    }
+    launch("daily", parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+@app.command(help=f"One job by its name.\n\n{_ABOUT_JOBS}")
+def job(
+    name: Annotated[str, typer.Argument(help="Name of the job.")],
+    select: SelectOption = None,
+    date: DateOption = None,
+    full_refresh: FullRefreshOption = False,
+    since: SinceOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    from cli.console.launch import launch
+    from tidemark.suggest import choose
+
+    if name not in JOBS:
+        raise ConfigError(f"there is no job {name!r}", next_step=choose(name, JOBS))
+    found = JOBS[name]
+    typed = {
+        "select": selection(select),
+        "date": run_date(date),
+        "full_refresh": full_refresh,
+        "since": instant(since),
+    }
+    parameters = dict(found.parameters) | {key: value for key, value in typed.items() if value}
+    launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+@app.command()
+def check(
+    select: SelectOption = None,
+    date: DateOption = None,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The gates alone: runs the checks of tables as they are, and commits nothing."""
+    from cli.console.launch import launch
+
+    parameters = {"select": selection(select), "date": run_date(date)}
+    launch("quality_gate", parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+@app.command()
+def restore(
+    run: Annotated[str, typer.Option("--run", help="Run (the start of its id), or release (r31), to go back to.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Back to the release of a run: tables, watermarks and warehouses. The next run brings everything forward again."""
+    from cli.console.launch import launch
+    from tidemark.control.state import open_state
+    from tidemark.operations import restore as restoring
+
+    wanted = restoring.wanted(open_state(environment_of(env, config)), run)
+    if not yes:
+        typer.confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?", abort=True)
+    launch("restore", {"run": wanted.name}, env=env, config=config, as_json=as_json, debug=debug)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and gives its exit code: 0 done, 1 failed, 2 wrong usage or config, 3 a gate failed, 4 a plan."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app(given, prog_name="tidemark")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 1
+    except KeyboardInterrupt as stopped:
+        return show_error(stopped, debug=debug)
+    except Exception as error:
+        return show_error(error, debug=debug)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

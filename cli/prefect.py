@@ -1,0 +1,105 @@
+"""`tidemark blocks` and `tidemark prefect`: what runs and deployments need in Prefect, from the environment's file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console.options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DebugOption,
+    EnvOption,
+    JsonOption,
+    environment_of,
+)
+from cli.console.output import columns, show, show_json
+
+if TYPE_CHECKING:
+    from blocks.changes import Change
+    from tidemark.config.environment import Environment
+
+blocks = typer.Typer(help="Connections, alert channels and sizes as blocks of Prefect.", no_args_is_help=True)
+prefect = typer.Typer(help="What deployments need in Prefect.", no_args_is_help=True)
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
+@blocks.command("register")
+def register_blocks(
+    dry_run: DryRunOption = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Creates or updates the blocks of the environment's file; they hold names of secrets, never secrets."""
+    environment = _in_prefect(env, config, debug)
+    from blocks.register import register
+
+    planned = register(environment, dry_run=True)
+    _show(planned, as_json=as_json)
+    if not dry_run:
+        register(environment)
+
+
+@prefect.command("setup")
+def set_up(
+    dry_run: DryRunOption = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Work pool, variables, limits and blocks: what `prefect deploy --all --no-prompt` refers to."""
+    environment = _in_prefect(env, config, debug)
+    from blocks import workspace
+    from blocks.register import register
+
+    planned = (*workspace.set_up(environment, config, dry_run=True), *register(environment, dry_run=True))
+    _show(planned, as_json=as_json)
+    if not dry_run:
+        workspace.set_up(environment, config)
+        register(environment)
+
+
+@prefect.command("automations")
+def automate(
+    dry_run: DryRunOption = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Who is told of runs that fail, crash or come late; dead runs are marked as such. After `prefect deploy`."""
+    environment = _in_prefect(env, config, debug)
+    from blocks.automations import set_up_automations
+
+    planned = set_up_automations(environment, dry_run=True)
+    _show(planned, as_json=as_json)
+    if not dry_run:
+        set_up_automations(environment)
+
+
+def _in_prefect(env: str, config: str, debug: bool) -> Environment:
+    from cli.console.prefect_api import use_prefect
+
+    environment = environment_of(env, config)
+    use_prefect(environment, debug=debug)
+    return environment
+
+
+def _show(changes: Sequence[Change], *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        show_json([asdict(change) for change in changes])
+        return
+    table = columns("kind", "name", "")
+    for change in changes:
+        fields = f": {'; '.join(map(str, change.fields))}" if change.fields else ""
+        table.add_row(change.kind, change.name, f"{change.outcome}{fields}")
+    show(table)

@@ -1,0 +1,114 @@
+"""Commands that report what happened: state, runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console.options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DebugOption,
+    EnvOption,
+    JsonOption,
+    environment_of,
+)
+from cli.console.output import columns, show, show_json
+
+if TYPE_CHECKING:
+    from tidemark.control.release import Release
+    from tidemark.control.state import Record
+
+state = typer.Typer(help="The control store.", no_args_is_help=True)
+runs = typer.Typer(help="What happened in runs.", no_args_is_help=True)
+
+
+@state.command("show")
+def show_state(
+    env: EnvOption = LOCAL, config: ConfigOption = CONFIG, as_json: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """The newest release, and for every table its version, watermark and last run."""
+    from tidemark.control import release
+    from tidemark.control.state import open_state
+
+    store = open_state(environment_of(env, config))
+    newest, tables = release.latest(store), store.list("table")
+    if as_json:
+        noted = {record.key: dict(record.value) for record in tables}
+        show_json({"release": newest.to_json() if newest else None, "tables": noted})
+    else:
+        _show_state(newest, tables)
+
+
+def _show_state(newest: Release | None, tables: tuple[Record, ...]) -> None:
+    if newest is None:
+        show("nothing released yet")
+    else:
+        show(f"release {newest.name} of run {newest.run_id[:8]}, {newest.created_at:%Y-%m-%d %H:%M} UTC\n")
+    table = columns("table", "version", "released", "watermark", "run", right=("version", "released"))
+    for record in tables:
+        value = record.value
+        mark = (value.get("watermark") or {}).get("high") or ""
+        released = newest.tables.get(record.key) if newest else None
+        shown = "–" if released is None else str(released)
+        table.add_row(record.key, str(value.get("version")), shown, str(mark), str(value.get("run_id", ""))[:8])
+    show(table)
+
+
+@runs.command("list")
+def list_runs(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many.")] = 20,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The latest runs, newest first."""
+    from tidemark.aws.folder import open_folder
+    from tidemark.control.runs import RunStore
+    from tidemark.observe.run_report import count, duration
+
+    environment = environment_of(env, config)
+    summaries = RunStore(open_folder(environment.roots.runs, environment.aws)).latest(limit)
+    if as_json:
+        show_json([summary.to_json() for summary in summaries])
+        return
+    table = columns("run", "began (UTC)", "flow", "date", "status", "took", "tables", "rejected", "release")
+    for summary in summaries:
+        table.add_row(
+            summary.short_id,
+            f"{summary.started_at:%Y-%m-%d %H:%M:%S}",
+            summary.flow,
+            str(summary.date),
+            summary.status,
+            duration(summary.seconds),
+            str(len(summary.tables)),
+            count(summary.quarantined),
+            summary.release or "–",
+        )
+    show(table if summaries else "no runs yet")
+
+
+@runs.command("show")
+def show_run(
+    run: Annotated[str, typer.Argument(help="Id of the run; its start will do.")],
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The summary of one run."""
+    from tidemark.aws.folder import open_folder
+    from tidemark.control.runs import RunStore
+    from tidemark.observe.run_report import render
+
+    environment = environment_of(env, config)
+    summary = RunStore(open_folder(environment.roots.runs, environment.aws)).load(run)
+    if as_json:
+        show_json(summary.to_json())
+        return
+    show(render(summary))
+    if summary.error:
+        show(f"\n{summary.error}")

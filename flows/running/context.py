@@ -1,0 +1,170 @@
+"""One run: opened by the outermost flow, shared by the flows that it calls, summed up however it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+from prefect.context import FlowRunContext
+from prefect.logging.handlers import APILogHandler
+
+from blocks.register import connect
+from flows.running.artifacts import show_markdown
+from flows.running.collector import Collector
+from flows.running.progress import Watcher, watcher
+from flows.running.progress_artifacts import ArtifactWatcher
+from tidemark.aws.folder import Folder, open_folder
+from tidemark.config.environment import Environment
+from tidemark.config.project import load_project
+from tidemark.control.runs import RunStatus, RunStore, RunSummary, this_process
+from tidemark.control.state import StateStore, open_state
+from tidemark.engine import Engine, Run
+from tidemark.errors import GateError, TidemarkError
+from tidemark.observe.alerts import Alerts
+from tidemark.observe.logs import LOGGER, run_log
+from tidemark.observe.run_report import markdown
+from tidemark.operations import staging
+from tidemark.spark.session import build_session
+
+ARTIFACT = "tidemark-run-summary"
+
+log = logging.getLogger("tidemark.run")
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the flows of one run share. `flow` is the outermost one: it commits what the others prepared.
+
+    `at_once`: how many tables may do Spark work at the same time.
+    """
+
+    flow: str
+    engine: Engine
+    collector: Collector
+    alerts: Alerts
+    folder: Folder
+    watcher: Watcher
+    at_once: int
+
+    def cancel(self) -> None:
+        """Stops what Spark is doing; the threads that wait for it then end."""
+        self.engine.spark.sparkContext.cancelAllJobs()
+
+
+_open: ContextVar[RunContext | None] = ContextVar("tidemark_open_run", default=None)
+
+
+@contextmanager
+def open_run(
+    flow: str,
+    env: str,
+    config: str,
+    day: date | None,
+    *,
+    as_of: datetime | None = None,
+    at_once: int | None = None,
+    plans: bool = False,
+) -> Iterator[RunContext]:
+    """The run of the flow that called this one, or a new one, whose summary is stored when the block ends.
+
+    A new one looks at nothing later than `day` and `as_of`, works on `at_once` tables at the same time (as the
+    environment says when None), and commits nothing when it `plans`.
+
+    Raises `ConfigError` before anything is done when configuration or date are wrong.
+    """
+    outer = _open.get()
+    if outer is not None:
+        yield outer
+        return
+    project = load_project(config, env)
+    environment = project.environment
+    run = Run.start(day, as_of=as_of, plans=plans)
+    with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
+        folder = open_folder(environment.roots.runs, environment.aws)
+        started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at, process=this_process())
+        RunStore(folder).save(started)
+        watching = watcher(otherwise=ArtifactWatcher)
+        collector = Collector(started, watching)
+        alerts = Alerts(environment, run.run_id, folder)
+        try:
+            state, spark = open_state(environment), build_session(environment)
+            engine = Engine(project, spark, state, partial(connect, environment), run)
+            room = at_once or environment.compute.concurrency
+            context = RunContext(flow, engine, collector, alerts, folder, watching, room)
+            token = _open.set(context)
+            try:
+                with engine.leases.kept():
+                    yield context
+            finally:
+                _open.reset(token)
+        except BaseException as error:
+            _end(collector, alerts, folder, watching, _status(error), error)
+            raise
+        _end(collector, alerts, folder, watching, "done")
+        # The command shows a plan when its run is over; one that cannot be applied is left to the next run.
+        _clean(environment, RunStore(folder), state, keep={run.run_id} if run.plans else ())
+
+
+def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:
+    """Removes staging that nobody needs any more; the run is done, and is not undone by what fails here."""
+    try:
+        staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state, keep)
+    except (TidemarkError, OSError):
+        log.exception("staging could not be cleaned; the next run tries again")
+
+
+def _status(error: BaseException) -> RunStatus:
+    if isinstance(error, GateError):
+        return "gate failed"
+    return "failed" if isinstance(error, Exception) else "interrupted"
+
+
+def _end(
+    collector: Collector,
+    alerts: Alerts,
+    folder: Folder,
+    watching: Watcher,
+    status: RunStatus,
+    error: BaseException | None = None,
+) -> None:
+    """Stores and shows the summary, and tells about warnings and the error; what fails here hides no earlier error."""
+    summary = collector.summary(status, error)
+    for warned in summary.warnings:
+        alerts.raise_event("warning", warned.message, table=warned.table, next_step=warned.next_step)
+    if error is not None:
+        known = error if isinstance(error, TidemarkError) else None
+        alerts.raise_event(
+            "error",
+            summary.error or status,
+            table=known.table if known else None,
+            step=known.step if known else None,
+            next_step=known.next_step if known else None,
+        )
+    path = folder.path(f"{summary.run_id}.json")
+    try:
+        RunStore(folder).save(summary)
+    except TidemarkError:
+        if error is None:
+            raise
+        log.exception("the summary of the run could not be stored")
+    description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
+    show_markdown(ARTIFACT, markdown(summary), description)
+    watching.run_ended(summary, path)
+
+
+@contextmanager
+def _logs_in_prefect() -> Iterator[None]:
+    """Sends the engine's log records to Prefect, where a run's page shows them."""
+    handler = APILogHandler(level=logging.INFO)
+    logger = logging.getLogger(LOGGER)
+    if FlowRunContext.get() is not None:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,178 @@
+"""What flows do with one table, and with all tables of a stage: the steps in order, noted in the run's summary.
+
+Everything up to the gate stands here, and is the same for a run that commits and for one that plans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.running.collector import check_text
+from flows.running.side_by_side import Outcome, side_by_side
+from tasks import steps as tasks
+from tasks.steps import unseen
+from tidemark import steps
+from tidemark.books import Books
+from tidemark.control import release
+from tidemark.control.runs import Warned
+from tidemark.errors import GateError
+
+if TYPE_CHECKING:
+    from flows.running.context import RunContext
+    from tidemark.compute.quality import GateResult
+    from tidemark.compute.reached import Received
+    from tidemark.sources import Extract
+    from tidemark.sources.watermark import Period
+    from tidemark.write.manifest import Prepared
+    from tidemark.write.work import Checked
+
+
+def receive(
+    run: RunContext, table: str, since: datetime | None = None, full: bool = False, period: Period | None = None
+) -> Prepared | None:
+    """Prepares and audits what is new in the source of a bronze table; None where there is nothing.
+
+    With a `period` it is what the source has of that, received before or not.
+    """
+    engine, collector = unseen(run.engine), run.collector
+    run.engine.leases.acquire(table)
+    with collector.step(table, "extract"):
+        extracted = tasks.at(_connection(run, table), tasks.extract)(engine, table, since, full, unseen(period))
+    if steps.has_nothing(run.engine, table, extracted):
+        leave(run, table, extracted.notices)
+        return None
+    checked = validate(run, table, extracted)
+    prepared = prepare(run, table, checked)
+    _write_errors(run, table, checked, prepared)
+    pass_gate(run, table)
+    return prepared
+
+
+def _connection(run: RunContext, table: str) -> str:
+    source = run.engine.table(table).load.source
+    return source.connection if source else ""
+
+
+def build(run: RunContext, table: str, full: bool = False, received: Received | None = None) -> Prepared | None:
+    """Prepares and audits a silver or gold table; its batch waits in the engine to be committed with the others.
+
+    None where no input has changed: the table stays as it is, and as it was audited. With `received` it is computed as
+    far as what was received then leads to it.
+    """
+    with run.collector.step(table, "build"):
+        checked = tasks.build(unseen(run.engine), table, full, unseen(received))
+    if checked is None:
+        leave(run, table)
+        return None
+    run.collector.note(table, computed=checked.reason or "what changed")
+    prepared = prepare(run, table, checked)
+    _write_errors(run, table, checked, prepared)
+    pass_gate(run, table)
+    return prepared
+
+
+def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
+    """Ends the work on a table that has nothing new; all that can go wrong with it is that it has grown old."""
+    _warn(run, table, notices)
+    with run.collector.step(table, "gate"):
+        aged = tasks.stay(unseen(run.engine), table)
+    if aged is not None:
+        run.collector.gate(table, aged)
+    run.collector.note(table, books=Books(), version=run.engine.committed.get(table), computed="nothing")
+    run.collector.end(table, "unchanged")
+    if aged is not None and not aged.passed:
+        raise _refusal(run, table, aged)
+
+
+def validate(run: RunContext, table: str, extracted: Extract) -> Checked:
+    """Holds what was extracted against the table's contract."""
+    with run.collector.step(table, "validate"):
+        return tasks.validate(unseen(run.engine), table, unseen(extracted))
+
+
+def prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
+    """Stages what changes; its books go into the summary."""
+    _warn(run, table, checked.notices)
+    with run.collector.step(table, "prepare"):
+        prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
+    run.collector.note(table, books=prepared.books)
+    return prepared
+
+
+def _write_errors(run: RunContext, table: str, checked: Checked, prepared: Prepared) -> None:
+    if prepared.books.quarantined:
+        with run.collector.step(table, "write errors"):
+            rejected = tasks.write_errors(unseen(run.engine), table, unseen(checked), unseen(prepared))
+            run.collector.rejected(table, rejected.by_rule)
+
+
+def _warn(run: RunContext, table: str, notices: Sequence[str]) -> None:
+    for notice in notices:
+        run.collector.warn(Warned(table, notice))
+
+
+def pass_gate(run: RunContext, table: str) -> None:
+    """Runs the table's checks; raises `GateError` when one of them fails."""
+    with run.collector.step(table, "gate"):
+        result = tasks.gate(unseen(run.engine), table)
+    run.collector.gate(table, result)
+    if not result.passed:
+        raise _refusal(run, table, result)
+
+
+def work_on(
+    run: RunContext,
+    tables: Sequence[str],
+    work: Callable[[str], None],
+    after: Mapping[str, Collection[str]] | None = None,
+) -> Outcome:
+    """Works on tables side by side, inputs first (as the project says, when `after` is not given).
+
+    The summary notes which failed and which were stopped by a failure before them.
+    """
+    inputs = {table: run.engine.table(table).inputs for table in tables} if after is None else after
+
+    def guarded(table: str) -> None:
+        try:
+            work(table)
+        except GateError as refused:
+            run.collector.end(table, "gate failed", refused)
+            raise
+        except Exception as failure:
+            run.collector.end(table, "failed", failure)
+            raise
+
+    outcome = side_by_side(tables, guarded, at_once=run.at_once, after=inputs, on_abort=run.cancel)
+    for table in outcome.stopped:
+        run.collector.end(table, "stopped")
+    return outcome
+
+
+def _refusal(run: RunContext, table: str, result: GateResult) -> GateError:
+    failed, all_checks = len(result.failures), len(result.checks)
+    seen = [check_text(check) for check in result.failures]
+    if table in run.engine.prepared:
+        seen.append(_what_stays(run, table))
+        summary = f"{table} was not committed: {failed} of {all_checks} checks failed"
+    else:
+        summary = f"{table} does not pass: {failed} of {all_checks} checks failed"
+    return GateError(
+        summary,
+        table=table,
+        step="gate",
+        seen=seen,
+        evidence=result.path,
+        next_step="correct the rows at their source, or the check in the contract, then run again",
+    )
+
+
+def _what_stays(run: RunContext, table: str) -> str:
+    if run.engine.run.plans:
+        return "nothing of a plan is visible: every table stays as it was"
+    if run.engine.table(table).load.source is not None:
+        return f"nothing of this batch is visible: {table} stays as it was"
+    last = release.latest(run.engine.state)
+    stay = f"stay at release {last.name}" if last else "stay as they were"
+    return f"nothing of this run is visible: silver and gold {stay}; bronze kept what it received"

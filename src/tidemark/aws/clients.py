@@ -1,0 +1,177 @@
+"""Everything that reaches AWS: clients, secrets, the S3 file system of the driver, and the S3A settings of Spark."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+
+    from tidemark.config.environment import AwsSettings
+
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+_ATTEMPTS = 6
+_CREDENTIALS_FILE = "credentials_file"
+_making_a_filesystem = threading.Lock()
+_PROFILE_CHAIN = "com.amazonaws.auth.profile.ProfileCredentialsProvider"
+_DEFAULT_CHAIN = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
+
+
+AWS_FAILURES = (BotoCoreError, ClientError)
+"""What `filesystem` raises beside the `OSError` of a missing or forbidden object."""
+
+
+class AwsError(ConfigError):
+    """AWS refused or could not be reached; `code` is its own name for why (`ResourceNotFoundException`)."""
+
+    def __init__(self, summary: str, code: str) -> None:
+        super().__init__(summary)
+        self.code = code
+
+
+def refusal(failure: BaseException) -> str | None:
+    """AWS's own name for why it refused a request; None for any other failure."""
+    return str(failure.response["Error"]["Code"]) if isinstance(failure, ClientError) else None
+
+
+def session(aws: AwsSettings | None) -> boto3.Session:
+    """A session with the region, profile and credentials file of the environment; None: as the process's own say."""
+    if aws is None:
+        return boto3.Session()
+    core = botocore.session.Session(profile=aws.profile)
+    if aws.credentials_file:
+        core.set_config_variable(_CREDENTIALS_FILE, aws.credentials_file)
+    return boto3.Session(botocore_session=core, region_name=aws.region)
+
+
+@lru_cache(maxsize=64)
+def client(service: str, aws: AwsSettings | None) -> Any:
+    """The client of a service, with short timeouts and standard retries; threads may share it."""
+    create: Any = session(aws).client
+    return create(service, endpoint_url=aws.endpoint_url if aws else None, config=Config(**_client_settings(aws)))
+
+
+def s3_client(aws: AwsSettings | None) -> S3Client:
+    """The S3 client."""
+    return cast("S3Client", client("s3", aws))
+
+
+def sns_client(aws: AwsSettings | None) -> SNSClient:
+    """The SNS client."""
+    return cast("SNSClient", client("sns", aws))
+
+
+def dynamodb_table(aws: AwsSettings | None, name: str) -> Table:
+    """A DynamoDB table by its name; it is not looked up before it is used."""
+    resource: Any = session(aws).resource
+    endpoint = aws.endpoint_url if aws else None
+    return cast(
+        "Table", resource("dynamodb", endpoint_url=endpoint, config=Config(**_client_settings(aws))).Table(name)
+    )
+
+
+def secret_value(aws: AwsSettings | None, name: str) -> str:
+    """The text of a secret in Secrets Manager; raises `AwsError` when it is not there or may not be read."""
+    try:
+        answer = client("secretsmanager", aws).get_secret_value(SecretId=name)
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        raise AwsError(f"Secrets Manager gave no secret {name}: {code}", code) from None
+    except BotoCoreError as failure:
+        raise AwsError(f"Secrets Manager could not be asked for {name}: {failure}", type(failure).__name__) from None
+    if "SecretString" not in answer:
+        raise AwsError(f"the secret {name} is binary, not text", "BinarySecret")
+    return str(answer["SecretString"])
+
+
+def filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
+    """S3 for the driver (`s3://` and `s3a://` paths): lists, heads of files, small files; threads may share it.
+
+    What S3 says is not cached. The client behind it is: making one takes half a second, and fsspec's own cache makes
+    one for every thread.
+    """
+    with _making_a_filesystem:
+        return _filesystem(aws)
+
+
+@lru_cache(maxsize=16)
+def _filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
+    from aiobotocore.session import AioSession
+    from s3fs import S3FileSystem
+
+    core = AioSession(profile=aws.profile if aws else None)
+    if aws and aws.credentials_file:
+        core.set_config_variable(_CREDENTIALS_FILE, aws.credentials_file)
+    place = {"region_name": aws.region, "endpoint_url": aws.endpoint_url} if aws else {}
+    return S3FileSystem(
+        session=core,
+        client_kwargs={name: value for name, value in place.items() if value},
+        config_kwargs=_client_settings(aws),
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+
+
+def spark_conf(aws: AwsSettings | None) -> dict[str, str]:
+    """The S3A settings of a Spark session that is about to start; no credential is among them.
+
+    The JVM looks for profile and credentials file in its environment, which it inherits from this process when it
+    starts: they are put there. Without settings everything is left to the platform (EMR and ECS bring their own).
+    """
+    if aws is None:
+        return {}
+    os.environ.update(_credential_places(aws))
+    conf = {
+        "aws.credentials.provider": _PROFILE_CHAIN if aws.profile else _DEFAULT_CHAIN,
+        "endpoint.region": aws.region,
+        "ssl.channel.mode": "default_jsse",  # the other modes want the native OpenSSL bridge on the class path
+        "connection.establish.timeout": str(_CONNECT_SECONDS * 1000),
+        "connection.timeout": str(_READ_SECONDS * 1000),
+        "attempts.maximum": str(_ATTEMPTS),
+    }
+    if aws.endpoint_url:
+        conf |= {
+            "endpoint": aws.endpoint_url,
+            "path.style.access": "true",
+            "connection.ssl.enabled": str(aws.endpoint_url.startswith("https")).lower(),
+        }
+    return {f"spark.hadoop.fs.s3a.{name}": value for name, value in conf.items()}
+
+
+def s3_uri(uri: str) -> str:
+    """The address as AWS services write it (`s3://`), where Spark says `s3a://`."""
+    return "s3://" + uri.removeprefix("s3a://") if uri.startswith("s3a://") else uri
+
+
+def _credential_places(aws: AwsSettings) -> Mapping[str, str]:
+    places = {"AWS_PROFILE": aws.profile}
+    # the first name is that of the Java SDK 1, the second that of everything else
+    places |= dict.fromkeys(("AWS_CREDENTIAL_PROFILES_FILE", "AWS_SHARED_CREDENTIALS_FILE"), aws.credentials_file)
+    return {name: value for name, value in places.items() if value}
+
+
+def _client_settings(aws: AwsSettings | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "read_timeout": _READ_SECONDS,
+        "retries": {"total_max_attempts": _ATTEMPTS, "mode": "standard"},
+        "max_pool_connections": 32,
+    }
+    if aws and aws.endpoint_url:
+        settings["s3"] = {"addressing_style": "path"}
+    return settings

@@ -1,0 +1,60 @@
+"""Candidates: tables as they will be once the run's prepared batches are committed, without committing them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
+from tidemark.compute.pins import pinned
+from tidemark.delta.table import read_version
+from tidemark.sql.queries import view_name
+from tidemark.write import rewrite
+from tidemark.write.manifest import CHANGE_TYPE, Prepared
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.engine import Engine
+
+
+def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
+    """The table with this run's prepared batch in it, if there is one; without rows where it does not exist yet."""
+    prepared = engine.prepared.get(table)
+    path = engine.table_path(table)
+    if prepared is None:
+        version = pinned(engine, table)
+        return _empty(engine, spark, table) if version is None else read_version(spark, path, version)
+    base = None if prepared.target_version is None else read_version(spark, path, prepared.target_version)
+    if prepared.rewrite is not None and base is not None:
+        return rewrite.candidate(spark, base, prepared.rewrite)
+    return with_batch(base, prepared, prepared.rows(spark), engine.table(table).load.write.partition_by)
+
+
+def with_batch(
+    base: DataFrame | None, prepared: Prepared, rows: DataFrame, partitions: tuple[str, ...] = ()
+) -> DataFrame:
+    """`base` ⊖ the batch's keys (or partitions) ⊕ the batch's rows."""
+    arriving = rows.where(F.col(CHANGE_TYPE) != "delete").drop(CHANGE_TYPE)
+    if base is None:
+        return arriving
+    if prepared.operation == "merge":
+        base = base.join(rows.select(*prepared.keys), list(prepared.keys), "left_anti")
+    elif prepared.operation == "overwrite":
+        staying = list(partitions)
+        base = base.join(rows.select(*staying).distinct(), staying, "left_anti") if staying else base.limit(0)
+    return base.unionByName(arriving, allowMissingColumns=True)
+
+
+def register_view(engine: Engine, spark: SparkSession, table: str) -> str:
+    """Makes the candidate visible to SQL in `spark` and returns the view's name."""
+    name = view_name(table)
+    candidate(engine, spark, table).createOrReplaceTempView(name)
+    return name
+
+
+def _empty(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
+    columns = spark_schema(engine.table(table).contract).fields + METADATA_COLUMNS.fields
+    return spark.createDataFrame([], StructType(columns))

@@ -1,0 +1,74 @@
+"""What changed in a table: between two of its versions, and by the batch that is prepared for it.
+
+A change is told by the values that some columns had before and have after it; how often it is told does not matter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException
+from pyspark.sql.types import StructType
+
+from tidemark.delta import deltalog
+from tidemark.delta.table import read_version, stored_schema
+from tidemark.errors import TidemarkError
+from tidemark.rows import having, quoted
+from tidemark.spark import storage
+from tidemark.write.manifest import CHANGE_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.write.manifest import Prepared
+
+
+class ChangesGoneError(TidemarkError):
+    """The table no longer knows what changed since the version asked for."""
+
+
+def between(spark: SparkSession, path: str, since: int, until: int, columns: Sequence[str]) -> DataFrame:
+    """The values of `columns`, old and new, in the rows that changed after version `since` and up to `until`.
+
+    Raises `ChangesGoneError` where the log or the files of these versions are no longer kept.
+    """
+    try:
+        files = deltalog.changed_files(spark, path, since, until)
+    except FileNotFoundError as gone:
+        raise ChangesGoneError(f"its log has no {gone.args[0]} any more") from None
+    if files is None:
+        return _fed(spark, path, since, until, columns)
+    for file in files:
+        if not storage.exists(spark, file):
+            raise ChangesGoneError(f"{file} was vacuumed")
+    stored = stored_schema(spark, path)
+    schema = StructType([stored[name] for name in columns])
+    return spark.read.schema(schema).parquet(*files) if files else spark.createDataFrame([], schema)
+
+
+def _fed(spark: SparkSession, path: str, since: int, until: int, columns: Sequence[str]) -> DataFrame:
+    """The same by Delta's Change Data Feed, which knows of deletion vectors and partitions too."""
+    feed = spark.read.format("delta").option("readChangeFeed", "true")
+    try:
+        changed = feed.option("startingVersion", since + 1).option("endingVersion", until).load(path)
+        return changed.select(*map(quoted, columns))
+    except PySparkException as refused:
+        raise ChangesGoneError(str(refused).partition("\n")[0]) from refused
+
+
+def by_batch(spark: SparkSession, path: str, prepared: Prepared, columns: Sequence[str]) -> DataFrame | None:
+    """The values of `columns`, old and new, in the rows that the batch changes; None when it replaces all of them."""
+    if prepared.operation == "overwrite":
+        return None
+    if prepared.rewrite is not None:
+        return spark.read.parquet(*prepared.rewrite.feed).select(*map(quoted, columns))
+    rows = prepared.rows(spark)
+    changed = rows.select(*map(quoted, columns))
+    told_by_key = set(columns) <= set(prepared.keys)
+    if prepared.operation == "append" or prepared.target_version is None or told_by_key:
+        return changed
+    replaced = rows.where(f"{CHANGE_TYPE} <> 'insert'")
+    before = having(read_version(spark, path, prepared.target_version), replaced, prepared.keys)
+    return before.select(*map(quoted, columns)).unionByName(changed)

@@ -1,0 +1,267 @@
+"""What of a silver or gold table has to be computed: nothing, the rows that its inputs' changes affect, or all of it.
+
+The inputs are compared with the versions that the table's last commit names. What changed in one of them since (old
+and new values, committed or prepared by this run) names, by the input's `on`, the values of the table that are
+affected. The table's grain is the `on` of its first input: its rows are computed anew for whole values of the grain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import DataFrame
+
+from tidemark.compute.candidate import candidate
+from tidemark.compute.changes import ChangesGoneError, between, by_batch
+from tidemark.compute.pins import input_version, state_of
+from tidemark.config.definition import is_mixed
+from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
+from tidemark.delta.table import read_state, read_version
+from tidemark.rows import having, quoted
+from tidemark.spark import storage
+from tidemark.write.pruning import Extent
+from tidemark.write.work import Affected
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tidemark.config.load import InputSpec
+    from tidemark.config.project import Table
+    from tidemark.delta.table import TargetState
+    from tidemark.engine import Engine
+    from tidemark.write.manifest import Prepared
+
+INCREMENTAL_MODES = ("upsert", "scd2")
+_SEEN = "seen"
+_BASIS = ("inputs", "definition")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What has to be computed. Without `affected` it is the whole table, for this `reason`; `nothing`: not a row.
+
+    `notices` are what a quiet day does not bring: whoever looks at the run should hear of it. `others_by`: the rows
+    that are not affected were computed by this other definition, and stay so.
+    """
+
+    nothing: bool = False
+    reason: str | None = None
+    affected: Affected | None = None
+    notices: tuple[str, ...] = ()
+    others_by: str | None = None
+
+    @classmethod
+    def rebuild(cls, reason: str) -> Scope:
+        """All of it, for a reason that people should hear."""
+        return cls(reason=reason, notices=(f"is built anew: {reason}",))
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input now (`version`, and what this run has prepared for it), and the version the table was built from."""
+
+    name: str
+    spec: InputSpec
+    version: int | None
+    seen: int | None
+    prepared: bool
+
+    @property
+    def moved(self) -> bool:
+        return self.prepared or self.version != self.seen
+
+
+def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *, full: bool = False) -> Scope:
+    """What of `table` has to be computed; `full` asks for all of it."""
+    state = state_of(engine, table.name)
+    if state.version is None:
+        return Scope(reason="the table does not exist yet")
+    if full:
+        return Scope(reason="a full refresh was asked for")
+    known = basis(engine, table, state)
+    if known.get("definition") != definition:
+        is_part = is_mixed(known.get("definition"))
+        return Scope.rebuild(
+            "a backfill computed a part of it by a changed query, load file or contract"
+            if is_part
+            else "its query, load file or contract changed"
+        )
+    moved = moved_inputs(engine, table, known)
+    if not moved:
+        return Scope(nothing=True)
+    if whole := why_all(table, moved):
+        return whole
+    if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * MEGABYTE:
+        return Scope(reason="it is small, and so are its inputs")
+    try:
+        changed = changes(engine, spark, moved)
+    except ChangesGoneError as gone:
+        return changes_gone(gone)
+    return Scope(affected=affected(engine, spark, table, changed))
+
+
+def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> dict[str, DataFrame]:
+    """The candidates of the inputs, with the rows that the affected rows of the table are computed from.
+
+    Inputs of the table's own grain come with the affected keys. Of a large one with another `on` (a dimension under a
+    fact) only the rows come that the others point at; a small one is read as it is.
+    """
+    found = {name: candidate(engine, spark, name) for name in table.inputs}
+    if affected is None:
+        return found
+    whole = dict(found)
+    for name, spec in table.load.inputs.items():
+        if spec.on and set(spec.on) == set(affected.grain):
+            found[name] = affected.rows_of(whole[name])
+    for name, spec in table.load.inputs.items():
+        if not spec.on or set(spec.on) == set(affected.grain) or _is_small(engine, spark, name):
+            continue
+        pointing = [
+            found[other].select(*map(quoted, spec.on))
+            for other, others in table.load.inputs.items()
+            if others.on and set(others.on) == set(affected.grain) and set(spec.on) <= set(whole[other].columns)
+        ]
+        if pointing:
+            found[name] = having(whole[name], reduce(DataFrame.unionByName, pointing), spec.on)
+    return found
+
+
+def note_seen(engine: Engine, prepared: Prepared) -> None:
+    """Notes that a batch changed nothing: nobody has to look at these versions of the inputs, so computed, again.
+
+    The note is an index entry. It counts as long as the table's last batch is the one that it was made after; the
+    commit's own word stands where it is lost.
+    """
+    table = prepared.table
+    state = read_state(engine.session(table), engine.table_path(table))
+    known = {name: state.metadata.get(name) for name in _BASIS}
+    found = {"inputs": dict(prepared.inputs), "definition": prepared.definition}
+    if found != known:
+        engine.state.put(_SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
+
+
+def basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]:
+    """The `inputs` and the `definition` that the table, as it is, was computed from, or would not differ from."""
+    noted = engine.state.get(_SEEN, table.name)
+    if noted and (noted.value["after"], noted.value["epoch"]) == (state.batch_id, state.epoch):
+        return noted.value
+    return state.metadata
+
+
+def moved_inputs(engine: Engine, table: Table, known: Mapping[str, Any]) -> list[Input]:
+    """The inputs that are not what the table was computed from, but for lookups whose changes do not matter."""
+    seen: Mapping[str, int | None] = known.get("inputs") or {}
+    found = []
+    for name, spec in table.load.inputs.items():
+        batch = engine.prepared.get(name)
+        prepared = bool(batch and not batch.changes_nothing)
+        each = Input(name, spec, input_version(engine, name), seen.get(name), prepared)
+        if each.moved and spec.refresh != "none":
+            found.append(each)
+    return found
+
+
+def why_all(table: Table, moved: Sequence[Input]) -> Scope | None:
+    """The whole table, where changes of these inputs can be told in no other way."""
+    if table.load.write.mode not in INCREMENTAL_MODES:
+        return Scope(reason=f"{table.load.write.mode} tables are computed as a whole")
+    for each in moved:
+        if each.spec.on is None:
+            return Scope(reason=f"{each.name} changed, and any row may depend on it (no `on`)")
+    went_back = _went_back(moved)
+    return Scope.rebuild(went_back) if went_back else None
+
+
+def _went_back(moved: Sequence[Input]) -> str | None:
+    """Which input is an older table than the one that was read last."""
+    for each in moved:
+        if each.version is not None and each.seen is not None and each.version < each.seen:
+            return f"{each.name} is at version {each.version}, and the table was built from version {each.seen}"
+    return None
+
+
+def changes(engine: Engine, spark: SparkSession, moved: Sequence[Input]) -> dict[str, DataFrame]:
+    """For each input the old and new values of `on` in what changed in it, with repetitions.
+
+    Raises `ChangesGoneError` where that is not known any more.
+    """
+    return {each.name: _changes(engine, spark, each) for each in moved}
+
+
+def changes_gone(gone: ChangesGoneError) -> Scope:
+    """The whole table, as nobody knows any more what changed in its inputs."""
+    return Scope.rebuild(f"what changed in its inputs is not known any more: {gone.summary}")
+
+
+def _changes(engine: Engine, spark: SparkSession, moved: Input) -> DataFrame:
+    on, path = moved.spec.on or (), engine.table_path(moved.name)
+    parts = []
+    if moved.version is not None and moved.version != moved.seen:
+        since = -1 if moved.seen is None else moved.seen
+        parts.append(between(spark, path, since, moved.version, on))
+    if moved.prepared:
+        changed = by_batch(spark, path, engine.prepared[moved.name], on)
+        if changed is None:
+            raise ChangesGoneError(f"{moved.name} is replaced as a whole")
+        parts.append(changed)
+    return reduce(DataFrame.unionByName, parts)
+
+
+def affected(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[str, DataFrame]) -> Affected:
+    """The affected values of the grain, once each, staged: they filter the inputs, the table and the query's result."""
+    return stage(engine, spark, table, "affected", values(engine, spark, table, changed))
+
+
+def grain(table: Table) -> tuple[str, ...] | None:
+    """The columns for whole values of which the table's rows are computed; None where no input has `on`."""
+    return next((spec.on for spec in table.load.inputs.values() if spec.on), None)
+
+
+def stage(engine: Engine, spark: SparkSession, table: Table, name: str, parts: Sequence[DataFrame]) -> Affected:
+    """Values of the grain, once each, in the run's staging."""
+    folder, of_grain = f"{engine.staging_path(table.name)}/{name}", grain(table) or ()
+    once = reduce(DataFrame.union, parts).distinct()
+    extent = Extent(once.schema, dict(zip(of_grain, of_grain, strict=True)))
+    extent.on(once).write.mode("overwrite").parquet(folder)
+    return Affected(of_grain, spark.read.schema(once.schema).parquet(folder), extent.bounds)
+
+
+def values(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[str, DataFrame]) -> list[DataFrame]:
+    """The values of the grain to which `changed` values of the inputs' `on` lead, with repetitions.
+
+    Values of other columns than the grain lead to it through the rows of the table, and of the inputs, that have both.
+    """
+    of_grain = grain(table) or ()
+    parts = []
+    for name, found in changed.items():
+        on = table.load.inputs[name].on or ()
+        if set(on) == set(of_grain):
+            parts.append(found.select(*map(quoted, of_grain)))
+            continue
+        once = found.distinct()
+        for carrier in _carriers(engine, spark, table, {*on, *of_grain}):
+            parts.append(having(carrier, once, on).select(*map(quoted, of_grain)))
+    return parts
+
+
+def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[str]) -> list[DataFrame]:
+    """The table as it is, and those of its inputs' candidates that have all these columns."""
+    path = engine.table_path(table.name)
+    version = read_state(spark, path).version
+    frames = [] if version is None else [read_version(spark, path, version)]
+    frames += [candidate(engine, spark, name) for name in table.inputs]
+    return [frame for frame in frames if columns <= set(frame.columns)]
+
+
+def _bytes(engine: Engine, spark: SparkSession, table: Table) -> int:
+    """The files of the table and of its inputs, with what is prepared for them: committed or not, it counts alike."""
+    committed = sum(table_bytes(spark, engine.table_path(name)) for name in (table.name, *table.inputs))
+    waiting = [engine.prepared[name].data for name in table.inputs if name in engine.prepared]
+    return committed + sum(storage.size(spark, data) for data in waiting)
+
+
+def _is_small(engine: Engine, spark: SparkSession, table: str) -> bool:
+    return table_bytes(spark, engine.table_path(table)) <= SMALL_TABLE

@@ -1,0 +1,17 @@
+"""What a table is: an ODCS v3.2 document, read with line numbers and frozen into the few things the engine compiles."""
+
+from tidemark.config.contract.model import LAYERS, MASKS, SUFFIX, Check, Column, Comparison, Contract, Freshness
+from tidemark.config.contract.odcs import load_contract, read_contract
+
+__all__ = [
+    "LAYERS",
+    "MASKS",
+    "SUFFIX",
+    "Check",
+    "Column",
+    "Comparison",
+    "Contract",
+    "Freshness",
+    "load_contract",
+    "read_contract",
+]

@@ -1,0 +1,156 @@
+"""Reads `<layer>/<table>.contract.yaml` through the ODCS package and freezes it into a `Contract`."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, Team
+
+from tidemark.config.contract.model import LAYERS, SUFFIX, Check, Column, Contract, Freshness, Severity
+from tidemark.config.contract.properties import key_columns, read_columns
+from tidemark.config.contract.quality import read_checks, read_severity
+from tidemark.config.modelfile import build
+from tidemark.config.yamltext import Report, Where, parse
+from tidemark.errors import ConfigError, Finding
+from tidemark.suggest import choose
+
+_HOURS_PER_UNIT = {
+    **dict.fromkeys(("min", "minute", "minutes"), Decimal(1) / 60),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), Decimal(1)),
+    **dict.fromkeys(("d", "day", "days"), Decimal(24)),
+}
+_SCHEMA: Where = ("schema", 0)
+
+
+def load_contract(path: Path) -> Contract:
+    """The contract in a file; raises `ConfigError` with a finding for everything wrong in it."""
+    contract, findings = read_contract(path)
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    if contract is None or wrong:
+        raise ConfigError(f"{path} is not a valid contract", findings=wrong, next_step="tidemark validate")
+    return contract
+
+
+def read_contract(path: Path) -> tuple[Contract | None, list[Finding]]:
+    """The contract in a file, as far as it can be read, and everything wrong in it.
+
+    Raises `ConfigError` only when the file cannot be read at all (not there, not UTF-8, not YAML).
+    """
+    document = parse(path)
+    parsed, findings = build(document, OpenDataContractStandard)
+    report = Report(document, findings)
+    if parsed is None:
+        return None, report.findings
+    table = _table_name(report, parsed)
+    schema = _single_schema(report, parsed, table)
+    if schema is None:
+        return None, report.findings
+    columns = read_columns(report, schema.properties or [], (*_SCHEMA, "properties"))
+    contract = Contract(
+        table=table,
+        version=parsed.version or "",
+        columns=columns,
+        keys=key_columns(columns),
+        checks=_checks(report, schema, columns),
+        freshness=_freshness(report, parsed, columns),
+        tags=tuple(parsed.tags or ()) + tuple(schema.tags or ()),
+        path=path,
+        description=schema.description or (parsed.description.purpose if parsed.description else None),
+        owner=parsed.team.name if isinstance(parsed.team, Team) else None,
+    )
+    return contract, report.findings
+
+
+def _table_name(report: Report, parsed: OpenDataContractStandard) -> str:
+    """`layer.table` as the path says; what the document says must agree."""
+    path = report.document.path
+    layer, name = path.parent.name, path.name.removesuffix(SUFFIX)
+    table = f"{layer}.{name}"
+    if layer not in LAYERS:
+        report.error((), f"lies in `{layer}/`, which is no layer", f"move it to one of: {', '.join(LAYERS)}")
+    if parsed.id != table:
+        report.error(("id",), f"id is `{parsed.id}`, the file is that of {table}", f"write `id: {table}`")
+    if not (parsed.apiVersion or "").startswith("v3."):
+        report.error(("apiVersion",), f"apiVersion is `{parsed.apiVersion}`", "write `apiVersion: v3.2.0`")
+    if parsed.kind != "DataContract":
+        report.error(("kind",), f"kind is `{parsed.kind}`", "write `kind: DataContract`")
+    if not parsed.version:
+        report.error(("version",), "version is missing", "add `version: 1.0.0`")
+    return table
+
+
+def _single_schema(report: Report, parsed: OpenDataContractStandard, table: str) -> SchemaObject | None:
+    schemas = parsed.schema_ or []
+    if not schemas:
+        report.error(("schema",), "has no schema", "add `schema:` with one entry: this table")
+        return None
+    if len(schemas) > 1:
+        seen = f"has {len(schemas)} schema entries, a table's contract has one"
+        report.error(("schema", 1), seen, "give every table a contract file of its own")
+    name = table.partition(".")[2]
+    if schemas[0].name != name:
+        report.error((*_SCHEMA, "name"), f"schema name is `{schemas[0].name}`", f"write `name: {name}`")
+    if not schemas[0].properties:
+        report.error((*_SCHEMA, "properties"), "has no properties", "list the table's columns under `properties:`")
+    return schemas[0]
+
+
+def _checks(report: Report, schema: SchemaObject, columns: tuple[Column, ...]) -> tuple[Check, ...]:
+    names = tuple(column.name for column in columns)
+    checks = read_checks(report, schema.quality or [], (*_SCHEMA, "quality"), names)
+    for position, found in enumerate(schema.properties or []):
+        if found.quality and found.name in names:
+            where = (*_SCHEMA, "properties", position, "quality")
+            checks += read_checks(report, found.quality, where, names, column=found.name)
+    seen: dict[str, int] = {}
+    for check in checks:
+        if check.name in seen:
+            message = f"two checks are named `{check.name}` (the first on line {seen[check.name]})"
+            report.error_on_line(check.line, message, "give one of them another `name:`")
+        seen.setdefault(check.name, check.line)
+    return checks
+
+
+def _freshness(report: Report, parsed: OpenDataContractStandard, columns: tuple[Column, ...]) -> Freshness | None:
+    promised = [
+        (("slaProperties", position), sla)
+        for position, sla in enumerate(parsed.slaProperties or [])
+        if sla.property == "freshness"
+    ]
+    if not promised:
+        return None
+    where, sla = promised[0]
+    if len(promised) > 1:
+        report.error(promised[1][0], "freshness is promised twice", "keep one of them")
+    element = (sla.element or parsed.slaDefaultElement or "").rpartition(".")[2]
+    by_name = {column.name: column for column in columns}
+    if element not in by_name:
+        report.error(where, f"freshness is of column `{element}`, which is not there", choose(element, by_name))
+    elif by_name[element].type not in ("timestamp", "date"):
+        message = f"freshness is of `{element}`, a {by_name[element].type}"
+        report.error(where, message, "name a timestamp or date column in `element:`")
+    hours = _hours(report, where, sla.unit)
+    if hours is None:
+        return None
+    severity: Severity = "warning"
+    for position, custom in enumerate(sla.customProperties or []):
+        if custom.property == "severity":
+            severity = read_severity(report, (*where, "customProperties", position), str(custom.value))
+    return Freshness(element, hours, severity, report.document.line(where))
+
+
+def _hours(report: Report, where: Where, unit: str | None) -> Decimal | None:
+    text = report.document.text((*where, "value")) or ""
+    factor = _HOURS_PER_UNIT.get((unit or "h").lower())
+    if factor is None:
+        report.error((*where, "unit"), f"unit `{unit}` is not known here", "use h, d or min")
+        return None
+    try:
+        hours = Decimal(text) * factor
+    except InvalidOperation:
+        hours = Decimal(0)
+    if not hours.is_finite() or hours <= 0:
+        report.error((*where, "value"), f"freshness is `{text}`", "write a number above 0, and its `unit:`")
+        return None
+    return hours

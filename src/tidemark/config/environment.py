@@ -1,0 +1,308 @@
+"""Where a run happens: `env/<name>.yaml` with roots, connections, compute, state; the same tables fit every one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from tidemark.config.modelfile import build
+from tidemark.config.yamltext import expand, parse, read_text
+from tidemark.errors import ConfigError, Finding
+from tidemark.spans import Span
+from tidemark.suggest import choose
+
+FOLDER = "env"
+SPARK = "spark"
+ROOT_NAMES = ("lake", "errors", "staging", "dq_results", "runs", "logs", "snapshots", "lineage")
+
+_UNDER_LAKE = {"errors": "_errors", "staging": "_staging"}
+
+
+def is_uri(location: str) -> bool:
+    """Whether a location is a URI (`s3a://…`) and not a local path."""
+    return "://" in location
+
+
+def join(root: str, *parts: str) -> str:
+    """A place below a root, local or on S3."""
+    return "/".join([root.rstrip("/"), *(part.strip("/") for part in parts)])
+
+
+def _settled(location: str) -> str:
+    """Local paths become absolute (seen from the working directory); a slash at the end goes."""
+    if is_uri(location):
+        return location.rstrip("/")
+    return str(Path(location).expanduser().absolute())
+
+
+def _as_text(value: object) -> object:
+    """A Spark setting as Spark writes it: `true`, not `True`."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+Location = Annotated[str, Field(min_length=1), AfterValidator(_settled)]
+SparkSetting = Annotated[str, BeforeValidator(_as_text)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Roots(_Model):
+    """Where files lie: absolute local paths or URIs, without a slash at the end."""
+
+    lake: Location
+    errors: Location
+    staging: Location
+    dq_results: Location
+    runs: Location
+    logs: Location
+    snapshots: Location
+    lineage: Location
+
+
+class AwsSettings(_Model):
+    """How AWS is reached; a laptop names an endpoint, a profile and a credentials file, AWS itself needs the region."""
+
+    region: str
+    endpoint_url: str | None = None
+    profile: str | None = None
+    credentials_file: Location | None = None
+
+
+class WorkPoolSettings(_Model):
+    """Where deployments run: the work pool, its type, and the image of its containers without a tag (none: no image).
+
+    `directory` is where a flow run finds `config/`: the checkout on a laptop (None: where it is set up), or a folder
+    of the image.
+    """
+
+    name: str = "tidemark"
+    type: Literal["process", "ecs", "emr-serverless"] = "process"
+    image: str | None = None
+    directory: str | None = None
+
+
+class PrefectSettings(_Model):
+    """The Prefect server that flows report to, and what deployments there need.
+
+    `scheduled`: whether the schedules are active, in the zone `timezone`. `limits`: how many tasks may use Spark
+    (`spark`) or a connection at the same time, over all runs. `notify`: a notification block that the team keeps in
+    Prefect (`slack-webhook/on-call`), which the server itself tells of trouble, even when no worker lives.
+    """
+
+    api_url: str
+    work_pool: WorkPoolSettings = WorkPoolSettings()
+    scheduled: bool = False
+    timezone: str = "UTC"
+    limits: dict[str, Annotated[int, Field(ge=1)]] = {}
+    notify: Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")] | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        if timezone not in available_timezones():
+            raise ValueError(f"there is no time zone {timezone!r}; write it as Europe/Berlin")
+        return timezone
+
+
+class StateSettings(_Model):
+    """The control store: an SQLite file, or a DynamoDB table by its name.
+
+    `lease`: how long a table stays locked after its run was last heard of; `lease_wait`: how long a run waits for one.
+    """
+
+    kind: Literal["sqlite", "dynamodb"]
+    location: str
+    lease: Span = timedelta(seconds=90)
+    lease_wait: Span = timedelta(0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle_file(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and data.get("kind") == "sqlite" and isinstance(data.get("location"), str):
+            return {**data, "location": _settled(data["location"])}
+        return data
+
+
+class SizeSpec(_Model):
+    """A size of container; `executors`: at most so many beside a driver. None: the machine is what it is."""
+
+    cores: Literal[1, 2, 4, 8, 16] | None = None
+    memory_gb: int | None = Field(default=None, ge=2, le=120)
+    disk_gb: int | None = Field(default=None, ge=21, le=200)
+    executors: int | None = Field(default=None, ge=1)
+
+
+class ComputeSettings(_Model):
+    """The Spark master (None: spark-submit says), how many tables go side by side, further Spark settings.
+
+    `codegen_from_mb`: loads that read as much or more (megabytes of files) run generated code, smaller ones interpreted
+    plans, whatever `conf` says. None leaves it to `conf`. `incremental_from_mb`: a table that has, with its inputs, as
+    much or more is computed by what changed; finding that in smaller ones costs more than computing all of it.
+    `broadcast_mb`: a side of a join up to this size is sent to every executor, and the other is not shuffled.
+    `file_mb`: how large files of tables get where there are rows enough. `step_limit`: a step of a table that takes
+    longer is stopped. `sizes`: of the containers that deployments run in, by the names that `prefect.yaml` calls them.
+    """
+
+    master: str | None = "local[*]"
+    concurrency: int = Field(default=2, ge=1)
+    codegen_from_mb: float | None = Field(default=None, ge=0)
+    incremental_from_mb: float = Field(default=0, ge=0)
+    broadcast_mb: float = Field(default=10, ge=0)
+    file_mb: int = Field(default=256, ge=128, le=512)
+    step_limit: Span = timedelta(hours=4)
+    conf: dict[str, SparkSetting] = {}
+    sizes: dict[str, SizeSpec] = {"small": SizeSpec(), "large": SizeSpec()}
+
+
+class PlanSettings(_Model):
+    """`keep`: how long a plan can be applied; after that it is refused, and what it has staged is removed."""
+
+    keep: Span = timedelta(hours=24)
+
+
+class MaintenanceSettings(_Model):
+    """`keep`: how far back every release can be read and restored."""
+
+    keep: Span = timedelta(days=7)
+
+
+class AlertSpec(_Model):
+    """A channel, where it leads (a topic, a URL) and for which events."""
+
+    channel: Literal["sns", "slack", "log"]
+    target: str | None = None
+    on: tuple[Literal["warning", "error"], ...] = ("warning", "error")
+
+
+class ConnectionSpec(_Model):
+    """A source or target system: its kind, Prefect block, settings, and the name of its secret (never the value)."""
+
+    kind: Literal["snowflake", "redshift", "rest", "s3", "files", "kafka"]
+    block: str | None = None
+    secret: str | None = None
+    settings: dict[str, Any] = {}
+
+
+class TargetSpec(_Model):
+    """A warehouse that gold is published to: a connection and a schema there."""
+
+    connection: str
+    schema_name: str = Field(alias="schema")
+
+
+class Environment(_Model):
+    """Everything that differs between a laptop and production."""
+
+    name: str
+    home: Location
+    env_file: str | None = None
+    roots: Roots
+    exchange: Location
+    aws: AwsSettings | None = None
+    secrets: Literal["aws", "env"] = "aws"
+    prefect: PrefectSettings | None = None
+    state: StateSettings
+    compute: ComputeSettings = ComputeSettings()
+    plans: PlanSettings = PlanSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
+    alerts: tuple[AlertSpec, ...] = ()
+    connections: dict[str, ConnectionSpec] = {}
+    targets: dict[str, TargetSpec] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _everything_under_home(cls, data: Any) -> Any:
+        """Roots and state that are not named lie under `home`."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("home"), str):
+            return data
+        home = data["home"]
+        roots = data.get("roots") or {}
+        state = data.get("state") or {"kind": "sqlite", "location": join(home, "state", "state.db")}
+        if isinstance(roots, Mapping):
+            lake = roots.get("lake", join(home, "lake"))
+            standard = {name: join(home, name) for name in ROOT_NAMES} | {"lake": lake}
+            standard |= {name: join(str(lake), folder) for name, folder in _UNDER_LAKE.items()}
+            roots = standard | dict(roots)
+        return {**data, "roots": roots, "state": state}
+
+    @model_validator(mode="after")
+    def _limits_have_connections(self) -> Environment:
+        for name in self.prefect.limits if self.prefect else ():
+            if name != SPARK and name not in self.connections:
+                hint = choose(name, [SPARK, *self.connections])
+                raise ValueError(f"prefect.limits names `{name}`, which is neither {SPARK} nor a connection: {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _targets_have_connections(self) -> Environment:
+        for name, target in self.targets.items():
+            if target.connection not in self.connections:
+                hint = choose(target.connection, self.connections)
+                raise ValueError(f"target {name} uses connection `{target.connection}`, which is not there: {hint}")
+        return self
+
+
+def load_environment(config_dir: Path, name: str) -> Environment:
+    """The environment `name` of a configuration folder.
+
+    `${NAME}` and `${NAME:-default}` are filled from the process's environment, then from `env_file`. Raises
+    `ConfigError` when there is no such environment, a variable has no value, or the file does not fit.
+    """
+    path = config_dir / FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise _no_such_environment(config_dir, name)
+    document = parse(path, _variables(path))
+    environment, findings = build(document, Environment)
+    if environment is not None and environment.name != name:
+        seen = f"name is `{environment.name}`, the file is that of `{name}`"
+        findings.append(document.finding(("name",), seen, f"write `name: {name}`"))
+    if environment is None or findings:
+        raise ConfigError(f"environment {name} is not valid", findings=findings, next_step=f"correct {path}")
+    return environment
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """`KEY=VALUE` lines of a file as a mapping; blank lines and `#` lines are skipped, an absent file is empty."""
+    if not path.is_file():
+        return {}
+    values: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        entry = line.strip()
+        if not entry or entry.startswith("#"):
+            continue
+        key, equals, value = entry.partition("=")
+        if not equals or not key.strip().isidentifier():
+            finding = Finding(path, number, "is not KEY=VALUE", "write one KEY=VALUE a line")
+            raise ConfigError(f"{path.name} cannot be read", findings=[finding])
+        values[key.strip()] = value.strip().strip("\"'")
+    return values
+
+
+def _variables(path: Path) -> dict[str, str]:
+    """What fills the `${…}` of an environment file: the process's environment before the file's `env_file`."""
+    unfilled = parse(path).data
+    named = unfilled.get("env_file") if isinstance(unfilled, dict) else None
+    if not isinstance(named, str):
+        return dict(os.environ)
+    location, _ = expand(named, os.environ)
+    return read_env_file(Path(location).expanduser()) | os.environ
+
+
+def _no_such_environment(config_dir: Path, name: str) -> ConfigError:
+    known = [path.stem for path in sorted((config_dir / FOLDER).glob("*.yaml"))]
+    if not known:
+        return ConfigError(
+            f"{config_dir} has no {FOLDER}/*.yaml: it is not a configuration folder",
+            next_step="name the folder with --config",
+        )
+    return ConfigError(f"environment `{name}` does not exist", next_step=f"{choose(name, known)} (--env)")

@@ -1,0 +1,171 @@
+"""How a table is filled: `<layer>/<table>.load.yaml` as a frozen model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tidemark.config.modelfile import build
+from tidemark.config.yamltext import Document, parse
+from tidemark.errors import ConfigError, Finding
+from tidemark.spans import Span
+
+SUFFIX = ".load.yaml"
+
+Names = tuple[str, ...]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSpec(_Model):
+    """Where rows come from: `object` of a connection. `fields` maps a column to the source's name for it."""
+
+    connection: str
+    object: str
+    format: Literal["json", "csv", "parquet"] | None = None
+    options: dict[str, Any] = {}
+    fields: dict[str, str] = {}
+    mode: Literal["incremental", "full"] = "incremental"
+
+
+class WatermarkSpec(_Model):
+    """The column that says how far a source was read, and how far back each window looks for late rows."""
+
+    column: str
+    lookback: Span = timedelta(0)
+
+
+class InputSpec(_Model):
+    """How a change of an input reaches this table: through the values of `on`, by a full refresh, or not at all."""
+
+    on: Names | None = Field(default=None, min_length=1)
+    refresh: Literal["full", "none"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> InputSpec:
+        if self.on is not None and self.refresh is not None:
+            raise ValueError("`on` and `refresh` exclude each other: keep one of them")
+        return self
+
+
+class DeleteSpec(_Model):
+    """What is deleted: a row with a true `flag`, or a key `missing` from a full extract (soft: kept as a tombstone)."""
+
+    flag: str | None = None
+    missing: Literal["soft", "hard"] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> DeleteSpec:
+        if self.flag is None and self.missing is None:
+            raise ValueError("say what is deleted: `flag: column` or `missing: soft`")
+        if self.missing == "soft" and self.flag is None:
+            raise ValueError("`missing: soft` needs `flag: column`, the column that marks the tombstone")
+        return self
+
+
+class WriteSpec(_Model):
+    """How rows enter the table. `order_by`: of rows with equal keys the newest wins, all columns descending."""
+
+    mode: Literal["append", "replace", "upsert", "scd2"]
+    keys: Names = ()
+    order_by: Names = ()
+    deletes: DeleteSpec | None = None
+    effective_from: str | None = None
+    surrogate_key: str | None = None
+    track: Names = ()
+    unknown_member: bool = False
+    partition_by: Names = ()
+
+    @model_validator(mode="after")
+    def _fits_the_mode(self) -> WriteSpec:
+        if self.mode in ("upsert", "scd2") and not self.keys:
+            raise ValueError(f"mode {self.mode} needs `keys: […]`")
+        history = {
+            "effective_from": self.effective_from,
+            "surrogate_key": self.surrogate_key,
+            "track": self.track,
+        }
+        for name, value in history.items():
+            if self.mode == "scd2" and not value:
+                raise ValueError(f"mode scd2 needs `{name}:`")
+            if self.mode != "scd2" and value:
+                raise ValueError(f"`{name}` belongs to mode scd2, the mode is {self.mode}")
+        if self.unknown_member and self.mode != "scd2":
+            raise ValueError(f"`unknown_member` belongs to mode scd2, the mode is {self.mode}")
+        if self.partition_by and self.mode != "replace":
+            raise ValueError(f"`write.partition_by` belongs to mode replace, the mode is {self.mode}")
+        return self
+
+
+DriftAction = Literal["evolve", "freeze", "discard_row", "discard_value"]
+_BY_EVOLUTION: dict[str, DriftAction] = {"strict": "freeze", "allow_new": "evolve"}
+
+
+class Load(_Model):
+    """A load file. Bronze has a `source`; silver and gold have `inputs` and a query beside the file, or a `transform`.
+
+    `partition_by` and `cluster_by` lay the table out on disk; `write.partition_by` says what a replace replaces.
+    `evolution` and, for single columns or patterns of names, `drift` say what becomes of unknown source columns.
+    """
+
+    source: SourceSpec | None = None
+    watermark: WatermarkSpec | None = None
+    inputs: dict[str, InputSpec] = {}
+    transform: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    write: WriteSpec
+    evolution: Literal["strict", "allow_new"] = "allow_new"
+    drift: dict[str, DriftAction] = {}
+    cluster_by: Names = ()
+    partition_by: Names = ()
+    publish: Names = ()
+    tags: Names = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_inputs(cls, data: Any) -> Any:
+        """An input may stand alone (`silver.x:`), which is an input without `on` or `refresh`."""
+        if isinstance(data, Mapping) and isinstance(data.get("inputs"), Mapping):
+            return {**data, "inputs": {name: spec or {} for name, spec in data["inputs"].items()}}
+        return data
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Load:
+        if self.cluster_by and self.partition_by:
+            raise ValueError("a table is laid out by `cluster_by` or by `partition_by`, not by both")
+        if not set(self.write.partition_by) <= set(self.partition_by):
+            raise ValueError("`write.partition_by` must be columns of `partition_by`")
+        return self
+
+    def on_unknown(self, column: str) -> DriftAction:
+        """What becomes of a source column that the contract does not know; the first name in `drift` that fits counts.
+
+        `evolve`: it is added to the table. `freeze`: the batch fails. `discard_row`: rows that have a value in it are
+        rejected. `discard_value`: it is left out.
+        """
+        named = (action for name, action in self.drift.items() if fnmatchcase(column.lower(), name.lower()))
+        return next(named, _BY_EVOLUTION[self.evolution])
+
+
+def load_load(path: Path) -> Load:
+    """The load file at `path`; raises `ConfigError` with a finding for everything wrong in it."""
+    load, _, findings = read_load(path)
+    if load is None or findings:
+        raise ConfigError(f"{path} is not a valid load file", findings=findings, next_step="tidemark validate")
+    return load
+
+
+def read_load(path: Path) -> tuple[Load | None, Document, list[Finding]]:
+    """The load file as far as it can be read, its document for line numbers, and everything wrong in it.
+
+    Raises `ConfigError` only when the file cannot be read at all (not there, not UTF-8, not YAML).
+    """
+    document = parse(path)
+    load, findings = build(document, Load)
+    return load, document, findings

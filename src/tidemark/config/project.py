@@ -1,0 +1,271 @@
+"""A configuration folder as a whole: its environment, its tables, and the graph between them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import MappingProxyType
+
+from tidemark.config import contract as contracts
+from tidemark.config import load as loads
+from tidemark.config.contract import LAYERS, Contract
+from tidemark.config.environment import Environment, load_environment
+from tidemark.config.load import Load
+from tidemark.config.source import local_folder
+from tidemark.config.yamltext import Document, read_text
+from tidemark.errors import ConfigError, Finding
+from tidemark.suggest import choose
+
+SQL_SUFFIX = ".sql"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what it is (`contract`), how it is filled (`load`), and its query where it has one."""
+
+    name: str
+    contract: Contract
+    load: Load
+    sql: str | None = None
+    sql_path: Path | None = None
+
+    @property
+    def layer(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tables this one is computed from."""
+        return tuple(self.load.inputs)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        return frozenset(self.load.tags) | frozenset(self.contract.tags)
+
+
+@dataclass(frozen=True)
+class Project:
+    """All tables of a configuration folder, in one environment."""
+
+    config_dir: Path
+    environment: Environment
+    tables: Mapping[str, Table]
+
+    def table(self, name: str) -> Table:
+        """The table of this name; raises `ConfigError` with a close match when there is none."""
+        if name not in self.tables:
+            raise ConfigError(f"table `{name}` does not exist", next_step=choose(name, self.tables))
+        return self.tables[name]
+
+    def order(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
+        """The given tables (all when None) so that every table comes after its inputs; equal for equal config."""
+        ordered = topological({name: table.inputs for name, table in self.tables.items()})
+        if names is None:
+            return ordered
+        wanted = {self.table(name).name for name in names}
+        return tuple(name for name in ordered if name in wanted)
+
+    def upstream(self, name: str) -> frozenset[str]:
+        """The table and everything it is computed from, directly or not."""
+        return self._reach(name, {each: table.inputs for each, table in self.tables.items()})
+
+    def downstream(self, name: str) -> frozenset[str]:
+        """The table and everything that is computed from it, directly or not."""
+        readers: dict[str, list[str]] = {each: [] for each in self.tables}
+        for each, table in self.tables.items():
+            for read in table.inputs:
+                readers[read].append(each)
+        return self._reach(name, readers)
+
+    def select(self, expressions: Sequence[str]) -> tuple[str, ...]:
+        """The tables that the expressions name, in order of computation; all tables when there is no expression.
+
+        An expression is a table (`gold.dim_customer`), a pattern (`gold.*`) or a tag (`tag:crm`). A `+` before it
+        adds everything upstream, one behind it everything downstream. Raises `ConfigError` when one names nothing.
+        """
+        if not expressions:
+            return self.order()
+        chosen: set[str] = set()
+        for expression in expressions:
+            core = expression.strip().removeprefix("+").removesuffix("+")
+            for name in self._matching(core):
+                chosen.add(name)
+                if expression.strip().startswith("+"):
+                    chosen |= self.upstream(name)
+                if expression.strip().endswith("+"):
+                    chosen |= self.downstream(name)
+        return self.order(chosen)
+
+    def _matching(self, core: str) -> list[str]:
+        if core.startswith("tag:"):
+            tag = core.removeprefix("tag:")
+            found = [name for name, table in self.tables.items() if tag in table.tags]
+            candidates = {f"tag:{each}" for table in self.tables.values() for each in table.tags}
+        else:
+            found = [name for name in self.tables if fnmatch.fnmatchcase(name, core)]
+            candidates = set(self.tables)
+        if not found:
+            raise ConfigError(f"`{core}` selects no table", next_step=choose(core, candidates))
+        return found
+
+    def _reach(self, name: str, edges: Mapping[str, Sequence[str]]) -> frozenset[str]:
+        reached: set[str] = set()
+        waiting = [self.table(name).name]
+        while waiting:
+            current = waiting.pop()
+            if current not in reached:
+                reached.add(current)
+                waiting.extend(edges[current])
+        return frozenset(reached)
+
+
+@dataclass(frozen=True)
+class ReadTables:
+    """What a folder holds: the tables that could be read, their load files with line numbers, the findings.
+
+    `names` are all tables that there are files of, those too that could not be read.
+    """
+
+    tables: Mapping[str, Table]
+    documents: Mapping[str, Document]
+    names: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def load_project(config_dir: str | Path, env: str) -> Project:
+    """The project in a folder (or an `s3://` prefix, which is mirrored first) for one environment.
+
+    Raises `ConfigError` with every finding that makes a table unusable; `tidemark validate` looks deeper than this.
+    """
+    folder = local_folder(config_dir)
+    environment = load_environment(folder, env)
+    read = read_tables(folder)
+    findings = [finding for finding in read.findings if finding.severity == "error"]
+    findings = findings or list(graph_findings(read))
+    if findings:
+        raise ConfigError(f"{folder} is not valid", findings=findings, next_step="tidemark validate")
+    return Project(folder, environment, read.tables)
+
+
+def read_tables(config_dir: Path) -> ReadTables:
+    """Every table of the folder, as far as its files can be read."""
+    tables: dict[str, Table] = {}
+    documents: dict[str, Document] = {}
+    findings: list[Finding] = []
+    names = table_names(config_dir)
+    for name in names:
+        try:
+            table, document, found = _read_table(config_dir, name)
+        except ConfigError as error:
+            findings += error.findings
+            continue
+        findings += found
+        if table is not None and document is not None:
+            tables[name] = table
+            documents[name] = document
+    if not tables and not findings:
+        fix = f"add <layer>/<table>{contracts.SUFFIX} and <layer>/<table>{loads.SUFFIX}"
+        findings.append(Finding(config_dir, 1, "holds no tables", fix))
+    return ReadTables(MappingProxyType(tables), MappingProxyType(documents), names, tuple(findings))
+
+
+def table_names(config_dir: Path) -> tuple[str, ...]:
+    """The tables that any file of the folder speaks of, layer by layer."""
+    names: list[str] = []
+    for layer in LAYERS:
+        stems = {
+            path.name.removesuffix(suffix)
+            for suffix in (contracts.SUFFIX, loads.SUFFIX, SQL_SUFFIX)
+            for path in (config_dir / layer).glob(f"*{suffix}")
+        }
+        names += [f"{layer}.{stem}" for stem in sorted(stems)]
+    return tuple(names)
+
+
+def topological(inputs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Tables after their inputs, by layer and name where that leaves a choice; raises `ConfigError` on a cycle."""
+    sorter = TopologicalSorter({name: sorted(set(read) & set(inputs)) for name, read in inputs.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = _read_in_a_circle(error.args[1][1:])
+        raise ConfigError(
+            f"tables read each other in a circle: {circle}", next_step="remove one of the inputs"
+        ) from error
+    ordered: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=_by_layer)
+        ordered += ready
+        sorter.done(*ready)
+    return tuple(ordered)
+
+
+def graph_findings(read: ReadTables) -> Iterable[Finding]:
+    """Inputs that do not exist, and circles."""
+    for name, table in read.tables.items():
+        for each in table.inputs:
+            if each not in read.names:
+                message = f"{name} reads {each}, which does not exist"
+                yield read.documents[name].finding(("inputs", each), message, choose(each, read.names))
+    try:
+        topological({name: table.inputs for name, table in read.tables.items()})
+    except ConfigError as error:
+        first = error.summary.partition(": ")[2].partition(" ")[0]
+        document = read.documents[first]
+        yield document.finding(("inputs",), error.summary, error.next_step or "")
+
+
+def _read_in_a_circle(names: Sequence[str]) -> str:
+    """`a → b → a`: who reads whom, beginning with the first by name, whatever order the tables came in."""
+    start = names.index(min(names)) + 1
+    readers = [*names[start:], *names[:start]][::-1]
+    return " → ".join([*readers, readers[0]])
+
+
+def _by_layer(name: str) -> tuple[int, str]:
+    return LAYERS.index(name.partition(".")[0]), name
+
+
+def _read_table(config_dir: Path, name: str) -> tuple[Table | None, Document | None, list[Finding]]:
+    layer, _, stem = name.partition(".")
+    contract_path = config_dir / layer / f"{stem}{contracts.SUFFIX}"
+    load_path = config_dir / layer / f"{stem}{loads.SUFFIX}"
+    sql_path = config_dir / layer / f"{stem}{SQL_SUFFIX}"
+    missing = [path for path in (contract_path, load_path) if not path.is_file()]
+    if missing:
+        return None, None, [Finding(path, 1, f"{name} has no {path.name}", f"add {path.name}") for path in missing]
+    contract, findings = contracts.read_contract(contract_path)
+    load, document, found = loads.read_load(load_path)
+    findings += found
+    if contract is None or load is None:
+        return None, None, findings
+    sql = read_text(sql_path) if sql_path.is_file() else None
+    table = Table(name, contract, load, sql, None if sql is None else sql_path)
+    return table, document, findings + list(_shape_findings(table, document))
+
+
+def _shape_findings(table: Table, document: Document) -> Iterable[Finding]:
+    """Which files and sections a table of its layer must have, and which it must not."""
+    load = table.load
+    if table.layer == "bronze":
+        if load.source is None:
+            yield document.finding((), f"{table.name} has no source", "add `source: {connection: …, object: …}`")
+        for key in _present(inputs=load.inputs, transform=load.transform):
+            yield document.finding((key,), f"`{key}` has no meaning in bronze", "move it to a silver table")
+        if table.sql_path is not None:
+            yield Finding(table.sql_path, 1, "a bronze table has no query", "remove the file")
+        return
+    for key in _present(source=load.source, watermark=load.watermark):
+        yield document.finding((key,), f"`{key}` belongs to bronze", "read a bronze table under `inputs:`")
+    if table.sql is None and load.transform is None:
+        fix = f"add {table.contract.name}{SQL_SUFFIX}, or `transform: module:function`"
+        yield document.finding((), f"{table.name} has neither a query nor a transform", fix)
+    if table.sql is not None and load.transform is not None:
+        yield document.finding(("transform",), f"{table.name} has a query and a transform", "keep one of them")
+
+
+def _present(**sections: object) -> list[str]:
+    return [name for name, value in sections.items() if value]

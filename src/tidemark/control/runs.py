@@ -1,0 +1,252 @@
+"""What a run did, as data: one `RunSummary` per run, stored as `runs/<run_id>.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from tidemark.books import Books
+from tidemark.errors import ConfigError, TidemarkError
+
+if TYPE_CHECKING:
+    from tidemark.aws.folder import Folder
+
+FORMAT = 1
+SHORT_ID = 8  # characters of a run id that people read and type
+
+RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted", "killed"]
+TableStatus = Literal["committed", "unchanged", "prepared", "checked", "failed", "gate failed", "stopped", "unfinished"]
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """The outcome of a table's checks: how many passed, the words of those that did not, where the results lie."""
+
+    passed: int
+    total: int
+    failed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    evidence: str | None = None
+
+
+@dataclass(frozen=True)
+class FilesSummary:
+    """What maintenance did to a table's files: how many it had and has, and the bytes that were removed.
+
+    `plan`: the open plan for whose sake they were not put together.
+    """
+
+    before: int
+    after: int
+    freed: int
+    plan: str | None = None
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """What a run did to one table.
+
+    `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
+    rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist).
+    `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
+    or nothing. `chunk` is the part of the past that a backfill is taking in.
+    """
+
+    table: str
+    status: TableStatus
+    seconds: float = 0.0
+    steps: Mapping[str, float] = field(default_factory=dict)
+    books: Books | None = None
+    version: int | None = None
+    gate: GateSummary | None = None
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    error: str | None = None
+    computed: str | None = None
+    files: FilesSummary | None = None
+    chunk: str | None = None
+
+    @property
+    def layer(self) -> str:
+        return self.table.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.table.partition(".")[2]
+
+    @property
+    def in_trouble(self) -> bool:
+        return self.status in ("failed", "gate failed", "stopped", "unfinished")
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One table brought to one warehouse: rows written and removed, and the rows it holds after (None: it failed)."""
+
+    table: str
+    target: str
+    inserted: int = 0
+    deleted: int = 0
+    rows_after: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that did not stop the run and that a person should look at."""
+
+    table: str | None
+    message: str
+    next_step: str | None = None
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run from start to end. Instants are UTC; `release` is what readers see after the run.
+
+    `process` is where it ran, as `host:pid`. A run that was killed could not say so: it is read as `killed` when it
+    says `running` and its process, on this machine, is gone.
+    """
+
+    run_id: str
+    flow: str
+    environment: str
+    date: date
+    started_at: datetime
+    status: RunStatus = "running"
+    finished_at: datetime | None = None
+    release: str | None = None
+    released: bool = False
+    tables: tuple[TableResult, ...] = ()
+    published: tuple[Publication, ...] = ()
+    warnings: tuple[Warned, ...] = ()
+    error: str | None = None
+    process: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Time from start to end, or until now while it runs."""
+        end = self.finished_at or datetime.now(UTC).replace(tzinfo=None)
+        return (end - self.started_at).total_seconds()
+
+    @property
+    def short_id(self) -> str:
+        return self.run_id[:SHORT_ID]
+
+    @property
+    def quarantined(self) -> int:
+        return sum(result.books.quarantined for result in self.tables if result.books)
+
+    @property
+    def rejected_by_rule(self) -> dict[str, int]:
+        """Broken rules over all tables, most frequent first."""
+        total: dict[str, int] = {}
+        for result in self.tables:
+            for rule, count in result.rejected.items():
+                total[rule] = total.get(rule, 0) + count
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+    def to_json(self) -> dict[str, Any]:
+        """The stored form; instants and dates as ISO text."""
+        stored: dict[str, Any] = json.loads(json.dumps(asdict(self), default=_iso))
+        return {"format": FORMAT, **stored, "rejected_by_rule": self.rejected_by_rule}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> RunSummary:
+        """Reads the stored form back; what a later version added to it is left out."""
+        values = {item.name: stored[item.name] for item in fields(cls) if item.name in stored}
+        values["date"] = date.fromisoformat(values["date"])
+        values["started_at"] = datetime.fromisoformat(values["started_at"])
+        if values.get("finished_at"):
+            values["finished_at"] = datetime.fromisoformat(values["finished_at"])
+        values["tables"] = tuple(_table_result(item) for item in values.get("tables", ()))
+        values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
+        values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
+        return cls(**values)
+
+
+def this_process() -> str:
+    """This process as summaries name it: `host:pid`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process (`host:pid`) surely does not live any more; of other machines nothing is known."""
+    host, _, pid = process.rpartition(":")
+    return host == socket.gethostname() and pid.isdigit() and not _lives(int(pid))
+
+
+def _judged(summary: RunSummary) -> RunSummary:
+    if summary.status != "running" or not is_gone(summary.process):
+        return summary
+    return replace(summary, status="killed", finished_at=summary.started_at)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's process
+    return True
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a run summary")
+
+
+def _table_result(stored: Mapping[str, Any]) -> TableResult:
+    values = dict(stored)
+    if values.get("books"):
+        values["books"] = Books.from_json(values["books"])
+    if values.get("gate"):
+        gate = values["gate"]
+        values["gate"] = GateSummary(**{**gate, "failed": tuple(gate["failed"]), "warnings": tuple(gate["warnings"])})
+    if values.get("files"):
+        values["files"] = FilesSummary(**values["files"])
+    return TableResult(**values)
+
+
+class RunStore:
+    """The summaries of all runs, one JSON file each, in the environment's `runs` root."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def save(self, summary: RunSummary) -> str:
+        """Writes (or replaces) the run's file and returns where it lies."""
+        return self._folder.write_text(f"{summary.run_id}.json", json.dumps(summary.to_json(), indent=1))
+
+    def load(self, run: str) -> RunSummary:
+        """The run whose id is, or begins with, `run`; raises `ConfigError` when there is not exactly one."""
+        matches = [name for name in self._names() if name.startswith(run)]
+        if len(matches) != 1:
+            seen = f"{len(matches)} runs begin with {run!r}" if matches else f"there is no run {run!r}"
+            raise ConfigError(f"{seen} in {self._folder.root}", next_step="tidemark runs list")
+        return self._read(matches[0])
+
+    def latest(self, limit: int | None = None) -> tuple[RunSummary, ...]:
+        """The runs, newest first."""
+        summaries = sorted((self._read(name) for name in self._names()), key=lambda run: run.started_at, reverse=True)
+        return tuple(summaries[:limit])
+
+    def _names(self) -> list[str]:
+        return [name for name in self._folder.names() if name.endswith(".json")]
+
+    def _read(self, name: str) -> RunSummary:
+        text = self._folder.read_text(name)
+        try:
+            return _judged(RunSummary.from_json(json.loads(text or "")))
+        except (ValueError, KeyError, TypeError) as broken:
+            raise TidemarkError(
+                f"the run summary {self._folder.path(name)} cannot be read: {broken}",
+                step="runs",
+                next_step="move the file away; the tables themselves are not affected",
+            ) from broken

@@ -1,0 +1,208 @@
+"""The control store: small JSON records with compare-and-set, in SQLite on a laptop and in DynamoDB on AWS.
+
+It is an index and a lock, never the truth about rows: that stands in the commits of the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tidemark.errors import StateError
+
+if TYPE_CHECKING:
+    from tidemark.config.environment import Environment
+
+ABSENT = 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """A stored value and its revision, which every write raises by one (the first is 1)."""
+
+    key: str
+    value: Mapping[str, Any]
+    revision: int
+
+
+class ConflictError(StateError):
+    """Somebody else wrote the record since it was read."""
+
+
+class StateStore(Protocol):
+    """Records by kind (such as `table`, `committing`, `release`, `publish`, `lease`) and key."""
+
+    def get(self, kind: str, key: str) -> Record | None:
+        """The record, or None."""
+        ...
+
+    def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
+        """Writes and returns the new revision.
+
+        With `expected` the write happens only at that revision (`ABSENT`: only when there is none), else
+        `ConflictError`.
+        """
+        ...
+
+    def delete(self, kind: str, key: str) -> None:
+        """Removes the record; nothing happens where there is none."""
+        ...
+
+    def list(self, kind: str) -> tuple[Record, ...]:
+        """Every record of a kind, by key."""
+        ...
+
+
+def open_state(environment: Environment) -> StateStore:
+    """The store that the environment names."""
+    settings = environment.state
+    if settings.kind == "sqlite":
+        return SqliteState(Path(settings.location))
+    from tidemark.aws.clients import dynamodb_table
+
+    return DynamoState(dynamodb_table(environment.aws, settings.location))
+
+
+def _conflict(kind: str, key: str, expected: int) -> ConflictError:
+    return ConflictError(
+        f"{kind} {key} was not at revision {expected}: another run wrote it",
+        step="state",
+        next_step="let the other run finish (tidemark runs list), then run again",
+    )
+
+
+class SqliteState:
+    """Records in one SQLite file; every call opens its own connection, so threads and processes may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._connection() as connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS records"
+                " (kind TEXT, key TEXT, revision INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key))"
+            )
+
+    def get(self, kind: str, key: str) -> Record | None:
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT key, value, revision FROM records WHERE kind = ? AND key = ?", (kind, key)
+            ).fetchone()
+        return Record(row[0], json.loads(row[1]), row[2]) if row else None
+
+    def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            row = connection.execute("SELECT revision FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+            revision = row[0] if row else ABSENT
+            if expected is not None and revision != expected:
+                raise _conflict(kind, key, expected)
+            connection.execute(
+                "INSERT OR REPLACE INTO records (kind, key, revision, value) VALUES (?, ?, ?, ?)",
+                (kind, key, revision + 1, json.dumps(value, default=str)),
+            )
+        return revision + 1
+
+    def delete(self, kind: str, key: str) -> None:
+        with self._connection() as connection:
+            connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+
+    def list(self, kind: str) -> tuple[Record, ...]:
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT key, value, revision FROM records WHERE kind = ? ORDER BY key", (kind,)
+            ).fetchall()
+        return tuple(Record(key, json.loads(value), revision) for key, value, revision in rows)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as connection:
+                try:
+                    yield connection
+                except BaseException:
+                    if connection.in_transaction:
+                        connection.rollback()
+                    raise
+                if connection.in_transaction:
+                    connection.commit()
+        except sqlite3.Error as failure:
+            raise StateError(
+                f"the state store {self._path} could not be used: {failure}",
+                step="state",
+                next_step="check that the disk has room and the file may be written",
+            ) from failure
+
+
+class DynamoState:
+    """Records in one DynamoDB table with the string keys `kind` (partition) and `key` (sort)."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def get(self, kind: str, key: str) -> Record | None:
+        item = self._call("get_item", Key={"kind": kind, "key": key}, ConsistentRead=True).get("Item")
+        return self._record(item) if item else None
+
+    def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
+        known = expected
+        if known is None:
+            current = self.get(kind, key)
+            known = current.revision if current else ABSENT
+        item = {"kind": kind, "key": key, "revision": known + 1, "value": json.dumps(value, default=str)}
+        if known == ABSENT:
+            condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
+        else:
+            condition = {"ConditionExpression": "revision = :known", "ExpressionAttributeValues": {":known": known}}
+        try:
+            self._call("put_item", Item=item, **condition)
+        except self._table.meta.client.exceptions.ConditionalCheckFailedException as lost:
+            raise _conflict(kind, key, known) from lost
+        return known + 1
+
+    def delete(self, kind: str, key: str) -> None:
+        self._call("delete_item", Key={"kind": kind, "key": key})
+
+    def list(self, kind: str) -> tuple[Record, ...]:
+        arguments: dict[str, Any] = {
+            "KeyConditionExpression": "kind = :kind",
+            "ExpressionAttributeValues": {":kind": kind},
+            "ConsistentRead": True,
+        }
+        records: tuple[Record, ...] = ()
+        while True:
+            page = self._call("query", **arguments)
+            records += tuple(self._record(item) for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return records
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        from tidemark.aws.clients import AWS_FAILURES
+
+        known = self._table.meta.client.exceptions
+        try:
+            return getattr(self._table, operation)(**arguments)
+        except known.ConditionalCheckFailedException:
+            raise
+        except known.ResourceNotFoundException as missing:
+            raise StateError(
+                f"the DynamoDB table {self._table.name} of the state store does not exist",
+                step="state",
+                next_step="create it: Terraform does, with the string keys kind (partition) and key (sort)",
+            ) from missing
+        except AWS_FAILURES as failure:
+            raise StateError(
+                f"the DynamoDB table {self._table.name} of the state store could not be used: {failure}",
+                step="state",
+                next_step="check the network, and that the role may read and write the table; then run again",
+            ) from failure
+
+    @staticmethod
+    def _record(item: Mapping[str, Any]) -> Record:
+        return Record(str(item["key"]), json.loads(item["value"]), int(item["revision"]))

@@ -1,0 +1,353 @@
+"""Adopts staged Parquet files as files of a Delta table, without writing the rows a second time.
+
+Delta's Python API can only write rows. Its log takes files that lie below the table's folder, which is where a batch
+is staged: the commit of an append is then one small log entry, whatever the batch's size. This module and
+`plainfiles`, which reads its snapshots, alone speak to Delta's internal classes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from pyspark.sql.types import StructType
+
+from tidemark.delta import footers
+from tidemark.errors import CommitError
+from tidemark.spark import storage
+from tidemark.spark.jvm import java_class
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_LISTED = 500  # files
+_CLUSTERING = "delta.clustering"
+
+
+CLEANED_UP = "<the log file of this version is gone>"
+NO_TABLE = -1
+"""What Delta calls the version of a table that does not exist."""
+
+
+class MovedError(CommitError):
+    """The table is no longer at the version that its writer looked at. Nothing was written."""
+
+
+def latest_version(spark: SparkSession, path: str, hint: int | None = None) -> int | None:
+    """The table's version now; None where there is no Delta table.
+
+    `hint` is a version that it may still be at. Where the log has that and not the next one, it is the last one, as
+    versions have no gaps, and Delta need not load the table to tell.
+    """
+    if hint is not None and _has(spark, path, hint) and not _has(spark, path, hint + 1):
+        return hint
+    version = int(snapshot(spark, path).version())
+    return None if version < 0 else version
+
+
+def snapshot(spark: SparkSession, path: str) -> Any:
+    """Delta's own snapshot of the table as it is now."""
+    nothing = java_class(spark, "scala.Option").empty()
+    return _log(spark, path).update(False, nothing, nothing)
+
+
+def size(snapshot: Any) -> int:
+    """The table's files in bytes; 0 where there is no table."""
+    known = _checksum(snapshot)
+    return max(int(known.tableSizeBytes() if known else snapshot.sizeInBytes()), 0)
+
+
+def file_count(snapshot: Any) -> int:
+    """How many files the table has."""
+    known = _checksum(snapshot)
+    return int(known.numFiles() if known else snapshot.numOfFiles())
+
+
+def files(snapshot: Any) -> list[Any]:
+    """Delta's entries of all files of the table. Meant for tables of few files: the entries come to the driver."""
+    known = _checksum(snapshot)
+    if known and (listed := known.allFiles()).isDefined():
+        entries = [listed.get().apply(number) for number in range(int(listed.get().size()))]
+        if (len(entries), sum(int(entry.size()) for entry in entries)) == (known.numFiles(), known.tableSizeBytes()):
+            return entries
+    return list(snapshot.allFiles().collect())
+
+
+def newest(snapshot: Any, column: str) -> datetime | None:
+    """The greatest value of a date or timestamp column (naive UTC, to a millisecond), as the log's statistics have it.
+
+    None where they do not tell: a file has no bound for it or rows that are marked as deleted, there is no row, or
+    there are more files than the driver should list.
+    """
+    if file_count(snapshot) > _LISTED:
+        return None
+    found = []
+    for file in files(snapshot):
+        text = file.stats()
+        told = json.loads(text) if text and file.deletionVector() is None else {}
+        if column in told.get("maxValues", {}):
+            found.append(_instant(str(told["maxValues"][column])))
+        elif told.get("nullCount", {}).get(column) != told.get("numRecords", -1):
+            return None
+    return None if None in found else max(filter(None, found), default=None)
+
+
+def _instant(text: str) -> datetime | None:
+    """A bound as naive UTC; None for years that Python does not have."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+def _has(spark: SparkSession, path: str, version: int) -> bool:
+    return storage.exists(spark, _entry_file(path, version))
+
+
+def _entry_file(path: str, version: int) -> str:
+    return f"{path}/_delta_log/{version:020d}.json"
+
+
+def _checksum(snapshot: Any) -> Any:
+    """The checksum file that Delta writes beside a commit; None where it is missing or cannot be read.
+
+    It says how large the table is, and lists the files of a small one. Without it Delta puts its log together with
+    queries, which takes longer than reading such a table.
+    """
+    known = snapshot.checksumOpt()
+    return known.get() if known.isDefined() else None
+
+
+def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
+    """The `userMetadata` of one commit; `CLEANED_UP` when the log has dropped the commit's file.
+
+    The log is read by its public protocol: a file of JSON lines a version, `commitInfo` among the first of them.
+    """
+    text = storage.read_line(spark, _entry_file(path, version), '{"commitInfo"')
+    if text is None:
+        return CLEANED_UP
+    metadata = json.loads(text)["commitInfo"].get("userMetadata") if text else None
+    return None if metadata is None else str(metadata)
+
+
+def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tuple[str, ...] | None:
+    """The files that hold every row, before and after, that the commits after `since` and up to `until` changed.
+
+    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading.
+    Raises `FileNotFoundError` where the log no longer has one of these commits.
+    """
+    changed: list[str] = []
+    for version in range(since + 1, until + 1):
+        text = storage.read_text(spark, file := _entry_file(path, version))
+        if text is None:
+            raise FileNotFoundError(file.rpartition("/")[2])
+        found = _changed_files([json.loads(line) for line in text.splitlines()])
+        if found is None:
+            return None
+        changed += [f"{path}/{unquote(file)}" for file in found]
+    return tuple(changed)
+
+
+def _changed_files(actions: Sequence[Mapping[str, Any]]) -> list[str] | None:
+    """What one commit changed, by the protocol: its feed where it has one, else the files that it added."""
+    fed = [action["cdc"] for action in actions if "cdc" in action]
+    added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+    removes = any(action.get("remove", {}).get("dataChange") for action in actions)
+    if removes and not fed:
+        return None
+    changed = fed or added
+    if any(file.get("partitionValues") or file.get("deletionVector") or ":/" in file["path"] for file in changed):
+        return None
+    return [str(file["path"]) for file in changed]
+
+
+def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
+    """Whether the table has seen a transaction of this application id."""
+    known = snapshot(spark, path)
+    return int(known.version()) >= 0 and bool(known.transactions().contains(app))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an entry of the log says of itself: `app_id` names its transaction.
+
+    `statistics` names the columns whose bounds go into the log, for data skipping.
+    """
+
+    app_id: str
+    user_metadata: str
+    statistics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NewTable:
+    """What a table is that its first batch creates."""
+
+    schema: StructType
+    cluster_by: tuple[str, ...]
+    properties: Mapping[str, str]
+
+
+def adopt(
+    spark: SparkSession,
+    table_path: str,
+    folder: str,
+    entry: Entry,
+    *,
+    seen: int,
+    rows: int,
+    new: NewTable | None = None,
+) -> int:
+    """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
+
+    With `new` the same commit creates the table. `seen` is the version at which the caller has made sure that the
+    commit is still to be made; raises `MovedError` where the table is at another. Files without rows are left out.
+    Raises `CommitError`, and changes nothing, unless the files have `rows` rows.
+    """
+    transaction = _transaction(spark, table_path, seen)
+    created = [] if new is None else _create(spark, transaction, new)
+    added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
+    footers.expect_rows(_count(added), rows, folder)
+    return _commit(spark, transaction, [*map(_action(spark), [*created, *added])], entry, "Append")
+
+
+def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mapping[str, Any]]:
+    """Makes this the table's first transaction; gives the further actions that it takes.
+
+    Delta adds the session's default properties, and the protocol that all of them need.
+    """
+    clustered = {"delta.feature.clustering": "supported"} if new.cluster_by else {}
+    metadata = {
+        "id": str(uuid.uuid4()),
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": new.schema.json(),
+        "partitionColumns": [],
+        "configuration": dict(new.properties) | clustered,
+        "createdTime": int(time.time() * 1000),
+    }
+    transaction.updateMetadataForNewTable(_action(spark)({"metaData": metadata}))
+    if not new.cluster_by:
+        return []
+    columns = {"clusteringColumns": [[name] for name in new.cluster_by], "domainName": _CLUSTERING}
+    return [{"domainMetadata": {"domain": _CLUSTERING, "configuration": json.dumps(columns), "removed": False}}]
+
+
+def rewrite(
+    spark: SparkSession,
+    table_path: str,
+    folders: Sequence[str],
+    feed: Sequence[str],
+    entry: Entry,
+    *,
+    seen: int,
+    more_rows: int,
+) -> int:
+    """Puts the Parquet files in `folders` in place of all that the table has, in one commit.
+
+    The files in `feed` (the table's columns and `_change_type`) become the commit's change feed. `seen` is as in
+    `adopt`. Raises `CommitError`, and changes nothing, unless the table ends up with `more_rows` rows more than it had.
+    """
+    transaction = _transaction(spark, table_path, seen)
+    old = files(transaction.snapshot())
+    bounded = _bounded(transaction, entry)
+    new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
+    before = sum(json.loads(str(file.stats()))["numRecords"] for file in old)
+    after = _count(new)
+    if after != before + more_rows:
+        raise CommitError(
+            f"the rewritten table would have {after} rows, not {before + more_rows}; nothing was written",
+            step="commit",
+            evidence=", ".join(folders),
+            next_step="run again: the batch is prepared anew",
+        )
+    changes = [{"cdc": file} for folder in feed for file in _change_files(spark, table_path, folder)]
+    actions = [*(file.remove() for file in old), *map(_action(spark), [*new, *changes])]
+    return _commit(spark, transaction, actions, entry, "Overwrite")
+
+
+def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
+    """A transaction on the table as it is at version `seen`: whoever commits after that is in conflict.
+
+    Delta would tell whether the table knows the transaction's id, but puts the whole log together by queries for it,
+    the better part of a second. Whoever has looked at the last batch of this very version knows.
+    """
+    transaction = _log(spark, path).startTransaction()
+    now = int(transaction.readVersion())
+    if now != seen:
+        raise MovedError(
+            "somebody has committed to the table since this commit was begun; nothing was written",
+            step="commit",
+            seen=[f"version {seen} when the commit was begun, and then version {now}"],
+            evidence=path,
+            next_step="run again",
+        )
+    transaction.readWholeTable()
+    return transaction
+
+
+def _bounded(transaction: Any, entry: Entry) -> dict[str, str]:
+    """The columns that get bounds in the log, with their types."""
+    schema = StructType.fromJson(json.loads(str(transaction.metadata().schemaString())))
+    return {field.name: field.dataType.simpleString() for field in schema.fields if field.name in entry.statistics}
+
+
+def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:
+    """What makes Delta's own object of an action as the protocol writes it."""
+    actions = java_class(spark, "org.apache.spark.sql.delta.actions.Action")
+    return lambda action: actions.fromJson(json.dumps(action))
+
+
+def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry: Entry, mode: str) -> int:
+    """Commits the actions as a write of this mode, signed with the entry's transaction id."""
+    signature = {"txn": {"appId": entry.app_id, "version": 1, "lastUpdated": int(time.time() * 1000)}}
+    option = java_class(spark, "scala.Option")
+    operation = java_class(spark, "org.apache.spark.sql.delta.DeltaOperations$Write")(
+        getattr(java_class(spark, "org.apache.spark.sql.SaveMode"), mode),
+        option.empty(),
+        option.empty(),
+        option.apply(entry.user_metadata),
+        *[option.empty()] * 3,
+    )
+    sequence = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq([_action(spark)(signature), *actions])
+    return int(transaction.commit(sequence, operation))
+
+
+def _log(spark: SparkSession, path: str) -> Any:
+    session: Any = spark
+    # Delta asks for the thread's session when it computes a snapshot; a new thread has none until Spark plans for it.
+    java_class(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(session._jsparkSession)
+    return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
+
+
+def _added_files(
+    spark: SparkSession, table_path: str, folder: str, statistics: Mapping[str, str]
+) -> Iterator[dict[str, dict[str, Any]]]:
+    """One `add` action for each file with rows in the folder; `statistics` are the columns to bound and their types."""
+    for status in footers.parquet_files(spark, folder):
+        stats = footers.statistics(spark, status.getPath(), statistics)
+        if stats["numRecords"]:
+            changed = {"modificationTime": int(status.getModificationTime()), "stats": json.dumps(stats)}
+            yield {"add": _file(table_path, folder, status) | changed | {"dataChange": True}}
+
+
+def _count(added: Sequence[Mapping[str, Any]]) -> int:
+    return sum(json.loads(file["add"]["stats"])["numRecords"] for file in added)
+
+
+def _change_files(spark: SparkSession, table_path: str, folder: str) -> Iterator[dict[str, Any]]:
+    """One change-feed file for each file in the folder."""
+    for status in footers.parquet_files(spark, folder):
+        yield _file(table_path, folder, status) | {"dataChange": False}
+
+
+def _file(table_path: str, folder: str, status: Any) -> dict[str, Any]:
+    below = folder.removeprefix(table_path).strip("/")
+    path = quote(f"{below}/{status.getPath().getName()}")
+    return {"path": path, "partitionValues": {}, "size": int(status.getLen())}

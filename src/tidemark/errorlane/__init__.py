@@ -1,0 +1,4 @@
+"""Rejected rows: written once, listed, replayed, discarded.
+
+Not here: the rules that reject them.
+"""

@@ -1,0 +1,135 @@
+"""The error lane: every rejected row with its payload, its reasons and its origin, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from tidemark import faults
+from tidemark.errorlane import ledger as errorledger
+from tidemark.rows import ORIGIN
+from tidemark.spark import storage
+from tidemark.write.counting import Counter
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+REASONS = "array<struct<rule: string, column: string, value: string, message: string>>"
+ERROR_SCHEMA = (
+    f"error_id string, table string, reasons {REASONS}, payload string, origin string,"
+    " contract_version string, batch_id string"
+)
+LANE_SCHEMA = f"{ERROR_SCHEMA}, run_id string, dt date"
+
+_CODES = "_codes"
+
+
+@dataclass(frozen=True)
+class ErrorBatch:
+    """What the rejected rows of one batch have in common."""
+
+    table: str
+    contract_version: str
+    batch_id: str
+    run_id: str
+    run_date: date
+
+    def folder(self, lane: str) -> str:
+        """Where, in the table's lane, the rows of the run lie."""
+        return run_folder(lane, self.run_date, self.run_id)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What was added to the lane: rows, and how many of them broke each `column.rule` (one row may break several)."""
+
+    rows: int = 0
+    by_rule: Mapping[str, int] = field(default_factory=dict)
+
+
+def write_errors(
+    spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]
+) -> Rejected:
+    """Adds rejected rows (`reasons`, `payload`, `_origin`) to the table's lane; `rules` are the codes to count by.
+
+    A row that was rejected before, in an earlier overlapping window, is known by its `error_id` and not added again.
+    Doing it again for the same run replaces what the run had written.
+    """
+    return _add(spark, _errors(rejected, batch), lane, batch, rules)
+
+
+def stage_errors(
+    spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str], staged: str
+) -> Rejected:
+    """Keeps what `write_errors` would add to the lane in the folder `staged`; the lane stays as it is."""
+    return _write_new(spark, _errors(rejected, batch), lane, staged, rules)
+
+
+def add_staged(spark: SparkSession, staged: str, lane: str, batch: ErrorBatch, rules: Sequence[str]) -> Rejected:
+    """Adds to the lane what `stage_errors` has kept, but for rows that came into the lane since."""
+    return _add(spark, spark.read.schema(ERROR_SCHEMA).json(staged), lane, batch, rules)
+
+
+def _errors(rejected: DataFrame, batch: ErrorBatch) -> DataFrame:
+    """Rejected rows in the form that they have in the lane, each once."""
+    return rejected.select(
+        F.sha2(F.concat_ws("|", F.lit(batch.table), ORIGIN, "payload"), 256).alias("error_id"),
+        F.lit(batch.table).alias("table"),
+        "reasons",
+        "payload",
+        F.col(ORIGIN).alias("origin"),
+        F.lit(batch.contract_version).alias("contract_version"),
+        F.lit(batch.batch_id).alias("batch_id"),
+    ).dropDuplicates(["error_id"])
+
+
+def _add(spark: SparkSession, errors: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]) -> Rejected:
+    storage.delete(spark, batch.folder(lane))
+    faults.reach(f"{batch.table}: errors being written")
+    return _write_new(spark, errors, lane, batch.folder(lane), rules)
+
+
+def _write_new(spark: SparkSession, errors: DataFrame, lane: str, folder: str, rules: Sequence[str]) -> Rejected:
+    """Writes to `folder` the errors that the lane does not have, and counts them."""
+    if storage.exists(spark, lane):
+        errors = errors.join(read_errors(spark, lane).select("error_id").distinct(), "error_id", "left_anti")
+    codes = F.transform("reasons", lambda reason: F.concat_ws(".", reason["column"], reason["rule"]))
+    counted = {f"rule_{number}": F.count_if(F.array_contains(_CODES, code)) for number, code in enumerate(rules)}
+    new = Counter(rows=F.count("*"), **counted)
+    new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(folder)
+    by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
+    return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
+
+
+def run_folder(lane: str, run_date: date, run_id: str) -> str:
+    """Where a run writes what it rejects of the table with this lane."""
+    return f"{lane}/dt={run_date.isoformat()}/run_id={run_id}"
+
+
+def read_errors(spark: SparkSession, lane: str) -> DataFrame:
+    """The lane of a table: one row an error, with the day (`dt`) and the run (`run_id`) that it was seen in."""
+    return spark.read.schema(LANE_SCHEMA).option("basePath", lane).json(lane)
+
+
+def still_open(spark: SparkSession, errors: DataFrame, lane: str) -> DataFrame:
+    """Those of the lane's errors that are neither replayed nor discarded."""
+    folder = f"{lane}/{errorledger.FOLDER}"
+    if not storage.exists(spark, folder):
+        return errors
+    ledger = spark.read.schema(errorledger.SCHEMA).option("recursiveFileLookup", "true").json(folder)
+    return errors.join(ledger.select("error_id").distinct(), "error_id", "left_anti")
+
+
+def note_replayed(error_ids: DataFrame, lane: str, batch_id: str, run_id: str) -> None:
+    """Closes the errors of a replayed batch; again is a no-op, because the batch has one place in the ledger."""
+    noted = error_ids.select(
+        "error_id",
+        F.lit(errorledger.REPLAYED).alias("status"),
+        F.lit(run_id).alias("run_id"),
+        F.lit(errorledger.now()).alias("at"),
+    )
+    noted.write.mode("overwrite").json(f"{lane}/{errorledger.replayed_folder(batch_id)}")

@@ -1,0 +1,146 @@
+"""Reads the error lane without Spark, for people who look at what was rejected and why."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidemark.errorlane.ledger import Status, closed
+from tidemark.errors import TidemarkError
+
+if TYPE_CHECKING:
+    from tidemark.aws.folder import Folder
+
+_PLACE = re.compile(r"(?P<layer>[^/]+)/(?P<name>[^/]+)/dt=(?P<dt>[^/]+)/run_id=(?P<run>[^/]+)/[^/]+\.json")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One rule that a row broke; `value` is what stood in the column."""
+
+    rule: str
+    column: str
+    value: str | None
+    message: str
+
+    @property
+    def code(self) -> str:
+        """`column.rule`, as summaries show it."""
+        return f"{self.column}.{self.rule}"
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row in the error lane: what it was (`payload`, JSON text), where it came from, what is wrong with it."""
+
+    error_id: str
+    table: str
+    day: str
+    run_id: str
+    reasons: tuple[Reason, ...]
+    payload: str
+    origin: str
+    batch_id: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The row with its payload as an object."""
+        return {
+            "error_id": self.error_id,
+            "table": self.table,
+            "day": self.day,
+            "run_id": self.run_id,
+            "reasons": [
+                {"rule": each.rule, "column": each.column, "value": each.value, "message": each.message}
+                for each in self.reasons
+            ],
+            "payload": _payload(self.payload),
+            "origin": self.origin,
+            "batch_id": self.batch_id,
+        }
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which rows to show. `run` is the start of a run id, `rule` is `enum` or `status.enum`; None means all."""
+
+    table: str | None = None
+    run: str | None = None
+    rule: str | None = None
+
+    def admits_file(self, table: str, run_id: str) -> bool:
+        return (self.table is None or table == self.table) and (self.run is None or run_id.startswith(self.run))
+
+    def admits(self, row: RejectedRow) -> bool:
+        return self.rule is None or any(self.rule in (reason.rule, reason.code) for reason in row.reasons)
+
+
+def rejected_rows(lane: Folder, filters: Filters) -> Iterator[RejectedRow]:
+    """The rows of the error lane (the environment's `errors` root) that the filters admit, file by file."""
+    for name in lane.names(_start(filters)):
+        place = _PLACE.fullmatch(name)
+        if place is None:
+            continue
+        table = f"{place['layer']}.{place['name']}"
+        if filters.admits_file(table, place["run"]):
+            rows = (_row(line, table, place, lane.path(name)) for line in lane.lines(name) if line.strip())
+            yield from (row for row in rows if filters.admits(row))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row in the error lane and what became of it."""
+
+    row: RejectedRow
+    status: Status
+
+    def to_json(self) -> dict[str, Any]:
+        return self.row.to_json() | {"status": self.status}
+
+
+def entries(lane: Folder, filters: Filters) -> Iterator[Entry]:
+    """The rows that the filters admit, each with its status in the ledger."""
+    known = closed(lane, _start(filters))
+    for row in rejected_rows(lane, filters):
+        yield Entry(row, known.get(row.error_id, "open"))
+
+
+def _start(filters: Filters) -> str:
+    return filters.table.replace(".", "/", 1) if filters.table else ""
+
+
+def _row(line: str, table: str, place: re.Match[str], path: str) -> RejectedRow:
+    try:
+        stored = json.loads(line)
+        reasons = tuple(
+            Reason(each["rule"], each.get("column") or "_record", each.get("value"), each.get("message") or "")
+            for each in stored.get("reasons", ())
+        )
+        error_id = str(stored["error_id"])
+    except (ValueError, KeyError, TypeError, AttributeError) as broken:
+        raise TidemarkError(
+            f"the error lane holds a line that cannot be read: {broken}",
+            table=table,
+            step="errors",
+            evidence=path,
+            next_step="move the file away; the table itself is not affected",
+        ) from broken
+    return RejectedRow(
+        error_id=error_id,
+        table=table,
+        day=place["dt"],
+        run_id=place["run"],
+        reasons=reasons,
+        payload=str(stored.get("payload", "")),
+        origin=str(stored.get("origin", "")),
+        batch_id=str(stored.get("batch_id", "")),
+    )
+
+
+def _payload(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

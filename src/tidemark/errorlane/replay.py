@@ -1,0 +1,179 @@
+"""Replays rejected rows after a fix: held against the contract of today, through the same write as any other batch.
+
+An error is replayed once. What a replay accepts is staged by error id and noted in the control store before the
+commit; the ledger is written after it. A replay that died in between is ended by the next: the table's log says
+whether its batch was committed. So it is with a restore, which opens again what the batches that it undoes had closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from tidemark import faults, rows
+from tidemark.compile.schema import METADATA_COLUMNS
+from tidemark.delta import deltalog
+from tidemark.delta.table import read_state, stored_schema
+from tidemark.errorlane.ledger import replayed_folder
+from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
+from tidemark.errors import ConfigError
+from tidemark.sources import Extract
+from tidemark.spark import storage
+from tidemark.write.commit import app_id
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+    from tidemark.config.project import Table
+    from tidemark.engine import Engine
+    from tidemark.write.manifest import Prepared
+    from tidemark.write.work import Checked
+
+KIND = "replay"
+UNDOING = "undoing"
+ERROR_ID = "error_id"
+_FIELDS = "_fields"
+
+
+@dataclass(frozen=True)
+class Which:
+    """The errors to replay: those of a run (the start of its id will do), of a rule (`enum`, `status.enum`), or all."""
+
+    run: str | None = None
+    rule: str | None = None
+
+
+def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
+    """The open errors of `table` as a source gave them, and the same with `error_id`; None when there are none.
+
+    Raises `ConfigError` for tables that need no replay: those that are read or built as a whole.
+    """
+    loaded = engine.table(table)
+    _refuse_without_need(loaded)
+    spark, lane = engine.session(table), engine.errors_path(table)
+    settle(engine, table)
+    if not storage.exists(spark, lane):
+        return None
+    chosen = still_open(spark, read_errors(spark, lane), lane).where(_admits(which))
+    staged = f"{engine.staging_path(table)}/replayed"
+    once = chosen.dropDuplicates([ERROR_ID]).select(ERROR_ID, "payload", "origin", "reasons")
+    once.write.mode("overwrite").parquet(staged)
+    errors = spark.read.parquet(staged)
+    if errors.isEmpty():
+        return None
+    frame = _as_given(spark, errors, loaded, engine.table_path(table))
+    bookkeeping = dict(read_state(spark, engine.table_path(table)).watermark)
+    extract = Extract(
+        table=table,
+        given=frame.drop(ERROR_ID),
+        # Nothing new was read in the source; without a lower end, all of the table is compared with.
+        watermark=bookkeeping | {"low": None} if "low" in bookkeeping else bookkeeping,
+        identity={"replay": engine.run.run_id},
+        full=False,
+        source_system=KIND,
+    )
+    return extract, frame
+
+
+def begin(engine: Engine, table: str, prepared: Prepared, frame: DataFrame, checked: Checked) -> None:
+    """Notes, before the commit, which errors the batch closes: those whose rows now keep every rule."""
+    loaded = engine.table(table)
+    accepted = rows.keeping_rules(frame, loaded.contract, checked.alignment, ERROR_ID)
+    path = f"{prepared.path}/closes"
+    accepted.write.mode("overwrite").parquet(path)
+    note = {"run_id": engine.run.run_id, "batch_id": prepared.batch_id, "app_id": app_id(prepared), "closes": path}
+    engine.state.put(KIND, table, note | {"changes": not prepared.changes_nothing})
+    faults.reach(f"{table}: replay noted")
+
+
+def begin_undoing(engine: Engine, table: str, batches: Collection[str]) -> None:
+    """Notes, before a restore, the batches that it undoes: the errors that they have closed will be open again."""
+    state = read_state(engine.session(table), engine.table_path(table))
+    engine.state.put(UNDOING, table, {"epoch": state.epoch, "batches": sorted(batches)})
+
+
+def settle(engine: Engine, table: str) -> None:
+    """Brings the ledger up to what the table's log says of the last restore and of the last replay, if these died."""
+    _settle_restore(engine, table)
+    _settle_replay(engine, table)
+
+
+def _settle_restore(engine: Engine, table: str) -> None:
+    noted = engine.state.get(UNDOING, table)
+    if noted is None or not noted.value:
+        return
+    spark, path, batches = engine.session(table), engine.table_path(table), noted.value["batches"]
+    if read_state(spark, path).epoch > noted.value["epoch"]:
+        for batch in batches:
+            storage.delete(spark, f"{engine.errors_path(table)}/{replayed_folder(batch)}")
+        replaying = engine.state.get(KIND, table)
+        if replaying and replaying.value.get("batch_id") in batches:
+            engine.state.put(KIND, table, {})
+    engine.state.put(UNDOING, table, {})
+
+
+def _settle_replay(engine: Engine, table: str) -> None:
+    noted = engine.state.get(KIND, table)
+    if noted is None or not noted.value:
+        return
+    value, spark = noted.value, engine.session(table)
+    committed = not value["changes"] or deltalog.has_transaction(spark, engine.table_path(table), value["app_id"])
+    if committed:
+        closes = spark.read.parquet(value["closes"])
+        note_replayed(closes, engine.errors_path(table), value["batch_id"], value["run_id"])
+    engine.state.put(KIND, table, {})
+
+
+def _refuse_without_need(table: Table) -> None:
+    source = table.load.source
+    if source is None:
+        raise ConfigError(
+            f"{table.name} is built from {', '.join(table.inputs)}: it has nothing to replay",
+            next_step="a changed contract or query builds it anew: tidemark run",
+        )
+    if source.mode == "full":
+        raise ConfigError(
+            f"{table.name} reads its whole source in every run: it has nothing to replay",
+            next_step=f"tidemark run --select {table.name}",
+        )
+
+
+def _admits(which: Which) -> Column:
+    admitted = F.lit(True)
+    if which.run:
+        admitted = admitted & F.col("run_id").startswith(which.run)
+    if which.rule:
+        code = F.lit(which.rule)
+        admitted = admitted & F.exists(
+            "reasons", lambda each: (each["rule"] == code) | (F.concat_ws(".", each["column"], each["rule"]) == code)
+        )
+    return admitted
+
+
+def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -> DataFrame:
+    """Payloads as columns again, under the source's names and as text: the contract casts them, as it does with CSV."""
+    source = table.load.source
+    contract = {name: (source.fields.get(name, name) if source else name) for name in table.contract.column_names}
+    known = set(METADATA_COLUMNS.fieldNames()) | {rows.ROW_HASH} | set(contract)
+    stored = stored_schema(spark, path).fields if read_state(spark, path).version is not None else []
+    added = [each for each in stored if each.name not in known]
+    fields = errors.withColumn(_FIELDS, F.from_json("payload", "map<string, string>"))
+    columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *_refused(errors))]
+    columns += [_field(each.name, rows.table_name).cast(each.dataType).alias(each.name) for each in added]
+    corrupt = [_field(rows.CORRUPT, F.lower).alias(rows.CORRUPT)] if source and source.format in ("csv", "json") else []
+    return fields.select(*columns, *corrupt, F.col("origin").alias(rows.ORIGIN), ERROR_ID)
+
+
+def _refused(errors: DataFrame) -> list[str]:
+    """The source columns for whose sake rows were rejected: today's load file may say otherwise."""
+    reasons = errors.select(F.explode("reasons").alias("reason")).where(F.col("reason.rule") == rows.UNKNOWN_COLUMN)
+    return [row[0] for row in reasons.select("reason.column").distinct().collect()]
+
+
+def _field(name: str, spelled: Callable[[Column], Column]) -> Column:
+    """The payload's value under this name, once its own names are spelled so, as text."""
+    named = F.map_filter(_FIELDS, lambda key, _: spelled(key) == name.lower())
+    return F.get(F.map_values(named), 0)

@@ -1,0 +1,4 @@
+"""What is told of a run: logs, alerts, reports, drift of sources.
+
+Not here: what decides whether a batch is good.
+"""

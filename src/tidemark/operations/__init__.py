@@ -1,0 +1,4 @@
+"""What keeps a lake going: recover, restore, staging, maintenance.
+
+Not here: the daily run.
+"""

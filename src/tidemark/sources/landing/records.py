@@ -1,0 +1,70 @@
+"""Records of text files as raw bytes, and their text: what is not validly encoded is told apart, never patched up.
+
+Spark's own readers put U+FFFD where bytes do not decode. Here records stay bytes until they are decoded and encoded
+again: where that does not give the same bytes, the record is corrupt, and is kept as ISO-8859-1, which has a character
+for every byte, so that nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from tidemark.rows import ORIGIN
+from tidemark.sources.staged import FILE_OPTIONS, file_origin
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+    from tidemark.sources.watermark import SourceFile
+
+RAW = "_raw"
+TEXT = "_text"
+VALID = "_valid"
+BYTE_FOR_BYTE = "ISO-8859-1"
+_BOM = "\ufeff"
+# Spark 4 raises where bytes do not decode, and takes few encodings: here such bytes are told by coming back as others.
+_LENIENT = ("spark.sql.legacy.codingErrorAction", "spark.sql.legacy.javaCharsets")
+
+
+def lines(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
+    """`_origin` and `_raw` (binary): one row for each line, in files of any size."""
+    frame = spark.read.options(**FILE_OPTIONS, lineSep="\n").text([file.path for file in files])
+    return frame.select(file_origin().alias(ORIGIN), F.col("value").cast("binary").alias(RAW))
+
+
+def documents(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
+    """`_origin` and `_raw` (binary): one row for each file, which must fit in memory."""
+    frame = spark.read.options(**FILE_OPTIONS).text([file.path for file in files], wholetext=True)
+    return frame.select(file_origin().alias(ORIGIN), F.col("value").cast("binary").alias(RAW))
+
+
+def decoded(records: DataFrame, encoding: str) -> DataFrame:
+    """`_raw` becomes `_text`, without a BOM before and a `\\r` behind it, and `_valid`: it is what the bytes say."""
+    if encoding.upper() in ("UTF-8", "UTF8"):
+        checked = records.withColumn(TEXT, F.col(RAW).cast("string")).withColumn(VALID, F.is_valid_utf8(TEXT))
+    else:
+        checked = _decoded_leniently(records, encoding)
+    lossless = F.when(F.col(VALID), _without_bom()).otherwise(F.decode(RAW, BYTE_FOR_BYTE))
+    return checked.withColumn(TEXT, lossless).withColumn(TEXT, F.expr(f"rtrim('\\r', {TEXT})")).drop(RAW)
+
+
+def _decoded_leniently(records: DataFrame, encoding: str) -> DataFrame:
+    """The text in any of Java's encodings. What the settings say when it is composed stays with the expression."""
+    conf = records.sparkSession.conf
+    before = {name: conf.get(name) for name in _LENIENT}
+    for name in _LENIENT:
+        conf.set(name, "true")
+    try:
+        text = records.withColumn(TEXT, F.decode(RAW, encoding))
+        return text.withColumn(VALID, F.encode(TEXT, encoding) == F.col(RAW))
+    finally:
+        for name, value in before.items():
+            conf.set(name, value or "false")
+
+
+def _without_bom() -> Column:
+    text = F.col(TEXT)
+    return F.when(text.startswith(_BOM), F.expr(f"substring({TEXT}, 2)")).otherwise(text)

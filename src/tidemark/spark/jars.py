@@ -1,0 +1,136 @@
+"""The jars that Spark needs beside its own: resolved once by Spark's resolver, checked by SHA-256, kept in a cache.
+
+`jars.lock` names each as `group:artifact:version sha256`. `TIDEMARK_JARS` names a folder that already holds them (an
+image bakes them in); otherwise they lie in the user's cache, one folder for each content of the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from tidemark.errors import ConfigError
+from tidemark.spark.gateway import start_jvm
+from tidemark.spark.java import find_java
+
+_NOT_NEEDED = (
+    "software.amazon.awssdk:bundle",  # half a gigabyte: the single modules are locked instead
+    "org.wildfly.openssl:wildfly-openssl",
+    "io.unitycatalog:unitycatalog-client",
+    "io.netty:*",  # Spark's own
+)
+_RESOLVE = (
+    "import pathlib, sys; from tidemark.spark import jars; jars.resolve(pathlib.Path(sys.argv[1]), sys.argv[2:])"
+)
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One locked Maven artifact."""
+
+    group: str
+    artifact: str
+    version: str
+    sha256: str
+
+    @property
+    def coordinate(self) -> str:
+        return f"{self.group}:{self.artifact}:{self.version}"
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.group}_{self.artifact}-{self.version}.jar"
+
+
+def locked_jars() -> tuple[Jar, ...]:
+    """The jars of `jars.lock`, in its order."""
+    lines = files("tidemark.spark").joinpath("jars.lock").read_text(encoding="utf-8").splitlines()
+    entries = (line.split() for line in lines if line.strip() and not line.startswith("#"))
+    return tuple(_jar(coordinate, digest) for coordinate, digest in entries)
+
+
+def _jar(coordinate: str, sha256: str) -> Jar:
+    group, artifact, version = coordinate.split(":")
+    return Jar(group, artifact, version, sha256)
+
+
+def jar_folder() -> Path:
+    """Where the jars lie, or will lie once `install` has run."""
+    given = os.environ.get("TIDEMARK_JARS")
+    if given:
+        return Path(given)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    lock = "\n".join(f"{jar.coordinate} {jar.sha256}" for jar in locked_jars())
+    return cache / "tidemark" / f"jars-{hashlib.sha256(lock.encode()).hexdigest()[:12]}"
+
+
+def missing_jars() -> tuple[Jar, ...]:
+    """The locked jars that the folder does not hold."""
+    folder = jar_folder()
+    return tuple(jar for jar in locked_jars() if not (folder / jar.file_name).is_file())
+
+
+def install() -> Path:
+    """Downloads what is missing and returns the folder; raises `ConfigError` on a wrong checksum or no download."""
+    folder = jar_folder()
+    missing = missing_jars()
+    if not missing:
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tidemark-jars-", dir=folder.parent) as scratch:
+        _resolve(Path(scratch))
+        for jar in missing:
+            _adopt(jar, Path(scratch) / "ivy" / "jars" / jar.file_name, folder)
+    return folder
+
+
+def _resolve(scratch: Path) -> None:
+    """Lets Spark's own resolver fetch the jars into `scratch/ivy/jars`, in a process and a JVM of their own."""
+    command = [sys.executable, "-c", _RESOLVE, str(scratch), *(jar.coordinate for jar in locked_jars())]
+    environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
+    if answer.returncode != 0:
+        raise ConfigError(
+            "the jars that Spark needs could not be downloaded:\n" + answer.stderr[-2000:],
+            next_step="check the way to a Maven repository, or set TIDEMARK_JARS to a folder that holds the jars",
+        )
+
+
+def resolve(scratch: Path, coordinates: Sequence[str]) -> None:
+    """Fetches these jars (and what they depend on: what is needed of that is locked, too).
+
+    `user.home` is moved: a half-fetched artifact in the local Maven folder would be taken for whole.
+    """
+    java = find_java()
+    os.environ["JAVA_HOME"] = str(java.path)
+    options = [f"-Duser.home={scratch}", java.trust_store_option or ""]
+    conf = {
+        "spark.jars.packages": ",".join(coordinates),
+        "spark.jars.excludes": ",".join(_NOT_NEEDED),
+        "spark.jars.ivy": f"{scratch / 'ivy'}",
+        "spark.driver.extraJavaOptions": " ".join(options).strip(),
+    }
+    start_jvm(java, conf).shutdown()
+
+
+def _adopt(jar: Jar, fetched: Path, folder: Path) -> None:
+    if not fetched.is_file():
+        raise ConfigError(f"Spark's resolver did not bring {jar.coordinate}")
+    digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
+    if digest != jar.sha256:
+        raise ConfigError(
+            f"{jar.coordinate} has SHA-256 {digest}, but {jar.sha256} is locked",
+            next_step="do not use this download: find out who changed the artifact",
+        )
+    fetched.replace(folder / jar.file_name)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{install()}\n")

@@ -1,0 +1,198 @@
+"""Columns of a Spark SQL query: which it reads, which it gives, and where the values of each one come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, build_scope
+
+from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of
+from tidemark.suggest import choose
+
+Origin = tuple[str, str]
+"""A column of a table: `("silver.orders", "order_id")`."""
+
+Schema = Mapping[str, Mapping[str, str]]
+"""Tables as `layer.table`, each with its columns and their types."""
+
+# What comes out of these says how many or whether, not who; a digest is a mask of its own.
+_TELLS_NOTHING = (exp.Count, exp.ApproxDistinct, exp.Predicate, exp.Connector, exp.Not, exp.SHA2)
+# Parts of an expression that choose a value without being in it.
+_CHOOSES: Mapping[type[exp.Expr], tuple[str, ...]] = {
+    exp.Case: ("this",),
+    exp.If: ("this",),
+    exp.Window: ("partition_by", "order"),
+    exp.Filter: ("expression",),
+    exp.ArgMax: ("expression",),
+    exp.ArgMin: ("expression",),
+}
+
+
+@dataclass(frozen=True)
+class ColumnProblem:
+    """A column that is read but cannot be found: what is wrong, what to write instead, and the line in the query."""
+
+    message: str
+    fix: str
+    line: int
+
+
+@dataclass(frozen=True)
+class ReadQuery:
+    """A query with every column resolved against a schema."""
+
+    query: exp.Query
+    scope: Scope
+    schema: Schema
+    _traced: dict[tuple[int, str], frozenset[Origin]] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the columns that the query gives, in order; stars are expanded."""
+        return tuple(name.lower() for name in self.query.named_selects)
+
+    def output_line(self, name: str) -> int:
+        """The line on which an output column is written."""
+        for selected in self.query.selects:
+            if selected.alias_or_name.lower() == name:
+                return line_of(selected)
+        return 1
+
+    def problems(self) -> tuple[ColumnProblem, ...]:
+        """The columns that cannot be found in what they are read from, each once a line."""
+        found = (self._problem(scope, column) for scope in self.scope.traverse() for column in scope.columns)
+        return tuple(dict.fromkeys(problem for problem in found if problem is not None))
+
+    def origins(self, output: str) -> frozenset[Origin]:
+        """The columns of tables whose values can be seen in an output column, through CTEs and subqueries.
+
+        What only decides (conditions, counts, window order) and what is digested by SHA-2 is not seen.
+        """
+        return self._trace(self.scope, output)
+
+    def _problem(self, scope: Scope, column: exp.Column) -> ColumnProblem | None:
+        name, line = column.name.lower(), line_of(column)
+        if not column.table:
+            return self._unplaced(scope, name, line)
+        source = _source_of(scope, column.table)
+        if source is None:
+            known = [each for each in scope.sources if isinstance(each, str)]
+            return ColumnProblem(
+                f"`{column.table}.{name}`: no table is called `{column.table}`", choose(column.table, known), line
+            )
+        columns = self._columns_of(source)
+        if columns is None or name in columns or name == "*":
+            return None
+        asked = full_name(source) if isinstance(source, exp.Table) else column.table
+        return ColumnProblem(f"{asked} has no column `{name}`", _instead(name, columns), line)
+
+    def _unplaced(self, scope: Scope, name: str, line: int) -> ColumnProblem:
+        """A column without a table in front that fits none of the query's tables, or more than one."""
+        owners = {alias: self._columns_of(source) or () for alias, source in scope.sources.items()}
+        holding = [alias for alias, columns in owners.items() if name in columns]
+        if holding:
+            return ColumnProblem(f"`{name}` is in {' and '.join(holding)}", f"write `{holding[0]}.{name}`", line)
+        asked = " or ".join(full_name(each) for each in scope.sources.values() if isinstance(each, exp.Table))
+        known = [each for columns in owners.values() for each in columns]
+        return ColumnProblem(f"no column `{name}` in {asked or 'what the query reads'}", _instead(name, known), line)
+
+    def _columns_of(self, source: exp.Table | Scope) -> tuple[str, ...] | None:
+        """The columns that a source of a scope has; None where it cannot be said (a generated table, `VALUES`)."""
+        if isinstance(source, exp.Table):
+            columns = self.schema.get(full_name(source))
+            return None if columns is None else tuple(columns)
+        return _names_of(source) or None
+
+    def _trace(self, scope: Scope, output: str) -> frozenset[Origin]:
+        key = (id(scope), output)
+        if key not in self._traced:
+            self._traced[key] = frozenset()  # a recursive CTE sees itself: what it adds is found on the way
+            self._traced[key] = frozenset(self._origins_in(scope, output))
+        return self._traced[key]
+
+    def _origins_in(self, scope: Scope, output: str) -> Iterator[Origin]:
+        query = scope.expression
+        if isinstance(query, exp.SetOperation):
+            position = [name.lower() for name in query.named_selects].index(output)
+            for branch in scope.set_operation_scopes:
+                yield from self._trace(branch, _names_of(branch)[position])
+        elif isinstance(query, exp.Query):
+            for selected in query.selects:
+                if selected.alias_or_name.lower() == output:
+                    yield from self._seen_in(scope, selected)
+        else:
+            yield from self._seen_in(scope, query)
+
+    def _seen_in(self, scope: Scope, node: exp.Expr) -> Iterator[Origin]:
+        if isinstance(node, _TELLS_NOTHING):
+            return
+        if isinstance(node, exp.Column):
+            yield from self._behind(scope, node)
+            return
+        if isinstance(node, exp.Query):
+            inner = next((each for each in scope.subquery_scopes if each.expression is node.unnest()), None)
+            if inner is not None:
+                yield from self._trace(inner, _names_of(inner)[0])
+            return
+        skipped = [node.args.get(name) for name in _CHOOSES.get(type(node), ())]
+        for child in node.iter_expressions():
+            if not any(child is each or (isinstance(each, list) and child in each) for each in skipped):
+                yield from self._seen_in(scope, child)
+
+    def _behind(self, scope: Scope, column: exp.Column) -> Iterator[Origin]:
+        source = _source_of(scope, column.table)
+        if isinstance(source, exp.Table):
+            yield full_name(source), column.name.lower()
+        elif source is not None:
+            yield from self._trace(source, column.name.lower())
+
+
+def read_query(query: exp.Query, schema: Schema) -> ReadQuery:
+    """Resolves a parsed query's columns; raises `SqlError` when that is not possible (an ambiguous name, say)."""
+    nested: dict[str, object] = {}
+    for layer in {table.partition(".")[0] for table in schema}:
+        nested[layer] = {
+            table.partition(".")[2]: dict(columns) for table, columns in schema.items() if table.startswith(f"{layer}.")
+        }
+    try:
+        resolved = qualify(
+            query.copy(),
+            schema=nested,
+            dialect=DIALECT,
+            validate_qualify_columns=False,
+            allow_partial_qualification=True,
+            quote_identifiers=False,
+            identify=False,
+        )
+        scope = build_scope(resolved)
+    except SqlglotError as error:
+        raise SqlError(f"cannot be resolved: {error}", line_of(query)) from error
+    if scope is None:
+        raise SqlError("has no columns that could be followed", line_of(query))
+    return ReadQuery(resolved, scope, schema)
+
+
+def _names_of(scope: Scope) -> tuple[str, ...]:
+    """The columns that the query of a scope gives; none for a generated table."""
+    query = scope.expression
+    return tuple(name.lower() for name in query.named_selects) if isinstance(query, exp.Query) else ()
+
+
+def _instead(name: str, columns: Iterable[str]) -> str:
+    """What to read instead; the engine's own columns are in every table and only meant when they are nearly written."""
+    return choose(name, [each for each in columns if name.startswith("_") or not each.startswith("_")])
+
+
+def _source_of(scope: Scope, alias: str) -> exp.Table | Scope | None:
+    """What an alias stands for in a scope, or in one around it (a correlated subquery)."""
+    at: Scope | None = scope
+    while at is not None:
+        source = at.sources.get(alias)
+        if isinstance(source, exp.Table | Scope):
+            return source
+        at = at.parent
+    return None

@@ -1,0 +1,51 @@
+"""Small text files on disk; the same calls work on S3 (see tests of the AWS module's file system)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tidemark.aws.folder import open_folder
+from tidemark.errors import TidemarkError
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    folder = open_folder(str(tmp_path / "new"))
+    path = folder.write_text("deep/er/file.txt", "Grüße\n")
+    assert path == f"{tmp_path}/new/deep/er/file.txt"
+    assert folder.read_text("deep/er/file.txt") == "Grüße\n"
+    assert list(folder.lines("deep/er/file.txt")) == ["Grüße"]
+
+
+def test_a_file_that_is_not_there_is_none(tmp_path: Path) -> None:
+    assert open_folder(str(tmp_path)).read_text("none.txt") is None
+
+
+def test_names_are_relative_and_sorted(tmp_path: Path) -> None:
+    folder = open_folder(f"{tmp_path}/")
+    for name in ("b.json", "a/x.json", "a/w.json"):
+        folder.write_text(name, "")
+    assert folder.names() == ["a/w.json", "a/x.json", "b.json"]
+    assert folder.names("a") == ["a/w.json", "a/x.json"]
+    assert folder.names("none") == []
+
+
+def test_a_relative_root_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = open_folder("runs")
+    folder.write_text("x.json", "{}")
+    assert folder.names() == ["x.json"]
+
+
+def test_nothing_half_written_stays(tmp_path: Path) -> None:
+    folder = open_folder(str(tmp_path))
+    folder.write_text("x.json", "1")
+    folder.write_text("x.json", "2")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TidemarkError, match="could not be written"):
+        open_folder(str(tmp_path / "file")).write_text("x.json", "{}")

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tidemark.config.load import InputSpec, Load, SourceSpec, WatermarkSpec, WriteSpec, load_load
+from tidemark.errors import ConfigError
+from tidemark.spans import parse_span
+
+Read = Callable[[str], Load]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    """Loads a text as `things.load.yaml`."""
+
+    def load_text(text: str) -> Load:
+        path = tmp_path / "things.load.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_load(path)
+
+    return load_text
+
+
+def test_a_bronze_load_is_read(read: Read) -> None:
+    load = read(
+        """\
+source: {connection: landing, object: fx/, format: csv, options: {header: true}, fields: {a: A}, mode: full}
+watermark: {column: updated_at, lookback: 72h}
+write: {mode: append, keys: [a, b], deletes: {missing: soft, flag: gone}}
+evolution: strict
+cluster_by: [a]
+tags: [x]
+"""
+    )
+    source = SourceSpec(
+        connection="landing", object="fx/", format="csv", options={"header": True}, fields={"a": "A"}, mode="full"
+    )
+    assert load.source == source
+    assert load.watermark == WatermarkSpec(column="updated_at", lookback=timedelta(hours=72))
+    assert load.write.keys == ("a", "b")
+    assert load.write.deletes is not None
+    assert (load.write.deletes.missing, load.write.deletes.flag) == ("soft", "gone")
+    assert (load.evolution, load.cluster_by, load.tags) == ("strict", ("a",), ("x",))
+
+
+def test_inputs_say_how_a_change_arrives(read: Read) -> None:
+    load = read("inputs:\n  silver.a: {on: [k]}\n  silver.b: {refresh: none}\n  silver.c:\nwrite: {mode: replace}\n")
+    assert load.inputs == {
+        "silver.a": InputSpec(on=("k",)),
+        "silver.b": InputSpec(refresh="none"),
+        "silver.c": InputSpec(),
+    }
+    assert load.write == WriteSpec(mode="replace")
+    assert load.evolution == "allow_new"
+
+
+def test_a_load_cannot_be_changed(read: Read) -> None:
+    load = read("write: {mode: replace}")
+    with pytest.raises(ValidationError, match="frozen"):
+        load.tags = ("x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("72h", timedelta(hours=72)),
+        ("15m", timedelta(minutes=15)),
+        ("2 d", timedelta(days=2)),
+        ("30s", timedelta(0, 30)),
+    ],
+)
+def test_spans_are_a_number_and_a_unit(text: str, span: timedelta) -> None:
+    assert parse_span(text) == span
+    assert parse_span(span) == span
+
+
+@pytest.mark.parametrize("text", ["72", "h", "-1h", "1.5h", "1w", "", None])
+def test_other_spans_are_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="72h"):
+        parse_span(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("write: {mode: upsert}", 1, "mode upsert needs `keys: […]`"),
+        (
+            "tags: [a]\nwrite: {mode: scd2, keys: [a], track: [b], surrogate_key: s}",
+            2,
+            "mode scd2 needs `effective_from:`",
+        ),
+        ("write: {mode: scd2, keys: [a], effective_from: t, surrogate_key: s}", 1, "mode scd2 needs `track:`"),
+        ("write: {mode: append, track: [b]}", 1, "`track` belongs to mode scd2, the mode is append"),
+        ("write: {mode: append, unknown_member: true}", 1, "`unknown_member` belongs to mode scd2"),
+        ("write: {mode: append, partition_by: [d]}", 1, "`write.partition_by` belongs to mode replace"),
+        ("write: {mode: replace, partition_by: [d]}", 1, "`write.partition_by` must be columns of `partition_by`"),
+        ("write: {mode: append, deletes: {}}", 1, "say what is deleted"),
+        ("write: {mode: append, deletes: {missing: soft}}", 1, "`missing: soft` needs `flag: column`"),
+        ("write: {mode: append}\ncluster_by: [a]\npartition_by: [b]", 1, "not by both"),
+        (
+            "inputs:\n  a.b: {on: [k], refresh: none}\nwrite: {mode: replace}",
+            2,
+            "`on` and `refresh` exclude each other",
+        ),
+        ("inputs:\n  a.b: {on: []}\nwrite: {mode: replace}", 2, "at least 1 item"),
+        ("watermark: {column: a, lookback: soon}\nwrite: {mode: replace}", 1, "write a number and s, m, h or d: 72h"),
+        ("write: {mode: apend}", 1, "`write.mode` is `apend`"),
+        ("write: {}", 1, "`write.mode` is missing"),
+        ("tags: [a]", 1, "`write` is missing"),
+        ("write: {mode: replace}\ntags: a", 2, "`tags`: Input should be a valid tuple"),
+        ("transform: no function\nwrite: {mode: replace}", 1, "`transform`: String should match pattern"),
+        ("write: {mode: replace}\nwrite: {mode: append}", 2, "key `write` is here twice"),
+        ("write: {mode: replace}\nevolution: loose", 2, "`evolution` is `loose`"),
+        ("- write", 1, "holds a list, not keys and values"),
+        ("", 1, "is empty"),
+    ],
+)
+def test_what_does_not_fit_is_a_finding_on_its_line(read: Read, text: str, line: int, message: str) -> None:
+    with pytest.raises(ConfigError, match=r"things\.load\.yaml is not a valid load file") as caught:
+        read(text)
+    (finding,) = caught.value.findings
+    assert finding.line == line
+    assert message in finding.message
+    assert finding.fix
+
+
+def test_a_wrong_choice_is_told_the_right_ones(read: Read) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read("write: {mode: apend}")
+    assert caught.value.findings[0].fix == "use one of: 'append', 'replace', 'upsert' or 'scd2'"

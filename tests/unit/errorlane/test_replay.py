@@ -1,0 +1,177 @@
+"""Rejected rows come into their table after a fix: all of them, once, whatever dies on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.lake import Lake, at
+from tests.support.replays import COMMITTED, replayed
+from tidemark import faults
+from tidemark.books import Books
+from tidemark.control import release
+from tidemark.control.release import Release
+from tidemark.errorlane import replay
+from tidemark.errorlane.replay import Which
+from tidemark.errors import ConfigError
+from tidemark.operations import restore as restoring
+
+TABLE = "bronze.orders"
+COLUMNS = "id! string\nstatus string {enum: [{value: new}, {value: paid}]}\namount decimal(9,2)\nupdated_at! timestamp"
+SCHEMA = "ID string, STATUS string, AMOUNT double, UPDATED_AT timestamp"
+LOAD: dict[str, Any] = {
+    "source": {"connection": "shop", "object": "x"},
+    "watermark": {"column": "updated_at"},
+    "write": {"mode": "append", "keys": ["id"]},
+}
+MOMENT = at(1).replace(microsecond=123456)
+RECEIVED = [
+    ("1", "new", 1.5, MOMENT),
+    ("2", "lent", 2.25, MOMENT),
+    ("3", "lent", None, at(2)),
+    ("4", "broken", 4.0, at(2)),
+]
+WINDOW = {"column": "updated_at", "low": None, "high": "2025-03-02T00:00:00.000000"}
+
+
+class DiedError(Exception):
+    """Stands for the end of the process."""
+
+
+# A log without keys is the harder case: nothing but the ledger keeps a row from coming in twice.
+@pytest.fixture
+def orders(lake: Lake) -> Lake:
+    lake.table(TABLE, COLUMNS, LOAD | {"write": {"mode": "append"}})
+    lake.load(TABLE, lake.frame(SCHEMA, RECEIVED), watermark=WINDOW)
+    return lake
+
+
+def mend(lake: Lake, load: dict[str, Any] | None = None) -> None:
+    """From now on an order can be lent too."""
+    mended = COLUMNS.replace("{value: paid}", "{value: paid}, {value: lent}")
+    lake.table(TABLE, mended, load or LOAD | {"write": {"mode": "append"}})
+
+
+@contextmanager
+def dying_at(point: str) -> Iterator[None]:
+    """What is done inside ends at the point, as if the process did."""
+
+    def die(reached: str) -> None:
+        if reached == point:
+            raise DiedError(point)
+
+    end = faults.observed_by(die)
+    try:
+        with pytest.raises(DiedError):
+            yield
+    finally:
+        end()
+
+
+def released(lake: Lake) -> Release:
+    engine = lake.engine()
+    return release.record(engine.state, engine.run, {})[0]
+
+
+def ids(lake: Lake) -> list[str]:
+    return [row[0] for row in lake.read(TABLE, "id")]
+
+
+def test_what_keeps_the_contract_now_comes_in_as_it_was_and_the_rest_stays_open(orders: Lake) -> None:
+    mend(orders)
+
+    assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
+
+    rows = orders.read(TABLE, "id", "status", "amount", "updated_at")
+    assert [(row[0], row[1], str(row[2]), row[3]) for row in rows] == [
+        ("1", "new", "1.50", MOMENT),
+        ("2", "lent", "2.25", MOMENT),
+        ("3", "lent", "None", at(2)),
+    ]
+    assert len(orders.errors(TABLE)) == 3, "the lane keeps what it got"
+
+
+def test_a_row_that_is_in_a_table_with_keys_already_does_not_come_in_again(lake: Lake) -> None:
+    lake.table(TABLE, COLUMNS, LOAD)
+    lake.load(TABLE, lake.frame(SCHEMA, RECEIVED), watermark=WINDOW)
+    mend(lake, LOAD)
+    lake.load(TABLE, lake.frame(SCHEMA, RECEIVED[:2]), watermark=WINDOW)
+    assert ids(lake) == ["1", "2"], "the window was read again after the fix"
+
+    assert replayed(lake, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=1, unchanged=1)
+    assert ids(lake) == ["1", "2", "3"]
+
+
+def test_a_second_replay_changes_nothing(orders: Lake) -> None:
+    mend(orders)
+    replayed(orders, TABLE)
+    received = orders.delta(TABLE).count()
+
+    assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
+    assert orders.delta(TABLE).count() == received
+
+
+def test_without_a_fix_all_stay_open(orders: Lake) -> None:
+    assert replayed(orders, TABLE) == Books(extracted=3, quarantined=3)
+    mend(orders)
+    assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
+
+
+@pytest.mark.parametrize("point", [f"{TABLE}: replay noted", f"{TABLE}: committed, not in the index", COMMITTED])
+def test_a_replay_that_dies_is_ended_by_the_next_and_nothing_comes_in_twice(orders: Lake, point: str) -> None:
+    mend(orders)
+    engine = orders.engine()
+
+    with dying_at(point):
+        replayed(orders, TABLE, engine=engine)
+    engine.leases.release(TABLE)  # of a process that is gone a lease is free
+    replayed(orders, TABLE)
+
+    assert ids(orders) == ["1", "2", "3"]
+    assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
+
+
+def test_only_the_rows_of_a_rule_or_a_run(orders: Lake) -> None:
+    mend(orders)
+
+    assert replayed(orders, TABLE, Which(rule="amount.minimum")) is None
+    assert replayed(orders, TABLE, Which(run="ffff-none")) is None
+    assert replayed(orders, TABLE, Which(rule="enum", run=orders.errors(TABLE)[0].get("run_id"))) is not None
+
+
+def test_a_replay_leaves_the_watermark_where_it_is(orders: Lake) -> None:
+    mend(orders)
+    replayed(orders, TABLE)
+
+    assert orders.engine().state.get("table", TABLE).value["watermark"]["high"] == WINDOW["high"]
+
+
+def test_tables_that_are_read_or_built_as_a_whole_have_nothing_to_replay(lake: Lake) -> None:
+    whole = {"source": {"connection": "shop", "object": "x", "mode": "full"}, "write": LOAD["write"]}
+    lake.table("bronze.items", "id! string", whole)
+    built = {"inputs": {"bronze.items": {"on": ["id"]}}, "write": {"mode": "upsert", "keys": ["id"]}}
+    lake.table("silver.items", "id string", built, keys=["id"], sql="SELECT id FROM bronze.items")
+    for table in ("bronze.items", "silver.items"):
+        with pytest.raises(ConfigError, match="nothing to replay"):
+            replay.replayed(lake.engine(), table, Which())
+
+
+def test_errors_are_open_again_after_a_restore_even_if_it_dies(orders: Lake) -> None:
+    first = released(orders)
+    mend(orders)
+    replayed(orders, TABLE)
+    assert ids(orders) == ["1", "2", "3"]
+    engine = orders.engine()
+    (step,) = restoring.steps(engine, first)
+
+    with dying_at(f"{TABLE}: restored, its errors not open again"):
+        restoring.restore(engine, step, first)
+    engine.leases.release(TABLE)
+
+    assert ids(orders) == ["1"]
+    assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
+    assert ids(orders) == ["1", "2", "3"]
+    assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)

@@ -1,0 +1,164 @@
+"""The summary that people read: aligned, inside 120 columns, colour only for trouble."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tidemark.books import Books
+from tidemark.control.runs import GateSummary, Publication, RunSummary, TableResult, Warned
+from tidemark.observe.run_report import THIN_SPACE, count, duration, markdown, render
+
+ORDERS = TableResult(
+    "bronze.snowflake_orders",
+    "committed",
+    seconds=3.14,
+    books=Books(4812, 4790, 19, 3, inserted=4790),
+    version=3,
+    gate=GateSummary(9, 9),
+    rejected={"status.enum": 12, "email.pattern": 5, "unit_price.minimum": 2},
+)
+SILVER = TableResult(
+    "silver.orders",
+    "committed",
+    seconds=2.4,
+    books=Books(4790, 4790, 0, 0, inserted=3911, updated=640, deleted=2, unchanged=237),
+    gate=GateSummary(7, 7),
+)
+RUN = RunSummary(
+    run_id="0198f3c2-1111-2222",
+    flow="daily",
+    environment="local",
+    date=date(2026, 1, 31),
+    started_at=datetime(2026, 1, 31, 6, 0, 0),
+    finished_at=datetime(2026, 1, 31, 6, 1, 48),
+    status="done",
+    release="r31",
+    released=True,
+    tables=(SILVER, ORDERS),
+    published=(Publication("gold.a", "snowflake", 8912, 10, 9000), Publication("gold.a", "redshift", 8912, 10, 9000)),
+    warnings=(Warned("silver.fx_rates", "freshness 27 h > 26 h", "tidemark check --select silver.fx_rates"),),
+)
+
+SHOWN = """\
+run 2026-01-31 · local · 0198f3c2 · 1 m 48 s · released as r31
+
+layer   table                in  accepted  quarantined  superseded   +new  ~changed  -deleted  =same  gate      s
+bronze  snowflake_orders  4 812     4 790           19           3  4 790         0         0      0  ok 9/9  3.1
+silver  orders            4 790     4 790            0           0  3 911       640         2    237  ok 7/7  2.4
+
+19 rows rejected: 12 status.enum, 5 email.pattern, 2 unit_price.minimum  → tidemark errors list --run 0198f3c2
+1 warning: silver.fx_rates freshness 27 h > 26 h                         → tidemark check --select silver.fx_rates
+published r31 to redshift (1 table, 8 912 rows), snowflake (1 table, 8 912 rows)
+"""
+
+
+def printed(summary: RunSummary, width: int = 120) -> list[str]:
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(render(summary))
+    return captured.get().replace(THIN_SPACE, " ").splitlines()
+
+
+def test_the_summary_says_what_the_run_did() -> None:
+    lines = [line.rstrip() for line in printed(RUN)]
+    assert lines == SHOWN.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"),
+    [
+        (replace(SILVER, status="gate failed", gate=GateSummary(5, 6, failed=("avg",))), "failed 5/6"),
+        (replace(SILVER, gate=GateSummary(5, 6, warnings=("freshness",))), "warn 5/6"),
+        (TableResult("silver.orders", "failed", error="no"), "failed"),
+        (TableResult("silver.orders", "stopped"), "stopped"),
+    ],
+)
+def test_the_gate_column_tells_trouble(result: TableResult, shown: str) -> None:
+    row = next(line for line in printed(replace(RUN, tables=(result,))) if line.startswith("silver"))
+    assert f"  {shown}  " in row
+
+
+def test_colour_only_where_there_is_trouble() -> None:
+    def codes(summary: RunSummary) -> str:
+        console = Console(width=120, color_system="standard", force_terminal=True)
+        with console.capture() as captured:
+            console.print(render(summary))
+        return captured.get()
+
+    clean = replace(RUN, tables=(SILVER,), warnings=())
+    assert not any(code in codes(clean) for code in ("\x1b[31m", "\x1b[33m", "\x1b[1;31m"))
+    assert re.search(r"\x1b\[33m\s*19\x1b", codes(RUN))
+    assert "\x1b[1;31mstopped" in codes(replace(clean, tables=(TableResult("silver.orders", "stopped"),)))
+
+
+counts = st.integers(0, 10**10)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.builds(Books, *[counts] * 9), min_size=1, max_size=4), st.floats(0, 9_999))
+def test_every_summary_fits_120_columns(books: list[Books], seconds: float) -> None:
+    gate = GateSummary(10, 12, failed=("a", "b"))
+    results = tuple(TableResult("silver.customer_versions", "gate failed", seconds, book, gate=gate) for book in books)
+    lines = printed(RunSummary("0198f3c2", "daily", "local", date(2026, 1, 31), datetime(2026, 1, 31), tables=results))
+    rows = [line for line in lines if line.startswith(("layer", "silver"))]
+    assert len(rows) == len(books) + 1
+    assert all(line.rstrip().endswith(("s", f"{seconds:.1f}")) for line in rows)
+    assert all(len(line) <= 120 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("number", "exact", "shown"),
+    [
+        (0, True, "0"),
+        (999, True, "999"),
+        (95210, True, "95 210"),
+        (12345678, True, "12 345 678"),
+        (999_999, False, "999 999"),
+        (1_234_567, False, "1.23 M"),
+        (4_600_000_000, False, "4.60 G"),
+    ],
+)
+def test_counts_have_thin_spaces(number: int, exact: bool, shown: str) -> None:
+    assert count(number, exact).replace(THIN_SPACE, " ") == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0.0 s"), (3.14, "3.1 s"), (60, "1 m 00 s"), (108.4, "1 m 48 s"), (3599.6, "1 h 00 m"), (7500, "2 h 05 m")],
+)
+def test_durations_read_like_speech(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_rows_that_were_all_rejected_before_are_still_told() -> None:
+    again = replace(ORDERS, rejected={})
+    text = "\n".join(printed(replace(RUN, tables=(again,))))
+    assert "19 rows rejected, all of them in an earlier run too" in text
+
+
+def test_a_failed_publication_is_named() -> None:
+    failed = (*RUN.published, Publication("gold.b", "redshift", error="no connection"))
+    assert "redshift (1 table, 8 912 rows, 1 failed: gold.b)" in "\n".join(printed(replace(RUN, published=failed)))
+
+
+def test_markdown_holds_the_same_numbers_and_the_error() -> None:
+    text = markdown(replace(RUN, status="failed", error="gold.x: 1 of 6 checks failed")).replace(THIN_SPACE, " ")
+    assert "| bronze | snowflake_orders | 4 812 | 4 790 | 19 | 3 | 4 790 | 0 | 0 | 0 | ok 9/9 | 3.1 |" in text
+    assert "gold.x: 1 of 6 checks failed" in text
+    assert "`tidemark errors list --run 0198f3c2`" in text
+    assert "1 m 48 s · failed" in text
+
+
+def test_many_rules_are_cut_to_what_fits_the_line() -> None:
+    rejected = {f"long_column.rule{number:02d}": 10 - number for number in range(9)}
+    told = [line.rstrip() for line in printed(replace(RUN, tables=(replace(ORDERS, rejected=rejected),)))]
+    (line,) = [line for line in told if "rejected" in line]
+    assert line.startswith("19 rows rejected: 10 long_column.rule00, 9 long_column.rule01, 7 more  → tidemark errors")
+    assert len(line) <= 120

@@ -1,0 +1,116 @@
+"""Back to yesterday, and forward again: tables, watermarks and what follows from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lake import Lake, at
+from tests.support.shop_tables import TABLES, held, receive
+from tidemark.control import release
+from tidemark.control.release import Release
+from tidemark.errors import CommitError, ConfigError
+from tidemark.operations import restore as restoring
+
+LINES: list[tuple[Any, ...]] = [("o1", 2, "ann", 70, at(3), False), ("o2", 1, "bob", 1, at(3), True)]
+CUSTOMERS: list[tuple[Any, ...]] = [("ann", "Kiel", at(2, 12), False), ("eve", "Ulm", at(1), False)]
+
+
+def released(lake: Lake) -> Release:
+    engine = lake.engine()
+    return release.record(engine.state, engine.run, {})[0]
+
+
+def next_day(lake: Lake) -> None:
+    receive(lake, LINES, CUSTOMERS)
+    lake.build_together(*TABLES)
+
+
+def take_back(lake: Lake, to: Release) -> dict[str, int]:
+    engine = lake.engine()
+    return {step.table: restoring.restore(engine, step, to) for step in restoring.steps(engine, to)}
+
+
+def test_a_restore_brings_back_every_row_and_the_next_run_brings_it_forward_again(shop: Lake) -> None:
+    first, day_one = released(shop), held(shop)
+    next_day(shop)
+    second, day_two = released(shop), held(shop)
+    assert day_one != day_two
+
+    assert set(take_back(shop, first)) == {*TABLES, "bronze.lines", "bronze.customers"}
+    assert held(shop) == day_one
+    back = released(shop)
+    assert (back.number, dict(back.tables)) == (3, {table: version + 1 for table, version in second.tables.items()})
+
+    changed = shop.build_together(*TABLES)
+    assert held(shop) == day_one, "what the inputs lost and got back changes nothing"
+    assert all(done.prepared.books.changes == 0 for done in changed.values() if done.prepared)
+
+    next_day(shop)
+    assert held(shop) == day_two, "the same rows again are no batch that is known already"
+
+
+def test_a_restore_takes_the_watermark_back(shop: Lake) -> None:
+    frame = shop.frame("order_id string, line int, updated_at timestamp", [("o9", 1, at(4))])
+    shop.load("bronze.lines", frame, watermark={"column": "updated_at", "low": None, "high": "2025-03-04T00:00:00"})
+    first = released(shop)
+    shop.load("bronze.lines", frame, watermark={"column": "updated_at", "low": None, "high": "2025-03-09T00:00:00"})
+
+    take_back(shop, first)
+
+    assert shop.engine().state.get("table", "bronze.lines").value["watermark"]["high"] == "2025-03-04T00:00:00"
+
+
+@pytest.mark.slow
+def test_a_restore_that_died_is_done_again(shop: Lake) -> None:
+    first, day_one = released(shop), held(shop)
+    next_day(shop)
+    engine = shop.engine()
+    for step in restoring.steps(engine, first)[:3]:
+        restoring.restore(engine, step, first)
+
+    take_back(shop, first)
+
+    assert held(shop) == day_one
+
+
+@pytest.mark.slow
+def test_a_run_after_a_restore_that_died_comes_out_right(shop: Lake) -> None:
+    first = released(shop)
+    next_day(shop)
+    day_two = held(shop)
+    engine = shop.engine()
+    for step in restoring.steps(engine, first):
+        if step.table.startswith("gold."):
+            restoring.restore(engine, step, first)
+
+    shop.build_together(*TABLES)
+
+    assert held(shop) == day_two, "bronze and silver were not taken back yet"
+
+
+def test_a_release_is_named_by_itself_or_by_its_run(shop: Lake) -> None:
+    first = released(shop)
+    state = shop.engine().state
+
+    assert restoring.wanted(state, "r1") == restoring.wanted(state, first.run_id[:8]) == first
+    with pytest.raises(ConfigError, match="no release is of a run r9"):
+        restoring.wanted(state, "r9")
+
+
+@pytest.mark.slow
+def test_a_version_whose_files_are_gone_is_refused(shop: Lake) -> None:
+    first = released(shop)
+    next_day(shop)
+    kept = {file.name for file in map(Path, shop.delta("silver.lines").inputFiles())}
+    for file in (shop.root / "home/lake/silver/lines").rglob("*.parquet"):
+        if file.name not in kept:
+            file.unlink()
+    rows, engine = shop.read("silver.lines"), shop.engine()
+    step = next(each for each in restoring.steps(engine, first) if each.table == "silver.lines")
+
+    with pytest.raises(CommitError, match=f"cannot be taken back to version {step.then}"):
+        restoring.restore(engine, step, first)
+    assert shop.read("silver.lines") == rows

@@ -1,0 +1,134 @@
+"""Which files are due, and what a commit remembers of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tests.support.lake import Lake
+from tests.support.landing import LandingFolder
+from tidemark.errors import ConfigError, SourceError
+from tidemark.sources import Extract
+from tidemark.sources.watermark import FileBook, Period
+
+NOW = datetime(2025, 3, 20, 12)
+
+
+def ids(landing: LandingFolder, *args: object, **request: object) -> list[str]:
+    return [row["id"] for row in landing.rows(landing.extract(*args, **request))]
+
+
+def test_a_file_is_received_once_and_again_when_it_is_written_anew(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id\n1\n", NOW)
+    first = csv_landing.extract()
+    assert not first.empty
+    again = csv_landing.extract(first.watermark)
+    assert again.empty
+    assert again.watermark == first.watermark
+    assert again.frame.columns == ["id", "name", "_origin", "_corrupt_record"]
+    csv_landing.put("a.csv", "id\n1\n2\n", NOW + timedelta(hours=1))
+    csv_landing.put("b.csv", "id\n3\n", NOW - timedelta(days=1))
+    third = csv_landing.extract(first.watermark)
+    assert [row["id"] for row in csv_landing.rows(third)] == ["1", "2", "3"]
+    assert third.identity != first.identity
+
+
+def test_equal_files_have_an_equal_identity(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id\n1\n", NOW)
+    assert csv_landing.extract().identity == csv_landing.extract().identity
+
+
+def test_full_reads_what_was_received_before(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id\n1\n", NOW)
+    book = csv_landing.extract().watermark
+    full = csv_landing.extract(book, full=True)
+    assert [row["id"] for row in csv_landing.rows(full)] == ["1"]
+    assert full.full
+    assert full.watermark == book
+
+
+def test_since_picks_days_by_their_folder_and_leaves_older_files_due(csv_landing: LandingFolder) -> None:
+    for day in (1, 2, 3):
+        csv_landing.put(f"dt=2025-03-0{day}/a.csv", f"id\n{day}\n", NOW)
+    since = csv_landing.extract(since=datetime(2025, 3, 2))
+    assert [row["id"] for row in csv_landing.rows(since)] == ["2", "3"]
+    assert ids(csv_landing, since.watermark) == ["1"]
+    complete = csv_landing.extract().watermark
+    assert ids(csv_landing, complete, since=datetime(2025, 3, 3)) == ["3"]
+
+
+def test_a_period_picks_its_days_and_the_book_stays_as_it_is(csv_landing: LandingFolder) -> None:
+    for day in (1, 2, 3):
+        csv_landing.put(f"dt=2025-03-0{day}/a.csv", f"id\n{day}\n", NOW)
+    csv_landing.put("outside.csv", "id\n7\n")
+    book = csv_landing.extract(as_of=datetime(2025, 3, 1, 23)).watermark
+    today = datetime.now(UTC).date()
+
+    def of(first: date, last: date) -> Extract:
+        return csv_landing.extract(book, period=Period.of_days(first, last))
+
+    again = of(date(2025, 3, 2), date(2025, 3, 2))
+    assert [row["id"] for row in csv_landing.rows(again)] == ["2"]
+    assert (again.watermark, again.full, again.empty) == (book, False, False)
+    assert again.identity == of(date(2025, 3, 2), date(2025, 3, 2)).identity
+    none = of(date(2024, 3, 2), date(2024, 3, 3))
+    assert (none.empty, none.watermark) == (True, book)
+    put_there = of(today - timedelta(days=1), today)
+    assert [row["id"] for row in csv_landing.rows(put_there)] == ["7"]
+
+
+def test_files_of_later_days_wait_however_long(csv_landing: LandingFolder) -> None:
+    csv_landing.put("dt=2025-03-01/a.csv", "id\n1\n", NOW)
+    csv_landing.put("dt=2025-03-09/a.csv", "id\n9\n", NOW - timedelta(days=1))
+    first = csv_landing.extract(as_of=datetime(2025, 3, 1, 23, 59, 59))
+    assert [row["id"] for row in csv_landing.rows(first)] == ["1"]
+    assert not first.full
+    assert any("later days" in notice for notice in first.notices)
+    csv_landing.put("dt=2025-03-02/a.csv", "id\n2\n", NOW + timedelta(days=30))
+    second = csv_landing.extract(first.watermark, as_of=datetime(2025, 3, 2, 23, 59, 59))
+    assert [row["id"] for row in csv_landing.rows(second)] == ["2"]
+    assert ids(csv_landing, second.watermark, as_of=datetime(2025, 3, 9)) == ["9"]
+
+
+def test_empty_files_are_told_of_and_received(csv_landing: LandingFolder) -> None:
+    csv_landing.put("empty.csv", "", NOW)
+    extract = csv_landing.extract()
+    assert extract.empty
+    assert any("empty.csv" in notice for notice in extract.notices)
+    assert FileBook.from_json(extract.watermark).files
+    assert csv_landing.extract(extract.watermark).notices == ()
+
+
+def test_files_that_spark_hides_are_no_files(csv_landing: LandingFolder) -> None:
+    for name in ("_SUCCESS", ".a.csv.crc", "_temporary/0/a.csv", "dt=2025-03-01/_b.csv"):
+        csv_landing.put(name, "id\n1\n")
+    csv_landing.put("_day=1/a.csv", "id\n2\n")
+    assert ids(csv_landing) == ["2"]
+
+
+def test_a_pattern_picks_files(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id\n1\n")
+    csv_landing.put("b.txt", "id\n2\n")
+    table = csv_landing.table()
+    assert table.load.source is not None
+    assert ids(csv_landing) == ["1", "2"]
+    csv_landing.pattern = "events/*.csv"
+    assert ids(csv_landing) == ["1"]
+
+
+def test_a_folder_that_is_not_there_is_an_error_and_an_empty_one_is_not(csv_landing: LandingFolder) -> None:
+    with pytest.raises(SourceError, match="no such folder") as missing:
+        csv_landing.extract()
+    assert missing.value.table == "bronze.events"
+    csv_landing.folder.mkdir(parents=True)
+    extract = csv_landing.extract()
+    assert extract.empty
+    assert "no files" in extract.notices[0]
+
+
+def test_a_load_file_has_to_say_what_its_files_are(lake: Lake) -> None:
+    landing = LandingFolder(lake, None)
+    landing.put("a.csv", "id\n1\n")
+    with pytest.raises(ConfigError, match="does not say what its files are"):
+        landing.extract()
