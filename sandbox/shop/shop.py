@@ -10,21 +10,21 @@ from datetime import date
 from functools import cached_property
 from typing import Literal, get_args
 
-from sandbox.shop import behavior, customers, sales
-from sandbox.shop.behavior import Behavior
-from sandbox.shop.catalogue import LAST_DAY, Catalogue
 from sandbox.shop.clock import Clock
-from sandbox.shop.crm import CrmObject
-from sandbox.shop.crm_records import open_crm
-from sandbox.shop.customers import Customers
 from sandbox.shop.feed import Feed
 from sandbox.shop.files import csv_lines, json_array
-from sandbox.shop.fx import FxDesk
 from sandbox.shop.model import Batch, Day
-from sandbox.shop.order_events import OrderEvents
-from sandbox.shop.orders import OrderBook
-from sandbox.shop.sales import Sales
 from sandbox.shop.schema import BEHAVIOR, CUSTOMERS, ORDERS
+from sandbox.shop.sources import behavior, customers, sales
+from sandbox.shop.sources.behavior import Behavior
+from sandbox.shop.sources.catalogue import LAST_DAY, Catalogue
+from sandbox.shop.sources.crm import CrmObject
+from sandbox.shop.sources.crm_records import open_crm
+from sandbox.shop.sources.customers import Customers
+from sandbox.shop.sources.fx import FxDesk
+from sandbox.shop.sources.order_events import OrderEvents
+from sandbox.shop.sources.orders import OrderBook
+from sandbox.shop.sources.sales import Sales
 
 Poison = Literal["unit_prices_times_100", "fx_rates_times_100"]
 """What can go wrong on a day in a way that no row rule sees, only a look at the whole."""

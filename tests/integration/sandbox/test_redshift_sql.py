@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.services.redshift_ddl import to_postgres
-from sandbox.services.redshift_sql import CommandError, Copy, Unload, parse_s3_command
+from sandbox.services.redshift.ddl import to_postgres
+from sandbox.services.redshift.sql import CommandError, Copy, Unload, parse_s3_command
 
 
 def test_copy() -> None:

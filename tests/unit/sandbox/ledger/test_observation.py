@@ -6,8 +6,8 @@ from collections import Counter
 
 from sandbox.ledger import Ledger
 from sandbox.shop import Shop
-from sandbox.shop.catalogue import Catalogue
 from sandbox.shop.clock import Clock
+from sandbox.shop.sources.catalogue import Catalogue
 
 SHOP = Shop(seed=21, scale=0.3)
 

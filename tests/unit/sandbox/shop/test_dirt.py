@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.ledger import BRONZE_TABLES
 from sandbox.ledger.typed import bronze_names
-from sandbox.shop import behavior, catalogue, crm_records, customers, fx, order_events, sales
+from sandbox.shop.sources import behavior, catalogue, crm_records, customers, fx, order_events, sales
 from tests.unit.sandbox.conftest import Month
 from tests.unit.sandbox.rules import is_special, reasons
 

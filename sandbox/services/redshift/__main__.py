@@ -1,8 +1,8 @@
 """Redshift for unmodified clients (`redshift_connector`, the JDBC driver): a wire proxy in front of PostgreSQL.
 
-Statements go through as they are, with three exceptions. COPY from and UNLOAD to S3 (`sandbox.services.redshift_sql`)
+Statements go through as they are, with three exceptions. COPY from and UNLOAD to S3 (`sandbox.services.redshift.sql`)
 are run by the proxy within the caller's transaction; table definitions lose Redshift's own words
-(`sandbox.services.redshift_ddl`); the server calls itself 8.0.2, as Redshift does. Passwords are checked by PostgreSQL.
+(`sandbox.services.redshift.ddl`); the server calls itself 8.0.2, as Redshift does. Passwords are checked by PostgreSQL.
 After COPY and UNLOAD `pg_last_copy_count()` and `pg_last_unload_count()` give the rows. There is no TLS: connect with
 `ssl=False`.
 
@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.services.listen import socket_from_command_line
 from sandbox.services.object_store import object_store
-from sandbox.services.redshift_ddl import to_postgres
-from sandbox.services.redshift_parquet import Column, ParquetSink, csv_of_file, source_files
-from sandbox.services.redshift_sql import CommandError, Copy, S3Command, Unload, parse_s3_command
-from sandbox.services.redshift_wire import Backend, BackendError, Message, read_message
+from sandbox.services.redshift.ddl import to_postgres
+from sandbox.services.redshift.parquet import Column, ParquetSink, csv_of_file, source_files
+from sandbox.services.redshift.sql import CommandError, Copy, S3Command, Unload, parse_s3_command
+from sandbox.services.redshift.wire import Backend, BackendError, Message, read_message
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem

@@ -8,8 +8,8 @@ from decimal import Decimal
 from sandbox.shop.clock import DAY, Clock, start_of
 from sandbox.shop.dirt import Flaw, Spoiler, becomes, turns
 from sandbox.shop.model import Row
-from sandbox.shop.orders import LONGEST_LIFE, Line, LineVersion, Order, OrderBook
 from sandbox.shop.schema import NEW_COLUMN_DAY, ORDERS
+from sandbox.shop.sources.orders import LONGEST_LIFE, Line, LineVersion, Order, OrderBook
 
 _SPAN = LONGEST_LIFE // DAY + 1
 

@@ -9,12 +9,12 @@ from functools import cache
 from random import Random
 from typing import NamedTuple
 
-from sandbox.shop.catalogue import Catalogue
 from sandbox.shop.chance import Weighted, Zipf, rounded, stream
 from sandbox.shop.clock import DAY, HOUR, LONGEST_DELAY, MINUTE, SECOND, Clock, busy_moment, day_of, delay
-from sandbox.shop.customers import Customers, customer_id
 from sandbox.shop.names import COUNTRIES
 from sandbox.shop.rates import nominal
+from sandbox.shop.sources.catalogue import Catalogue
+from sandbox.shop.sources.customers import Customers, customer_id
 
 _ORDERS_PER_DAY = 470.0
 _LATE_SHARE = 0.03

@@ -29,7 +29,7 @@ from snowflake.connector.errors import OperationalError, ProgrammingError
 from sqlglot import Expr, exp
 
 from sandbox.services.object_store import object_store
-from sandbox.services.snowflake_unload import Unload
+from sandbox.services.snowflake.unload import Unload
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

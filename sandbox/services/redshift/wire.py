@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from sandbox.services.redshift_parquet import Column
-from sandbox.services.redshift_sql import CommandError
+from sandbox.services.redshift.parquet import Column
+from sandbox.services.redshift.sql import CommandError
 
 READ_CHUNK = 1 << 16
 INBOX_BUNDLES = 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sandbox.services.redshift_lexer import Token, tokens
+from sandbox.services.redshift.lexer import Token, tokens
 
 Edit = tuple[int, int, str]
 WITH_WORD = {"DISTSTYLE": ("AUTO", "EVEN", "KEY", "ALL"), "SORTKEY": ("AUTO",), "BACKUP": ("YES", "NO")}

@@ -10,9 +10,9 @@ from sandbox.shop.chance import stream
 from sandbox.shop.clock import Clock, busy_moment, start_of
 from sandbox.shop.dirt import Flaw, Spoiler, becomes, turns
 from sandbox.shop.model import DUPLICATE, GOOD, Batch, Note, Row
-from sandbox.shop.orders import Order, OrderEvent
-from sandbox.shop.sales import Sales
 from sandbox.shop.schema import NEW_COLUMN_DAY, ORDER_EVENTS
+from sandbox.shop.sources.orders import Order, OrderEvent
+from sandbox.shop.sources.sales import Sales
 
 PARTITIONS = 6
 _TOPIC = "order_events"

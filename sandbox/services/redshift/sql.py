@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sandbox.services.redshift_lexer import Token, tokens
+from sandbox.services.redshift.lexer import Token, tokens
 
 DEFAULT_FILE_BYTES = 16 * 1024 * 1024
 UNITS = {"MB": 1024**2, "GB": 1024**3}

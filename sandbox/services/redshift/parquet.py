@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from sandbox.services.redshift_sql import CommandError, Copy, Unload
+from sandbox.services.redshift.sql import CommandError, Copy, Unload
 
 if TYPE_CHECKING:
     from s3fs import S3FileSystem

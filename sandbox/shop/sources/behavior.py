@@ -12,9 +12,9 @@ from sandbox.shop.clock import HOUR, MINUTE, SECOND, Clock, busy_moment, day_of,
 from sandbox.shop.dirt import Flaw, Spoiler, becomes, turns
 from sandbox.shop.model import Row
 from sandbox.shop.names import CAMPAIGNS
-from sandbox.shop.orders import ONLINE, OrderBook
-from sandbox.shop.sales import Sales
 from sandbox.shop.schema import BEHAVIOR
+from sandbox.shop.sources.orders import ONLINE, OrderBook
+from sandbox.shop.sources.sales import Sales
 
 _VISITS_PER_DAY = 480.0
 _MAILS_PER_DAY = 250.0

@@ -2,7 +2,7 @@
 
 Connect with `account="fakesnow", host="127.0.0.1", port=…, protocol="http"` and the login of `sandbox.credentials`; any
 other answers as Snowflake does, 390100 "Incorrect username or password was specified." Data lives in memory.
-What it can do beyond fakesnow: `sandbox.services.snowflake_session`.
+What it can do beyond fakesnow: `sandbox.services.snowflake.session`.
 
 Settings from the environment: SANDBOX_SNOWFLAKE_MEMORY (512MB, of DuckDB), SANDBOX_SNOWFLAKE_SILENCE (15, seconds after
 which the client of an open transaction counts as gone).
@@ -26,9 +26,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.credentials import SNOWFLAKE
-from sandbox.services import snowflake_results
 from sandbox.services.listen import serve_asgi, socket_from_command_line
-from sandbox.services.snowflake_session import SandboxSnow
+from sandbox.services.snowflake import results
+from sandbox.services.snowflake.session import SandboxSnow
 
 server: Any = importlib.import_module("fakesnow.server")  # `fakesnow.server` is a function of the package, too
 
@@ -54,7 +54,7 @@ async def login(request: Request) -> Response:
 
 def create_app(account: SandboxSnow) -> Starlette:
     """fakesnow's routes on our account, its login behind ours."""
-    snowflake_results.mend()
+    results.mend()
     server.shared_fs = account
     others = [route for route in server.routes if getattr(route, "path", None) != LOGIN_PATH]
     return Starlette(routes=[Route(LOGIN_PATH, login, methods=["POST"]), *others])

@@ -8,12 +8,12 @@ from random import Random
 
 from sandbox.shop.chance import Weighted
 from sandbox.shop.clock import DAY, Clock, day_of
-from sandbox.shop.crm import CrmObject, Moment, as_json_number, is_sound, turns_after
-from sandbox.shop.customers import Customers, customer_id
 from sandbox.shop.dirt import Flaw, Spoiler, becomes, turns
 from sandbox.shop.names import COMPANY_FORMS, COUNTRIES, INDUSTRIES, MAIL_DOMAINS, TITLES
 from sandbox.shop.rates import nominal
 from sandbox.shop.schema import ACCOUNT, CONTACT, OPPORTUNITY
+from sandbox.shop.sources.crm import CrmObject, Moment, as_json_number, is_sound, turns_after
+from sandbox.shop.sources.customers import Customers, customer_id
 
 _TIERS = Weighted({"bronze": 45, "silver": 30, "gold": 18, "platinum": 7})
 _MARKETS = {country.code: country for country in COUNTRIES}
