@@ -7,7 +7,8 @@ from typing import Literal
 from prefect.blocks.core import Block
 from pydantic import Field, field_validator
 
-from tidemark.config.environment import AlertSpec, is_uri
+from tidemark.aws.settings import is_uri
+from tidemark.config.environment import AlertSpec
 
 
 class AlertChannel(Block):

@@ -14,7 +14,7 @@ from tidemark.aws.secrets import Provider, fetch
 from tidemark.sources import ConnectionValue
 
 if TYPE_CHECKING:
-    from tidemark.config.environment import AwsSettings
+    from tidemark.aws.settings import AwsSettings
 
 _OWN_FIELDS = frozenset({"secret", "provider", "options"})
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "private_key", "api_key", "access_key", "credential")

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
-from tidemark.config.environment import is_uri
+from tidemark.aws.settings import is_uri
 from tidemark.errorlane.quarantine import run_folder
 from tidemark.observe.run_report import errors_command, markdown_row
 

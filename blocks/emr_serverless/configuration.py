@@ -11,7 +11,7 @@ from prefect.workers.base import BaseJobConfiguration
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from blocks.emr_serverless.driver import SECRETS_VARIABLE
-from tidemark.config.environment import AwsSettings
+from tidemark.aws.settings import AwsSettings
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:

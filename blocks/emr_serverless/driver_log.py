@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from blocks.emr_serverless.job_runs import JobRun
-    from tidemark.config.environment import AwsSettings
+    from tidemark.aws.settings import AwsSettings
 
 _STREAMS = ("stderr", "stdout")
 _LINES = 40

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
 
-    from tidemark.config.environment import AwsSettings
+    from tidemark.aws.settings import AwsSettings
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
-    from tidemark.config.environment import AwsSettings
+    from tidemark.aws.settings import AwsSettings
 
 
 class Folder:

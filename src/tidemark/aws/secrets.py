@@ -18,7 +18,7 @@ from tidemark.errors import ConfigError
 from tidemark.redaction import protect
 
 if TYPE_CHECKING:
-    from tidemark.config.environment import AwsSettings
+    from tidemark.aws.settings import AwsSettings
 
 Provider = Literal["aws", "env"]
 

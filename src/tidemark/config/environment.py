@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from tidemark.aws.settings import AwsSettings, Location, join, settled
 from tidemark.config.modelfile import build
 from tidemark.config.yamltext import expand, parse, read_text
 from tidemark.errors import ConfigError, Finding
@@ -24,23 +25,6 @@ ROOT_NAMES = ("lake", "errors", "staging", "dq_results", "runs", "logs", "snapsh
 _UNDER_LAKE = {"errors": "_errors", "staging": "_staging"}
 
 
-def is_uri(location: str) -> bool:
-    """Whether a location is a URI (`s3a://…`) and not a local path."""
-    return "://" in location
-
-
-def join(root: str, *parts: str) -> str:
-    """A place below a root, local or on S3."""
-    return "/".join([root.rstrip("/"), *(part.strip("/") for part in parts)])
-
-
-def _settled(location: str) -> str:
-    """Local paths become absolute (seen from the working directory); a slash at the end goes."""
-    if is_uri(location):
-        return location.rstrip("/")
-    return str(Path(location).expanduser().absolute())
-
-
 def _as_text(value: object) -> object:
     """A Spark setting as Spark writes it: `true`, not `True`."""
     if isinstance(value, bool):
@@ -48,7 +32,6 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
-Location = Annotated[str, Field(min_length=1), AfterValidator(_settled)]
 SparkSetting = Annotated[str, BeforeValidator(_as_text)]
 
 
@@ -67,15 +50,6 @@ class Roots(_Model):
     logs: Location
     snapshots: Location
     lineage: Location
-
-
-class AwsSettings(_Model):
-    """How AWS is reached; a laptop names an endpoint, a profile and a credentials file, AWS itself needs the region."""
-
-    region: str
-    endpoint_url: str | None = None
-    profile: str | None = None
-    credentials_file: Location | None = None
 
 
 class WorkPoolSettings(_Model):
@@ -129,7 +103,7 @@ class StateSettings(_Model):
     @classmethod
     def _settle_file(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and data.get("kind") == "sqlite" and isinstance(data.get("location"), str):
-            return {**data, "location": _settled(data["location"])}
+            return {**data, "location": settled(data["location"])}
         return data
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tidemark.aws.clients import client, filesystem, s3_uri, session, spark_conf
-from tidemark.config.environment import AwsSettings
+from tidemark.aws.settings import AwsSettings
 
 LOCAL = AwsSettings(
     region="eu-central-1",

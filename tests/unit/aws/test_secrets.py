@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tidemark.aws import secrets
 from tidemark.aws.secrets import SecretMapping, fetch, variable_name
-from tidemark.config.environment import AwsSettings
+from tidemark.aws.settings import AwsSettings
 from tidemark.errors import ConfigError
 from tidemark.redaction import redact
 from tidemark.sources import ConnectionValue
