@@ -13,10 +13,11 @@ from pyspark.sql import functions as F
 
 from tidemark import steps
 from tidemark.books import Books
+from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import Project, load_project
 from tidemark.control.state import open_state
 from tidemark.engine import Engine, Run
-from tidemark.sources import ConnectionValue, Extract
+from tidemark.sources import Extract
 from tidemark.spark.session import start
 
 CONFIG = Path(__file__).parent / "config"

@@ -11,7 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, field_validator
 
 from tidemark.aws.secrets import Provider, fetch
-from tidemark.sources import ConnectionValue
+from tidemark.config.connections import ConnectionValue
 
 if TYPE_CHECKING:
     from tidemark.aws.settings import AwsSettings

@@ -17,8 +17,8 @@ from blocks.connections import BLOCKS, ConnectionBlock
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tidemark.config.connections import ConnectionValue
     from tidemark.config.environment import AlertSpec, ConnectionSpec, Environment
-    from tidemark.sources import ConnectionValue
 
 ALERT_CHANNEL, COMPUTE_PROFILE = "alert channel", "compute profile"
 

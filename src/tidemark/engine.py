@@ -20,10 +20,10 @@ from tidemark.targets.exports import Exports, Once
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tidemark.config.connections import ConnectionValue
     from tidemark.config.environment import Environment
     from tidemark.config.project import Project, Table
     from tidemark.control.state import StateStore
-    from tidemark.sources import ConnectionValue
     from tidemark.targets import OpenTarget, PublishRequest
     from tidemark.write.manifest import Prepared
 

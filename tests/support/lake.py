@@ -15,10 +15,11 @@ from pyspark.sql import functions as F
 
 from tidemark import steps
 from tidemark.compute.reached import Received
+from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import load_project
 from tidemark.control.state import open_state
 from tidemark.engine import Engine, Run
-from tidemark.sources import ConnectionValue, Extract
+from tidemark.sources import Extract
 from tidemark.write.commit import Committed
 from tidemark.write.manifest import Prepared
 from tidemark.write.work import Checked

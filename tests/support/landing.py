@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.lake import Lake
+from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import Table
-from tidemark.sources import ConnectionValue, Extract, ExtractRequest
+from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing.files import FilesSource
 
 AS_OF = datetime(2025, 3, 31, 23, 59, 59)

@@ -20,9 +20,10 @@ from sandbox.credentials import AWS, REDSHIFT, SNOWFLAKE
 from tests.support.lake import Lake
 from tidemark.aws.clients import spark_conf
 from tidemark.aws.secrets import SecretMapping, fetch
+from tidemark.config.connections import ConnectionValue
 from tidemark.config.environment import Environment
 from tidemark.config.project import Table
-from tidemark.sources import ConnectionValue, Extract, ExtractRequest, source_for
+from tidemark.sources import Extract, ExtractRequest, source_for
 
 AS_OF = datetime(2025, 3, 31, 23, 59, 59, 999999)
 WAREHOUSES = ("snowflake", "redshift")

@@ -1,59 +1,28 @@
-"""Sources: what each kind of system has that a table has not received yet, as a lazy frame with its bookkeeping."""
+"""Sources: what each kind of system has that a table has not received yet, as a lazy frame with its bookkeeping.
+
+Not here: what becomes of the rows, and the warehouses' own clients.
+"""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from tidemark.aws.secrets import SecretMapping
+from tidemark.config.connections import load_plugin
 from tidemark.errors import ConfigError
-from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.config.connections import ConnectionValue
     from tidemark.config.environment import Environment
     from tidemark.config.load import SourceSpec
     from tidemark.config.project import Table
     from tidemark.sources.sourcechange import Change
     from tidemark.sources.watermark import Period, Window
-
-__all__ = [
-    "BY_FILE",
-    "SOURCES",
-    "ConnectionValue",
-    "Extract",
-    "ExtractRequest",
-    "SecretMapping",
-    "Source",
-    "source_for",
-]
-
-
-@dataclass(frozen=True)
-class ConnectionValue:
-    """A system to talk to: its kind and settings, and its credentials, which are never shown.
-
-    `refetch` asks for the credentials again, past every memory of them.
-    """
-
-    name: str
-    kind: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    secret: SecretMapping = field(default_factory=lambda: SecretMapping({}))
-    refetch: Callable[[], SecretMapping] | None = None
-
-    def rotated(self) -> ConnectionValue | None:
-        """The connection with the credentials that it has now; None when they are those that were refused.
-
-        Trying the same ones again would only bring the account closer to being locked.
-        """
-        secret = self.refetch() if self.refetch else self.secret
-        return None if secret == self.secret else replace(self, secret=secret)
 
 
 @dataclass(frozen=True)
@@ -145,9 +114,6 @@ SOURCES: Mapping[str, str] = {
 BY_FILE = ("s3", "files")
 """Kinds that are read file by file: what a file holds is known by its folder's day or by its age."""
 
-EXTRAS: Mapping[str, str] = {"snowflake": "snowflake", "redshift": "redshift"}
-"""Kinds whose client is an optional dependency → the extra that brings it."""
-
 
 def source_for(kind: str) -> Source:
     """The source for a kind of connection.
@@ -155,20 +121,3 @@ def source_for(kind: str) -> Source:
     Raises `ConfigError` for a kind that is not known, or whose client is not installed (with how to install it).
     """
     return cast("Source", load_plugin("source", kind, SOURCES)())
-
-
-def load_plugin(what: str, kind: str, registry: Mapping[str, str]) -> Any:
-    """The class that `registry` names for `kind`; raises `ConfigError` as `source_for` does."""
-    if kind not in registry:
-        raise ConfigError(f"there is no {what} of the kind `{kind}`", next_step=choose(kind, registry))
-    module, _, name = registry[kind].partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as missing:
-        extra = EXTRAS.get(kind)
-        if extra is None or (missing.name or "").startswith("tidemark"):
-            raise
-        raise ConfigError(
-            f"the {what} {kind} needs the package {missing.name}, which is not installed",
-            next_step=f"pip install 'tidemark[{extra}]'",
-        ) from missing

@@ -17,7 +17,7 @@ from tidemark.redaction import protect, redact
 from tidemark.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from tidemark.sources import ConnectionValue
+    from tidemark.config.connections import ConnectionValue
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0

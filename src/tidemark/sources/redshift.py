@@ -9,7 +9,7 @@ from tidemark.warehouses import Session, Warehouse, literal
 from tidemark.warehouses.redshift import Redshift, s3_access
 
 if TYPE_CHECKING:
-    from tidemark.sources import ConnectionValue
+    from tidemark.config.connections import ConnectionValue
 
 
 class RedshiftSource(UnloadSource):

@@ -9,7 +9,7 @@ from tidemark.warehouses import ResultColumn, Session, Warehouse, literal, quote
 from tidemark.warehouses.snowflake import Snowflake
 
 if TYPE_CHECKING:
-    from tidemark.sources import ConnectionValue
+    from tidemark.config.connections import ConnectionValue
 
 _ZONED = ("TIMESTAMP_TZ", "TIMESTAMP_LTZ")
 _AS_TEXT = ("VARIANT", "OBJECT", "ARRAY", "TIME")

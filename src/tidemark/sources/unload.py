@@ -25,7 +25,7 @@ from tidemark.sources.staged import empty_frame, parquet_files, read_parquet, re
 from tidemark.warehouses import ResultColumn, Session, Warehouse, WarehouseError, quoted
 
 if TYPE_CHECKING:
-    from tidemark.sources import ConnectionValue
+    from tidemark.config.connections import ConnectionValue
 
 DEFAULT_POLICY = RetryPolicy(attempts=4, first_wait=1.0)
 

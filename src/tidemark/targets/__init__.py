@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
-from tidemark.sources import ConnectionValue, load_plugin
+from tidemark.config.connections import ConnectionValue, load_plugin
 from tidemark.targets.exports import Exports, StagedFiles
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from tidemark.config.environment import Environment
     from tidemark.config.project import Table
-
-__all__ = ["TARGETS", "ConnectionValue", "OpenTarget", "PublishRequest", "PublishResult", "Target", "target_for"]
 
 
 @dataclass(frozen=True)

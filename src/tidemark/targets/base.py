@@ -33,9 +33,9 @@ from tidemark.write.manifest import CHANGE_TYPE
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
+    from tidemark.config.connections import ConnectionValue
     from tidemark.config.environment import Environment
     from tidemark.config.project import Table
-    from tidemark.sources import ConnectionValue
 
 Answer = TypeVar("Answer")
 

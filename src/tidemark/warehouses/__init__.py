@@ -16,7 +16,7 @@ from tidemark.redaction import redact
 
 if TYPE_CHECKING:
     from tidemark.compile.ddl import Dialect
-    from tidemark.sources import ConnectionValue
+    from tidemark.config.connections import ConnectionValue
 
 log = logging.getLogger(__name__)
 

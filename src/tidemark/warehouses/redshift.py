@@ -13,7 +13,7 @@ from redshift_connector.error import InterfaceError, OperationalError
 from tidemark.warehouses import ResultColumn, Trouble, Warehouse, literal, quoted
 
 if TYPE_CHECKING:
-    from tidemark.sources import ConnectionValue
+    from tidemark.config.connections import ConnectionValue
 
 REACH_SECONDS = 10
 STATEMENT_SECONDS = 3600

@@ -13,10 +13,12 @@ import pytest
 
 from sandbox.services.listen import bind
 from tests.support.systems import WAREHOUSES, Systems, names, rows
+from tidemark.aws.secrets import SecretMapping
+from tidemark.config.connections import ConnectionValue, load_plugin
 from tidemark.config.project import Table
 from tidemark.errors import SourceError
 from tidemark.retry import RetryPolicy
-from tidemark.sources import SOURCES, ConnectionValue, Extract, SecretMapping, load_plugin
+from tidemark.sources import SOURCES, Extract
 from tidemark.sources.watermark import Period
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=0.05)

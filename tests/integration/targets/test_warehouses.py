@@ -15,10 +15,10 @@ import pytest
 
 from sandbox.services.listen import bind
 from tests.support.systems import WAREHOUSES, Systems
+from tidemark.config.connections import load_plugin
 from tidemark.config.project import Table
 from tidemark.errors import TargetError
 from tidemark.retry import RetryPolicy
-from tidemark.sources import load_plugin
 from tidemark.targets import TARGETS, PublishRequest, PublishResult, target_for
 from tidemark.targets.base import WarehouseTarget
 from tidemark.warehouses import Session

@@ -15,9 +15,9 @@ from rich.console import Console
 from tidemark.aws import secrets
 from tidemark.aws.secrets import SecretMapping, fetch, variable_name
 from tidemark.aws.settings import AwsSettings
+from tidemark.config.connections import ConnectionValue
 from tidemark.errors import ConfigError
 from tidemark.redaction import redact
-from tidemark.sources import ConnectionValue
 
 CANARY = "s3cr3t-canary-value"
 SECRET = SecretMapping({"user": "loader", "password": CANARY}, "tidemark/crm")

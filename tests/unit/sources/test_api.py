@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tidemark.aws.secrets import SecretMapping
+from tidemark.config.connections import ConnectionValue
 from tidemark.retry import RetryPolicy
-from tidemark.sources import ConnectionValue
 from tidemark.sources.api import Api, ApiError, Failure
 
 SECRET = SecretMapping({"client_id": "me", "client_secret": "api-canary-secret"}, "tidemark/crm")

@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.lake import Lake
-from tidemark.sources import ConnectionValue, ExtractRequest
+from tidemark.config.connections import ConnectionValue
+from tidemark.sources import ExtractRequest
 from tidemark.sources.looking import Look, RecordHash, following, shows_the_same
 from tidemark.sources.reading import Reading, Seen, everything, start_of, windowed
 

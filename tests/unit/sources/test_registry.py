@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from tidemark.config.connections import load_plugin
 from tidemark.errors import ConfigError
-from tidemark.sources import SOURCES, load_plugin, source_for
+from tidemark.sources import SOURCES, source_for
 from tidemark.targets import TARGETS, target_for
 
 

@@ -17,7 +17,8 @@ from snowflake.connector.errors import (
     ServiceUnavailableError,
 )
 
-from tidemark.sources import ConnectionValue, SecretMapping
+from tidemark.aws.secrets import SecretMapping
+from tidemark.config.connections import ConnectionValue
 from tidemark.warehouses import Trouble, Warehouse, WarehouseError, literal, quoted
 from tidemark.warehouses.redshift import Redshift, s3_access
 from tidemark.warehouses.snowflake import Snowflake
