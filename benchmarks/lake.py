@@ -15,8 +15,9 @@ from tidemark import steps
 from tidemark.books import Books
 from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import Project, load_project
+from tidemark.control.runs import Run
 from tidemark.control.state import open_state
-from tidemark.engine import Engine, Run
+from tidemark.engine import Engine
 from tidemark.sources import Extract
 from tidemark.spark.session import start
 

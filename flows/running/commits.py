@@ -19,7 +19,7 @@ from tidemark.plans import store as plans
 if TYPE_CHECKING:
     from flows.running.context import RunContext
     from tidemark.control.release import Release
-    from tidemark.engine import Run
+    from tidemark.control.runs import Run
     from tidemark.write.manifest import Prepared
 
 

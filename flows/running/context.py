@@ -21,9 +21,9 @@ from flows.running.progress_artifacts import ArtifactWatcher
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
 from tidemark.config.project import load_project
-from tidemark.control.runs import RunStatus, RunStore, RunSummary, this_process
+from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary, this_process
 from tidemark.control.state import StateStore, open_state
-from tidemark.engine import Engine, Run
+from tidemark.engine import Engine
 from tidemark.errors import GateError, TidemarkError
 from tidemark.observe.alerts import Alerts
 from tidemark.observe.logs import LOGGER, run_log

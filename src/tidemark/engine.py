@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from datetime import date as Day
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tidemark.control import tableindex
 from tidemark.control.leases import Leases
-from tidemark.control.runs import is_gone, this_process
-from tidemark.errors import ConfigError
+from tidemark.control.release import indexed_versions
+from tidemark.control.runs import Run, is_gone, this_process
 from tidemark.targets.exports import Exports, Once
 
 if TYPE_CHECKING:
@@ -29,34 +25,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing.
-
-    A run that `plans` commits nothing: what it would write beside the tables (drift, rejected rows) stays in its
-    staging, until the plan is applied.
-    """
-
-    run_id: str
-    date: Day
-    as_of: datetime
-    started_at: datetime
-    plans: bool = False
-
-    @classmethod
-    def start(cls, day: Day | None = None, *, as_of: datetime | None = None, plans: bool = False) -> Run:
-        """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
-
-        With `as_of` (naive UTC) it sees nothing later than that instant.
-        """
-        now = datetime.now(UTC).replace(tzinfo=None)
-        day = day or now.date()
-        if day > now.date():
-            raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
-        end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_of or now), now, plans)
-
-
-@dataclass(frozen=True)
 class DoneBatch:
     """A batch that this run has committed, and the version that it made."""
 
@@ -68,7 +36,7 @@ class DoneBatch:
 class Engine:
     """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported.
 
-    `pinned`: the versions of the tables that it reads (see `pins`).
+    `pinned`: the versions of the tables that it reads (see `compute.tables`).
     `attempts` are runs that did not come to the end of the same work: what they have staged is taken over.
     """
 
@@ -108,7 +76,7 @@ class Engine:
     @cached_property
     def indexed(self) -> dict[str, int | None]:
         """The versions of the tables by the index, when the run first asked: they may have moved on."""
-        return tableindex.versions(self.state)
+        return indexed_versions(self.state)
 
     def session(self, table: str) -> SparkSession:
         """The table's own session of the run: commit settings are session-wide, and tables run side by side."""

@@ -11,9 +11,8 @@ from pyspark.sql import functions as F
 
 from tidemark import faults, publishing, rows
 from tidemark.compile.masks import masked
-from tidemark.compute import incremental, newest, pins, quality, reached, sourcelooks
+from tidemark.compute import incremental, quality, reached, sourcelooks, tables
 from tidemark.config.definition import fingerprint, mixed, transform_of
-from tidemark.control import tableindex
 from tidemark.delta import codegen
 from tidemark.delta.table import read_state, stored_schema
 from tidemark.engine import DoneBatch, metadata_values
@@ -59,7 +58,7 @@ def extract(
     if loaded.load.source is None:
         raise ConfigError(f"{table} has no source: it is built from {', '.join(loaded.inputs) or 'its query'}")
     spark = engine.session(table)
-    state = pins.state_of(engine, table)
+    state = tables.state_of(engine, table)
     bookkeeping = state.watermark
     high = bookkeeping.get("high")
     connection = engine.connect(loaded.load.source.connection)
@@ -134,7 +133,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         frame = todo.affected.rows_of(frame)  # a query can have rows of its own, such as an unknown member
     masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
-    inputs = {name: pins.input_version(engine, name) for name in loaded.inputs}
+    inputs = {name: tables.input_version(engine, name) for name in loaded.inputs}
     checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
     signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
@@ -153,14 +152,14 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
 
 def has_nothing(engine: Engine, table: str, extracted: Extract) -> bool:
     """Whether the source gave nothing that a commit of the table could say: no row, and no step of the watermark."""
-    state = pins.state_of(engine, table)
+    state = tables.state_of(engine, table)
     gave = not extracted.empty or extracted.full or _moves(extracted.watermark, state.watermark)
     return state.version is not None and not gave
 
 
 def stay(engine: Engine, table: str) -> GateResult | None:
     """Ends the work on a table that has nothing new; gives what there is to say of its age."""
-    tableindex.note(engine, table, pins.state_of(engine, table).version)
+    tables.note_version(engine, table, tables.state_of(engine, table).version)
     engine.leases.release(table)
     return quality.age(engine, table)
 
@@ -242,8 +241,8 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     elif final.definition is not None:
         incremental.note_seen(engine, final)
     sourcelooks.note(engine, final)
-    tableindex.note(engine, table, committed.version)
-    newest.note(engine, table)
+    tables.note_version(engine, table, committed.version)
+    tables.note_newest(engine, table)
     engine.prepared.pop(table, None)
     engine.leases.release(table)
     return committed

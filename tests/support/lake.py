@@ -17,8 +17,9 @@ from tidemark import steps
 from tidemark.compute.reached import Received
 from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import load_project
+from tidemark.control.runs import Run
 from tidemark.control.state import open_state
-from tidemark.engine import Engine, Run
+from tidemark.engine import Engine
 from tidemark.sources import Extract
 from tidemark.write.commit import Committed
 from tidemark.write.manifest import Prepared

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
-from tidemark.compute.pins import pinned
+from tidemark.compute.tables import pinned
 from tidemark.delta.table import read_version
 from tidemark.sql.queries import view_name
 from tidemark.write import rewrite

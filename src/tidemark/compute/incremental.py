@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame
 
 from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError, between, by_batch
-from tidemark.compute.pins import input_version, state_of
+from tidemark.compute.tables import input_version, state_of
 from tidemark.config.definition import is_mixed
 from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.soda import age_in_hours, freshness_name, sodacl
 from tidemark.compute.candidate import candidate, register_view
-from tidemark.compute.newest import newest
+from tidemark.compute.tables import newest
 from tidemark.errors import CommitError
 from tidemark.spark import storage
 from tidemark.sql.queries import view_name

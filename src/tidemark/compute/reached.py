@@ -16,7 +16,7 @@ from tidemark.compute import incremental
 from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError
 from tidemark.compute.incremental import Scope
-from tidemark.compute.pins import state_of
+from tidemark.compute.tables import state_of
 from tidemark.rows import quoted
 from tidemark.targets.exports import Once
 from tidemark.write.work import Affected

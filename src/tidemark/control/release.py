@@ -1,4 +1,7 @@
-"""Releases: which version of every table belongs together. What readers see is a release, never a lake half-written."""
+"""Releases: which version of every table belongs together. What readers see is a release, never a lake half-written.
+
+A release is made from the index of tables: what each one's last commit says, for readers without Spark.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from tidemark.control.state import ABSENT, ConflictError
 from tidemark.errors import StateError
 
 if TYPE_CHECKING:
+    from tidemark.control.runs import Run
     from tidemark.control.state import Record, StateStore
-    from tidemark.engine import Run
 
 KIND = "release"
+TABLE = "table"
 PUBLISHED = "publish"
 _ATTEMPTS = 5
 
@@ -44,6 +48,11 @@ class Release:
         }
 
 
+def indexed_versions(state: StateStore) -> dict[str, int | None]:
+    """The version of each table, as far as the index knows."""
+    return {record.key: record.value.get("version") for record in state.list(TABLE)}
+
+
 def every(state: StateStore) -> tuple[Release, ...]:
     """All releases, oldest first."""
     return tuple(sorted(map(_release, state.list(KIND)), key=lambda release: release.number))
@@ -66,7 +75,8 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
     `committed` are the versions that this run knows; those of all other tables come from the control store's index.
     """
     for _ in range(_ATTEMPTS):
-        versions = _indexed_versions(state) | dict(committed)
+        indexed = {table: int(version) for table, version in indexed_versions(state).items() if version is not None}
+        versions = indexed | dict(committed)
         before = latest(state)
         if before is not None and dict(before.tables) == versions:
             return before, False
@@ -98,11 +108,6 @@ def is_published(state: StateStore, release: Release, target: str) -> bool:
 
 def _published_key(release: Release, target: str) -> str:
     return f"{release.name}/{target}"
-
-
-def _indexed_versions(state: StateStore) -> dict[str, int]:
-    noted = {entry.key: entry.value.get("version") for entry in state.list("table")}
-    return {table: int(version) for table, version in noted.items() if version is not None}
 
 
 def _release(entry: Record) -> Release:

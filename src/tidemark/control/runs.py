@@ -1,13 +1,15 @@
-"""What a run did, as data: one `RunSummary` per run, stored as `runs/<run_id>.json`."""
+"""A run, and what it did, as data: one `RunSummary` per run, stored as `runs/<run_id>.json`."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from datetime import date as Day
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.books import Books
@@ -21,6 +23,34 @@ SHORT_ID = 8  # characters of a run id that people read and type
 
 RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted", "killed"]
 TableStatus = Literal["committed", "unchanged", "prepared", "checked", "failed", "gate failed", "stopped", "unfinished"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing.
+
+    A run that `plans` commits nothing: what it would write beside the tables (drift, rejected rows) stays in its
+    staging, until the plan is applied.
+    """
+
+    run_id: str
+    date: Day
+    as_of: datetime
+    started_at: datetime
+    plans: bool = False
+
+    @classmethod
+    def start(cls, day: Day | None = None, *, as_of: datetime | None = None, plans: bool = False) -> Run:
+        """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
+
+        With `as_of` (naive UTC) it sees nothing later than that instant.
+        """
+        now = datetime.now(UTC).replace(tzinfo=None)
+        day = day or now.date()
+        if day > now.date():
+            raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
+        end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
+        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_of or now), now, plans)
 
 
 @dataclass(frozen=True)

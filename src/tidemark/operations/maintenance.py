@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tidemark import faults
-from tidemark.control import release, tableindex
+from tidemark.compute import tables
+from tidemark.control import release
 from tidemark.control.runs import FilesSummary
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state
@@ -69,5 +70,5 @@ def tidy(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied |
     freed = max(lying - storage.size(spark, path), 0)  # the log beside the files may just have grown
     snapshot = deltalog.snapshot(spark, path)
     version = int(snapshot.version())
-    tableindex.note(engine, table, version)
+    tables.note_version(engine, table, version)
     return Tidied(version, FilesSummary(before, deltalog.file_count(snapshot), freed, plan))

@@ -18,8 +18,9 @@ from tidemark.spark import storage
 from tidemark.write import manifest
 
 if TYPE_CHECKING:
+    from tidemark.control.runs import Run
     from tidemark.control.state import Record, StateStore
-    from tidemark.engine import Engine, Run
+    from tidemark.engine import Engine
     from tidemark.write.manifest import Prepared
 
 KIND = "committing"

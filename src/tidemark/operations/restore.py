@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from tidemark import faults
 from tidemark.backfill import notes
-from tidemark.control import release, tableindex
+from tidemark.compute import tables
+from tidemark.control import release
 from tidemark.delta.table import read_state
 from tidemark.errorlane import replay
 from tidemark.errors import ConfigError
@@ -75,7 +76,7 @@ def restore(engine: Engine, step: Step, back_to: Release) -> int:
     replay.begin_undoing(engine, step.table, _undone(engine, step))
     version = restore_version(engine.session(step.table), engine.table_path(step.table), step.then, signed)
     faults.reach(f"{step.table}: restored, its errors not open again")
-    tableindex.note(engine, step.table, version)
+    tables.note_version(engine, step.table, version)
     replay.settle(engine, step.table)
     notes.forget(engine.state, step.table)
     engine.leases.release(step.table)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidemark.control import tableindex
+from tidemark.control.release import indexed_versions
 from tidemark.control.runs import SHORT_ID
 from tidemark.control.state import ConflictError
 from tidemark.errors import ConfigError
@@ -98,7 +98,7 @@ def still_open(state: StateStore) -> tuple[Plan, ...]:
 
 def retire(state: StateStore) -> None:
     """Closes plans that nobody can apply any more, by their age or because a table has moved on."""
-    versions = tableindex.versions(state)
+    versions = indexed_versions(state)
     records = state.list(KIND)
     # Looked up last: of a plan that is being applied right now, the tables have moved by its own commits.
     busy = {run.plan for run in recovery.interrupted(state)}

@@ -15,9 +15,8 @@ from cli.console.jobs import JOBS
 from cli.main import main
 from tidemark.aws.folder import open_folder
 from tidemark.control.release import record
-from tidemark.control.runs import RunStore, RunSummary
+from tidemark.control.runs import Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
-from tidemark.engine import Run
 
 CONFIG = Path("config").resolve()
 NOWHERE = "http://127.0.0.1:9/api"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tidemark.control import release
+from tidemark.control.runs import Run
 from tidemark.control.state import SqliteState
-from tidemark.engine import Run
 
 
 @pytest.fixture

@@ -16,10 +16,9 @@ from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
 from tidemark.control import release
 from tidemark.control.release import Release
-from tidemark.control.runs import FilesSummary, RunStore, RunSummary
+from tidemark.control.runs import FilesSummary, Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
 from tidemark.delta.table import read_state
-from tidemark.engine import Run
 from tidemark.errors import CommitError
 from tidemark.operations import maintenance, recovery
 from tidemark.operations import restore as restoring

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tidemark.aws.folder import open_folder
-from tidemark.control.runs import RunStore, RunSummary, this_process
+from tidemark.control.runs import Run, RunStore, RunSummary, this_process
 from tidemark.control.state import SqliteState
-from tidemark.engine import Run
 from tidemark.operations import recovery, staging
 
 NOW = datetime.now(UTC).replace(tzinfo=None)

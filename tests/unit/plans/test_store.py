@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tidemark.aws.folder import open_folder
-from tidemark.control.runs import RunStore, RunSummary
+from tidemark.control.runs import Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
-from tidemark.engine import Run
 from tidemark.errors import ConfigError
 from tidemark.operations import recovery, staging
 from tidemark.plans import store

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from tests.support.lake import Lake, at
 from tests.support.shop_tables import LINE_SCHEMA, receive
 from tidemark import steps
-from tidemark.compute import newest, pins
+from tidemark.compute import tables
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state
 
@@ -44,14 +44,14 @@ def test_what_others_commit_while_a_table_is_computed_is_left_to_the_next_run(
 
 def test_a_table_that_this_run_commits_is_read_as_committed(shop: Lake) -> None:
     engine = shop.engine()
-    first = pins.pinned(engine, LINES)
+    first = tables.pinned(engine, LINES)
     receive(shop, lines=[("o8", 1, "ann", 1, at(3), False)])
-    assert pins.pinned(engine, LINES) == first
+    assert tables.pinned(engine, LINES) == first
 
     row = [("o9", 1, "ann", 1, at(3), False)]
     shop.load(LINES, shop.frame(LINE_SCHEMA, row), engine=engine)
 
-    assert pins.pinned(engine, LINES) == read_state(shop.spark, shop.path(LINES)).version != first
+    assert tables.pinned(engine, LINES) == read_state(shop.spark, shop.path(LINES)).version != first
 
 
 def test_delta_is_asked_only_where_the_hint_is_not_the_last_version(
@@ -67,7 +67,7 @@ def test_delta_is_asked_only_where_the_hint_is_not_the_last_version(
     assert read_state(shop.spark, shop.path("bronze.nothing"), hint=3).version is None
 
     monkeypatch.setattr(deltalog, "snapshot", loaded)
-    assert pins.state_of(shop.engine(), LINES) == later
+    assert tables.state_of(shop.engine(), LINES) == later
     assert read_state(shop.spark, shop.path(LINES), hint=later.version) == later
     with pytest.raises(AssertionError, match="Delta was asked"):
         read_state(shop.spark, shop.path(LINES), hint=now.version)
@@ -82,12 +82,12 @@ def test_the_newest_instant_is_noted_with_each_commit(lake: Lake, monkeypatch: p
 
     with monkeypatch.context() as patched:
         patched.setattr(deltalog, "snapshot", loaded)
-        assert _is_about(newest.newest(lake.engine(), "bronze.visits", "at"), at(1, 7))
+        assert _is_about(tables.newest(lake.engine(), "bronze.visits", "at"), at(1, 7))
     later = F.col("at") + F.expr("INTERVAL 1 HOUR")
     stranger = lake.delta("bronze.visits").where("id = 7").withColumn("at", later)
     stranger.write.format("delta").mode("append").save(lake.path("bronze.visits"))
 
-    assert _is_about(newest.newest(lake.engine(), "bronze.visits", "at"), at(1, 8))
+    assert _is_about(tables.newest(lake.engine(), "bronze.visits", "at"), at(1, 8))
 
 
 def _is_about(found: datetime | None, expected: datetime) -> bool:
