@@ -56,23 +56,25 @@ def main() -> int:
 
 def _measure(scale: str, days: int) -> Iterator[tuple[float, float, float]]:
     """For each day: CPU seconds of a run that does nothing, of the day's run, and of the same run again."""
-    _tidemark("sandbox", "up", "--scale", scale)
+    tidemark("sandbox", "up", "--scale", scale)
     try:
-        _cpu("run", _today())  # the first day builds everything
-        _cpu("run", _today())  # and what this one finds is known from then on
+        _cpu("run", today())  # the first day builds everything
+        _cpu("run", today())  # and what this one finds is known from then on
         for _ in range(days):
-            _tidemark("sandbox", "advance")
-            yield _cpu("start", _today()), _cpu("run", _today()), _cpu("run", _today())
+            tidemark("sandbox", "advance")
+            yield _cpu("start", today()), _cpu("run", today()), _cpu("run", today())
     finally:
-        _tidemark("sandbox", "down")
+        tidemark("sandbox", "down")
 
 
-def _tidemark(*arguments: str) -> str:
+def tidemark(*arguments: str) -> str:
+    """Types a command, and gives what it printed."""
     command = [sys.executable, "-m", "cli.main", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def _today() -> str:
+def today() -> str:
+    """The shop's last day."""
     from sandbox.home import Home, read_shop
 
     shop = read_shop(Home(Path(os.environ["TIDEMARK_HOME"])))
@@ -81,22 +83,28 @@ def _today() -> str:
     return shop.date.isoformat()
 
 
+def measured_apart(module: str, *arguments: str) -> str:
+    """What a module prints that runs in a process of its own."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def _cpu(what: str, day: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.daily", "--inside", what, "--date", day]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    told = measured_apart("benchmarks.daily", "--inside", what, "--date", day)
     seconds = float(told.rpartition(_MARK)[2])
     sys.stderr.write(f"{what} {day}: {seconds:.1f} CPU s\n")
     return seconds
 
 
-def _run(day: str) -> None:
+def run_day(day: str) -> None:
+    """The daily run in this process."""
     from cli.console.launch import launch
 
     launch("daily", {"date": day}, env="local", config="config", as_json=True)
 
 
 def _start(day: str) -> None:
-    """All that `_run` does before and after its tables."""
+    """All that `run_day` does before and after its tables."""
     from cli.console.options import environment_of
     from cli.console.prefect_api import use_prefect
     from tidemark.spark.session import build_session
@@ -118,7 +126,7 @@ def _start(day: str) -> None:
     starting.join()
 
 
-_INSIDE: dict[str, Callable[[str], None]] = {"run": _run, "start": _start}
+_INSIDE: dict[str, Callable[[str], None]] = {"run": run_day, "start": _start}
 
 
 if __name__ == "__main__":
