@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tidemark.compute.quality import GateResult
     from tidemark.control.release import Release
     from tidemark.engine import Engine
-    from tidemark.sources.sourcechange import Change
+    from tidemark.sources import Change
 
 RELEASE_CREATED = "tidemark.release.created"
 GATE_FAILED = "tidemark.gate.failed"

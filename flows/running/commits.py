@@ -11,9 +11,9 @@ from tasks import events
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import faults
-from tidemark.control import release
+from tidemark.control import commits, release
 from tidemark.control.runs import Warned
-from tidemark.operations import recovery
+from tidemark.operations import staging
 from tidemark.plans import store as plans
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def commit_together(run: RunContext, tables: Sequence[str], plan: str | None = N
     engine = run.engine
     waiting = [table for table in tables if table in engine.prepared]
     batches = {table: engine.prepared[table].batch_id for table in waiting}
-    recovery.begin(engine.state, engine.run, run.flow, batches, plan)
+    commits.begin(engine.state, engine.run, run.flow, batches, plan)
     faults.reach("commit: begun")
     run.collector.stage("commit", waiting)
     outcome = work_on(run, waiting, lambda table: commit(run, table, engine.prepared[table]))
@@ -52,35 +52,35 @@ def commit_together(run: RunContext, tables: Sequence[str], plan: str | None = N
     recorded, new = _release(run, engine.run, plan)
     faults.reach("commit: released, not ended")
     run.collector.release(recorded.name, new)
-    recovery.end(engine.state, engine.run.run_id)
+    commits.end(engine.state, engine.run.run_id)
 
 
 def claim(run: RunContext, tables: Collection[str]) -> None:
     """Ends what runs that died were committing, and makes this run the only writer of the tables."""
     if not tables:
         return
-    for earlier in recovery.interrupted(run.engine.state):
+    for earlier in commits.interrupted(run.engine.state):
         _finish(run, earlier)
     _lease(run, tables)
 
 
 def finish_interrupted(run: RunContext, tables: Collection[str]) -> None:
     """Ends what runs that died were committing to any of the tables."""
-    for earlier in recovery.interrupted(run.engine.state):
+    for earlier in commits.interrupted(run.engine.state):
         if not earlier.batches.keys().isdisjoint(tables):
             _finish(run, earlier)
 
 
-def _finish(run: RunContext, earlier: recovery.Interrupted) -> None:
+def _finish(run: RunContext, earlier: commits.Interrupted) -> None:
     """Commits to the end what an earlier run was committing together when it died, and records its release."""
     engine = run.engine
     _lease(run, earlier.batches)
-    engine.prepared.update(recovery.staged(engine, earlier))
+    engine.prepared.update(staging.staged(engine, earlier))
     for table in earlier.batches:
         tasks.commit(unseen(engine), table, unseen(engine.prepared[table]))
     died = replace(engine.run, run_id=earlier.run_id, date=earlier.date)
     recorded, _ = _release(run, died, earlier.plan)
-    recovery.end(engine.state, earlier.run_id)
+    commits.end(engine.state, earlier.run_id)
     told = f"run {earlier.run_id} died while it committed its {len(earlier.batches)} tables; that was finished"
     run.collector.warn(Warned(None, f"{told}, as release {recorded.name}", f"tidemark runs show {earlier.run_id}"))
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from tidemark.compute.changes import changes_since
 from tidemark.delta.table import count_rows, read_version
 from tidemark.errors import TargetError
-from tidemark.rows import quoted
 from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from tidemark.control.release import Release
     from tidemark.engine import Engine
-
-_COMMIT_VERSION = "_commit_version"
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
@@ -97,25 +94,3 @@ def _new_request(engine: Engine, table: str, published: int | None, release: Rel
 
 def _everything(spark: SparkSession, path: str, version: int) -> DataFrame:
     return read_version(spark, path, version).withColumn(CHANGE_TYPE, F.lit("insert"))
-
-
-def changes_since(engine: Engine, table: str, published: int, version: int) -> DataFrame:
-    """The net change of each key between two versions; of a deleted row its last state, or its keys alone.
-
-    Where this run made the one commit between them, its batch says it all: one row a key, labelled with its change.
-    """
-    spark, done = engine.session(table), engine.batches.get(table)
-    if done is not None and done.version == version == published + 1 and done.prepared.operation != "overwrite":
-        return done.prepared.rows(spark)
-    feed = (
-        spark.read.format("delta")
-        .option("readChangeFeed", "true")
-        .option("startingVersion", published + 1)
-        .option("endingVersion", version)
-        .load(engine.table_path(table))
-        .where(F.col(CHANGE_TYPE) != "update_preimage")
-    )
-    keys = engine.table(table).contract.keys
-    last_first = Window.partitionBy(*map(quoted, keys)).orderBy(F.desc(_COMMIT_VERSION), F.desc(CHANGE_TYPE))
-    newest = feed.withColumn("_last", F.row_number().over(last_first)).where("_last = 1")
-    return newest.drop("_last", _COMMIT_VERSION, "_commit_timestamp")

@@ -20,7 +20,7 @@ from tidemark.errorlane import quarantine
 from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
 from tidemark.observe import drift
-from tidemark.operations import recovery
+from tidemark.operations import staging
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.spark import storage
 from tidemark.sql import queries
@@ -171,7 +171,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     state = read_state(spark, engine.table_path(table))
     identity = {**checked.identity, "contract": loaded.contract.version, "after": state.batch_id, "epoch": state.epoch}
     name = batch_id(table, identity)
-    recovery.take_over(engine, table, name)
+    staging.take_over(engine, table, name)
     path = engine.table_path(table)
     codegen.choose(
         spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb

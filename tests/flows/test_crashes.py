@@ -19,9 +19,9 @@ from flows.daily import daily
 from tests.flows.conftest import Pipeline, begun, ended, make_pipeline
 from tests.support.lake import Lake
 from tidemark import faults
+from tidemark.control.commits import interrupted
 from tidemark.control.release import latest
 from tidemark.control.state import SqliteState
-from tidemark.operations.recovery import interrupted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -22,9 +22,9 @@ from flows.plan import ARTIFACT, plan
 from tests.flows.conftest import Pipeline, begun, ended
 from tests.flows.test_crashes import second_day
 from tidemark.aws.folder import open_folder
+from tidemark.control.commits import interrupted
 from tidemark.control.state import SqliteState
 from tidemark.errors import ConfigError, GateError, PlanError
-from tidemark.operations.recovery import interrupted
 from tidemark.plans import store
 from tidemark.plans.document import PlanDocument
 

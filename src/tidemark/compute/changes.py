@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
+from pyspark.sql import Window
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.engine import Engine
     from tidemark.write.manifest import Prepared
+
+_COMMIT_VERSION = "_commit_version"
 
 
 class ChangesGoneError(TidemarkError):
@@ -72,3 +77,25 @@ def by_batch(spark: SparkSession, path: str, prepared: Prepared, columns: Sequen
     replaced = rows.where(f"{CHANGE_TYPE} <> 'insert'")
     before = having(read_version(spark, path, prepared.target_version), replaced, prepared.keys)
     return before.select(*map(quoted, columns)).unionByName(changed)
+
+
+def changes_since(engine: Engine, table: str, published: int, version: int) -> DataFrame:
+    """The net change of each key between two versions; of a deleted row its last state, or its keys alone.
+
+    Where this run made the one commit between them, its batch says it all: one row a key, labelled with its change.
+    """
+    spark, done = engine.session(table), engine.batches.get(table)
+    if done is not None and done.version == version == published + 1 and done.prepared.operation != "overwrite":
+        return done.prepared.rows(spark)
+    feed = (
+        spark.read.format("delta")
+        .option("readChangeFeed", "true")
+        .option("startingVersion", published + 1)
+        .option("endingVersion", version)
+        .load(engine.table_path(table))
+        .where(F.col(CHANGE_TYPE) != "update_preimage")
+    )
+    keys = engine.table(table).contract.keys
+    last_first = Window.partitionBy(*map(quoted, keys)).orderBy(F.desc(_COMMIT_VERSION), F.desc(CHANGE_TYPE))
+    newest = feed.withColumn("_last", F.row_number().over(last_first)).where("_last = 1")
+    return newest.drop("_last", _COMMIT_VERSION, "_commit_timestamp")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.delta.table import read_state, stored_schema
 from tidemark.rows import CORRUPT, ORIGIN
-from tidemark.sources.sourcechange import Change
+from tidemark.sources import Change
 from tidemark.spark import storage
 from tidemark.write.commit import append_record
 

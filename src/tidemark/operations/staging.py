@@ -1,6 +1,6 @@
-"""Staging is cleaned when nothing can need it any more.
+"""Staging: batches on their way, taken over by whoever ends the work, and cleaned when nothing can need them.
 
-A run's staging holds batches on their way. Once all is committed nobody reads it again; of a run that failed it is
+Once all of a run is committed nobody reads it again; of a run that failed it is
 evidence for some days; of one that died while it committed, replayed errors, or was a backfill, it is what the next
 run ends that with; and of one that planned it is kept as long as the plan can be applied.
 """
@@ -8,21 +8,64 @@ run ends that with; and of one that planned it is kept as long as the plan can b
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tidemark.backfill import notes
-from tidemark.errors import ConfigError
-from tidemark.operations import recovery
+from tidemark.control import commits
+from tidemark.errors import CommitError, ConfigError
 from tidemark.plans import store as plans
+from tidemark.spark import storage
+from tidemark.write import manifest
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
+    from tidemark.control.commits import Interrupted
     from tidemark.control.runs import RunStore
     from tidemark.control.state import StateStore
+    from tidemark.engine import Engine
+    from tidemark.write.manifest import Prepared
 
 KEPT = timedelta(days=3)
 _FOLDER = "run_id="
+
+
+def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
+    """The batches of the run as they lie in staging, inputs first.
+
+    Raises `CommitError` where one is no longer there.
+    """
+    found = {}
+    for table, batch in run.batches.items():
+        path = engine.staging_path(table, run.staged_by)
+        prepared = manifest.load(engine.session(table), path)
+        if prepared is None or prepared.batch_id != batch:
+            raise CommitError(
+                f"run {run.run_id} died while it committed, and this batch of it is no longer in staging",
+                table=table,
+                step="recover",
+                seen=[f"batch {batch}", f"tables of that run: {', '.join(run.batches)}"],
+                evidence=path,
+                next_step="bring the folder back from a backup, or restore the release before that run",
+            )
+        found[table] = replace(prepared, run_id=run.run_id)
+    return found
+
+
+def take_over(engine: Engine, table: str, batch: str) -> None:
+    """Makes a batch this run's own that an earlier attempt at the same work had staged, where it is the very same.
+
+    Not so with what came from a source: that may have more to give by now.
+    """
+    if engine.table(table).load.source is not None:
+        return
+    spark, path = engine.session(table), engine.staging_path(table)
+    for run_id in engine.attempts:
+        earlier = manifest.load(spark, engine.staging_path(table, run_id))
+        if earlier is not None and earlier.batch_id == batch and storage.exists(spark, earlier.data):
+            manifest.save(spark, replace(earlier, run_id=engine.run.run_id, path=path))
+            return
 
 
 def clean(staging: Folder, runs: RunStore, state: StateStore, also_keep: Collection[str] = ()) -> tuple[str, ...]:
@@ -39,7 +82,7 @@ def clean(staging: Folder, runs: RunStore, state: StateStore, also_keep: Collect
 
 def needed(state: StateStore) -> set[str]:
     """The runs whose staging is still on its way: of open plans, of commits that were begun, replays and backfills."""
-    busy = {run.staged_by for run in recovery.interrupted(state)}
+    busy = {run.staged_by for run in commits.interrupted(state)}
     replays = {str(note.value["run_id"]) for note in state.list("replay") if note.value}
     backfills = notes.unfinished_runs(state)
     return busy | replays | backfills | {plan.plan for plan in plans.still_open(state)}

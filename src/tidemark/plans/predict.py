@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark import publishing
+from tidemark.compute import changes
 from tidemark.compute.changes import by_batch
 from tidemark.control import release
 from tidemark.delta.table import count_rows, read_state, read_version
@@ -180,7 +180,7 @@ def _net_changes(
         changed = changed.unionByName(gone.withColumn(CHANGE_TYPE, F.lit("delete")))
     if has == version and changed is not None:
         return changed
-    earlier = publishing.changes_since(engine, table, has, version).select(*wanted)
+    earlier = changes.changes_since(engine, table, has, version).select(*wanted)
     if changed is None:
         return earlier
     return changed.unionByName(earlier.join(changed, keys, "left_anti"))

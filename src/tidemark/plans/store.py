@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from tidemark.control import commits
 from tidemark.control.release import indexed_versions
 from tidemark.control.runs import SHORT_ID
 from tidemark.control.state import ConflictError
 from tidemark.errors import ConfigError
-from tidemark.operations import recovery
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
@@ -101,7 +101,7 @@ def retire(state: StateStore) -> None:
     versions = indexed_versions(state)
     records = state.list(KIND)
     # Looked up last: of a plan that is being applied right now, the tables have moved by its own commits.
-    busy = {run.plan for run in recovery.interrupted(state)}
+    busy = {run.plan for run in commits.interrupted(state)}
     for record in records:
         plan = _plan(record)
         if plan.status == "open" and plan.plan not in busy and (over := _over(plan, versions)):

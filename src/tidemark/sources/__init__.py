@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from tidemark.config.connections import load_plugin
 from tidemark.errors import ConfigError
@@ -21,8 +21,39 @@ if TYPE_CHECKING:
     from tidemark.config.environment import Environment
     from tidemark.config.load import SourceSpec
     from tidemark.config.project import Table
-    from tidemark.sources.sourcechange import Change
     from tidemark.sources.watermark import Period, Window
+
+
+ChangeKind = Literal["added", "removed", "retyped", "recased"]
+_TOLD = {
+    "evolve": "added to the table",
+    "freeze": "the batch is refused",
+    "discard_row": "rows that have a value in it are rejected",
+    "discard_value": "left out",
+    "cast": "cast to the contract's type",
+    "known": "the contract knows it",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One column of a source that is not what it was; `before` and `after` are types, or names if `recased`."""
+
+    column: str
+    change: ChangeKind
+    before: str | None
+    after: str | None
+    action: str
+
+    def __str__(self) -> str:
+        if self.change == "added":
+            return f"source column {self.column} ({self.after}) is new: {_TOLD[self.action]}"
+        if self.change == "removed":
+            return f"source column {self.column} ({self.before}) is gone: null from now on"
+        what = "type" if self.change == "retyped" else "name"
+        return (
+            f"source column {self.column} changed its {what} from {self.before} to {self.after}: {_TOLD[self.action]}"
+        )
 
 
 @dataclass(frozen=True)

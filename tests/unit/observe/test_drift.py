@@ -13,8 +13,7 @@ from tidemark.books import Books
 from tidemark.engine import Engine
 from tidemark.errors import CommitError
 from tidemark.observe import drift
-from tidemark.sources import Extract
-from tidemark.sources.sourcechange import Change
+from tidemark.sources import Change, Extract
 
 TABLE = "bronze.orders"
 COLUMNS = "id! string\namount decimal(9,2)\nupdated_at! timestamp"

@@ -14,13 +14,13 @@ from tests.support.plans import apply, plan
 from tests.support.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, receive
 from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
-from tidemark.control import release
+from tidemark.control import commits, release
 from tidemark.control.release import Release
 from tidemark.control.runs import FilesSummary, Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
 from tidemark.delta.table import read_state
 from tidemark.errors import CommitError
-from tidemark.operations import maintenance, recovery
+from tidemark.operations import maintenance
 from tidemark.operations import restore as restoring
 
 TABLE = "bronze.cities"
@@ -156,5 +156,5 @@ def test_files_are_needed_for_some_days_the_newest_release_and_all_that_is_on_it
 
     died = Run("died", date(2025, 3, 1), moment, moment - 30 * DAY)
     runs.save(RunSummary("died", "daily", "test", died.date, died.started_at))
-    recovery.begin(state, died, "daily", {"silver.orders": "b1"})
+    commits.begin(state, died, "daily", {"silver.orders": "b1"})
     assert since(lake, records, moment) == 30 * DAY + DAY

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tidemark.aws.folder import open_folder
+from tidemark.control import commits
 from tidemark.control.runs import Run, RunStore, RunSummary, this_process
 from tidemark.control.state import SqliteState
-from tidemark.operations import recovery, staging
+from tidemark.operations import staging
 
 NOW = datetime.now(UTC).replace(tzinfo=None)
 LONG_AGO = NOW - timedelta(days=30)
@@ -36,7 +37,7 @@ def test_only_what_nobody_needs_is_removed(tmp_path: Path) -> None:
     folder.write_text("run_id=of-nobody-known/silver.orders/manifest.json", "{}")
     folder.write_text("other/file", "")
     died = Run("died-committing", date(2025, 3, 1), LONG_AGO, LONG_AGO)
-    recovery.begin(state, died, "daily", {"silver.orders": "b1"})
+    commits.begin(state, died, "daily", {"silver.orders": "b1"})
     state.put("replay", "bronze.orders", {"run_id": "died-replaying", "batch_id": "b2"})
 
     assert staging.clean(folder, runs, state) == ("done", "failed-long-ago")

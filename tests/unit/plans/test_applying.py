@@ -17,11 +17,11 @@ from tests.support.plans import apply, of, plan
 from tests.support.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
 from tidemark import steps
 from tidemark.books import Books
-from tidemark.control import release
+from tidemark.control import commits, release
 from tidemark.errors import PlanError
 from tidemark.observe import drift
-from tidemark.operations import recovery
 from tidemark.operations import restore as restoring
+from tidemark.operations import staging
 from tidemark.plans import store
 from tidemark.plans.applying import batches
 from tidemark.plans.document import PlanDocument
@@ -59,7 +59,7 @@ def made(shop: Lake) -> PlanDocument:
 def seen(lake: Lake) -> dict[str, Any]:
     """Everything that a reader can see of a lake, and everything that decides what the next run reads."""
     state = lake.engine().state
-    kinds = (restoring.replay.KIND, drift.KIND, "table", "release", "publish", "seen", recovery.KIND)
+    kinds = (restoring.replay.KIND, drift.KIND, "table", "release", "publish", "seen", commits.KIND)
     return {
         "rows": {table: lake.delta(table).count() for table in (*BRONZE, *TABLES)},
         "logs": sorted(str(each) for each in (lake.root / "home" / "lake").glob("*/*/_delta_log/*.json")),
@@ -262,12 +262,12 @@ def test_two_plans_of_the_same_batches_have_files_of_their_own(shop: Lake) -> No
 def test_what_died_in_an_apply_is_committed_to_the_end_bronze_too(shop: Lake, made: PlanDocument) -> None:
     died = shop.engine()
     _, waiting = batches(died, store.find(died.state, made.plan), made)
-    recovery.begin(died.state, died.run, "apply", {name: each.batch_id for name, each in waiting.items()}, made.plan)
+    commits.begin(died.state, died.run, "apply", {name: each.batch_id for name, each in waiting.items()}, made.plan)
     steps.commit(died, "bronze.lines", waiting["bronze.lines"])
 
     engine = shop.engine()
-    (interrupted,) = recovery.interrupted(engine.state)
-    for table, batch in recovery.staged(engine, interrupted).items():
+    (interrupted,) = commits.interrupted(engine.state)
+    for table, batch in staging.staged(engine, interrupted).items():
         steps.commit(engine, table, batch)
 
     assert {table: restoring.read_state(shop.spark, shop.path(table)).batch_id for table in (*BRONZE, *TABLES)} == {

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tidemark.aws.folder import open_folder
+from tidemark.control import commits
 from tidemark.control.runs import Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
 from tidemark.errors import ConfigError
-from tidemark.operations import recovery, staging
+from tidemark.operations import staging
 from tidemark.plans import store
 from tidemark.plans.document import PlanDocument, TablePlan
 
@@ -80,7 +81,7 @@ def test_what_nobody_can_apply_any_more_is_closed(
 
 def test_a_plan_in_the_middle_of_its_commits_is_left_alone(state: SqliteState) -> None:
     store.note_open(state, document("p", orders=3, items=1))
-    recovery.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.orders": "b", "silver.items": "b"}, "p")
+    commits.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.orders": "b", "silver.items": "b"}, "p")
     at_version(state, "silver.orders", 4)
     store.retire(state)
     assert store.find(state, "p").status == "open"
@@ -100,7 +101,7 @@ def test_staging_of_a_plan_stays_as_long_as_it_can_be_applied(state: SqliteState
         store.save(folder, made)
         store.note_open(state, made)
     store.note_applied(state, "applied", "run-9", "r7")
-    recovery.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.items": "b"}, "being-applied")
+    commits.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.items": "b"}, "being-applied")
     at_version(state, "silver.orders", 3)
     at_version(state, "silver.items", 2)
 

@@ -16,7 +16,7 @@ from tidemark.compute.quality import CheckResult, GateResult
 from tidemark.control.release import Release
 from tidemark.engine import Engine
 from tidemark.errorlane.quarantine import Rejected
-from tidemark.sources.sourcechange import Change
+from tidemark.sources import Change
 
 SECONDS = 30
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.support.lake import Lake, at
+from tidemark.compute.changes import changes_since
 from tidemark.engine import Engine
-from tidemark.publishing import changes_since
 
 TABLE = "bronze.cities"
 SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"

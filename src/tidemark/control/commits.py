@@ -1,4 +1,4 @@
-"""What a run that died while committing has left: its tables are committed to the end, from staging, by whoever comes.
+"""Commits of several tables that were begun and not ended: what the next run has to bring to their end.
 
 Silver and gold of a run are committed together or not at all. Until the first commit nothing of the run is visible,
 and the next run starts anew. From the first commit on all of it has passed its gates and lies in staging: a record of
@@ -9,19 +9,13 @@ is applied, whose batches were staged by the run that planned them, and of which
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
-
-from tidemark.errors import CommitError
-from tidemark.spark import storage
-from tidemark.write import manifest
 
 if TYPE_CHECKING:
     from tidemark.control.runs import Run
     from tidemark.control.state import Record, StateStore
-    from tidemark.engine import Engine
-    from tidemark.write.manifest import Prepared
 
 KIND = "committing"
 
@@ -59,43 +53,6 @@ def interrupted(state: StateStore) -> tuple[Interrupted, ...]:
 def end(state: StateStore, run_id: str) -> None:
     """Everything of the run is committed and released: there is nothing to finish any more."""
     state.delete(KIND, run_id)
-
-
-def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
-    """The batches of the run as they lie in staging, inputs first.
-
-    Raises `CommitError` where one is no longer there.
-    """
-    found = {}
-    for table, batch in run.batches.items():
-        path = engine.staging_path(table, run.staged_by)
-        prepared = manifest.load(engine.session(table), path)
-        if prepared is None or prepared.batch_id != batch:
-            raise CommitError(
-                f"run {run.run_id} died while it committed, and this batch of it is no longer in staging",
-                table=table,
-                step="recover",
-                seen=[f"batch {batch}", f"tables of that run: {', '.join(run.batches)}"],
-                evidence=path,
-                next_step="bring the folder back from a backup, or restore the release before that run",
-            )
-        found[table] = replace(prepared, run_id=run.run_id)
-    return found
-
-
-def take_over(engine: Engine, table: str, batch: str) -> None:
-    """Makes a batch this run's own that an earlier attempt at the same work had staged, where it is the very same.
-
-    Not so with what came from a source: that may have more to give by now.
-    """
-    if engine.table(table).load.source is not None:
-        return
-    spark, path = engine.session(table), engine.staging_path(table)
-    for run_id in engine.attempts:
-        earlier = manifest.load(spark, engine.staging_path(table, run_id))
-        if earlier is not None and earlier.batch_id == batch and storage.exists(spark, earlier.data):
-            manifest.save(spark, replace(earlier, run_id=engine.run.run_id, path=path))
-            return
 
 
 def _interrupted(record: Record) -> Interrupted:
