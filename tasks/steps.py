@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from tidemark.sources import Extract
     from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
+    from tidemark.write.batch import Checked
     from tidemark.write.commit import Committed
     from tidemark.write.manifest import Prepared
-    from tidemark.write.work import Checked
 
 Value = TypeVar("Value")
 Parameters = ParamSpec("Parameters")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tidemark.compute.reached import Received
     from tidemark.sources import Extract
     from tidemark.sources.watermark import Period
+    from tidemark.write.batch import Checked
     from tidemark.write.manifest import Prepared
-    from tidemark.write.work import Checked
 
 
 def receive(

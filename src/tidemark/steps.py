@@ -24,12 +24,12 @@ from tidemark.operations import staging
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.spark import storage
 from tidemark.sql import queries
+from tidemark.write.batch import Checked, Work
 from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
 from tidemark.write.scd2 import history
-from tidemark.write.work import Checked, Work
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
-    from tidemark.write.work import Affected
+    from tidemark.write.batch import Affected
 
 OWN_SYSTEM = "tidemark"
 

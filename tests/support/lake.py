@@ -21,9 +21,9 @@ from tidemark.control.runs import Run
 from tidemark.control.state import open_state
 from tidemark.engine import Engine
 from tidemark.sources import Extract
+from tidemark.write.batch import Checked
 from tidemark.write.commit import Committed
 from tidemark.write.manifest import Prepared
-from tidemark.write.work import Checked
 
 ENVIRONMENT = {
     "name": "test",

@@ -22,8 +22,8 @@ from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version
 from tidemark.rows import having, quoted
 from tidemark.spark import storage
+from tidemark.write.batch import Affected
 from tidemark.write.pruning import Extent
-from tidemark.write.work import Affected
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

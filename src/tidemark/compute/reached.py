@@ -19,7 +19,7 @@ from tidemark.compute.incremental import Scope
 from tidemark.compute.tables import state_of
 from tidemark.rows import quoted
 from tidemark.targets.exports import Once
-from tidemark.write.work import Affected
+from tidemark.write.batch import Affected
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from tidemark.config.project import Table
     from tidemark.engine import Engine
+    from tidemark.write.batch import Checked
     from tidemark.write.manifest import Prepared
-    from tidemark.write.work import Checked
 
 KIND = "replay"
 UNDOING = "undoing"

@@ -1,4 +1,7 @@
-"""Compares a batch with its target by key and row hash and labels every row with what it will do."""
+"""Compares a batch with its target by key and row hash and labels every row with what it will do.
+
+Rows whose key a full extract of the source no longer has count too: `deletes: {missing: soft | hard}`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import ROW_HASH, quoted
+from tidemark.rows import ROW_HASH, quoted, row_hash
+from tidemark.write.batch import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
-from tidemark.write.work import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 
 if TYPE_CHECKING:
-    from tidemark.write.work import Work
+    from tidemark.write.batch import Work
 
 _OLD = "_old_"
 _MATCHED = "_matched"
@@ -63,6 +66,36 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     named = {name: F.coalesce(quoted(name), quoted(_OLD + name)).alias(name) for name in names}
     placed = [quoted(_PLACE + name) for name in places]
     return joined.select(*[named.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL), *placed)
+
+
+def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = None) -> DataFrame | None:
+    """The rows of the target that the extract lacks, with `columns`, as `vanished`.
+
+    None where the load file does not say that what is missing is deleted.
+
+    `known` is what the extract is held against, by default the whole target. Under `soft` the rows are tombstones: as
+    they were, with the delete flag set; one that is a tombstone already is none again. A key counts as present
+    whatever else is wrong with its row: a rejected row is not a deletion.
+    """
+    target = work.target() if known is None else known
+    if work.missing is None or target is None:
+        return None
+    present = work.checked.judged.select(*map(quoted, work.keys)).distinct()
+    gone = target.join(present, list(work.keys), "left_anti")
+    if work.missing == "soft" and work.delete_flag is not None:
+        living = gone.where(~F.coalesce(quoted(work.delete_flag), F.lit(False)))
+        gone = living.withColumn(work.delete_flag, F.lit(True)).withColumn(ROW_HASH, row_hash(work.columns))
+    stored = set(target.columns)
+    return gone.select(
+        *[
+            F.lit(VANISHED).alias(name)
+            if name == LABEL
+            else quoted(name)
+            if name in stored
+            else F.lit(None).alias(name)
+            for name in columns
+        ]
+    )
 
 
 def replaced(work: Work, labelled: DataFrame) -> Extent | None:

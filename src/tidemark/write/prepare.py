@@ -13,23 +13,12 @@ from tidemark import faults
 from tidemark.books import Books
 from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
-from tidemark.rows import BAD, ROW_HASH, newest, row_hash, stamp
-from tidemark.write import append, compare, missing, onepass, replace, rewrite
+from tidemark.rows import BAD, ROW_HASH, newest, quoted, row_hash, stamp
+from tidemark.write import append, compare, rewrite
+from tidemark.write.batch import DELETE, INSERT, LABEL, LABELS, ROW_LABELS, STALE, UNCHANGED, UPDATE, VANISHED, Work
 from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.pruning import Bounds
-from tidemark.write.work import (
-    DELETE,
-    INSERT,
-    LABEL,
-    LABELS,
-    ROW_LABELS,
-    STALE,
-    UNCHANGED,
-    UPDATE,
-    VANISHED,
-    Work,
-)
 
 _CHANGE_TYPES = {INSERT: "insert", UPDATE: "update_postimage", DELETE: "delete", VANISHED: "delete"}
 
@@ -45,7 +34,7 @@ def prepare(
     data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id, run_id)}"
     checked, changes = work.checked, schema_changes(work)
     operation, books, replaced = _stage(work, data, metadata)
-    in_one_pass = onepass.fits(work)
+    in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
     prepared = Prepared(
         table=work.table.name,
@@ -55,8 +44,8 @@ def prepare(
         keys=work.keys,
         columns=work.columns,
         path=staging,
-        data=onepass.accepted(data) if in_one_pass else data,
-        rejects=onepass.rejected(data) if in_one_pass and books.quarantined else None,
+        data=append.accepted(data) if in_one_pass else data,
+        rejects=append.rejected(data) if in_one_pass and books.quarantined else None,
         rewrite=rewrite.stage(work, data, books) if is_rewritten else None,
         replaced=replaced if operation == "merge" else (),
         books=books.check(work.table.name),
@@ -102,8 +91,8 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
 
 def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books, tuple[Bounds, ...]]:
     """Writes the batch to `data`; gives how it is committed, its books, and the bounds of what it replaces."""
-    if onepass.fits(work):
-        return "append", onepass.stage(work, data, metadata), ()
+    if append.compares_with_nothing(work):
+        return "append", append.stage(work, data, metadata), ()
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
     good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
     if work.table.load.write.mode == "replace":
@@ -125,7 +114,7 @@ def _label(work: Work, good: DataFrame) -> DataFrame:
     if work.table.load.source is None:
         return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
     labelled = compare.label_by_key(work, one_a_key, complete=False)
-    gone = missing.rows(work, labelled.columns)
+    gone = compare.vanished_rows(work, labelled.columns)
     return labelled if gone is None else labelled.unionByName(gone)
 
 
@@ -136,7 +125,7 @@ def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metada
     staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH)
     _write(stamp(staged, metadata), data)
     written = work.spark.read.parquet(data)
-    counts = replace.differences(written, replace.replaced(work, written)) | {"rows": kept.values["rows"]}
+    counts = _differences(written, _stood_for(work, written)) | {"rows": kept.values["rows"]}
     extracted, quarantined = judged.values["extracted"], judged.values["quarantined"]
     return Books(
         extracted=extracted,
@@ -147,6 +136,29 @@ def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metada
         unchanged=counts["unchanged"],
         vanished=counts["vanished"],
     )
+
+
+def _stood_for(work: Work, staged: DataFrame) -> DataFrame | None:
+    """What of the target the batch stands in for: all, or the partitions in it; None when there is no target yet."""
+    target = work.target()
+    partitions = list(work.table.load.write.partition_by)
+    if target is None or not partitions:
+        return target
+    return target.join(staged.select(*map(quoted, partitions)).distinct(), partitions, "left_semi")
+
+
+def _differences(staged: DataFrame, old: DataFrame | None) -> dict[str, int]:
+    """Counts of rows by comparing the two as multisets of row hashes: `insert`, `unchanged`, `vanished`."""
+    new_rows = staged.groupBy(ROW_HASH).agg(F.count("*").alias("new"))
+    old_rows = (staged.limit(0) if old is None else old).groupBy(ROW_HASH).agg(F.count("*").alias("old"))
+    both = new_rows.join(old_rows, ROW_HASH, "full").fillna(0, ["new", "old"])
+    common = F.least("new", "old")
+    counts = both.agg(
+        F.sum(F.col("new") - common).alias("insert"),
+        F.sum(common).alias("unchanged"),
+        F.sum(F.col("old") - common).alias("vanished"),
+    ).collect()[0]
+    return {name: int(counts[name] or 0) for name in ("insert", "unchanged", "vanished")}
 
 
 def _change_type(work: Work) -> Column:

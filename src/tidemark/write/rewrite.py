@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from tidemark.books import Books
-    from tidemark.write.work import Work
+    from tidemark.write.batch import Work
 
 _CHANGE = "_change"
 _LANE, _KEPT, _FEED = "lane", "kept", "feed"

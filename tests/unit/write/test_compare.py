@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from tests.support.lake import Lake, at
 from tidemark.books import Books
 from tidemark.write import compare
-from tidemark.write.work import Work
+from tidemark.write.batch import Work
 
 TABLE = "bronze.cities"
 COLUMNS = "id! string\nnr! int\ncity string\nupdated_at! timestamp"
