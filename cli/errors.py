@@ -110,7 +110,7 @@ def discard_errors(
     """Closes open errors that nobody wants; the rows stay in the lane, and are not replayed."""
     import getpass
 
-    from tidemark.errorlane.ledger import discard
+    from tidemark.errorlane.rejects import discard
 
     if not (table or run or rule):
         raise ConfigError("say which errors to discard", next_step="give --table, --run or --rule")

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from tidemark import faults, publishing, rows
 from tidemark.compile.masks import masked
-from tidemark.compute import incremental, quality, reached, sourcelooks, tables
+from tidemark.compute import incremental, quality, reached, tables
 from tidemark.config.definition import fingerprint, mixed, transform_of
-from tidemark.delta import codegen
+from tidemark.delta import sizes
 from tidemark.delta.table import read_state, stored_schema
 from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errorlane import quarantine
@@ -74,7 +74,7 @@ def extract(
         local_staging=f"{engine.staging_path(table)}/extract",
         full=full,
         environment=engine.environment,
-        seen=sourcelooks.known(engine, loaded, state),
+        seen=tables.known_look(engine, loaded, state),
         period=period.until(engine.run.as_of) if period else None,
     )
     extracted = source_for(connection.kind).extract(request)
@@ -82,7 +82,7 @@ def extract(
     extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)), drift=drifted)
     if extracted.empty or loaded.load.source.format not in ("csv", "json"):
         return extracted
-    codegen.choose(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
+    sizes.choose_codegen(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
     return _parsed_once(spark, extracted, request.local_staging)
 
 
@@ -173,7 +173,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     name = batch_id(table, identity)
     staging.take_over(engine, table, name)
     path = engine.table_path(table)
-    codegen.choose(
+    sizes.choose_codegen(
         spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb
     )
     stored = stored_schema(spark, path).fieldNames() if state.version is not None else []
@@ -233,14 +233,14 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     final = replace(prepared, inputs=versions, fence=lease.token)
     spark = engine.session(table)
     if not writes_rows(engine.table(table), final):
-        codegen.stop(spark, engine.environment.compute.codegen_from_mb)
+        sizes.stop_codegen(spark, engine.environment.compute.codegen_from_mb)
     committed = commit_batch(spark, engine.table(table), engine.table_path(table), final)
     faults.reach(f"{table}: committed, not in the index")
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
     elif final.definition is not None:
         incremental.note_seen(engine, final)
-    sourcelooks.note(engine, final)
+    tables.note_look(engine, final)
     tables.note_version(engine, table, committed.version)
     tables.note_newest(engine, table)
     engine.prepared.pop(table, None)

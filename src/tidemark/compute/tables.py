@@ -1,4 +1,4 @@
-"""What a run knows of tables without reading their rows: which version it reads, how new they are, how it is noted.
+"""What a run knows of tables without reading their rows: the version it reads, how new they are, their source's look.
 
 A run reads one version of each table, whatever others commit to it meanwhile. What a batch was computed from is in its
 commit, and the next run looks at what changed since. If the changes were looked up in one version and the rows read in
@@ -9,17 +9,22 @@ What stands in the control store is an index: the table is the truth, and a note
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tidemark.config.definition import fingerprint
 from tidemark.control.release import TABLE
 from tidemark.delta import deltalog
 from tidemark.delta.table import TargetState, read_state
 
 if TYPE_CHECKING:
+    from tidemark.config.project import Table
     from tidemark.engine import Engine
+    from tidemark.write.manifest import Prepared
 
 NEWEST = "newest"
+LOOK = "look"
 
 
 def state_of(engine: Engine, table: str) -> TargetState:
@@ -78,3 +83,32 @@ def newest(engine: Engine, table: str, column: str) -> datetime | None:
     if found is not None:
         engine.state.put(NEWEST, table, {**subject, "at": found.isoformat()})
     return found
+
+
+def known_look(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]:
+    """The look that was taken before the rows of the table's last batch were read; {} where none counts.
+
+    It counts as long as that batch is the table's last (a replay or a restore ends it), and as long as nothing that
+    decides about rows has changed: under another contract, rows that were rejected may be good.
+    """
+    noted = engine.state.get(LOOK, table.name)
+    if noted is None or {**noted.value, "look": None} != _look_entry(table, state, None):
+        return {}
+    look: Mapping[str, Any] = noted.value["look"]
+    return look
+
+
+def note_look(engine: Engine, prepared: Prepared) -> None:
+    """Keeps the batch's look, once the batch is in the table or has changed nothing there."""
+    if not prepared.look:
+        return
+    table = engine.table(prepared.table)
+    state = read_state(engine.session(table.name), engine.table_path(table.name))
+    entry = _look_entry(table, state, prepared.look)
+    noted = engine.state.get(LOOK, table.name)
+    if noted is None or noted.value != entry:
+        engine.state.put(LOOK, table.name, entry)
+
+
+def _look_entry(table: Table, state: TargetState, look: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"after": state.batch_id, "epoch": state.epoch, "definition": fingerprint(table), "look": look}

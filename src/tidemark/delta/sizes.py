@@ -1,4 +1,7 @@
-"""How large frames and tables are, as far as Spark and the log know without reading a row."""
+"""How large frames and tables are, as far as Spark and the log know without reading a row, and what follows from it.
+
+Compiling a query costs a second, interpreting one costs microseconds a row: code is generated where it pays.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from tidemark.delta import deltalog
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+WHOLE_STAGE = "spark.sql.codegen.wholeStage"
+FACTORY = "spark.sql.codegen.factoryMode"
 MEGABYTE = 1_000_000
 SMALL_TABLE = 32 * MEGABYTE
 """Bytes of a table up to which reading and copying it costs less than planning around it."""
@@ -36,3 +41,24 @@ def can_be_broadcast(frame: DataFrame, rows: int) -> bool:
     session: Any = frame.sparkSession
     threshold = int(session._jsparkSession.sessionState().conf().autoBroadcastJoinThreshold())
     return rows * (_WORD + _WORD * len(frame.columns) + int(internal._jdf.schema().defaultSize())) <= threshold
+
+
+def choose_codegen(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: float | None) -> None:
+    """Lets `spark`, the session of one table, generate code when `frame` and the Delta table `target` are large.
+
+    `from_mb` is where that begins, in megabytes of files; None leaves the session as it is.
+    """
+    if from_mb is None:
+        return
+    _generate(spark, read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * MEGABYTE)
+
+
+def stop_codegen(spark: SparkSession, from_mb: float | None) -> None:
+    """Lets `spark` generate no more code, where that was chosen: what follows are small queries of Delta's log."""
+    if from_mb is not None:
+        _generate(spark, False)
+
+
+def _generate(spark: SparkSession, large: bool) -> None:
+    spark.conf.set(WHOLE_STAGE, str(large).lower())
+    spark.conf.set(FACTORY, "FALLBACK" if large else "NO_CODEGEN")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark import faults
-from tidemark.errorlane import ledger as errorledger
+from tidemark.errorlane import rejects
 from tidemark.rows import ORIGIN
 from tidemark.spark import storage
 from tidemark.write.counting import Counter
@@ -117,10 +117,10 @@ def read_errors(spark: SparkSession, lane: str) -> DataFrame:
 
 def still_open(spark: SparkSession, errors: DataFrame, lane: str) -> DataFrame:
     """Those of the lane's errors that are neither replayed nor discarded."""
-    folder = f"{lane}/{errorledger.FOLDER}"
+    folder = f"{lane}/{rejects.LEDGER}"
     if not storage.exists(spark, folder):
         return errors
-    ledger = spark.read.schema(errorledger.SCHEMA).option("recursiveFileLookup", "true").json(folder)
+    ledger = spark.read.schema(rejects.LEDGER_SCHEMA).option("recursiveFileLookup", "true").json(folder)
     return errors.join(ledger.select("error_id").distinct(), "error_id", "left_anti")
 
 
@@ -128,8 +128,8 @@ def note_replayed(error_ids: DataFrame, lane: str, batch_id: str, run_id: str) -
     """Closes the errors of a replayed batch; again is a no-op, because the batch has one place in the ledger."""
     noted = error_ids.select(
         "error_id",
-        F.lit(errorledger.REPLAYED).alias("status"),
+        F.lit(rejects.REPLAYED).alias("status"),
         F.lit(run_id).alias("run_id"),
-        F.lit(errorledger.now()).alias("at"),
+        F.lit(rejects.noted_at()).alias("at"),
     )
-    noted.write.mode("overwrite").json(f"{lane}/{errorledger.replayed_folder(batch_id)}")
+    noted.write.mode("overwrite").json(f"{lane}/{rejects.replayed_folder(batch_id)}")

@@ -1,19 +1,31 @@
-"""Reads the error lane without Spark, for people who look at what was rejected and why."""
+"""The error lane without Spark: what was rejected and why, and what became of it.
+
+A rejected row is open until it is replayed into its table, or discarded by a person. The ledger of that lies in the
+table's error lane, under a name that Spark passes over when it reads the lane: JSON lines of `error_id`, `status`,
+`run_id` and `at`. An error that stands in no file of it is open.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
-from tidemark.errorlane.ledger import Status, closed
 from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
 
+LEDGER = "_ledger"
+LEDGER_SCHEMA = "error_id string, status string, run_id string, at string"
+
+Status = Literal["open", "replayed", "discarded"]
+REPLAYED: Status = "replayed"
+DISCARDED: Status = "discarded"
 _PLACE = re.compile(r"(?P<layer>[^/]+)/(?P<name>[^/]+)/dt=(?P<dt>[^/]+)/run_id=(?P<run>[^/]+)/[^/]+\.json")
 
 
@@ -105,6 +117,39 @@ def entries(lane: Folder, filters: Filters) -> Iterator[Entry]:
     known = closed(lane, _start(filters))
     for row in rejected_rows(lane, filters):
         yield Entry(row, known.get(row.error_id, "open"))
+
+
+def replayed_folder(batch_id: str) -> str:
+    """Where, in a table's lane, the errors stand that a batch has closed."""
+    return f"{LEDGER}/replayed-{batch_id}"
+
+
+def discard(lanes: Folder, error_ids: Mapping[str, Iterable[str]], who: str) -> int:
+    """Closes errors, by table, as not wanted; returns how many. Nothing is removed from the lane."""
+    count = 0
+    for table, ids in error_ids.items():
+        lines = [json.dumps({"error_id": each, "status": DISCARDED, "run_id": who, "at": noted_at()}) for each in ids]
+        layer, _, name = table.partition(".")
+        lanes.write_text(f"{layer}/{name}/{LEDGER}/discarded-{uuid.uuid4()}.json", "\n".join(lines) + "\n")
+        count += len(lines)
+    return count
+
+
+def closed(lanes: Folder, below: str = "") -> dict[str, Status]:
+    """The status of every error that is not open any more, read without Spark."""
+    found: dict[str, Status] = {}
+    for name in lanes.names(below):
+        if f"/{LEDGER}/" in f"/{name}" and name.endswith(".json"):
+            for line in lanes.lines(name):
+                if line.strip():
+                    noted = json.loads(line)
+                    found[noted["error_id"]] = noted["status"]
+    return found
+
+
+def noted_at() -> str:
+    """The time that goes into the ledger: UTC, to the second."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def _start(filters: Filters) -> str:

@@ -17,8 +17,8 @@ from tidemark import faults, rows
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state, stored_schema
-from tidemark.errorlane.ledger import replayed_folder
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
+from tidemark.errorlane.rejects import replayed_folder
 from tidemark.errors import ConfigError
 from tidemark.sources import Extract
 from tidemark.spark import storage

@@ -1,14 +1,23 @@
-"""What `tidemark validate` runs: everything about a configuration folder that can be found wrong without Spark."""
+"""What `tidemark validate` runs: everything about a configuration folder that can be found wrong without Spark.
+
+Not here: the form of single files, which their readers check.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from tidemark.config.project import graph_findings
+from tidemark.config import contract, load
+from tidemark.config.contract import LAYERS
+from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.config.source import local_folder
 from tidemark.errors import Finding
-from tidemark.lint import checks, files, loads, personal, queries
+from tidemark.lint import checks, loads, personal, queries
 from tidemark.lint.inspection import inspect
+from tidemark.suggest import choose
+
+_SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX)
 
 
 def lint(config_dir: str | Path, env: str) -> list[Finding]:
@@ -21,7 +30,7 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
     findings = [
         *inspection.findings,
         *inspection.read.findings,
-        *files.find(folder),
+        *_read_by_nobody(folder),
         *graph_findings(inspection.read),
         *loads.find(inspection),
         *queries.find(inspection),
@@ -29,3 +38,19 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
         *personal.find(inspection),
     ]
     return sorted(set(findings), key=lambda finding: (str(finding.file), finding.line, finding.message))
+
+
+def _read_by_nobody(folder: Path) -> Iterator[Finding]:
+    """A finding for each file of a layer whose name means nothing, and for folders that are nearly a layer's."""
+    for layer in LAYERS:
+        for path in sorted((folder / layer).glob("*")):
+            if path.is_dir():
+                yield Finding(path, 1, "a folder inside a layer is not read", f"move its files to {layer}/")
+            elif not path.name.endswith(_SUFFIXES) and not path.name.startswith("."):
+                stem, _, suffix = path.name.partition(".")
+                fix = f"rename it to {stem} with {choose(f'.{suffix}', _SUFFIXES)}"
+                yield Finding(path, 1, f"{path.name} is not read", fix)
+    for path in sorted(folder.iterdir()):
+        tables = path.is_dir() and path.name not in LAYERS and any(path.glob(f"*{contract.SUFFIX}"))
+        if tables:
+            yield Finding(path, 1, f"`{path.name}` is no layer, its tables are not read", choose(path.name, LAYERS))

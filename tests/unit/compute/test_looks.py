@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.lake import Lake, Loaded
-from tidemark.compute import sourcelooks
+from tidemark.compute import tables
 from tidemark.delta.table import read_state
 
 TABLE = "bronze.cities"
@@ -32,7 +32,7 @@ def load(lake: Lake, *rows: tuple[str, str], look: dict[str, Any] | None = None)
 
 def known(lake: Lake) -> Any:
     engine = lake.engine()
-    return sourcelooks.known(engine, engine.table(TABLE), read_state(lake.spark, lake.path(TABLE)))
+    return tables.known_look(engine, engine.table(TABLE), read_state(lake.spark, lake.path(TABLE)))
 
 
 def test_a_look_counts_once_its_rows_are_committed(cities: Lake) -> None:
