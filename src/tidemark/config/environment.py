@@ -12,10 +12,9 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from tidemark.aws.settings import AwsSettings, Location, join, settled
-from tidemark.config.modelfile import build
+from tidemark.config.modelfile import Span, build
 from tidemark.config.yamltext import expand, parse, read_text
 from tidemark.errors import ConfigError, Finding
-from tidemark.spans import Span
 from tidemark.suggest import choose
 
 FOLDER = "env"

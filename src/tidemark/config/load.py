@@ -10,10 +10,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tidemark.config.modelfile import build
+from tidemark.config.modelfile import Span, build
 from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
-from tidemark.spans import Span
 
 SUFFIX = ".load.yaml"
 

@@ -1,19 +1,39 @@
-"""YAML documents as pydantic models: what does not fit becomes findings with file, line and fix."""
+"""YAML documents as pydantic models: what does not fit becomes findings with file, line and fix.
+
+Spans of time stand in them as `72h`, `15m`, `2d`, `30s`.
+"""
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding
 from tidemark.suggest import choose
 
 Model = TypeVar("Model", bound=BaseModel)
+_SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_span(text: object) -> timedelta:
+    """`72h`, `15m`, `2d` or `30s` as a timedelta; raises `ValueError` for anything else."""
+    if isinstance(text, timedelta):
+        return text
+    match = _SPAN.fullmatch(str(text).strip())
+    if match is None:
+        raise ValueError("write a number and s, m, h or d: 72h")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+Span = Annotated[timedelta, BeforeValidator(parse_span)]
 
 
 def build(document: Document, model: type[Model]) -> tuple[Model | None, list[Finding]]:

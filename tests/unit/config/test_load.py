@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tidemark.config.load import InputSpec, Load, SourceSpec, WatermarkSpec, WriteSpec, load_load
+from tidemark.config.modelfile import parse_span
 from tidemark.errors import ConfigError
-from tidemark.spans import parse_span
 
 Read = Callable[[str], Load]
 
