@@ -18,6 +18,8 @@ from benchmarks.peers import installed
 from tidemark import rows
 from tidemark.compile.rules import EMAIL
 from tidemark.config.contract import Contract
+from tidemark.rows import judging
+from tidemark.rows.alignment import align
 
 EVENTS = "bronze.events"
 
@@ -45,9 +47,9 @@ def _compute(*frames: DataFrame) -> None:
 
 
 def _ours(received: DataFrame, contract: Contract) -> tuple[DataFrame, DataFrame]:
-    alignment = rows.align(received, contract, {}, lambda _: "freeze")
-    good = rows.judged(received, contract, alignment).where(~F.col(rows.BAD))
-    return good, rows.rejected(received, contract, alignment)
+    alignment = align(received, contract, {}, lambda _: "freeze")
+    good = judging.judged(received, contract, alignment).where(~F.col(rows.BAD))
+    return good, judging.rejected(received, contract, alignment)
 
 
 def _dqx(spark: SparkSession, home: Path, contract: Contract) -> Any:

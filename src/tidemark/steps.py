@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark import faults, publishing, rows
+from tidemark import faults, publishing
 from tidemark.compile.masks import masked
 from tidemark.compute import incremental, quality, reached, tables
 from tidemark.config.definition import fingerprint, mixed, transform_of
@@ -21,6 +21,8 @@ from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
 from tidemark.observe import drift
 from tidemark.operations import staging
+from tidemark.rows import ORIGIN, judging
+from tidemark.rows.alignment import align
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.spark import storage
 from tidemark.sql import queries
@@ -134,7 +136,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
     masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
     inputs = {name: tables.input_version(engine, name) for name in loaded.inputs}
-    checked = _check(loaded, frame.withColumn(rows.ORIGIN, F.lit(f"tidemark://{table}")), {})
+    checked = _check(loaded, frame.withColumn(ORIGIN, F.lit(f"tidemark://{table}")), {})
     signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
     asked = {"received": received.to_json()} if received else {}
@@ -201,8 +203,8 @@ def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepare
     batch = _error_batch(engine, table, prepared)
     spark, lane = engine.session(table), engine.errors_path(table)
     staged = prepared.rejected(spark)
-    bad = rows.rejected(checked.source, contract, checked.alignment) if staged is None else staged
-    rules = rows.rule_codes(checked.source, contract, checked.alignment)
+    bad = judging.rejected(checked.source, contract, checked.alignment) if staged is None else staged
+    rules = judging.rule_codes(checked.source, contract, checked.alignment)
     if engine.run.plans:
         return quarantine.stage_errors(spark, bad, lane, batch, rules, _staged_errors(prepared))
     return quarantine.write_errors(spark, bad, lane, batch, rules)
@@ -269,8 +271,8 @@ def _staged_errors(prepared: Prepared) -> str:
 
 
 def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
-    alignment = rows.align(frame, table.contract, fields, table.load.on_unknown, _helpers(table))
-    judged = rows.judged(frame, table.contract, alignment)
+    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table))
+    judged = judging.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
 
 

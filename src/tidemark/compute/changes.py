@@ -15,7 +15,8 @@ from pyspark.sql.types import StructType
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_version, stored_schema
 from tidemark.errors import TidemarkError
-from tidemark.rows import having, quoted
+from tidemark.rows import quoted
+from tidemark.rows.batches import having
 from tidemark.spark import storage
 from tidemark.write.manifest import CHANGE_TYPE
 

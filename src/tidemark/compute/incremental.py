@@ -20,7 +20,8 @@ from tidemark.compute.tables import input_version, state_of
 from tidemark.config.definition import is_mixed
 from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version
-from tidemark.rows import having, quoted
+from tidemark.rows import quoted
+from tidemark.rows.batches import having
 from tidemark.spark import storage
 from tidemark.write.batch import Affected
 from tidemark.write.pruning import Extent

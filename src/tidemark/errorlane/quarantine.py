@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from tidemark import faults
 from tidemark.errorlane import rejects
 from tidemark.rows import ORIGIN
+from tidemark.rows.batches import Counter
 from tidemark.spark import storage
-from tidemark.write.counting import Counter
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

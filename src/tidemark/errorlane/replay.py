@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark import faults, rows
+from tidemark import faults
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state, stored_schema
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errorlane.rejects import replayed_folder
 from tidemark.errors import ConfigError
+from tidemark.rows import CORRUPT, ORIGIN, ROW_HASH, alignment, judging
 from tidemark.sources import Extract
 from tidemark.spark import storage
 from tidemark.write.commit import app_id
@@ -81,7 +82,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
 def begin(engine: Engine, table: str, prepared: Prepared, frame: DataFrame, checked: Checked) -> None:
     """Notes, before the commit, which errors the batch closes: those whose rows now keep every rule."""
     loaded = engine.table(table)
-    accepted = rows.keeping_rules(frame, loaded.contract, checked.alignment, ERROR_ID)
+    accepted = judging.keeping_rules(frame, loaded.contract, checked.alignment, ERROR_ID)
     path = f"{prepared.path}/closes"
     accepted.write.mode("overwrite").parquet(path)
     note = {"run_id": engine.run.run_id, "batch_id": prepared.batch_id, "app_id": app_id(prepared), "closes": path}
@@ -157,19 +158,19 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     """Payloads as columns again, under the source's names and as text: the contract casts them, as it does with CSV."""
     source = table.load.source
     contract = {name: (source.fields.get(name, name) if source else name) for name in table.contract.column_names}
-    known = set(METADATA_COLUMNS.fieldNames()) | {rows.ROW_HASH} | set(contract)
+    known = set(METADATA_COLUMNS.fieldNames()) | {ROW_HASH} | set(contract)
     stored = stored_schema(spark, path).fields if read_state(spark, path).version is not None else []
     added = [each for each in stored if each.name not in known]
     fields = errors.withColumn(_FIELDS, F.from_json("payload", "map<string, string>"))
     columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *_refused(errors))]
-    columns += [_field(each.name, rows.table_name).cast(each.dataType).alias(each.name) for each in added]
-    corrupt = [_field(rows.CORRUPT, F.lower).alias(rows.CORRUPT)] if source and source.format in ("csv", "json") else []
-    return fields.select(*columns, *corrupt, F.col("origin").alias(rows.ORIGIN), ERROR_ID)
+    columns += [_field(each.name, alignment.table_name).cast(each.dataType).alias(each.name) for each in added]
+    corrupt = [_field(CORRUPT, F.lower).alias(CORRUPT)] if source and source.format in ("csv", "json") else []
+    return fields.select(*columns, *corrupt, F.col("origin").alias(ORIGIN), ERROR_ID)
 
 
 def _refused(errors: DataFrame) -> list[str]:
     """The source columns for whose sake rows were rejected: today's load file may say otherwise."""
-    reasons = errors.select(F.explode("reasons").alias("reason")).where(F.col("reason.rule") == rows.UNKNOWN_COLUMN)
+    reasons = errors.select(F.explode("reasons").alias("reason")).where(F.col("reason.rule") == judging.UNKNOWN_COLUMN)
     return [row[0] for row in reasons.select("reason.column").distinct().collect()]
 
 

@@ -23,11 +23,11 @@ from tidemark.compile.ddl import column_type, create_table, publish_columns
 from tidemark.errors import TargetError
 from tidemark.retry import RetryPolicy
 from tidemark.rows import quoted as spark_name
+from tidemark.rows.batches import Counter
 from tidemark.sources.staged import parquet_files
 from tidemark.targets import PublishRequest, PublishResult
 from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, WarehouseError, literal, quoted
-from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.books import Books
-from tidemark.rows import BAD, ERROR, ROW_HASH, judged_with_errors, newest, quoted, row_hash, stamp
+from tidemark.rows import BAD, ERROR, ROW_HASH, quoted
+from tidemark.rows.batches import Counter, newest, row_hash, stamp
+from tidemark.rows.judging import judged_with_errors
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
 from tidemark.write.compare import vanished_rows
-from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.delta.table import read_version
-from tidemark.rows import having
+from tidemark.rows.batches import having
 from tidemark.write.pruning import within
 from tidemark.write.scd2 import VALID_FROM
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tidemark.config.project import Table
     from tidemark.delta.table import TargetState
-    from tidemark.rows import Alignment
+    from tidemark.rows.alignment import Alignment
     from tidemark.sources.watermark import Window
     from tidemark.write.pruning import Bounds
 

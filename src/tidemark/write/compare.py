@@ -14,7 +14,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import ROW_HASH, quoted, row_hash
+from tidemark.rows import ROW_HASH, quoted
+from tidemark.rows.batches import row_hash
 from tidemark.write.batch import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 

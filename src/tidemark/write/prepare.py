@@ -13,10 +13,10 @@ from tidemark import faults
 from tidemark.books import Books
 from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
-from tidemark.rows import BAD, ROW_HASH, newest, quoted, row_hash, stamp
+from tidemark.rows import BAD, ROW_HASH, quoted
+from tidemark.rows.batches import Counter, newest, row_hash, stamp
 from tidemark.write import append, compare, rewrite
 from tidemark.write.batch import DELETE, INSERT, LABEL, LABELS, ROW_LABELS, STALE, UNCHANGED, UPDATE, VANISHED, Work
-from tidemark.write.counting import Counter
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.pruning import Bounds
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import quoted, row_hash
+from tidemark.rows import quoted
+from tidemark.rows.batches import row_hash
 
 if TYPE_CHECKING:
     from tidemark.config.load import WriteSpec

@@ -1,0 +1,20 @@
+"""Steps on rows, each `DataFrame → DataFrame` or `Column → Column`: align, judge, hash, stamp, deduplicate, count.
+
+Not here: where rows come from, and what a batch does to its table.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+ORIGIN = "_origin"
+CORRUPT = "_corrupt_record"
+BAD = "_bad"
+ERROR = "_error"
+ROW_HASH = "_row_hash"
+
+
+def quoted(name: str) -> Column:
+    """The column of exactly this name, whatever characters it has."""
+    return F.col("`" + name.replace("`", "``") + "`")

@@ -1,0 +1,83 @@
+"""The rows of a batch: hashed, stamped, one of each key, those that have some values, counted as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add, and_
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Observation, Window
+from pyspark.sql import functions as F
+
+from tidemark.rows import ROW_HASH, quoted
+
+_POSITION = "_position"
+_WANTED = "_wanted_"
+_NULL_BITS = 60  # bits of a word of the hash's null map; below 63 to stay clear of the sign
+
+
+def having(frame: DataFrame, values: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """The rows of `frame` whose `columns` have values that `values` has in one row; a null is equal to a null."""
+    wanted = values.select(*[quoted(name).alias(_WANTED + name) for name in columns])
+    equal = reduce(and_, (quoted(name).eqNullSafe(quoted(_WANTED + name)) for name in columns))
+    return frame.join(wanted, equal, "left_semi")
+
+
+def row_hash(columns: Sequence[str]) -> Column:
+    """A 64-bit hash of the values in order.
+
+    Spark's hash skips nulls, so that (a, null) and (null, a) would be equal: a map of which values are present goes
+    in too. Columns added at the end leave the hash of older rows, where they are null, as it was.
+    """
+    present = [
+        reduce(add, (F.shiftleft(quoted(name).isNotNull().cast("long"), bit) for bit, name in enumerate(word)))
+        for word in _words(columns)
+    ]
+    return F.xxhash64(*map(quoted, columns), *(F.nullif(bits, F.lit(0)) for bits in present))
+
+
+def _words(columns: Sequence[str]) -> list[Sequence[str]]:
+    return [columns[start : start + _NULL_BITS] for start in range(0, len(columns), _NULL_BITS)]
+
+
+def stamp(frame: DataFrame, values: Mapping[str, Any]) -> DataFrame:
+    """Adds the metadata columns that are the same for every row of the batch."""
+    types = {"_ingest_ts": "timestamp", "_batch_id": "string", "_source_system": "string", "_run_date": "date"}
+    return frame.select("*", *[F.lit(value).cast(types[name]).alias(name) for name, value in values.items()])
+
+
+def newest(frame: DataFrame, keys: Sequence[str], order_by: Sequence[str], delete_flag: str | None = None) -> DataFrame:
+    """One row a key: the one with the largest `order_by`.
+
+    Of equal ones a delete counts, else the one with the largest hash, whatever came first.
+    """
+    deletes = [F.desc(F.coalesce(quoted(delete_flag), F.lit(False)))] if delete_flag else []
+    order = [*(F.desc_nulls_last(quoted(name)) for name in order_by), *deletes, F.desc(ROW_HASH)]
+    window = Window.partitionBy(*map(quoted, keys)).orderBy(*order)
+    return frame.withColumn(_POSITION, F.row_number().over(window)).where(F.col(_POSITION) == 1).drop(_POSITION)
+
+
+class Counter:
+    """Named aggregates over a frame, filled by the first action on it: no extra pass, no `count()`.
+
+    The plan under `on` must run once in that action and must not be dropped from it: see the excluded optimizer rule
+    in `session.py`.
+    """
+
+    def __init__(self, **aggregates: Column) -> None:
+        self._observation = Observation()
+        self._aggregates = aggregates
+        self._values: Mapping[str, int] | None = None
+
+    def on(self, frame: DataFrame) -> DataFrame:
+        """The same frame, counted when it is computed."""
+        columns = [F.coalesce(column, F.lit(0)).alias(name) for name, column in self._aggregates.items()]
+        return frame.observe(self._observation, *columns)
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """The counts; blocks until the action has told them, so ask only after it."""
+        if self._values is None:
+            self._values = {name: int(value) for name, value in self._observation.get.items()}
+        return self._values

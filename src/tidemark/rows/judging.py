@@ -1,0 +1,150 @@
+"""Rows held against their contract: cast, judged by its rules, and told to the error lane where they break one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType
+
+from tidemark.compile.rules import RowRule, row_rules, safe_cast
+from tidemark.rows import BAD, CORRUPT, ERROR, ORIGIN, quoted
+
+if TYPE_CHECKING:
+    from tidemark.config.contract import Contract
+    from tidemark.rows.alignment import Alignment
+
+RECORD = "_record"  # stands for the whole row where a reason is not about one column
+_RAW = "_raw_"
+_GIVEN = "_given_"
+_REFUSED = "_refused_"
+UNKNOWN_COLUMN = "unknown_column"
+_VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
+# Instants to the microsecond: a replayed row is to be what it was.
+_PAYLOAD = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
+
+
+def judged(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
+    """Contract columns cast to their types, added ones, helpers, and `_bad`: whether the row breaks any rule."""
+    rules = _rules(frame, contract, alignment)
+    return _cast(frame, contract, alignment).select(*_columns(alignment), _any_broken(rules).alias(BAD))
+
+
+def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
+    """`judged` and `_error`: null for a good row; what the error lane needs of a bad one.
+
+    That is its `reasons` (array of rule, column, value, message), its `payload` (JSON) and its `_origin`. The payload
+    holds the row as the source gave it, under the source's names, nulls included.
+    """
+    rules = _rules(frame, contract, alignment)
+    given = [field.name for field in frame.schema.fields if field.name != ORIGIN]
+    carried = (*[quoted(name).alias(_GIVEN + name) for name in given], F.col(ORIGIN))
+    marked = _cast(frame, contract, alignment, *carried).withColumn(BAD, _any_broken(rules))
+    payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
+    error = F.struct(
+        F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
+        F.to_json(payload, _PAYLOAD).alias("payload"),
+        F.col(ORIGIN),
+    )
+    return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
+
+
+def _columns(alignment: Alignment) -> list[Column]:
+    added = [name for name, _ in alignment.added]
+    helpers = [field.name for field in alignment.helpers]
+    return [quoted(name) for name in (*alignment.sources, *added, *helpers)]
+
+
+def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
+    """The rows that break a rule: `reasons`, `payload` and `_origin`, as `judged_with_errors` says."""
+    return judged_with_errors(frame, contract, alignment).where(F.col(BAD)).select(f"{ERROR}.*")
+
+
+def keeping_rules(frame: DataFrame, contract: Contract, alignment: Alignment, name: str) -> DataFrame:
+    """The column `name` of the rows that break no rule."""
+    rules = _rules(frame, contract, alignment)
+    return _cast(frame, contract, alignment, quoted(name)).where(~_any_broken(rules)).select(quoted(name))
+
+
+def rule_codes(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[str, ...]:
+    """The rules that rows of this frame can break, as `column.rule`."""
+    return tuple(f"{rule.column}.{rule.rule}" for rule in _rules(frame, contract, alignment))
+
+
+def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: Column) -> DataFrame:
+    """Typed columns, plus `_raw_…` for each column that a cast could have emptied, plus what is carried along."""
+    columns: list[Column] = []
+    for column in contract.columns:
+        source = alignment.sources[column.name]
+        if source is None:
+            columns.append(F.lit(None).cast(column.type).alias(column.name))
+        elif not _needs_cast(source, column.type):
+            columns.append(quoted(source.name).alias(column.name))
+        else:
+            columns.append(safe_cast(quoted(source.name), column.type).alias(column.name))
+            columns.append(quoted(source.name).alias(_RAW + column.name))
+    columns += [_storable(field).alias(name) for name, field in alignment.added]
+    columns += [quoted(field.name) for field in alignment.helpers]
+    columns += [quoted(field.name).isNotNull().alias(_REFUSED + field.name) for field in alignment.refused]
+    columns += [F.col(CORRUPT)] if CORRUPT in frame.columns else []
+    return frame.select(*columns, *carried)
+
+
+def _needs_cast(source: StructField, wanted: str) -> bool:
+    return source.dataType.simpleString() != wanted.replace(" ", "").lower()
+
+
+def _storable(field: StructField) -> Column:
+    """A drifted column as a table can hold it: of no type yet means text, nested means JSON."""
+    if isinstance(field.dataType, NullType):
+        return F.lit(None).cast("string")
+    if isinstance(field.dataType, ArrayType | MapType | StructType):
+        return F.to_json(quoted(field.name))
+    return quoted(field.name)
+
+
+def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[RowRule, ...]:
+    """The contract's rules over a frame of `_cast`; a record that could not be parsed breaks that one rule only."""
+
+    def raw(name: str) -> Column:
+        source = alignment.sources[name]
+        if source is None:
+            return F.lit(None)
+        type_ = contract.column(name).type
+        return F.col(_RAW + name) if _needs_cast(source, type_) else F.col(name)
+
+    refused = (
+        RowRule(field.name, UNKNOWN_COLUMN, "the contract has no such column", quoted(_REFUSED + field.name))
+        for field in alignment.refused
+    )
+    rules = (*row_rules(contract, raw), *refused)
+    if CORRUPT not in frame.columns:
+        return rules
+    corrupt = F.col(CORRUPT).isNotNull()
+    parse = RowRule(RECORD, "parse", "the record cannot be read in the source's format", corrupt)
+    return (parse, *(replace(rule, broken=~corrupt & rule.broken) for rule in rules))
+
+
+def _any_broken(rules: Sequence[RowRule]) -> Column:
+    return reduce(or_, (rule.broken for rule in rules), F.lit(False))
+
+
+def _reason(rule: RowRule, alignment: Alignment) -> Column:
+    source = {**alignment.sources, **{field.name: field for field in alignment.refused}}.get(rule.column)
+    if rule.column == RECORD:
+        value = F.substring(CORRUPT, 1, _VALUE_LENGTH)
+    elif source is None:
+        value = F.lit(None).cast("string")
+    else:
+        value = F.substring(quoted(_GIVEN + source.name).cast("string"), 1, _VALUE_LENGTH)
+    return F.struct(
+        F.lit(rule.rule).alias("rule"),
+        F.lit(rule.column).alias("column"),
+        value.alias("value"),
+        F.lit(rule.message).alias("message"),
+    )
