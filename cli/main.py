@@ -96,7 +96,7 @@ def job(
     debug: DebugOption = False,
 ) -> None:
     from cli.console.launch import launch
-    from tidemark.suggest import choose
+    from tidemark.errors import choose
 
     if name not in JOBS:
         raise ConfigError(f"there is no job {name!r}", next_step=choose(name, JOBS))

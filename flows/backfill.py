@@ -21,7 +21,7 @@ from tidemark.backfill.notes import Notes
 from tidemark.backfill.outline import outline, unconfirmed
 from tidemark.backfill.request import Backfill, Chunk, ChunkSize, ReadFrom, Request, resolve
 from tidemark.books import Books
-from tidemark.compute.reached import Received
+from tidemark.compute.received import Received
 from tidemark.config.project import load_project
 from tidemark.control.runs import Warned
 from tidemark.control.state import open_state

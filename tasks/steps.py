@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from tidemark.compute.quality import GateResult
-    from tidemark.compute.reached import Received
+    from tidemark.compute.received import Received
     from tidemark.control.release import Release
     from tidemark.engine import Engine
     from tidemark.errorlane.quarantine import Rejected

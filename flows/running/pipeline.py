@@ -22,7 +22,7 @@ from tidemark.errors import GateError
 if TYPE_CHECKING:
     from flows.running.context import RunContext
     from tidemark.compute.quality import GateResult
-    from tidemark.compute.reached import Received
+    from tidemark.compute.received import Received
     from tidemark.sources import Extract
     from tidemark.sources.watermark import Period
     from tidemark.write.batch import Checked

@@ -1,8 +1,12 @@
-"""Errors a person can act on: which table, which step, what was seen, where the evidence lies, what to do next."""
+"""Errors a person can act on: which table, which step, what was seen, where the evidence lies, what to do next.
+
+The next step often is the name that was meant: the close match of one that was mistyped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,3 +93,21 @@ class PlanError(TidemarkError):
 
 class StateError(TidemarkError):
     """The control store could not be read or written."""
+
+
+def close_match(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like `name`, or None when nothing comes near; case does not count."""
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    found = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
+
+
+def choose(name: str, candidates: Iterable[str], *, what: str = "use") -> str:
+    """A sentence that tells what to write instead of `name`: the close match, else everything there is."""
+    known = sorted(set(candidates))
+    match = close_match(name, known)
+    if match is not None:
+        return f"did you mean `{match}`?"
+    if not known:
+        return f"there is nothing to {what} yet"
+    return f"{what} one of: {', '.join(known)}"

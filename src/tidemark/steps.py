@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from tidemark import faults, publishing
 from tidemark.compile.masks import masked
-from tidemark.compute import incremental, quality, reached, tables
+from tidemark.compute import incremental, quality, tables
+from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed, transform_of
 from tidemark.delta import sizes
 from tidemark.delta.table import read_state, stored_schema
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from tidemark.compute.quality import GateResult
-    from tidemark.compute.reached import Received
+    from tidemark.compute.received import Received
     from tidemark.config.project import Table
     from tidemark.control.release import Release
     from tidemark.engine import Engine
@@ -124,7 +125,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
     if received is None:
         todo = incremental.scope(engine, spark, loaded, definition, full=full)
     else:
-        todo = reached.scope(engine, spark, loaded, definition, received)
+        todo = scope_of_received(engine, spark, loaded, definition, received)
     if todo.nothing:
         return None
     frame = _query(engine, spark, loaded, todo.affected)

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from tidemark import steps
-from tidemark.compute.reached import Received
+from tidemark.compute.received import Received
 from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import load_project
 from tidemark.control.runs import Run

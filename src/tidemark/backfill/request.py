@@ -16,10 +16,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from tidemark.config.definition import fingerprint
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, choose
 from tidemark.sources import BY_FILE
 from tidemark.sources.watermark import Period
-from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, get_args
 
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, choose
 from tidemark.sql.types import METADATA_COLUMNS
-from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Column, Contract

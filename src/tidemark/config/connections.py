@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidemark.aws.secrets import SecretMapping
-from tidemark.errors import ConfigError
-from tidemark.suggest import choose
+from tidemark.errors import ConfigError, choose
 
 EXTRAS: Mapping[str, str] = {"snowflake": "snowflake", "redshift": "redshift"}
 """Kinds whose client is an optional dependency → the extra that brings it."""

@@ -14,8 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from tidemark.aws.settings import AwsSettings, Location, join, settled
 from tidemark.config.modelfile import Span, build
 from tidemark.config.yamltext import expand, parse, read_text
-from tidemark.errors import ConfigError, Finding
-from tidemark.suggest import choose
+from tidemark.errors import ConfigError, Finding, choose
 
 FOLDER = "env"
 SPARK = "spark"

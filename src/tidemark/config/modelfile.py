@@ -15,8 +15,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from tidemark.config.yamltext import Document, Where
-from tidemark.errors import Finding
-from tidemark.suggest import choose
+from tidemark.errors import Finding, choose
 
 Model = TypeVar("Model", bound=BaseModel)
 _SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")

@@ -16,8 +16,7 @@ from tidemark.config.environment import Environment, load_environment
 from tidemark.config.load import Load
 from tidemark.config.source import local_folder
 from tidemark.config.yamltext import Document, read_text
-from tidemark.errors import ConfigError, Finding
-from tidemark.suggest import choose
+from tidemark.errors import ConfigError, Finding, choose
 
 SQL_SUFFIX = ".sql"
 

@@ -12,10 +12,9 @@ from tidemark.config import contract, load
 from tidemark.config.contract import LAYERS
 from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.config.source import local_folder
-from tidemark.errors import Finding
+from tidemark.errors import Finding, choose
 from tidemark.lint import checks, loads, personal, queries
 from tidemark.lint.inspection import inspect
-from tidemark.suggest import choose
 
 _SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX)
 

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from tidemark.compile.soda import custom_checks, placed, sodacl, tables_named
 from tidemark.config.contract import Check
 from tidemark.config.project import Table
-from tidemark.errors import ConfigError, Finding
+from tidemark.errors import ConfigError, Finding, choose
 from tidemark.lint.inspection import Inspection
 from tidemark.sql import queries
 from tidemark.sql.columns import read_query
 from tidemark.sql.queries import SqlError
 from tidemark.sql.types import METADATA_COLUMNS
-from tidemark.suggest import choose
 
 # `avg(net_usd) between 5 and 500`: a metric of columns, which are all its arguments.
 _METRIC = re.compile(r"[a-z_]+\((?P<arguments>[^)]*)\)")

@@ -8,10 +8,9 @@ from tidemark.config.contract import LAYERS
 from tidemark.config.environment import Environment
 from tidemark.config.project import Table
 from tidemark.config.yamltext import Document, Where
-from tidemark.errors import Finding
+from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import SCD2_COLUMNS, Inspection
 from tidemark.sql.types import METADATA_COLUMNS
-from tidemark.suggest import choose
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
 _FILE_KINDS = ("s3", "files")

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tidemark.config.project import Table
-from tidemark.errors import Finding
+from tidemark.errors import Finding, choose, close_match
 from tidemark.lint.inspection import Inspection, engine_columns, helper_columns
 from tidemark.sql import queries
 from tidemark.sql.columns import ReadQuery
 from tidemark.sql.queries import SqlError, line_of
 from tidemark.sql.types import METADATA_COLUMNS
-from tidemark.suggest import choose, close_match
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:

@@ -99,7 +99,7 @@ class Extract:
     text formats `_corrupt_record` (string: the raw text of what could not be read; all other columns are null then).
     `watermark` becomes the commit's bookkeeping; `identity` names this batch: equal work has an equal identity. Both
     are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
-    stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looking`.
+    stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looks`.
     `drift`: how its columns differ from those of the batch before. `window`: where the rows' change times lie, if not
     in the watermark's window.
     """

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tidemark.errors import SourceError
+from tidemark.errors import SourceError, choose
 from tidemark.sources.watermark import Window, next_watermark, window_start
-from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from tidemark.sources import ExtractRequest

@@ -23,7 +23,7 @@ from tidemark.retry import RetryPolicy
 from tidemark.rows import ORIGIN
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.api import DEFAULT_POLICY, Api, ApiError, Failure
-from tidemark.sources.looking import Look, RecordHash, following, shape_of, shows_the_same
+from tidemark.sources.looks import Look, RecordHash, following, shape_of, shows_the_same
 from tidemark.sources.reading import Reading, Seen, again, change_time, everything, start_of, windowed
 from tidemark.sources.staged import FILE_OPTIONS, empty_frame, refuse_own_names
 

@@ -19,7 +19,7 @@ from tidemark.aws.clients import filesystem, s3_uri
 from tidemark.errors import SourceError
 from tidemark.retry import RetryPolicy
 from tidemark.sources import Extract, ExtractRequest
-from tidemark.sources.looking import Look, following, shape_of, shows_the_same
+from tidemark.sources.looks import Look, following, shape_of, shows_the_same
 from tidemark.sources.reading import Reading, Seen, again, change_time, everything, start_of, windowed
 from tidemark.sources.staged import empty_frame, parquet_files, read_parquet, refuse_own_names
 from tidemark.warehouses import ResultColumn, Session, Warehouse, WarehouseError, quoted

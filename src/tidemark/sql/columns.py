@@ -10,8 +10,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
+from tidemark.errors import choose
 from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of
-from tidemark.suggest import choose
 
 Origin = tuple[str, str]
 """A column of a table: `("silver.orders", "order_id")`."""

@@ -12,8 +12,7 @@ from tidemark.config.contract.properties import key_columns, read_columns
 from tidemark.config.contract.quality import read_checks, read_severity
 from tidemark.config.modelfile import build
 from tidemark.config.yamltext import Report, Where, parse
-from tidemark.errors import ConfigError, Finding
-from tidemark.suggest import choose
+from tidemark.errors import ConfigError, Finding, choose
 
 _HOURS_PER_UNIT = {
     **dict.fromkeys(("min", "minute", "minutes"), Decimal(1) / 60),

@@ -10,8 +10,8 @@ from open_data_contract_standard.model import SchemaProperty
 
 from tidemark.config.contract.model import MASKS, Column
 from tidemark.config.yamltext import Report, Where
+from tidemark.errors import choose
 from tidemark.sql.types import METADATA_COLUMNS, check_literal, logical_type, normal_type
-from tidemark.suggest import choose
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 RESERVED = (*METADATA_COLUMNS, "_change_type", "_origin", "_corrupt_record", "_record")

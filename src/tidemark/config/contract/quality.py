@@ -12,7 +12,7 @@ from open_data_contract_standard.model import DataQuality
 
 from tidemark.config.contract.model import Check, Comparison, Operator, Severity
 from tidemark.config.yamltext import Report, Where
-from tidemark.suggest import choose
+from tidemark.errors import choose
 
 METRICS: Mapping[str, tuple[str, ...]] = {
     "nullValues": ("properties",),

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, choose
 from tidemark.rows import CORRUPT, ORIGIN
 from tidemark.sources.landing.records import BYTE_FOR_BYTE, RAW, TEXT, VALID, decoded, documents, lines
 from tidemark.sources.staged import refuse_own_names, union
-from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, choose
 from tidemark.rows import CORRUPT, ORIGIN
 from tidemark.sources.landing.records import TEXT, VALID, decoded, documents, lines
 from tidemark.sources.staged import refuse_own_names, union
-from tidemark.suggest import choose
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

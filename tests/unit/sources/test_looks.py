@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from tests.support.lake import Lake
 from tidemark.config.connections import ConnectionValue
 from tidemark.sources import ExtractRequest
-from tidemark.sources.looking import Look, RecordHash, following, shows_the_same
+from tidemark.sources.looks import Look, RecordHash, following, shows_the_same
 from tidemark.sources.reading import Reading, Seen, everything, start_of, windowed
 
 HIGH = datetime(2025, 3, 4, 10)

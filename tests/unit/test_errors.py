@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tidemark.suggest import choose, close_match
+from tidemark.errors import choose, close_match
 
 
 def test_a_near_name_is_asked_for_in_any_case() -> None:

@@ -12,7 +12,7 @@ from tests.support.lake import Lake, Loaded, at
 from tests.support.shop_tables import TABLES, describe, held, receive
 from tidemark import steps
 from tidemark.compute.incremental import Scope
-from tidemark.compute.reached import Received, scope
+from tidemark.compute.received import Received, scope
 from tidemark.config.definition import fingerprint, is_mixed
 from tidemark.delta.table import read_state
 from tidemark.sources.watermark import Period
