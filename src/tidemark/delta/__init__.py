@@ -1,4 +1,4 @@
-"""All that knows Delta's inside: its log, its files and their footers, how large tables are.
+"""All that knows Delta's inside: its log, files and footers, how large tables are, what a table says of itself.
 
 Not here: what is to be written, and the commits.
 """

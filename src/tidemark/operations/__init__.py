@@ -1,4 +1,4 @@
-"""What keeps a lake going: recover, restore, staging, maintenance.
+"""What keeps a lake going: staging taken over and cleaned, restore, maintenance.
 
 Not here: the daily run.
 """

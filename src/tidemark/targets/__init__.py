@@ -1,4 +1,7 @@
-"""Targets: warehouses that gold tables are published to, each table by one transaction that happens once."""
+"""Targets: warehouses that gold tables are published to, each table by one transaction that happens once.
+
+Not here: which version of a table is brought there, and what changed since the last one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Warehouses as sources and targets both use them: sessions, safe names and literals, failures by their kind."""
+"""Warehouses as sources and targets both use them: sessions, safe names and literals, failures by their kind.
+
+Not here: what is read from them or written to them.
+"""
 
 from __future__ import annotations
 
