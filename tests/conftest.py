@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from tests.support.lake import Lake
+    from tests.support.lakes.lake import Lake
 
 TEST_CONF = {
     "spark.driver.memory": "3g",
@@ -51,7 +51,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 @pytest.fixture
 def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     """An empty lake of its own, and the means to describe tables and load rows into them."""
-    from tests.support.lake import Lake
+    from tests.support.lakes.lake import Lake
 
     return Lake(spark, tmp_path)
 

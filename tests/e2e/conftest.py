@@ -11,7 +11,7 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
-from tests.support.world import DAYS, EVENTS, SCALE, Poisoned, World
+from tests.support.worlds.world import DAYS, EVENTS, SCALE, Poisoned, World
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from sandbox.seeding.aws import client
-from tests.support import warehouses
-from tests.support.world import World
+from tests.support.worlds import warehouses
+from tests.support.worlds.world import World
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
-from tests.support.world import BUILT, World
+from tests.support.worlds.world import BUILT, World
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -23,8 +23,8 @@ from sandbox import lifecycle
 from sandbox.home import Home, read_shop
 from sandbox.ledger import BRONZE_TABLES, Ledger
 from sandbox.shop import Shop
-from tests.support.systems import reach_s3
-from tests.support.truth import unlike
+from tests.support.worlds.systems import reach_s3
+from tests.support.worlds.truth import unlike
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.config.environment import load_environment
 from tidemark.config.yamltext import parse

@@ -17,8 +17,8 @@ from delta.tables import DeltaTable
 from sandbox import lifecycle
 from sandbox.ledger import Ledger
 from sandbox.shop import Shop
-from tests.support.deployed import POOL, ROOT, Deployed
-from tests.support.truth import unlike
+from tests.support.deployments.deployed import POOL, ROOT, Deployed
+from tests.support.worlds.truth import unlike
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

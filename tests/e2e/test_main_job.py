@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.ledger import BRONZE_TABLES, identity
-from tests.support.truth import error_lane
-from tests.support.world import BUILT, World, ledger
+from tests.support.worlds.truth import error_lane
+from tests.support.worlds.world import BUILT, World, ledger
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

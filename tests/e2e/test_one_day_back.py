@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.world import DAYS, World, ledger
+from tests.support.worlds.world import DAYS, World, ledger
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -16,7 +16,7 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
-from tests.support.world import BUILT, World
+from tests.support.worlds.world import BUILT, World
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -32,7 +32,7 @@ def days() -> Iterator[list[dict[str, Any]]]:
         up = World(home, Endpoints({})).tidemark("sandbox", "up", "--scale", str(SCALE))
         assert up.returncode == 0, up.stderr[-4000:]
         environment = os.environ | {"TIDEMARK_HOME": str(home)} | lifecycle.up(home, scale=SCALE).variables()
-        command = [sys.executable, "-m", "tests.support.planned_days", str(DAYS)]
+        command = [sys.executable, "-m", "tests.support.worlds.planned_days", str(DAYS)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1500, check=False)
         assert done.returncode == 0, done.stderr[-4000:]
         yield json.loads(done.stdout.splitlines()[-1])

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from sandbox.ledger import BRONZE_TABLES
-from tests.support.world import BUILT, Poisoned
+from tests.support.worlds.world import BUILT, Poisoned
 
 pytestmark = pytest.mark.timeout(1800)
 

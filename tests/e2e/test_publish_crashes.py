@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from tests.support import warehouses
-from tests.support.world import World
+from tests.support.worlds import warehouses
+from tests.support.worlds.world import World
 
 pytestmark = pytest.mark.timeout(900)
 

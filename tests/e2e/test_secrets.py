@@ -16,7 +16,7 @@ from sandbox.home import Home
 from sandbox.seeding.aws import client
 from sandbox.services.postgres import SUPERUSER, socket_directory
 from sandbox.services.prefect import DATABASE
-from tests.support.world import EVENTS, World
+from tests.support.worlds.world import EVENTS, World
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("poisoned")]
 

@@ -16,7 +16,7 @@ import pytest
 
 from blocks.register import register_connections
 from flows.daily import daily
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark.aws import secrets
 from tidemark.config.environment import load_environment
 

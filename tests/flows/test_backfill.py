@@ -19,8 +19,8 @@ from flows.backfill import PROGRESS_ARTIFACT, backfill
 from flows.daily import daily
 from flows.plan import ARTIFACT as PLAN_ARTIFACT
 from tests.flows.conftest import Pipeline, make_pipeline
-from tests.support.lake import Lake
-from tests.support.prefect_runs import newest_flow_run, task_runs
+from tests.support.deployments.prefect_runs import newest_flow_run, task_runs
+from tests.support.lakes.lake import Lake
 from tidemark.control.release import latest
 from tidemark.control.state import SqliteState
 from tidemark.delta.table import read_state
@@ -104,7 +104,7 @@ def killed(pipeline: Pipeline, api: str, point: str, *arguments: str) -> None:
     """A backfill of the ten days in a process of its own, which ends at the point."""
     dates = ["--start", f"{DAYS[0]}", "--end", f"{DAYS[-1]}", "--yes"]
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
-    command = [sys.executable, "-m", "tests.support.killed", point, "backfill", *dates, *where, *arguments]
+    command = [sys.executable, "-m", "tests.support.worlds.killed", point, "backfill", *dates, *where, *arguments]
     environment = os.environ | {"PREFECT_API_URL": api}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=480, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr[-2000:]

@@ -17,7 +17,7 @@ import pytest
 
 from flows.daily import daily
 from tests.flows.conftest import Pipeline, begun, ended, make_pipeline
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import faults
 from tidemark.control.commits import interrupted
 from tidemark.control.release import latest
@@ -124,7 +124,7 @@ def reached() -> Iterator[list[str]]:
 def killed(pipeline: Pipeline, api: str, point: str, *arguments: str) -> None:
     """A command (by default the daily run) in a process of its own that ends at the point."""
     given = arguments or ("run", "--date", DAY.isoformat())
-    command = [sys.executable, "-m", "tests.support.killed", point, *given]
+    command = [sys.executable, "-m", "tests.support.worlds.killed", point, *given]
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
     environment = os.environ | {"PREFECT_API_URL": api}
     ended = subprocess.run(

@@ -18,7 +18,7 @@ from flows.publish import publish
 from flows.quality_gate import quality_gate
 from flows.running.context import ARTIFACT
 from tests.flows.conftest import CANARY, Pipeline
-from tests.support.prefect_runs import newest_flow_run, task_runs
+from tests.support.deployments.prefect_runs import newest_flow_run, task_runs
 from tidemark.errors import ConfigError, GateError, TidemarkError
 
 TABLES = {"bronze.orders", "bronze.items", "silver.orders", "silver.items", "gold.customers"}

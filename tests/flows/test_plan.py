@@ -62,7 +62,7 @@ def visible(pipeline: Pipeline) -> dict[str, Any]:
 
 def killed_at(point: str, pipeline: Pipeline, api: str, made: str) -> None:
     """An apply in a process of its own that ends at the point."""
-    command = [sys.executable, "-m", "tests.support.killed", point, "apply", made]
+    command = [sys.executable, "-m", "tests.support.worlds.killed", point, "apply", made]
     where = ["--env", pipeline.where["env"], "--config", pipeline.where["config"]]
     environment = os.environ | {"PREFECT_API_URL": api}
     done = subprocess.run([*command, *where], env=environment, capture_output=True, text=True, timeout=240, check=False)

@@ -14,7 +14,7 @@ import pytest
 from flows.daily import daily
 from tests.flows.conftest import Pipeline, begun, make_pipeline
 from tests.flows.test_crashes import DAY, left
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 
 KILLS = int(os.environ.get("TIDEMARK_TEST_KILLS", "8"))
 SEED = int(os.environ.get("TIDEMARK_TEST_SEED", "0"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import lifecycle
-from tests.support.systems import Systems, reach_s3
+from tests.support.worlds.systems import Systems, reach_s3
 from tidemark.config.environment import Environment, load_environment
 
 if TYPE_CHECKING:

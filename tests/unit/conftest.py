@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.support.lake import Lake, at
-from tests.support.shop_tables import TABLES, describe, receive
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.shop_tables import TABLES, describe, receive
 
 
 @pytest.fixture(scope="session")

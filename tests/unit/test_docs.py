@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from cli.main import app
+from tests.support.deployments.prefect_file import DEPLOYMENTS, flow_of
 from tests.support.documented import PAGES, ROOT, Command, commands
-from tests.support.prefect_file import DEPLOYMENTS, flow_of
 
 COMMANDS = [command for page in PAGES for command in commands(page)]
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")

@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
-from tests.support.world import DAYS, SCALE, World
+from tests.support.worlds.world import DAYS, SCALE, World
 
 
 @pytest.fixture(scope="session")

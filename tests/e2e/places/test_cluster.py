@@ -12,9 +12,9 @@ from flows.daily import daily
 from sandbox.ledger import BRONZE_TABLES
 from sandbox.services.emr_jobs import MASTER
 from sandbox.services.spark_cluster import cluster
-from tests.support.emr import application, emulator, run_flow
-from tests.support.places import beside, config_for_jobs, rejects, unlike
-from tests.support.world import BUILT, DAYS, World
+from tests.support.deployments.emr import application, emulator, run_flow
+from tests.support.deployments.places import beside, config_for_jobs, rejects, unlike
+from tests.support.worlds.world import BUILT, DAYS, World
 from tidemark.spark.jars import jar_folder, locked_jars
 
 pytestmark = pytest.mark.timeout(1800)

@@ -20,11 +20,11 @@ from flows.daily import daily
 from sandbox.ledger import BRONZE_TABLES
 from sandbox.services.emr_jobs import CONTAINER, MASTER, ROLE
 from sandbox.services.spark_cluster import cluster
-from tests.support.ecs import TEAMS, EcsJob, ecs_job, work_pool
-from tests.support.emr import application, emulator, flow_run, run_flow
-from tests.support.image import HOME, Image, built
-from tests.support.places import ROOT, beside, config_for_jobs, rejects, unlike
-from tests.support.world import BUILT, DAYS, World
+from tests.support.deployments.ecs import TEAMS, EcsJob, ecs_job, work_pool
+from tests.support.deployments.emr import application, emulator, flow_run, run_flow
+from tests.support.deployments.image import HOME, Image, built
+from tests.support.deployments.places import ROOT, beside, config_for_jobs, rejects, unlike
+from tests.support.worlds.world import BUILT, DAYS, World
 from tidemark.spark.jars import locked_jars
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.services.emr_jobs import MASTER
 from sandbox.services.spark_cluster import cluster
-from tests.support.emr import Application, application, emulator
+from tests.support.deployments.emr import Application, application, emulator
 
 
 @pytest.fixture(scope="module")

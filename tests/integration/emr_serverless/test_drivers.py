@@ -12,8 +12,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling
 
 from blocks.emr_serverless import driver
-from tests.support.driven import counted, dies, stays
-from tests.support.emr import Application, client, ended, run_flow, scheduled, until
+from tests.support.deployments.driven import counted, dies, stays
+from tests.support.deployments.emr import Application, client, ended, run_flow, scheduled, until
 from tidemark.spark.jars import jar_folder, locked_jars
 
 CANARY = "c4nary-shop-key-5512"

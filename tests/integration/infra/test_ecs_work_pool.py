@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.ecs import TEAMS, WORK_POOL, work_pool
+from tests.support.deployments.ecs import TEAMS, WORK_POOL, work_pool
 
 ROOT = Path(__file__).parents[3]
 CHECK = """

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.systems import Systems, rows
+from tests.support.worlds.systems import Systems, rows
 from tidemark.config.project import Table
 from tidemark.errors import SourceError
 from tidemark.sources import Extract

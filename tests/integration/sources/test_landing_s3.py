@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import CONFIG
-from tests.support.systems import Systems, rows
+from tests.support.worlds.systems import Systems, rows
 from tidemark.aws.clients import s3_client
 from tidemark.errors import SourceError
 from tidemark.sources import Extract

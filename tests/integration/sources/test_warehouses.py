@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.services.listen import bind
-from tests.support.systems import WAREHOUSES, Systems, names, rows
+from tests.support.worlds.systems import WAREHOUSES, Systems, names, rows
 from tidemark.aws.secrets import SecretMapping
 from tidemark.config.connections import ConnectionValue, load_plugin
 from tidemark.config.project import Table

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sandbox.services.listen import bind
-from tests.support.systems import WAREHOUSES, Systems
+from tests.support.worlds.systems import WAREHOUSES, Systems
 from tidemark.config.connections import load_plugin
 from tidemark.config.project import Table
 from tidemark.errors import TargetError

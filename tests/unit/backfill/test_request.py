@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.config_folder import ConfigFolder
+from tests.support.lakes.config_folder import ConfigFolder
 from tidemark.aws.folder import open_folder
 from tidemark.backfill import notes as backfill_notes
 from tidemark.backfill import request as backfill

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, at
+from tests.support.lakes.lake import Lake, at
 from tidemark.compute.changes import changes_since
 from tidemark.engine import Engine
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, Loaded, at
-from tests.support.shop_tables import TABLES, receive
+from tests.support.lakes.lake import Lake, Loaded, at
+from tests.support.lakes.shop_tables import TABLES, receive
 from tidemark import steps
 from tidemark.books import Books
 from tidemark.compute import incremental

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from tests.support.histories import spans
-from tests.support.lake import Lake, at
-from tests.support.properties import few_or_many
-from tests.support.shop_tables import TABLES, describe, held, receive
+from tests.support.lakes.histories import spans
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.properties import few_or_many
+from tests.support.lakes.shop_tables import TABLES, describe, held, receive
 
 WORLDS, DAYS = 25, 4
 Line = tuple[str, int, str, int, datetime, bool]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, Loaded
+from tests.support.lakes.lake import Lake, Loaded
 from tidemark.compute import tables
 from tidemark.delta.table import read_state
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.compute import quality
 from tidemark.delta.table import read_state

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, Loaded, at
-from tests.support.shop_tables import TABLES, describe, held, receive
+from tests.support.lakes.lake import Lake, Loaded, at
+from tests.support.lakes.shop_tables import TABLES, describe, held, receive
 from tidemark import steps
 from tidemark.compute.incremental import Scope
 from tidemark.compute.received import Received, scope

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from pyspark.sql import functions as F
 
-from tests.support.lake import Lake, at
-from tests.support.shop_tables import LINE_SCHEMA, receive
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.shop_tables import LINE_SCHEMA, receive
 from tidemark import steps
 from tidemark.compute import tables
 from tidemark.delta import deltalog

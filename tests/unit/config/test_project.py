@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.config_folder import ConfigFolder
+from tests.support.lakes.config_folder import ConfigFolder
 from tidemark.config.project import Project, load_project, topological
 from tidemark.errors import ConfigError
 

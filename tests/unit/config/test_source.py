@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.support.config_folder import FILES, ConfigFolder
+from tests.support.lakes.config_folder import FILES, ConfigFolder
 from tidemark.aws import clients
 from tidemark.config.project import load_project
 from tidemark.config.source import local_folder

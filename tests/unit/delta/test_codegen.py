@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark.delta.sizes import FACTORY, WHOLE_STAGE, choose_codegen
 
 GENERATED, INTERPRETED = ("true", "FALLBACK"), ("false", "NO_CODEGEN")

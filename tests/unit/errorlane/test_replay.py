@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, at
-from tests.support.replays import COMMITTED, replayed
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.replays import COMMITTED, replayed
 from tidemark import faults
 from tidemark.books import Books
 from tidemark.control import release

@@ -16,7 +16,7 @@ from blocks.automations import ALERT_DEPLOYMENT, HEARTBEAT_SECONDS, TAG
 from blocks.compute import ComputeProfile
 from blocks.workspace import variables
 from cli.console.jobs import JOBS
-from tests.support.prefect_file import DEPLOYMENTS, FILE, flow_of
+from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
 from tidemark.config.environment import PrefectSettings, load_environment
 
 ENVIRONMENTS = sorted(path.stem for path in Path("config/env").glob("*.yaml"))

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from botocore.validate import validate_parameters
 
-from tests.support.ecs import TEAMS, WORK_POOL, ecs_job, work_pool
+from tests.support.deployments.ecs import TEAMS, WORK_POOL, ecs_job, work_pool
 
 POOL = work_pool()
 VARIABLES: dict[str, dict[str, Any]] = POOL["variables"]["properties"]

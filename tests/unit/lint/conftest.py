@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.config_folder import ConfigFolder
+from tests.support.lakes.config_folder import ConfigFolder
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.config_folder import ConfigFolder
+from tests.support.lakes.config_folder import ConfigFolder
 from tidemark.config.project import load_project
 from tidemark.errors import ConfigError
 from tidemark.lint import lint

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.config_folder import ConfigFolder
+from tests.support.lakes.config_folder import ConfigFolder
 
 MASK = "        customProperties: [{property: mask, value: email}]\n"
 SHOWN = (

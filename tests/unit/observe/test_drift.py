@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, at
-from tests.support.replays import replayed
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.replays import replayed
 from tests.unit.errorlane.test_replay import DiedError
 from tidemark.books import Books
 from tidemark.engine import Engine

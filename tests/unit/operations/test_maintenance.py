@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, at
-from tests.support.plans import apply, plan
-from tests.support.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, receive
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.plans import apply, plan
+from tests.support.lakes.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, receive
 from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
 from tidemark.control import commits, release

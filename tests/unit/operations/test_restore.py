@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, at
-from tests.support.shop_tables import TABLES, held, receive
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.shop_tables import TABLES, held, receive
 from tidemark.control import release
 from tidemark.control.release import Release
 from tidemark.errors import CommitError, ConfigError

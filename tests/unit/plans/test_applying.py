@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame
 
-from tests.support.lake import Lake, at
-from tests.support.plans import apply, of, plan
-from tests.support.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.plans import apply, of, plan
+from tests.support.lakes.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
 from tidemark import steps
 from tidemark.books import Books
 from tidemark.control import commits, release

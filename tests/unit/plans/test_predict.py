@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import ENVIRONMENT, Lake, at
-from tests.support.plans import of, plan
+from tests.support.lakes.lake import ENVIRONMENT, Lake, at
+from tests.support.lakes.plans import of, plan
 from tidemark.control import release
 from tidemark.plans.document import PlanDocument, Publishing
 

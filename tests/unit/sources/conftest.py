@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.lake import Lake
-from tests.support.landing import LandingFolder
+from tests.support.lakes.lake import Lake
+from tests.support.lakes.landing import LandingFolder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark.config.connections import ConnectionValue
 from tidemark.sources import ExtractRequest
 from tidemark.sources.looks import Look, RecordHash, following, shows_the_same

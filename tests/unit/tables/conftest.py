@@ -12,7 +12,7 @@ from tidemark.config.project import Project, load_project
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from tests.support.queries import Queries
+    from tests.support.lakes.queries import Queries
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -26,6 +26,6 @@ def project() -> Project:
 @pytest.fixture
 def queries(spark: SparkSession, project: Project) -> Queries:
     """The project's queries; nothing that another test gave is visible to them."""
-    from tests.support.queries import Queries
+    from tests.support.lakes.queries import Queries
 
     return Queries(spark.newSession(), project)

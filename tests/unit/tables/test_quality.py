@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.support.queries import Queries
+    from tests.support.lakes.queries import Queries
 
 HISTORY = "history has no gaps, overlaps or second current row"
 DIMENSIONS = [

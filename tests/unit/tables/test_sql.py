@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.queries import at, day, line, part
+from tests.support.lakes.queries import at, day, line, part
 from tidemark.compile.schema import spark_schema
 
 if TYPE_CHECKING:
-    from tests.support.queries import Queries
+    from tests.support.lakes.queries import Queries
     from tidemark.config.project import Project
 
 CENT = Decimal("0.01")

@@ -7,10 +7,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tests.support.queries import at, day, line, part
+from tests.support.lakes.queries import at, day, line, part
 
 if TYPE_CHECKING:
-    from tests.support.queries import Queries
+    from tests.support.lakes.queries import Queries
 
 UNKNOWN_SK = "0" * 32
 

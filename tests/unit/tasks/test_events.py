@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tasks import events, evidence
-from tests.support.artifacts import newest
-from tests.support.lake import Lake, at
+from tests.support.deployments.artifacts import newest
+from tests.support.lakes.lake import Lake, at
 from tidemark.compute.quality import CheckResult, GateResult
 from tidemark.control.release import Release
 from tidemark.engine import Engine

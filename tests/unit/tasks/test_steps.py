@@ -15,8 +15,8 @@ from prefect.context import FlowRunContext
 
 from tasks import steps
 from tasks.steps import unseen
-from tests.support.lake import Lake
-from tests.support.prefect_runs import task_runs
+from tests.support.deployments.prefect_runs import task_runs
+from tests.support.lakes.lake import Lake
 from tidemark.engine import Engine
 from tidemark.errors import ConfigError, TidemarkError
 

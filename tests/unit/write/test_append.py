@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from tests.support.lake import Lake, at
+from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
 from tidemark.delta.table import read_state
 from tidemark.errors import CommitError

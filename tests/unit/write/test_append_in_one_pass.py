@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.books import Books
 from tidemark.sources import Extract

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from tests.support import histories
-from tests.support.histories import SCHEMA, Version
-from tests.support.lake import Lake, at
-from tests.support.properties import few_or_many
+from tests.support.lakes import histories
+from tests.support.lakes.histories import SCHEMA, Version
+from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.properties import few_or_many
 
 WORLDS = 50
 OLD_SCHEMA = SCHEMA.removesuffix(", tier string")

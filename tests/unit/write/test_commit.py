@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from delta.tables import DeltaTable
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.control.leases import LeaseError
 from tidemark.delta import deltalog

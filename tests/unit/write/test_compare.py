@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import DataFrame
 
-from tests.support.lake import Lake, at
+from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
 from tidemark.write import compare
 from tidemark.write.batch import Work

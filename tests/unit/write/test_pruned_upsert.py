@@ -11,7 +11,7 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark.books import Books
 from tidemark.write import compare, rewrite
 from tidemark.write.manifest import load as load_manifest

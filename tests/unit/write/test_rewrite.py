@@ -9,7 +9,7 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from tests.support.lake import Lake, at
+from tests.support.lakes.lake import Lake, at
 from tidemark import steps
 from tidemark.books import Books
 from tidemark.compute.candidate import candidate

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.support.lake import Lake, at
+from tests.support.lakes.lake import Lake, at
 from tidemark.config.load import WriteSpec
 from tidemark.write.scd2 import UNKNOWN_SURROGATE_KEY, history, surrogate_key
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from tests.support import histories
-from tests.support.histories import SCHEMA, Version
-from tests.support.properties import few_or_many
+from tests.support.lakes import histories
+from tests.support.lakes.histories import SCHEMA, Version
+from tests.support.lakes.properties import few_or_many
 from tidemark.config.load import WriteSpec
 from tidemark.write.scd2 import history
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lake import Lake, at
+from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
 
 COLUMNS = "id! string\ncity string\nupdated_at! timestamp"

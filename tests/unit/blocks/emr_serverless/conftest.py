@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.emr import Application, application, emulator
+from tests.support.deployments.emr import Application, application, emulator
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from blocks.emr_serverless import driver
 from blocks.emr_serverless.driver import SECRETS_VARIABLE, fetched, references
 from sandbox.credentials import AWS, REGION
-from tests.support.emr import client
+from tests.support.deployments.emr import client
 from tidemark.aws import clients
 
 CANARY = "c4nary-key-9a07"

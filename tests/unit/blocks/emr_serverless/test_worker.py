@@ -15,7 +15,16 @@ from prefect.states import Cancelling, Running
 from blocks.emr_serverless import EMRServerlessWorker
 from blocks.emr_serverless.configuration import EMRServerlessConfiguration
 from blocks.emr_serverless.job_runs import JobRun, JobRuns
-from tests.support.emr import Application, ended, flow_run, follows, logs, run_flow, scheduled, until
+from tests.support.deployments.emr import (
+    Application,
+    ended,
+    flow_run,
+    follows,
+    logs,
+    run_flow,
+    scheduled,
+    until,
+)
 
 pytestmark = pytest.mark.slow  # half of them wait: for time-outs, for a worker's end
 CANARY = "c4nary-Password-77dd"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.running.progress_artifacts import ArtifactWatcher
-from tests.support.artifacts import newest
+from tests.support.deployments.artifacts import newest
 from tidemark.control.runs import Publication, TableResult
 
 

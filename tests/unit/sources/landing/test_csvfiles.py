@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.landing import LandingFolder
+from tests.support.lakes.landing import LandingFolder
 from tidemark.errors import ConfigError, SourceError
 from tidemark.sources.landing.csvfiles import CsvFormat, Header, read_header
 

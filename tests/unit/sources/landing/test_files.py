@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tests.support.lake import Lake
-from tests.support.landing import LandingFolder
+from tests.support.lakes.lake import Lake
+from tests.support.lakes.landing import LandingFolder
 from tidemark.errors import ConfigError, SourceError
 from tidemark.sources import Extract
 from tidemark.sources.watermark import FileBook, Period

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.landing import LandingFolder
+from tests.support.lakes.landing import LandingFolder
 from tidemark.errors import ConfigError
 from tidemark.sources.landing.jsonfiles import is_document
 

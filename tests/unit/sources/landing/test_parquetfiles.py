@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.landing import LandingFolder
+from tests.support.lakes.landing import LandingFolder
 from tidemark.errors import ConfigError, SourceError
 
 

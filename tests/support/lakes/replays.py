@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import faults, steps
 from tidemark.books import Books
 from tidemark.engine import Engine

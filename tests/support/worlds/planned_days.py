@@ -1,4 +1,4 @@
-"""`python -m tests.support.planned_days DAYS`: days of the shop, each planned and then run, told as JSON.
+"""`python -m tests.support.worlds.planned_days DAYS`: days of the shop, each planned and then run, told as JSON.
 
 The day's run is the plan, applied, or a daily run in its stead, by turns.
 """

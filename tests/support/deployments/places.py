@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.home import Home
-from tests.support.truth import error_lane
-from tests.support.world import World
+from tests.support.worlds.truth import error_lane
+from tests.support.worlds.world import World
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _JOBS_OWN = re.compile(r"^  (profile|credentials_file): .*\n", re.MULTILINE)
 WHEN = {"_ingest_ts": [], "received_at": ["_row_hash"]}
 """Columns that say when a row was loaded, with those that are computed of them."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.home import Endpoints
 from sandbox.ledger import BRONZE_TABLES, Ledger
 from sandbox.shop import Shop
-from tests.support import warehouses
-from tests.support.truth import differences, unlike
+from tests.support.worlds import warehouses
+from tests.support.worlds.truth import differences, unlike
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -91,7 +91,7 @@ class World:
 
     def killed_at(self, point: str, *arguments: str) -> int:
         """The exit code of the same command in a process that is killed when it comes to the point."""
-        return self._python("tests.support.killed", point, *arguments).returncode
+        return self._python("tests.support.worlds.killed", point, *arguments).returncode
 
     def _python(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"TIDEMARK_HOME": str(self.home)} | self.endpoints.variables()

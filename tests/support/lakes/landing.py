@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import Table
 from tidemark.sources import Extract, ExtractRequest

@@ -18,7 +18,7 @@ from sandbox.home import Endpoints
 from tidemark.control.leases import KIND as LEASE
 from tidemark.control.state import SqliteState
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 POOL = "tidemark-local"
 Answer = TypeVar("Answer")
 

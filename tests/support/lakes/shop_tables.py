@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 
 LINES = "order_id! string\nline int\ncustomer string\namount int\nupdated_at! timestamp\nis_deleted boolean"
 CUSTOMERS = "customer! string\ncity string\nupdated_at! timestamp\nis_deleted boolean"

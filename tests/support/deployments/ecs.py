@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect.workers.base import BaseJobConfiguration
 
-WORK_POOL = Path(__file__).parents[2] / "infra" / "ecs" / "work-pool.json"
+WORK_POOL = Path(__file__).parents[3] / "infra" / "ecs" / "work-pool.json"
 TEAMS: dict[str, Any] = {
     "image": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/tidemark:0f1e2d3",
     "cluster": "tidemark",

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from prefect import Flow
 
-FILE: Mapping[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text("utf-8"))
+FILE: Mapping[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "prefect.yaml").read_text("utf-8"))
 DEPLOYMENTS: Mapping[str, Mapping[str, Any]] = {each["name"]: each for each in FILE["deployments"]}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.control.runs import RunSummary, TableResult

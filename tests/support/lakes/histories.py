@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from tests.support.lake import at
+from tests.support.lakes.lake import at
 
 Shown = TypeVar("Shown")
 

@@ -1,4 +1,4 @@
-"""`python -m tests.support.killed POINT ARGUMENTS…`: `tidemark ARGUMENTS…`, killed when it comes to POINT."""
+"""`python -m tests.support.worlds.killed POINT ARGUMENTS…`: `tidemark ARGUMENTS…`, killed when it comes to POINT."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import snowflake.connector
 from pyspark.sql import DataFrame, SparkSession
 
 from sandbox.credentials import AWS, REDSHIFT, SNOWFLAKE
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark.aws.clients import spark_conf
 from tidemark.aws.secrets import SecretMapping, fetch
 from tidemark.config.connections import ConnectionValue

@@ -1,0 +1,4 @@
+"""Small lakes: tables described in a few lines, batches loaded through the engine.
+
+Not here: the shop and its sandbox.
+"""
