@@ -26,9 +26,7 @@ _NOT_NEEDED = (
     "io.unitycatalog:unitycatalog-client",
     "io.netty:*",  # Spark's own
 )
-_RESOLVE = (
-    "import pathlib, sys; from tidemark.spark import jars; jars.resolve(pathlib.Path(sys.argv[1]), sys.argv[2:])"
-)
+_RESOLVE = "import pathlib, sys; from tidemark.spark import jars; jars.resolve(pathlib.Path(sys.argv[1]), sys.argv[2:])"
 
 
 @dataclass(frozen=True)
