@@ -1,8 +1,8 @@
 """Staging: batches on their way, taken over by whoever ends the work, and cleaned when nothing can need them.
 
-Once all of a run is committed nobody reads it again; of a run that failed it is
-evidence for some days; of one that died while it committed, replayed errors, or was a backfill, it is what the next
-run ends that with; and of one that planned it is kept as long as the plan can be applied.
+Once all of a run is committed nobody reads it again; of a run that failed it is evidence for some days; of one that
+died while it committed, replayed errors, or was a backfill, it is what the next run ends that with; and of one that
+planned it is kept as long as the plan can be applied.
 """
 
 from __future__ import annotations
