@@ -26,6 +26,7 @@ from tidemark.rows import ORIGIN, judging
 from tidemark.rows.alignment import align
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.spark import storage
+from tidemark.spark.relations import query_over
 from tidemark.sql import queries
 from tidemark.write.batch import Checked, Work
 from tidemark.write.commit import Committed, writes_rows
@@ -85,21 +86,23 @@ def extract(
     extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)), drift=drifted)
     if extracted.empty or loaded.load.source.format not in ("csv", "json"):
         return extracted
-    sizes.choose_codegen(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
+    sizes.fit_to_size(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
     return _parsed_once(spark, extracted, request.local_staging)
 
 
 def _parsed_once(spark: SparkSession, extracted: Extract, folder: str) -> Extract:
     """Text is dear to parse, and read twice (good rows, then bad ones): from here on it is Parquet in staging."""
-    extracted.frame.write.mode("overwrite").parquet(f"{folder}/rows")
-    return replace(extracted, given=spark.read.parquet(f"{folder}/rows"))
+    path, schema = f"{folder}/rows", extracted.frame.schema
+    extracted.frame.write.mode("overwrite").parquet(path)
+    return replace(extracted, given=sizes.gathered(spark.read.schema(schema).parquet(path), storage.size(spark, path)))
 
 
 def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     """Holds extracted rows against the contract, lazily."""
     loaded = engine.table(table)
     source = loaded.load.source
-    checked = _check(loaded, extracted.frame, source.fields if source else {})
+    frame = sizes.gathered(extracted.frame, sizes.read_bytes(extracted.frame))
+    checked = _check(loaded, frame, source.fields if source else {})
     return replace(
         checked,
         identity=extracted.identity,
@@ -176,7 +179,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     name = batch_id(table, identity)
     staging.take_over(engine, table, name)
     path = engine.table_path(table)
-    sizes.choose_codegen(
+    sizes.fit_to_size(
         spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb
     )
     stored = stored_schema(spark, path).fieldNames() if state.version is not None else []
@@ -298,9 +301,8 @@ def _query(engine: Engine, spark: SparkSession, table: Table, affected: Affected
         return transform_of(table)(inputs)
     if table.sql is None:
         raise ConfigError(f"{table.name} has neither a query nor a transform")
-    for name, frame in inputs.items():
-        frame.createOrReplaceTempView(queries.view_name(name))
-    return spark.sql(queries.bind(table.sql, {name: queries.view_name(name) for name in inputs}))
+    names = {name: queries.view_name(name) for name in inputs}
+    return query_over(spark, queries.bind(table.sql, names), {names[name]: frame for name, frame in inputs.items()})
 
 
 def _input_identity(engine: Engine, name: str, version: int | None) -> str:

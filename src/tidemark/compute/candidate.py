@@ -9,8 +9,8 @@ from pyspark.sql.types import StructType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
 from tidemark.compute.tables import pinned
+from tidemark.delta.sizes import gathered, table_bytes
 from tidemark.delta.table import read_version
-from tidemark.sql.queries import view_name
 from tidemark.write import rewrite
 from tidemark.write.manifest import CHANGE_TYPE, Prepared
 
@@ -30,13 +30,18 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     base = None if prepared.target_version is None else read_version(spark, path, prepared.target_version)
     if prepared.rewrite is not None and base is not None:
         return rewrite.candidate(spark, base, prepared.rewrite)
-    return with_batch(base, prepared, prepared.rows(spark), engine.table(table).load.write.partition_by)
+    size = 0 if base is None else table_bytes(spark, path)
+    return with_batch(base, prepared, prepared.rows(spark), engine.table(table).load.write.partition_by, size)
 
 
 def with_batch(
-    base: DataFrame | None, prepared: Prepared, rows: DataFrame, partitions: tuple[str, ...] = ()
+    base: DataFrame | None,
+    prepared: Prepared,
+    rows: DataFrame,
+    partitions: tuple[str, ...] = (),
+    size: int | None = None,
 ) -> DataFrame:
-    """`base` ⊖ the batch's keys (or partitions) ⊕ the batch's rows."""
+    """`base` (of `size` bytes) ⊖ the batch's keys (or partitions) ⊕ the batch's rows."""
     arriving = rows.where(F.col(CHANGE_TYPE) != "delete").drop(CHANGE_TYPE)
     if base is None:
         return arriving
@@ -45,14 +50,8 @@ def with_batch(
     elif prepared.operation == "overwrite":
         staying = list(partitions)
         base = base.join(rows.select(*staying).distinct(), staying, "left_anti") if staying else base.limit(0)
-    return base.unionByName(arriving, allowMissingColumns=True)
-
-
-def register_view(engine: Engine, spark: SparkSession, table: str) -> str:
-    """Makes the candidate visible to SQL in `spark` and returns the view's name."""
-    name = view_name(table)
-    candidate(engine, spark, table).createOrReplaceTempView(name)
-    return name
+    united = base.unionByName(arriving, allowMissingColumns=True)
+    return gathered(united, None if prepared.size is None or size is None else prepared.size + size)
 
 
 def _empty(engine: Engine, spark: SparkSession, table: str) -> DataFrame:

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
+from tidemark.delta.sizes import gathered
 from tidemark.delta.table import read_version, stored_schema
 from tidemark.errors import TidemarkError
 from tidemark.rows import quoted
@@ -69,7 +70,9 @@ def by_batch(spark: SparkSession, path: str, prepared: Prepared, columns: Sequen
     if prepared.operation == "overwrite":
         return None
     if prepared.rewrite is not None:
-        return spark.read.parquet(*prepared.rewrite.feed).select(*map(quoted, columns))
+        stored = stored_schema(spark, path)
+        schema = StructType([stored[name] for name in columns])
+        return gathered(spark.read.schema(schema).parquet(*prepared.rewrite.feed), prepared.rewrite.size)
     rows = prepared.rows(spark)
     changed = rows.select(*map(quoted, columns))
     told_by_key = set(columns) <= set(prepared.keys)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
+from tidemark.delta.sizes import gathered
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -51,7 +52,7 @@ def read_plain(spark: SparkSession, path: str, version: int) -> DataFrame | None
         return None
     if not found.files:
         return spark.createDataFrame([], found.schema)
-    return spark.read.schema(found.schema).parquet(*found.files)
+    return gathered(spark.read.schema(found.schema).parquet(*found.files), found.size)
 
 
 def plain_files(spark: SparkSession, path: str, version: int) -> PlainFiles | None:

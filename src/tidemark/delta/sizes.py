@@ -1,6 +1,8 @@
 """How large frames and tables are, as far as Spark and the log know without reading a row, and what follows from it.
 
-Compiling a query costs a second, interpreting one costs microseconds a row: code is generated where it pays.
+Compiling a query costs a second, interpreting one costs microseconds a row: code is generated where it pays. And a few
+rows are computed soonest in one task: every further one, and every shuffle or broadcast between them, costs more than
+it takes off.
 """
 
 from __future__ import annotations
@@ -17,6 +19,13 @@ FACTORY = "spark.sql.codegen.factoryMode"
 MEGABYTE = 1_000_000
 SMALL_TABLE = 32 * MEGABYTE
 """Bytes of a table up to which reading and copying it costs less than planning around it."""
+ONE_TASK = 4 * MEGABYTE
+"""Bytes up to which work is not divided."""
+_UNDIVIDED = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+    "spark.sql.files.minPartitionNum": "1",
+}
 _WORD = 8  # bytes that a row takes in memory for the nulls, and for each column beside its value
 
 
@@ -43,14 +52,23 @@ def can_be_broadcast(frame: DataFrame, rows: int) -> bool:
     return rows * (_WORD + _WORD * len(frame.columns) + int(internal._jdf.schema().defaultSize())) <= threshold
 
 
-def choose_codegen(spark: SparkSession, frame: DataFrame, target: str | None, from_mb: float | None) -> None:
-    """Lets `spark`, the session of one table, generate code when `frame` and the Delta table `target` are large.
+def gathered(frame: DataFrame, size: int | None) -> DataFrame:
+    """The frame in one partition where it reads `size` bytes and that is little; None: nobody knows.
 
-    `from_mb` is where that begins, in megabytes of files; None leaves the session as it is.
+    What comes of such frames alone needs no shuffle.
     """
-    if from_mb is None:
-        return
-    _generate(spark, read_bytes(frame) + (table_bytes(spark, target) if target else 0) >= from_mb * MEGABYTE)
+    return frame.coalesce(1) if size is not None and size <= ONE_TASK else frame
+
+
+def fit_to_size(spark: SparkSession, frame: DataFrame, target: str | None, codegen_from_mb: float | None) -> None:
+    """Fits `spark`, the session of one table, to the size of what `frame` reads and of the Delta table `target`.
+
+    Code is generated from `codegen_from_mb` megabytes of files on; None leaves that as it is. Small work is undivided.
+    """
+    size = read_bytes(frame) + (table_bytes(spark, target) if target else 0)
+    if codegen_from_mb is not None:
+        _generate(spark, size >= codegen_from_mb * MEGABYTE)
+    _divide(spark, size > ONE_TASK)
 
 
 def stop_codegen(spark: SparkSession, from_mb: float | None) -> None:
@@ -62,3 +80,14 @@ def stop_codegen(spark: SparkSession, from_mb: float | None) -> None:
 def _generate(spark: SparkSession, large: bool) -> None:
     spark.conf.set(WHOLE_STAGE, str(large).lower())
     spark.conf.set(FACTORY, "FALLBACK" if large else "NO_CODEGEN")
+
+
+def _divide(spark: SparkSession, large: bool) -> None:
+    """As the application's settings say, or not at all. (A session that unsets one has Spark's own default for it.)"""
+    application = spark.sparkContext.getConf()
+    for name, undivided in _UNDIVIDED.items():
+        value = application.get(name) if large else undivided
+        if value is None:
+            spark.conf.unset(name)
+        else:
+            spark.conf.set(name, value)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
+from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
 from tidemark.delta.plainfiles import plain_files, read_plain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
 
 
 @dataclass(frozen=True)
@@ -90,4 +90,4 @@ def count_rows(spark: SparkSession, path: str, version: int) -> int:
 
 def stored_schema(spark: SparkSession, path: str) -> StructType:
     """The table's schema as the log has it."""
-    return spark.read.format("delta").load(path).schema
+    return StructType.fromJson(json.loads(str(deltalog.snapshot(spark, path).metadata().schemaString())))

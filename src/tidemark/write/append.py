@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from pyspark.sql.types import StructType
+
     from tidemark.write.batch import Work
 
 _OLD = "_old_"
@@ -73,8 +75,8 @@ def compares_with_nothing(work: Work) -> bool:
     return work.table.load.write.mode == "append" and not work.keys
 
 
-def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> Books:
-    """Writes both lanes below `data` and counts them."""
+def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, StructType]:
+    """Writes both lanes below `data` and counts them; gives the schema of the files, too."""
     checked = work.checked
     judged = judged_with_errors(checked.source, work.table.contract, checked.alignment)
     staged = judged.select(
@@ -91,7 +93,8 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> Books:
     good = extracted - quarantined
     if good == 0:  # a lane without rows has no folder
         stamped.drop(_LANE).limit(0).write.mode("overwrite").parquet(accepted(data))
-    return Books(extracted=extracted, quarantined=quarantined, accepted=good, inserted=good)
+    books = Books(extracted=extracted, quarantined=quarantined, accepted=good, inserted=good)
+    return books, stamped.drop(_LANE).schema
 
 
 def accepted(data: str) -> str:

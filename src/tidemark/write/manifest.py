@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from pyspark.sql.types import StructType
+
 from tidemark.books import Books
+from tidemark.delta.sizes import gathered
 from tidemark.rows import ERROR
 from tidemark.spark import storage
 from tidemark.write.pruning import Bounds
@@ -50,12 +53,13 @@ class Rewrite:
     """Where a small table's new files wait: folders that hold all its rows, and folders that hold the change feed.
 
     The batch's own folder is in both, unless the batch deletes: then its other rows were copied. The table will have
-    `more_rows` rows more than it has.
+    `more_rows` rows more than it has; `size` is the bytes of the first folders.
     """
 
     whole: tuple[str, ...]
     feed: tuple[str, ...]
     more_rows: int
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,10 @@ class Prepared:
     The rows lie as Parquet in `data`, inside the table's folder once there is one, so that an append can adopt the
     files as they are. `_change_type` says what each does (`insert`, `update_postimage`, `delete`); of a deleted row
     only the keys matter. What an update or delete replaces is not copied: it is the target's row at `target_version`.
-    Rejected rows that were staged in the same pass lie in `rejects`. `identity` says what was read: a window, files, or
-    the inputs. `replaced` bounds the target's rows that the batch replaces or deletes; none: they may be anywhere.
-    `fence` is the token of the lease that the run has when it commits.
+    Rejected rows that were staged in the same pass lie in `rejects`. `schema` (JSON) is that of the files and `size`
+    their bytes, so that nobody has to look for either; None in manifests of before. `identity` says what was read: a
+    window, files, or the inputs. `replaced` bounds the target's rows that the batch replaces or deletes; none: they may
+    be anywhere. `fence` is the token of the lease that the run has when it commits.
     """
 
     table: str
@@ -89,6 +94,8 @@ class Prepared:
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
     rejects: str | None = None
+    schema: str | None = None
+    size: int | None = None
     rewrite: Rewrite | None = None
     replaced: tuple[Bounds, ...] = ()
     schema_changes: tuple[SchemaChange, ...] = ()
@@ -108,11 +115,15 @@ class Prepared:
 
     def rows(self, spark: SparkSession) -> DataFrame:
         """The staged rows."""
-        return spark.read.parquet(self.data).drop(ERROR)
+        return gathered(self._read(spark, self.data), self.size).drop(ERROR)
 
     def rejected(self, spark: SparkSession) -> DataFrame | None:
         """The rejected rows (`reasons`, `payload`, `_origin`) where they were staged with the others; else None."""
-        return spark.read.parquet(self.rejects).select(f"{ERROR}.*") if self.rejects else None
+        return self._read(spark, self.rejects).select(f"{ERROR}.*") if self.rejects else None
+
+    def _read(self, spark: SparkSession, folder: str) -> DataFrame:
+        known = StructType.fromJson(json.loads(self.schema)) if self.schema else None
+        return (spark.read if known is None else spark.read.schema(known)).parquet(folder)
 
     def metadata(self) -> dict[str, Any]:
         """What the commit carries as `userMetadata`."""
@@ -152,5 +163,9 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
         schema_changes=changes,
         keys=keys,
         columns=columns,
-        rewrite=Rewrite(tuple(rewrite["whole"]), tuple(rewrite["feed"]), rewrite["more_rows"]) if rewrite else None,
+        rewrite=_rewrite(**rewrite) if rewrite else None,
     )
+
+
+def _rewrite(whole: list[str], feed: list[str], more_rows: int, size: int | None = None) -> Rewrite:
+    return Rewrite(tuple(whole), tuple(feed), more_rows, size)

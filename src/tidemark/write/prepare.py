@@ -8,6 +8,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from tidemark import faults
 from tidemark.books import Books
@@ -15,6 +16,7 @@ from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, quoted
 from tidemark.rows.batches import Counter, newest, row_hash, stamp
+from tidemark.spark import storage
 from tidemark.write import append, compare, rewrite
 from tidemark.write.batch import DELETE, INSERT, LABEL, LABELS, ROW_LABELS, STALE, UNCHANGED, UPDATE, VANISHED, Work
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
@@ -33,7 +35,7 @@ def prepare(
     # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
     data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id, run_id)}"
     checked, changes = work.checked, schema_changes(work)
-    operation, books, replaced = _stage(work, data, metadata)
+    operation, books, schema, replaced = _stage(work, data, metadata)
     in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
     prepared = Prepared(
@@ -46,7 +48,9 @@ def prepare(
         path=staging,
         data=append.accepted(data) if in_one_pass else data,
         rejects=append.rejected(data) if in_one_pass and books.quarantined else None,
-        rewrite=rewrite.stage(work, data, books) if is_rewritten else None,
+        schema=schema.json(),
+        size=storage.size(work.spark, data),
+        rewrite=rewrite.stage(work, data, schema, books) if is_rewritten else None,
         replaced=replaced if operation == "merge" else (),
         books=books.check(work.table.name),
         after=work.state.batch_id,
@@ -89,21 +93,24 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
     return tuple(SchemaChange(name, wanted[name]) for name in work.columns if name not in stored)
 
 
-def _stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Operation, Books, tuple[Bounds, ...]]:
-    """Writes the batch to `data`; gives how it is committed, its books, and the bounds of what it replaces."""
+def _stage(
+    work: Work, data: str, metadata: Mapping[str, Any]
+) -> tuple[Operation, Books, StructType, tuple[Bounds, ...]]:
+    """Writes the batch to `data`; gives its operation, books and schema, and the bounds of what it replaces."""
     if append.compares_with_nothing(work):
-        return "append", append.stage(work, data, metadata), ()
+        return "append", *append.stage(work, data, metadata), ()
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
     good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
     if work.table.load.write.mode == "replace":
-        return "overwrite", _stage_whole(work, good, judged, data, metadata), ()
+        return "overwrite", *_stage_whole(work, good, judged, data, metadata), ()
     labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
     labelled = labels.on(_label(work, good))
     replaced = compare.replaced(work, labelled)
     measured = replaced.on(labelled) if replaced else labelled
     staged = measured.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(_change_type(work), *work.columns, ROW_HASH)
-    _write(stamp(staged, metadata), data)
-    return _operation(work, labels), _books(judged.values, labels.values), replaced.bounds if replaced else ()
+    schema = _write(stamp(staged, metadata), data)
+    books = _books(judged.values, labels.values)
+    return _operation(work, labels), books, schema, replaced.bounds if replaced else ()
 
 
 def _label(work: Work, good: DataFrame) -> DataFrame:
@@ -118,16 +125,18 @@ def _label(work: Work, good: DataFrame) -> DataFrame:
     return labelled if gone is None else labelled.unionByName(gone)
 
 
-def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metadata: Mapping[str, Any]) -> Books:
+def _stage_whole(
+    work: Work, good: DataFrame, judged: Counter, data: str, metadata: Mapping[str, Any]
+) -> tuple[Books, StructType]:
     """Stages every row, and counts how they differ from what they replace."""
     rows = newest(good, work.keys, work.table.load.write.order_by) if work.keys else good
     kept = Counter(rows=F.count("*"))
     staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH)
-    _write(stamp(staged, metadata), data)
-    written = work.spark.read.parquet(data)
+    schema = _write(stamp(staged, metadata), data)
+    written = work.spark.read.schema(schema).parquet(data)
     counts = _differences(written, _stood_for(work, written)) | {"rows": kept.values["rows"]}
     extracted, quarantined = judged.values["extracted"], judged.values["quarantined"]
-    return Books(
+    books = Books(
         extracted=extracted,
         quarantined=quarantined,
         accepted=counts["rows"],
@@ -136,6 +145,7 @@ def _stage_whole(work: Work, good: DataFrame, judged: Counter, data: str, metada
         unchanged=counts["unchanged"],
         vanished=counts["vanished"],
     )
+    return books, schema
 
 
 def _stood_for(work: Work, staged: DataFrame) -> DataFrame | None:
@@ -199,5 +209,6 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _write(staged: DataFrame, data: str) -> None:
+def _write(staged: DataFrame, data: str) -> StructType:
     staged.write.mode("overwrite").parquet(data)
+    return staged.schema

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.delta import plainfiles
-from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
+from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, gathered, table_bytes
 from tidemark.rows import quoted
 from tidemark.spark import storage
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
     from tidemark.books import Books
     from tidemark.write.batch import Work
@@ -45,12 +46,13 @@ def fits(work: Work, books: Books) -> bool:
     return plain.size <= SMALL_TABLE * (_LARGER if _touched(books) * _WIDE >= plain.rows else 1)
 
 
-def stage(work: Work, data: str, books: Books) -> Rewrite:
+def stage(work: Work, data: str, schema: StructType, books: Books) -> Rewrite:
     """Writes, in one pass, what the table keeps and the change feed of the batch that lies in `data`."""
     target = work.target()
     if target is None:
         raise ValueError(f"{work.table.name} does not exist yet: there is nothing to rewrite")
-    arriving = work.spark.read.parquet(data)
+    size = storage.size(work.spark, data)
+    arriving = gathered(work.spark.read.schema(schema).parquet(data), size)
     marked = _marked(work, target, arriving, _touched(books))
     deletes = books.deleted + books.vanished > 0
     change, columns = F.col(_CHANGE), [quoted(name) for name in target.columns]
@@ -68,7 +70,9 @@ def stage(work: Work, data: str, books: Books) -> Rewrite:
         [path] if storage.exists(work.spark, path := f"{folder}/{_LANE}={each}") else [] for each in (_KEPT, _FEED)
     )
     batch_files = [] if deletes else [data]
-    return Rewrite((*kept, *batch_files), (*feed, *batch_files), _more_rows(work, books))
+    whole = (*kept, *batch_files)
+    size = sum(storage.size(work.spark, each) for each in whole)
+    return Rewrite(whole, (*feed, *batch_files), _more_rows(work, books), size)
 
 
 def _more_rows(work: Work, books: Books) -> int:
@@ -92,4 +96,4 @@ def candidate(spark: SparkSession, target: DataFrame, rewrite: Rewrite) -> DataF
     """The table as it will be, read as files; `target` is the table as it is."""
     if not rewrite.whole:
         return spark.createDataFrame([], target.schema)
-    return spark.read.schema(target.schema).parquet(*rewrite.whole)
+    return gathered(spark.read.schema(target.schema).parquet(*rewrite.whole), rewrite.size)

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.lakes.lake import Lake
-from tidemark.delta.sizes import FACTORY, WHOLE_STAGE, choose_codegen
+from tidemark.delta.sizes import FACTORY, WHOLE_STAGE, fit_to_size
 
 GENERATED, INTERPRETED = ("true", "FALLBACK"), ("false", "NO_CODEGEN")
 
@@ -31,9 +31,9 @@ def test_the_files_that_are_read_decide(session: SparkSession, tmp_path: Path) -
     frame = session.read.parquet(str(tmp_path / "rows")).where("id > 5").groupBy("id").count()
     size = megabytes(tmp_path)
 
-    choose_codegen(session, frame, None, from_mb=size * 0.9)
+    fit_to_size(session, frame, None, codegen_from_mb=size * 0.9)
     assert chosen(session) == GENERATED
-    choose_codegen(session, frame, None, from_mb=size * 1.1)
+    fit_to_size(session, frame, None, codegen_from_mb=size * 1.1)
     assert chosen(session) == INTERPRETED
 
 
@@ -45,20 +45,20 @@ def test_a_large_target_decides_too(lake: Lake, session: SparkSession) -> None:
     path = lake.path("bronze.rows")
     table = megabytes(Path(path))
 
-    choose_codegen(session, little, path, from_mb=table * 0.9)
+    fit_to_size(session, little, path, codegen_from_mb=table * 0.9)
     assert chosen(session) == GENERATED
-    choose_codegen(session, little, None, from_mb=table * 0.9)
+    fit_to_size(session, little, None, codegen_from_mb=table * 0.9)
     assert chosen(session) == INTERPRETED
 
 
 def test_without_a_bound_the_session_stays_as_it_is(session: SparkSession) -> None:
     session.conf.set(WHOLE_STAGE, "true")
-    choose_codegen(session, session.range(1).toDF("id"), None, from_mb=None)
+    fit_to_size(session, session.range(1).toDF("id"), None, codegen_from_mb=None)
     assert session.conf.get(WHOLE_STAGE) == "true"
 
 
 def test_the_choice_is_the_sessions_own(spark: SparkSession, session: SparkSession) -> None:
     before = chosen(spark)
-    choose_codegen(session, session.range(10).toDF("id"), None, from_mb=0)
+    fit_to_size(session, session.range(10).toDF("id"), None, codegen_from_mb=0)
     assert chosen(session) == GENERATED
     assert chosen(spark) == before

@@ -1,0 +1,226 @@
+"""Soda behind one function: these checks, on these frames. Nothing else of Tidemark knows it.
+
+Soda asks a session for one query after the other, and most of them several times: for their rows, for how many there
+are, and for the page after the last. It is given something that looks like a session. That has all queries of the scan
+answered by Spark at once, as one; what a table's columns are it knows without asking.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from tidemark.errors import CommitError
+from tidemark.rows import quoted
+from tidemark.spark.relations import query_over
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_CONFIG = "send_anonymous_usage_stats: false\nuser_cookie_id: 00000000-0000-0000-0000-000000000000\n"
+_SOURCE = "lake"
+_DESCRIBE = "DESCRIBE "
+_COLUMNS = StructType([StructField(name, StringType()) for name in ("col_name", "data_type", "comment")])
+_QUERY = "_query"
+_import_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: `outcome` is `pass`, `warn`, `fail`, `no rows` (nothing to measure) or `error` (it could not run)."""
+
+    name: str
+    outcome: str
+    value: str | None = None
+
+
+def run_checks(
+    spark: SparkSession, table: str, checks: str, relations: Mapping[str, DataFrame]
+) -> tuple[CheckResult, ...]:
+    """What SodaCL `checks`, which know the frames by the names of `relations`, say of them.
+
+    Raises `CommitError` when they cannot be run at all.
+    """
+    session = _Session(spark, relations)
+    scan = _new_scan()
+    scan.set_verbose(False)
+    scan.set_scan_definition_name(table)
+    scan.set_data_source_name(_SOURCE)
+    scan.add_configuration_yaml_str(f"data_source {_SOURCE}:\n  type: spark_df\n")
+    scan.add_spark_session(session, data_source_name=_SOURCE)
+    scan.add_sodacl_yaml_str(checks)
+    session.ask_at_once(scan)
+    scan.execute()
+    unevaluated = "error" if scan.has_error_logs() else "no rows"
+    results = tuple(_result(check, unevaluated) for check in scan.get_scan_results()["checks"])
+    broken = [] if results else [line for line in scan.get_error_logs_text().splitlines() if line.strip()]
+    if broken:
+        raise CommitError(
+            "the checks could not be run",
+            table=table,
+            step="gate",
+            seen=broken[:5],
+            next_step="correct the quality section of the contract, then tidemark validate",
+        )
+    return results
+
+
+def _result(check: Mapping[str, Any], unevaluated: str) -> CheckResult:
+    value = (check.get("diagnostics") or {}).get("value")
+    return CheckResult(str(check["name"]), str(check["outcome"] or unevaluated), None if value is None else str(value))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Rows that are here already, with as much of a frame's interface as Soda's cursor uses."""
+
+    schema: StructType
+    rows: Sequence[Row]
+
+    def collect(self) -> list[Row]:
+        return list(self.rows)
+
+    def count(self) -> int:
+        return len(self.rows)
+
+    def offset(self, rows: int) -> _Answer:
+        return _Answer(self.schema, self.rows[rows:])
+
+    def limit(self, rows: int) -> _Answer:
+        return _Answer(self.schema, self.rows[:rows])
+
+
+@dataclass
+class _Session:
+    """What Soda takes for a Spark session: it only ever calls `sql`."""
+
+    spark: SparkSession
+    relations: Mapping[str, DataFrame]
+    answers: dict[str, _Answer] = field(default_factory=dict)
+
+    def sql(self, **asked: str) -> _Answer:
+        """The answer to one query. Whatever was not asked at once is asked now, and every row of it is taken."""
+        query = asked["sqlQuery"]
+        described = self.relations.get(query.strip().removeprefix(_DESCRIBE))
+        if described is not None and query.strip().startswith(_DESCRIBE):
+            return _columns_of(described)
+        if query not in self.answers:
+            frame = query_over(self.spark, query, self.relations)
+            self.answers[query] = _Answer(frame.schema, frame.collect())
+        return self.answers[query]
+
+    def ask_at_once(self, scan: Any) -> None:
+        """Makes the scan's queries one, when it comes to run them. What fails then is asked again on its own."""
+        source = scan._get_or_create_data_source_scan(_SOURCE)
+        run_each = source.execute_queries
+
+        def execute_queries() -> None:
+            self._ask(list(_texts(source)))
+            run_each()
+
+        source.execute_queries = execute_queries
+
+    def _ask(self, texts: Sequence[str]) -> None:
+        frames = {}
+        for number, text in enumerate(dict.fromkeys(texts)):
+            try:
+                frames[number] = text, query_over(self.spark, text, self.relations)
+            except PySparkException as refused:  # Soda comes to it and notes it with its check
+                logging.getLogger(__name__).debug("a check's query is refused: %s", refused)
+        if len(frames) < 2:
+            return
+        try:
+            rows = _in_one([(number, frame) for number, (_, frame) in frames.items()]).collect()
+        except PySparkException as failed:
+            logging.getLogger(__name__).debug("the checks are asked one by one, as one of them fails: %s", failed)
+            return
+        for number, (text, frame) in frames.items():
+            mine = [row for row in rows if row[_QUERY] == number]
+            names = [f"{number}_{position}" for position in range(len(frame.columns))]
+            self.answers[text] = _Answer(
+                frame.schema, [_row(frame.columns, [row[name] for name in names]) for row in mine]
+            )
+
+
+def _texts(source: Any) -> Iterator[str]:
+    """The SQL of a scan's queries that give one row."""
+    from soda.execution.query.aggregation_query import AggregationQuery
+    from soda.execution.query.duplicates_query import DuplicatesQuery
+    from soda.execution.query.reference_query import ReferenceQuery
+    from soda.execution.query.user_defined_numeric_query import UserDefinedNumericQuery
+
+    partitions = [partition for table in source.tables.values() for partition in table.partitions.values()]
+    for query in (*(query for partition in partitions for query in partition.collect_queries()), *source.queries):
+        if isinstance(query, AggregationQuery):
+            yield _aggregation(query)
+        elif isinstance(query, DuplicatesQuery | ReferenceQuery | UserDefinedNumericQuery):
+            yield query.sql
+
+
+def _aggregation(query: Any) -> str:
+    """The SQL of an aggregation, which writes it only when it is executed: without an answer it does nothing more."""
+    query.fetchone = lambda: None
+    try:
+        query.execute()
+    finally:
+        del query.fetchone
+    return str(query.sql)
+
+
+def _in_one(frames: Sequence[tuple[int, DataFrame]]) -> DataFrame:
+    """The first row of each frame, in columns of its own."""
+    numbered = []
+    for number, frame in frames:
+        names = [f"{number}_{position}" for position in range(len(frame.columns))]
+        first = frame.toDF(*names).limit(1)
+        numbered.append(first.select(F.lit(number).alias(_QUERY), *map(quoted, names)))
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), numbered)
+
+
+def _row(names: Sequence[str], values: Sequence[Any]) -> Row:
+    return Row(*names)(*values)
+
+
+def _columns_of(frame: DataFrame) -> _Answer:
+    rows = [_row(_COLUMNS.fieldNames(), (each.name, each.dataType.simpleString(), None)) for each in frame.schema]
+    return _Answer(_COLUMNS, rows)
+
+
+class _NoSamples:
+    """A Soda sampler: rows that break a check hold personal data and are not looked at, logged or kept."""
+
+    logs: Any = None
+
+    def store_sample(self, sample_context: Any) -> None:
+        """Lets the sample go."""
+        del sample_context
+
+
+def _new_scan() -> Any:
+    """A Soda scan; Soda's telemetry starts at import and is told not to before that."""
+    with _import_lock:
+        from soda.common.config_helper import ConfigHelper
+
+        config = Path(gettempdir()) / f"tidemark-soda-{os.getuid()}" / "config.yml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(_CONFIG, encoding="utf-8")
+        ConfigHelper.get_instance(str(config))
+        from soda.scan import Scan
+
+        logging.getLogger("soda").setLevel(logging.ERROR)
+
+    scan = Scan()
+    scan.sampler = _NoSamples()
+    return scan
