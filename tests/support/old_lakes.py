@@ -23,11 +23,14 @@ from pyspark.sql import DataFrame
 from tests.fixtures.lakes import shop
 from tests.support.histories import spans
 from tests.support.lake import Lake
-from tidemark import recovery, release, steps
+from tidemark import steps
+from tidemark.config.connections import ConnectionValue
+from tidemark.control import release
+from tidemark.control.release import Release
+from tidemark.control.state import open_state
 from tidemark.engine import Engine
-from tidemark.release import Release
-from tidemark.sources import ConnectionValue, Extract
-from tidemark.state import open_state
+from tidemark.operations import recovery
+from tidemark.sources import Extract
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "lakes"
 ARCHIVES = sorted(FOLDER.glob("*.tar.gz"))

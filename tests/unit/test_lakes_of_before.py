@@ -29,13 +29,14 @@ from tests.support.old_lakes import (
     told,
 )
 from tests.support.replays import replayed
-from tidemark import recovery, release, restore
+from tidemark.aws.folder import open_folder
 from tidemark.books import Books
-from tidemark.folder import open_folder
-from tidemark.replay import Which
-from tidemark.runs import RunStore
+from tidemark.control import release
+from tidemark.control.runs import RunStore
+from tidemark.delta.table import read_version
+from tidemark.errorlane.replay import Which
+from tidemark.operations import recovery, restore
 from tidemark.sources import Extract
-from tidemark.write.target import read_version
 
 KINDS = {"r1": shop.KINDS, "r2": (*shop.KINDS, "share"), "r3": (*shop.KINDS, "share", "rate")}
 """The kinds of events that could come in until each release."""
