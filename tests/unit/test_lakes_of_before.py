@@ -10,9 +10,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tests.fixtures.lakes import shop
-from tests.support import old_lakes
-from tests.support.lake import Lake
-from tests.support.old_lakes import (
+from tests.support.lakes import before as of_before
+from tests.support.lakes.before import (
     ARCHIVES,
     BUILT,
     built,
@@ -28,14 +27,15 @@ from tests.support.old_lakes import (
     run_of,
     told,
 )
-from tests.support.replays import replayed
+from tests.support.lakes.lake import Lake
+from tests.support.lakes.replays import replayed
 from tidemark.aws.folder import open_folder
 from tidemark.books import Books
-from tidemark.control import release
+from tidemark.control import commits, release
 from tidemark.control.runs import RunStore
 from tidemark.delta.table import read_version
 from tidemark.errorlane.replay import Which
-from tidemark.operations import recovery, restore
+from tidemark.operations import restore
 from tidemark.sources import Extract
 
 KINDS = {"r1": shop.KINDS, "r2": (*shop.KINDS, "share"), "r3": (*shop.KINDS, "share", "rate")}
@@ -47,7 +47,7 @@ def name_of(archive: Path) -> str:
 
 
 def unpacked(archive: Path, spark: SparkSession, root: Path) -> Lake:
-    old_lakes.unpack(archive, root)
+    of_before.unpack(archive, root)
     return Lake(spark, root)
 
 
@@ -69,7 +69,7 @@ def test_there_is_a_lake_of_before() -> None:
 
 def test_it_has_every_form_that_a_table_can_have(before: Lake) -> None:
     bronze, built_before = (
-        [action for table in tables for action in old_lakes.log(before, table)] for tables in (shop.BRONZE, shop.BUILT)
+        [action for table in tables for action in of_before.log(before, table)] for tables in (shop.BRONZE, shop.BUILT)
     )
     state = before.engine().state
 
@@ -104,7 +104,7 @@ def test_every_table_is_read_at_every_release(before: Lake, archive: Path, by_th
 
     for name in ("r1", "r2"):
         versions = released(before, name).tables
-        found = {table: old_lakes.plain(read(table, version)) for table, version in versions.items()}
+        found = {table: of_before.plain(read(table, version)) for table, version in versions.items()}
         assert in_order(found) == in_order(told(archive)[name])
 
 
@@ -114,7 +114,7 @@ def test_its_change_feed_leads_from_release_to_release(before: Lake, archive: Pa
     since = before.spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", first + 1)
     feed = since.option("endingVersion", second).load(before.path(table))
     gone, come = (
-        old_lakes.plain(feed.where(feed["_change_type"].isin(kinds)))
+        of_before.plain(feed.where(feed["_change_type"].isin(kinds)))
         for kinds in (["delete", "update_preimage"], ["insert", "update_postimage"])
     )
     was, became = (told(archive)[name][table] for name in ("r1", "r2"))
@@ -145,7 +145,7 @@ def test_what_was_begun_is_ended(before: Lake, archive: Path) -> None:
 
     assert made.name == "r3"
     assert in_order(held(before)) == in_order(told(archive)["r3"])
-    assert not recovery.interrupted(before.engine().state)
+    assert not commits.interrupted(before.engine().state)
     assert not end_what_was_begun(before)
 
 

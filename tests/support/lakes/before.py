@@ -21,18 +21,18 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from tests.fixtures.lakes import shop
-from tests.support.histories import spans
-from tests.support.lake import Lake
+from tests.support.lakes.histories import spans
+from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.config.connections import ConnectionValue
-from tidemark.control import release
+from tidemark.control import commits, release
 from tidemark.control.release import Release
 from tidemark.control.state import open_state
 from tidemark.engine import Engine
-from tidemark.operations import recovery
+from tidemark.operations import staging
 from tidemark.sources import Extract
 
-FOLDER = Path(__file__).parents[1] / "fixtures" / "lakes"
+FOLDER = Path(__file__).parents[2] / "fixtures" / "lakes"
 ARCHIVES = sorted(FOLDER.glob("*.tar.gz"))
 BUILT = (*shop.BUILT, *shop.LATER)
 
@@ -118,12 +118,12 @@ def run_of(lake: Lake, number: int) -> Engine:
 def end_what_was_begun(lake: Lake) -> list[Release]:
     """What every run does first: it commits to the end what died on the way; gives the releases that this makes."""
     engine, made = lake.engine(), []
-    for died in recovery.interrupted(engine.state):
-        for table, batch in recovery.staged(engine, died).items():
+    for died in commits.interrupted(engine.state):
+        for table, batch in staging.staged(engine, died).items():
             steps.commit(engine, table, batch)
         run = dataclasses.replace(engine.run, run_id=died.run_id, date=died.date)
         made.append(release.record(engine.state, run, engine.committed)[0])
-        recovery.end(engine.state, died.run_id)
+        commits.end(engine.state, died.run_id)
     return made
 
 
@@ -143,14 +143,14 @@ def receive(lake: Lake, engine: Engine, number: int) -> Extract:
     for table, (schema, rows) in frames.items():
         to = since | {"high": shop.at(number, 23, 59).isoformat(timespec="microseconds")}
         lake.load(table, lake.frame(schema, rows), engine=engine, watermark=to)
-    _land(lake.root, number)
+    land(lake.root, number)
     extracted = steps.extract(engine, "bronze.events")
     checked = steps.validate(engine, "bronze.events", extracted)
     lake.finish(engine, "bronze.events", *lake.prepare(engine, "bronze.events", checked))
     return extracted
 
 
-def _land(root: Path, number: int) -> None:
+def land(root: Path, number: int) -> None:
     path = root / shop.LANDING / "events" / f"dt={shop.day(number)}" / "events.csv"
     if path.exists():
         return
