@@ -64,8 +64,12 @@ def run_checks(
     session.ask_at_once(scan)
     scan.execute()
     unevaluated = "error" if scan.has_error_logs() else "no rows"
-    results = tuple(_result(check, unevaluated) for check in scan.get_scan_results()["checks"])
-    broken = [] if results else [line for line in scan.get_error_logs_text().splitlines() if line.strip()]
+    results = tuple(_result(check, unevaluated) for check in scan._checks)
+    broken = (
+        []
+        if any(check.outcome for check in scan._checks)
+        else [line for line in scan.get_error_logs_text().splitlines() if line.strip()]
+    )
     if broken:
         raise CommitError(
             "the checks could not be run",
@@ -77,9 +81,13 @@ def run_checks(
     return results
 
 
-def _result(check: Mapping[str, Any], unevaluated: str) -> CheckResult:
-    value = (check.get("diagnostics") or {}).get("value")
-    return CheckResult(str(check["name"]), str(check["outcome"] or unevaluated), None if value is None else str(value))
+def _result(check: Any, unevaluated: str) -> CheckResult:
+    """Soda's own list of results leaves out the checks that it could not evaluate."""
+    if check.outcome is None:
+        return CheckResult(str(check.name), unevaluated)
+    told = check.get_dict()
+    value = (told.get("diagnostics") or {}).get("value")
+    return CheckResult(str(told["name"]), str(told["outcome"]), None if value is None else str(value))
 
 
 @dataclass(frozen=True)
@@ -219,7 +227,7 @@ def _new_scan() -> Any:
         ConfigHelper.get_instance(str(config))
         from soda.scan import Scan
 
-        logging.getLogger("soda").setLevel(logging.ERROR)
+        logging.getLogger("soda").setLevel(logging.CRITICAL)  # its errors, which may quote values, are in the scan
 
     scan = Scan()
     scan.sampler = _NoSamples()

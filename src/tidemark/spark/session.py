@@ -95,8 +95,17 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
     _start_jvm_once(java, settings)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    _silence_pyspark()
     remember_classes(session)
     return session
+
+
+def _silence_pyspark() -> None:
+    """PySpark would print what a failed query says, values of rows too, also where somebody handles the failure."""
+    from pyspark.logger import PySparkLogger
+
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True
 
 
 def _start_jvm_once(java: JavaHome, settings: Mapping[str, str]) -> None:
