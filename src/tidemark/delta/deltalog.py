@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from pyspark.sql.types import StructType
 
 from tidemark.delta import footers
+from tidemark.delta.statistics import file_statistics
 from tidemark.errors import CommitError
 from tidemark.spark import storage
 from tidemark.spark.jvm import java_class
@@ -178,7 +179,7 @@ def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
 class Entry:
     """What an entry of the log says of itself: `app_id` names its transaction.
 
-    `statistics` names the columns whose bounds go into the log, for data skipping.
+    `statistics` names columns whose bounds go into the log wherever they stand; Delta keeps those of a table's first.
     """
 
     app_id: str
@@ -213,9 +214,10 @@ def adopt(
     """
     transaction = _transaction(spark, table_path, seen)
     created = [] if new is None else _create(spark, transaction, new)
-    added = list(_added_files(spark, table_path, folder, _bounded(transaction, entry)))
+    added = list(_added_files(spark, table_path, folder, _indexed(spark, transaction, entry)))
     footers.expect_rows(_count(added), rows, folder)
-    return _commit(spark, transaction, [*map(_action(spark), [*created, *added])], entry, "Append")
+    actions = [*created, *(file.action for file in added)]
+    return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "Append")
 
 
 def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mapping[str, Any]]:
@@ -256,8 +258,8 @@ def rewrite(
     """
     transaction = _transaction(spark, table_path, seen)
     old = files(transaction.snapshot())
-    bounded = _bounded(transaction, entry)
-    new = [file for folder in folders for file in _added_files(spark, table_path, folder, bounded)]
+    indexed = _indexed(spark, transaction, entry)
+    new = [file for folder in folders for file in _added_files(spark, table_path, folder, indexed)]
     before = sum(json.loads(str(file.stats()))["numRecords"] for file in old)
     after = _count(new)
     if after != before + more_rows:
@@ -268,7 +270,7 @@ def rewrite(
             next_step="run again: the batch is prepared anew",
         )
     changes = [{"cdc": file} for folder in feed for file in _change_files(spark, table_path, folder)]
-    actions = [*(file.remove() for file in old), *map(_action(spark), [*new, *changes])]
+    actions = [*(file.remove() for file in old), *map(_action(spark), [*(file.action for file in new), *changes])]
     return _commit(spark, transaction, actions, entry, "Overwrite")
 
 
@@ -292,10 +294,34 @@ def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
     return transaction
 
 
-def _bounded(transaction: Any, entry: Entry) -> dict[str, str]:
-    """The columns that get bounds in the log, with their types."""
-    schema = StructType.fromJson(json.loads(str(transaction.metadata().schemaString())))
-    return {field.name: field.dataType.simpleString() for field in schema.fields if field.name in entry.statistics}
+@dataclass(frozen=True)
+class _Indexed:
+    """The columns that get statistics in the log, and whether the table's statistics say that they are tight."""
+
+    columns: StructType
+    tight: bool
+
+
+def _indexed(spark: SparkSession, transaction: Any, entry: Entry) -> _Indexed:
+    """The columns that Delta would choose, by the table's properties, and those that the entry names."""
+    metadata = transaction.metadata()
+    collection = _module(spark, "org.apache.spark.sql.delta.stats.StatisticsCollection$")
+    chosen = collection.getIndexedColumns(
+        _module(spark, "scala.collection.immutable.Nil$"),
+        collection.configuredDeltaStatsColumnSpec(metadata),
+        metadata.dataSchema(),
+        _module(spark, "org.apache.spark.sql.delta.NoMapping$"),
+    )
+    columns = StructType.fromJson(json.loads(str(chosen.json())))
+    whole = StructType.fromJson(json.loads(str(metadata.schemaString())))
+    more = [field for field in whole.fields if field.name in set(entry.statistics) - set(columns.names)]
+    marks_deleted = "deletionVectors" in str(transaction.protocol().json())
+    return _Indexed(StructType([*columns.fields, *more]), marks_deleted)
+
+
+def _module(spark: SparkSession, name: str) -> Any:
+    """A Scala object."""
+    return getattr(java_class(spark, name), "MODULE$")
 
 
 def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:
@@ -326,19 +352,26 @@ def _log(spark: SparkSession, path: str) -> Any:
     return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
 
 
-def _added_files(
-    spark: SparkSession, table_path: str, folder: str, statistics: Mapping[str, str]
-) -> Iterator[dict[str, dict[str, Any]]]:
-    """One `add` action for each file with rows in the folder; `statistics` are the columns to bound and their types."""
-    for status in footers.parquet_files(spark, folder):
-        stats = footers.statistics(spark, status.getPath(), statistics)
-        if stats["numRecords"]:
-            changed = {"modificationTime": int(status.getModificationTime()), "stats": json.dumps(stats)}
-            yield {"add": _file(table_path, folder, status) | changed | {"dataChange": True}}
+@dataclass(frozen=True)
+class _AddedFile:
+    """A file that is to become the table's: the `add` action, and its rows."""
+
+    action: dict[str, dict[str, Any]]
+    rows: int
 
 
-def _count(added: Sequence[Mapping[str, Any]]) -> int:
-    return sum(json.loads(file["add"]["stats"])["numRecords"] for file in added)
+def _added_files(spark: SparkSession, table_path: str, folder: str, indexed: _Indexed) -> Iterator[_AddedFile]:
+    """Each file with rows in the folder."""
+    for status, footer in footers.read_footers(spark, folder):
+        if footer.num_rows:
+            stats = file_statistics(footer, indexed.columns, tight=indexed.tight)
+            changed = {"modificationTime": int(status.getModificationTime()), "stats": stats}
+            action = _file(table_path, folder, status) | changed | {"dataChange": True}
+            yield _AddedFile({"add": action}, int(footer.num_rows))
+
+
+def _count(added: Sequence[_AddedFile]) -> int:
+    return sum(file.rows for file in added)
 
 
 def _change_files(spark: SparkSession, table_path: str, folder: str) -> Iterator[dict[str, Any]]:
