@@ -57,6 +57,7 @@ locks: ## Resolve the dependencies anew into requirements/*.txt, for every Pytho
 	$(LOCK) requirements/datacontract.in -o requirements/datacontract.txt
 	$(LOCK) requirements/dqx.in -o requirements/dqx.txt
 	$(LOCK) requirements/dbt.in -o requirements/dbt.txt
+	$(LOCK) requirements/duckdb.in -o requirements/duckdb.txt
 
 bench: setup ## Measure the loads against bare Spark (takes about half an hour)
 	$(BIN)/python -m benchmarks

@@ -57,6 +57,14 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
 
 
 @pytest.fixture(scope="session")
+def duckdb_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with a DuckDB that reads Delta tables, for all tests."""
+    from tests.support.readers import install_duckdb
+
+    return install_duckdb(tmp_path_factory.mktemp("duckdb") / "venv")
+
+
+@pytest.fixture(scope="session")
 def prefect_server() -> Iterator[str]:
     """The API address of one Prefect server with an empty database, for all tests; it takes half a minute to start."""
     import prefect.settings
