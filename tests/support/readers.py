@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -130,8 +131,8 @@ def versions(table: str) -> list[int]:
     return sorted(int(file.stem) for file in Path(table, "_delta_log").glob("*.json") if file.stem.isdigit())
 
 
-def conditions(types: dict[str, str], answer: Answer) -> Iterator[Filter]:
-    """For every column: nulls, and comparisons with values of it from the beginning, the middle and the end."""
+def conditions(types: dict[str, str], answer: Answer, places: Sequence[float]) -> Iterator[Filter]:
+    """For every column: nulls, and comparisons with values of it, from these places of all in their order (0 to 1)."""
     for column, type_ in types.items():
         yield Filter(column, "IS NULL")
         yield Filter(column, "IS NOT NULL")
@@ -140,7 +141,7 @@ def conditions(types: dict[str, str], answer: Answer) -> Iterator[Filter]:
         # NaN is asked for by `>`. Literals have no -0.0: delta-kernel reads that bound as 0.0, which is above it.
         values = {_without_sign(value) for value in answer.of(column) if value is not None and value == value}
         ordered = sorted(values)
-        for value in {ordered[at] for at in (0, len(ordered) // 2, -1)} if ordered else ():
+        for value in {ordered[round(place * (len(ordered) - 1))] for place in places} if ordered else ():
             operators = ("=",) if type_ in ("boolean", "binary") else COMPARED
             yield from (Filter(column, operator, type_, value) for operator in operators)
 
@@ -160,14 +161,14 @@ class Asked:
     files: frozenset[str]
 
 
-def asked(spark: SparkSession, table: str) -> Iterator[Asked]:
+def asked(spark: SparkSession, table: str, places: Sequence[float] = (0, 0.5, 1)) -> Iterator[Asked]:
     """Every version of the table, whole and by each condition. The rows are Spark's of the whole version."""
     for version in versions(table):
         frame = spark.read.format("delta").option("versionAsOf", version).load(table)
         located = frame.withColumn(FILE, F.col("_metadata.file_name")).toArrow()
         files = [unquote(name) for name in located[FILE].to_pylist()]
         answer = Answer(located.drop_columns([FILE]))
-        for condition in (None, *conditions(dict(frame.dtypes), answer)):
+        for condition in (None, *conditions(dict(frame.dtypes), answer, places)):
             rows = list(answer.where(condition))
             held = Counter(repr(answer.rows[at]) for at in rows)
             yield Asked(table, version, condition, held, frozenset(files[at] for at in rows))
@@ -185,9 +186,10 @@ def by_spark(spark: SparkSession, questions: Sequence[Asked]) -> Iterator[Rows]:
 
 
 def by_delta_rs(questions: Sequence[Asked]) -> Iterator[Rows]:
-    for each in questions:
-        builder = QueryBuilder().register("t", DeltaTable(each.table, version=each.version))
-        yield Answer(pa.table(builder.execute(_query(each, DELTA_RS)).read_all())).counted()
+    for (table, version), those in groupby(questions, key=lambda each: (each.table, each.version)):
+        builder = QueryBuilder().register("t", DeltaTable(table, version=version))
+        for each in those:
+            yield Answer(pa.table(builder.execute(_query(each, DELTA_RS)).read_all())).counted()
 
 
 def by_duckdb(python: Path, folder: Path, questions: Sequence[Asked]) -> Iterator[Rows]:
@@ -207,3 +209,13 @@ def install_duckdb(folder: Path) -> Path:
     install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python), "--require-hashes"]
     subprocess.run([*install, "-r", str(ROOT / "requirements" / "duckdb.txt")], check=True)
     return python
+
+
+def unlike(questions: Sequence[Asked], answers: Iterator[Rows]) -> list[str]:
+    """The questions to which the answers are not Spark's rows."""
+    return [
+        f"{each.table} at {each.version}, {each.condition}: {dict(found - each.expected)} too many, "
+        f"{dict(each.expected - found)} missing"
+        for each, found in zip(questions, answers, strict=True)
+        if found != each.expected
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from tests.support import shop_tables
 from tests.support.deltakernel import Kernel
 from tests.support.lake import Lake, at
-from tests.support.readers import Asked, Rows, asked, by_delta_rs, by_duckdb, by_spark
+from tests.support.readers import Asked, asked, by_delta_rs, by_duckdb, by_spark, unlike
 from tidemark.write import rewrite
 from tidemark.write.commit import compact, restore
 
@@ -113,16 +113,6 @@ def shops_questions(spark: SparkSession, first_day: Path, tmp_path_factory: pyte
     restore(spark, lines, 1, {})
     tables = ("bronze.lines", "bronze.customers", *shop_tables.TABLES)
     return [each for table in tables for each in asked(spark, lake.path(table))]
-
-
-def unlike(questions: list[Asked], answers: Iterator[Rows]) -> list[str]:
-    """The questions to which the answers are not Spark's rows."""
-    return [
-        f"{Path(each.table).name} at {each.version}, {each.condition}: {dict(found - each.expected)} too many, "
-        f"{dict(each.expected - found)} missing"
-        for each, found in zip(questions, answers, strict=True)
-        if found != each.expected
-    ]
 
 
 @pytest.fixture(params=["of every mode", "of the shop"])
