@@ -313,10 +313,10 @@ def _indexed(spark: SparkSession, transaction: Any, entry: Entry) -> _Indexed:
         _module(spark, "org.apache.spark.sql.delta.NoMapping$"),
     )
     columns = StructType.fromJson(json.loads(str(chosen.json())))
-    whole = StructType.fromJson(json.loads(str(metadata.schemaString())))
-    more = [field for field in whole.fields if field.name in set(entry.statistics) - set(columns.names)]
-    marks_deleted = "deletionVectors" in str(transaction.protocol().json())
-    return _Indexed(StructType([*columns.fields, *more]), marks_deleted)
+    if missing := set(entry.statistics) - set(columns.names):
+        whole = StructType.fromJson(json.loads(str(metadata.schemaString())))
+        columns = StructType([*columns.fields, *(field for field in whole.fields if field.name in missing)])
+    return _Indexed(columns, tight="deletionVectors" in str(transaction.protocol().json()))
 
 
 def _module(spark: SparkSession, name: str) -> Any:

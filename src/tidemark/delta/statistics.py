@@ -62,8 +62,8 @@ class _Found:
     nulls: dict[str, Any]
 
 
-def _chunks(footer: pq.FileMetaData) -> dict[str, _Chunks]:
-    """The columns by their dotted paths, without those whose path is not theirs alone."""
+def _chunks(footer: pq.FileMetaData) -> dict[str, _Chunks | None]:
+    """The columns by their dotted paths; None for a path of two, as that of `b` in `a` and of a column `a.b`."""
     schema, count = footer.schema, footer.num_columns
     paths = [str(schema.column(number).path) for number in range(count)]
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
@@ -71,23 +71,24 @@ def _chunks(footer: pq.FileMetaData) -> dict[str, _Chunks]:
     legacy = any(key in metadata for key in _LEGACY_CALENDAR)
     java = str(footer.created_by).startswith("parquet-mr")  # other writers leave NaN out of the bounds
     return {
-        path: _Chunks([group.column(number) for group in groups], schema.column(number), legacy, java)
+        path: None
+        if paths.count(path) > 1
+        else _Chunks([group.column(number) for group in groups], schema.column(number), legacy, java)
         for number, path in enumerate(paths)
-        if paths.count(path) == 1
     }
 
 
-def _of_struct(indexed: T.StructType, above: str, chunks: Mapping[str, _Chunks], rows: int) -> _Found:
+def _of_struct(indexed: T.StructType, above: str, chunks: Mapping[str, _Chunks | None], rows: int) -> _Found:
     found = _Found({}, {}, {})
     for field in indexed.fields:
         name, path, type_ = field.name, above + field.name, field.dataType
         if isinstance(type_, T.StructType):
             inner = _of_struct(type_, f"{path}.", chunks, rows)
             _put(found, name, inner.low or None, inner.high or None, inner.nulls or None)
-        elif path in chunks:
-            low, high = _bounds(type_, chunks[path])
-            _put(found, name, low, high, _nulls(chunks[path]))
-        else:
+        elif column := chunks.get(path):
+            low, high = _bounds(type_, column)
+            _put(found, name, low, high, _nulls(column))
+        elif path not in chunks:
             _put(found, name, None, None, _nulls_of_others(path, chunks, rows))
     return found
 
@@ -105,13 +106,16 @@ def _nulls(column: _Chunks) -> int | None:
     return sum(int(each.null_count) for each in told)
 
 
-def _nulls_of_others(path: str, chunks: Mapping[str, _Chunks], rows: int) -> int | None:
-    """Of what is no Parquet column itself: all rows where the file does not have it, and 0 for an array or a map where
-    nothing is null inside. None where nulls may be elements, or stand for what is empty."""
+def _nulls_of_others(path: str, chunks: Mapping[str, _Chunks | None], rows: int) -> int | None:
+    """The nulls of what is no Parquet column itself.
+
+    All rows where the file does not have it; 0 for an array or a map where nothing is null inside; None where nulls may
+    also be elements, or stand for what is empty.
+    """
     inside = [column for other, column in chunks.items() if f"{other}.".lower().startswith(f"{path}.".lower())]
     if not inside:
         return rows
-    return 0 if any(_nulls(column) == 0 for column in inside) else None
+    return 0 if any(column and _nulls(column) == 0 for column in inside) else None
 
 
 def _bounds(type_: T.DataType, column: _Chunks) -> tuple[Any, Any]:

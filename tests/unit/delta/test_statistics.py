@@ -337,3 +337,14 @@ def test_a_column_that_the_file_does_not_have_is_null_in_every_row() -> None:
     stats = json.loads(file_statistics(pq.read_metadata(file), schema, tight=False))
 
     assert stats["nullCount"] == {"c": 0, "later": 2}
+
+
+def test_of_two_columns_that_footers_call_the_same_nothing_is_said() -> None:
+    inside = T.StructType([T.StructField("b", T.IntegerType()), T.StructField("c", T.IntegerType())])
+    schema = T.StructType([T.StructField("a", inside), T.StructField("a.b", T.IntegerType())])
+    file = io.BytesIO()
+    pq.write_table(pa.table({"a": [{"b": 1, "c": 2}], "a.b": [3]}), file)
+
+    stats = json.loads(file_statistics(pq.read_metadata(file), schema, tight=False))
+
+    assert (stats["minValues"], stats["maxValues"], stats["nullCount"]) == ({"a": {"c": 2}},) * 2 + ({"a": {"c": 0}},)
