@@ -18,6 +18,7 @@ from tidemark.errors import ConfigError, Finding, choose
 
 FOLDER = "env"
 SPARK = "spark"
+ANSI = "spark.sql.ansi.enabled"
 ROOT_NAMES = ("lake", "errors", "staging", "dq_results", "runs", "logs", "snapshots", "lineage")
 
 _UNDER_LAKE = {"errors": "_errors", "staging": "_staging"}
@@ -134,6 +135,13 @@ class ComputeSettings(_Model):
     step_limit: Span = timedelta(hours=4)
     conf: dict[str, SparkSetting] = {}
     sizes: dict[str, SizeSpec] = {"small": SizeSpec(), "large": SizeSpec()}
+
+    @field_validator("conf")
+    @classmethod
+    def _values_stay_what_they_are(cls, conf: dict[str, str]) -> dict[str, str]:
+        if conf.get(ANSI, "true").strip().lower() != "true":
+            raise ValueError(f"{ANSI} stays true: without it sums wrap around and bad casts are silent nulls")
+        return conf
 
 
 class PlanSettings(_Model):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidemark.config.environment import ANSI
 from tidemark.spark import jars
 from tidemark.spark.gateway import start_jvm
 from tidemark.spark.java import JavaHome, find_java
@@ -22,11 +24,15 @@ if TYPE_CHECKING:
 _KEEP_METRIC_NODES = "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
 
 _MEBIBYTE = 2**20
+_TOLD_WITH_VALUES = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 SPARK_CONF: dict[str, str] = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
+    # What overflows or cannot be cast fails, and is never a null or another number. Spark's default, unless somebody's
+    # spark-defaults say otherwise.
+    ANSI: "true",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
@@ -98,17 +104,15 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
     _start_jvm_once(java, settings)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
-    _silence_pyspark()
+    _hush_values()
     remember_classes(session)
     return session
 
 
-def _silence_pyspark() -> None:
-    """PySpark would print what a failed query says, values of rows too, also where somebody handles the failure."""
-    from pyspark.logger import PySparkLogger
-
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        PySparkLogger.getLogger(name).disabled = True
+def _hush_values() -> None:
+    """PySpark prints every failed expression with the value on which it failed, which may be personal data."""
+    for name in _TOLD_WITH_VALUES:
+        logging.getLogger(name).disabled = True
 
 
 def _start_jvm_once(java: JavaHome, settings: Mapping[str, str]) -> None:

@@ -141,3 +141,10 @@ def test_an_environment_that_does_not_exist_is_refused_with_a_close_one(folder: 
         load_environment(folder, "tset")
     with pytest.raises(ConfigError, match="not a configuration folder"):
         load_environment(folder / "env", "test")
+
+
+def test_nobody_turns_wrapped_sums_and_silent_nulls_on(folder: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(folder, MINIMAL + "compute:\n  conf:\n    spark.sql.ansi.enabled: false\n")
+    assert "`compute.conf`: spark.sql.ansi.enabled stays true" in str(raised.value)
+    assert load(folder, MINIMAL + "compute: {conf: {spark.sql.ansi.enabled: true}}\n").compute.conf
