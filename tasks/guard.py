@@ -16,6 +16,7 @@ from tidemark import faults
 from tidemark.errors import CommitError, TidemarkError
 from tidemark.observe import logs
 from tidemark.redaction import redact
+from tidemark.spark.dataerrors import data_error
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,7 +49,8 @@ def step(table: str, name: str, spark: SparkSession | None = None, limit: timede
         except TidemarkError as error:
             raise _completed(error, table, name) from error.__cause__
         except Exception as error:
-            raise explained(error, table, name) from error
+            # Spark's own error about a value shows the value, and whose it is nobody knows here.
+            raise explained(error, table, name) from (None if data_error(error) else error)
 
 
 @contextmanager
@@ -87,7 +89,10 @@ def deadline(spark: SparkSession | None, limit: timedelta | None) -> Iterator[No
 
 
 def explained(error: Exception, table: str, name: str) -> TidemarkError:
-    """An error that nobody foresaw, in one screen; the whole of it stays attached as its cause."""
+    """An error that nobody foresaw, in one screen."""
+    failed = data_error(error)
+    if failed is not None:
+        return TidemarkError(failed.what, table=table, step=name, next_step=failed.advice)
     text = str(error)
     if any(sign in text for sign in _DISK_FULL):
         return CommitError(

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from tidemark import faults, publishing
 from tidemark.compile.masks import masked
-from tidemark.compute import incremental, quality, tables
+from tidemark.compute import failures, incremental, quality, tables
 from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed, transform_of
 from tidemark.delta import sizes
@@ -116,6 +116,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     )
 
 
+@failures.told("build")
 def build(engine: Engine, table: str, *, full: bool = False, received: Received | None = None) -> Checked | None:
     """The rows of a silver or gold table, by its query over the candidates of its inputs, held against the contract.
 
@@ -170,6 +171,7 @@ def stay(engine: Engine, table: str) -> GateResult | None:
     return quality.age(engine, table)
 
 
+@failures.told("prepare")
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     """Deduplicates, compares with the target and stages what changes; the batch then counts in candidates."""
     loaded = engine.table(table)
@@ -196,6 +198,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     return prepared
 
 
+@failures.told("write errors")
 def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
     """Writes the rejected rows to the error lane; gives those that are new there. A good batch costs nothing here.
 

@@ -54,7 +54,9 @@ def gate(engine: Engine, table: str) -> GateResult:
     results: tuple[CheckResult, ...] = ()
     if checks:
         read = (table, *_tables_in_checks(engine, table))
-        results = run_checks(spark, table, checks, {view_name(name): candidate(engine, spark, name) for name in read})
+        results = run_checks(
+            spark, contract, checks, {view_name(name): candidate(engine, spark, name) for name in read}
+        )
     return _stored(engine, table, results, started)
 
 

@@ -22,12 +22,16 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from tidemark.compute.failures import check_failed
 from tidemark.errors import CommitError
 from tidemark.rows import quoted
+from tidemark.spark.dataerrors import data_error
 from tidemark.spark.relations import query_over
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from tidemark.config.contract import Contract
 
 _CONFIG = "send_anonymous_usage_stats: false\nuser_cookie_id: 00000000-0000-0000-0000-000000000000\n"
 _SOURCE = "lake"
@@ -47,22 +51,25 @@ class CheckResult:
 
 
 def run_checks(
-    spark: SparkSession, table: str, checks: str, relations: Mapping[str, DataFrame]
+    spark: SparkSession, contract: Contract, checks: str, relations: Mapping[str, DataFrame]
 ) -> tuple[CheckResult, ...]:
     """What SodaCL `checks`, which know the frames by the names of `relations`, say of them.
 
-    Raises `CommitError` when they cannot be run at all.
+    Raises `CommitError` when they cannot be run at all, or when one fails on a value.
     """
     session = _Session(spark, relations)
     scan = _new_scan()
     scan.set_verbose(False)
-    scan.set_scan_definition_name(table)
+    scan.set_scan_definition_name(contract.table)
     scan.set_data_source_name(_SOURCE)
     scan.add_configuration_yaml_str(f"data_source {_SOURCE}:\n  type: spark_df\n")
     scan.add_spark_session(session, data_source_name=_SOURCE)
     scan.add_sodacl_yaml_str(checks)
     session.ask_at_once(scan)
     scan.execute()
+    failed = next(filter(None, (data_error(log.exception) for log in scan.get_error_logs() if log.exception)), None)
+    if failed:
+        raise check_failed(contract, failed)
     unevaluated = "error" if scan.has_error_logs() else "no rows"
     results = tuple(_result(check, unevaluated) for check in scan._checks)
     broken = (
@@ -73,7 +80,7 @@ def run_checks(
     if broken:
         raise CommitError(
             "the checks could not be run",
-            table=table,
+            table=contract.table,
             step="gate",
             seen=broken[:5],
             next_step="correct the quality section of the contract, then tidemark validate",

@@ -11,7 +11,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from tidemark.errors import choose
-from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of
+from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
 
 Origin = tuple[str, str]
 """A column of a table: `("silver.orders", "order_id")`."""
@@ -73,6 +73,25 @@ class ReadQuery:
         What only decides (conditions, counts, window order) and what is digested by SHA-2 is not seen.
         """
         return self._trace(self.scope, output)
+
+    def origins_within(self, sql: str, start: int, stop: int) -> frozenset[Origin] | None:
+        """The columns of tables whose values are in the characters `start` to `stop` of `sql`, the query as written.
+
+        None where that cannot be told of each column there.
+        """
+        written = parse(sql)
+        if any(not isinstance(star.parent, exp.Select | exp.Count) for star in written.find_all(exp.Star)):
+            return None
+        missing = {_position(column) for column in written.find_all(exp.Column) if start <= _position(column) <= stop}
+        found: set[Origin] = set()
+        for scope in self.scope.traverse():
+            for column in scope.columns:
+                if start <= _position(column) <= stop:
+                    if self._problem(scope, column) is not None:
+                        return None
+                    missing.discard(_position(column))
+                    found.update(self._behind(scope, column))
+        return None if missing else frozenset(found)
 
     def _problem(self, scope: Scope, column: exp.Column) -> ColumnProblem | None:
         name, line = column.name.lower(), line_of(column)
@@ -174,6 +193,11 @@ def read_query(query: exp.Query, schema: Schema) -> ReadQuery:
     if scope is None:
         raise SqlError("has no columns that could be followed", line_of(query))
     return ReadQuery(resolved, scope, schema)
+
+
+def _position(column: exp.Column) -> int:
+    """Where a column's own name begins in the text; -1 for one that was not written."""
+    return int(column.this.meta.get("start", -1))
 
 
 def _names_of(scope: Scope) -> tuple[str, ...]:

@@ -79,14 +79,34 @@ def bind(sql: str, views: Mapping[str, str]) -> str:
     `FROM silver.orders` becomes `FROM view AS orders`, so that `orders.x` and `silver.orders.x` still work. Raises
     `SqlError` when the SQL does not parse or reads a table that `views` lacks.
     """
+    for start, end, text in sorted(_edits(sql, views), reverse=True):
+        sql = sql[:start] + text + sql[end:]
+    return sql
+
+
+def unbound_position(sql: str, views: Mapping[str, str], position: int) -> int:
+    """Where a character of the text that `bind` gives, `position`, stands in `sql`.
+
+    Of a view's name that is the table's; of a column whose layer was taken away, the layer's.
+    """
+    moved = 0
+    for start, end, text in sorted(_edits(sql, views)):
+        if position < start + moved + (not text):
+            break
+        if position < start + moved + len(text):
+            return start
+        moved += len(text) - (end - start)
+    return position - moved
+
+
+def _edits(sql: str, views: Mapping[str, str]) -> list[tuple[int, int, str]]:
+    """What `bind` replaces: from, to (not included), and by what."""
     query = parse(sql)
     edits = [_table_edit(table, views) for table in table_nodes(query)]
     edits += [
         _column_edit(column) for column in query.find_all(exp.Column) if f"{column.db}.{column.table}".lower() in views
     ]
-    for start, end, text in sorted(edits, reverse=True):
-        sql = sql[:start] + text + sql[end:]
-    return sql
+    return edits
 
 
 def _table_edit(table: exp.Table, views: Mapping[str, str]) -> tuple[int, int, str]:

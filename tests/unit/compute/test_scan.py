@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from tidemark.compute.scan import CheckResult, run_checks
+from tidemark.config.contract import Column, Contract
 from tidemark.errors import CommitError
 
 THINGS = [
@@ -37,16 +38,21 @@ checks for things:
 """
 
 
+@pytest.fixture
+def things(contract_of: Callable[..., Contract]) -> Contract:
+    return contract_of(Column("order_id", "string"), Column("line", "int"))
+
+
 @pytest.fixture(scope="module")
 def relations(spark: SparkSession) -> dict[str, DataFrame]:
-    things = spark.createDataFrame(THINGS, "order_id string, line int, amount decimal(18,2), at timestamp")
-    return {"things": things, "orders": spark.createDataFrame([("A",), ("b\\c",)], "id string")}
+    frame = spark.createDataFrame(THINGS, "order_id string, line int, amount decimal(18,2), at timestamp")
+    return {"things": frame, "orders": spark.createDataFrame([("A",), ("b\\c",)], "id string")}
 
 
 @pytest.fixture
-def plain(spark: SparkSession, relations: dict[str, DataFrame]) -> Iterator[Any]:
+def plain(spark: SparkSession, things: Contract, relations: dict[str, DataFrame]) -> Iterator[Any]:
     """A Soda scan as Soda makes it, over views of the session."""
-    run_checks(spark, "warm", "checks for things:\n- row_count > 0", relations)  # tells Soda's telemetry to be silent
+    run_checks(spark, things, "checks for things:\n- row_count > 0", relations)  # tells Soda's telemetry to be silent
     from soda.scan import Scan
 
     for name, frame in relations.items():
@@ -67,7 +73,7 @@ def queries(spark: SparkSession) -> int:
 
 
 def test_the_verdicts_are_those_of_soda_with_spark(
-    spark: SparkSession, relations: dict[str, DataFrame], plain: Any
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame], plain: Any
 ) -> None:
     plain.add_sodacl_yaml_str(CHECKS)
     plain.execute()
@@ -76,7 +82,7 @@ def test_the_verdicts_are_those_of_soda_with_spark(
         value = (check.get("diagnostics") or {}).get("value")
         wanted[check["name"]] = check["outcome"] or "error", None if value is None else str(value)
 
-    ours = {result.name: (result.outcome, result.value) for result in run_checks(spark, "t", CHECKS, relations)}
+    ours = {result.name: (result.outcome, result.value) for result in run_checks(spark, things, CHECKS, relations)}
 
     assert len(ours) == CHECKS.count("name:")
     assert ours == wanted
@@ -84,31 +90,45 @@ def test_the_verdicts_are_those_of_soda_with_spark(
     assert ours["known"] == ("fail", "1")
 
 
-def test_all_queries_of_a_scan_are_one(spark: SparkSession, relations: dict[str, DataFrame]) -> None:
+def test_all_queries_of_a_scan_are_one(spark: SparkSession, things: Contract, relations: dict[str, DataFrame]) -> None:
     before = queries(spark)
-    run_checks(spark, "t", CHECKS, relations)
+    run_checks(spark, things, CHECKS, relations)
     assert queries(spark) - before == 2  # and the question itself
 
 
-def test_a_query_that_fails_is_told_with_its_check_and_the_others_are_measured(
-    spark: SparkSession, relations: dict[str, DataFrame]
+def test_a_query_that_cannot_be_asked_is_told_with_its_check_and_the_others_are_measured(
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
 ) -> None:
     checks = """
 checks for things:
 - row_count = 4: {name: rows}
-- number = 1: {name: numbers, number query: "SELECT sum(CAST(order_id AS INT)) FROM things"}
 - lost = 1: {name: lost, lost query: "SELECT sum(colour) FROM things"}
 - duplicate_count(line) = 1: {name: pairs, samples limit: 0}
 """
-    assert list(run_checks(spark, "t", checks, relations)) == [
+    assert list(run_checks(spark, things, checks, relations)) == [
         CheckResult("rows", "pass", "4"),
-        CheckResult("numbers", "error"),
         CheckResult("lost", "error"),
         CheckResult("pairs", "pass", "1"),
     ]
 
 
-def test_a_table_without_rows_has_nothing_to_measure(spark: SparkSession, relations: dict[str, DataFrame]) -> None:
+def test_a_query_that_fails_on_a_value_ends_the_scan_and_does_not_tell_the_value(
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
+) -> None:
+    checks = """
+checks for things:
+- row_count = 4: {name: rows}
+- number = 1: {name: numbers, number query: "SELECT sum(CAST(order_id AS INT)) FROM things"}
+"""
+    with pytest.raises(CommitError) as refused:
+        run_checks(spark, things, checks, relations)
+    assert "CAST(order_id AS INT)" in str(refused.value)
+    assert "it's" not in str(refused.value)
+
+
+def test_a_table_without_rows_has_nothing_to_measure(
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
+) -> None:
     checks = """
 checks for things:
 - row_count = 0: {name: rows}
@@ -117,10 +137,12 @@ checks for things:
 - duplicate_count(line) = 0: {name: unique, samples limit: 0}
 """
     none = {"things": relations["things"].where("false")}
-    found = {each.name: each.outcome for each in run_checks(spark, "t", checks, none)}
+    found = {each.name: each.outcome for each in run_checks(spark, things, checks, none)}
     assert found == {"rows": "pass", "average": "no rows", "newest": "no rows", "unique": "pass"}
 
 
-def test_checks_that_are_none_are_refused(spark: SparkSession, relations: dict[str, DataFrame]) -> None:
+def test_checks_that_are_none_are_refused(
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
+) -> None:
     with pytest.raises(CommitError, match="could not be run"):
-        run_checks(spark, "silver.things", "checks for things:\n- row_kount !! 3", relations)
+        run_checks(spark, things, "checks for things:\n- row_kount !! 3", relations)

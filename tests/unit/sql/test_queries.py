@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from tidemark.sql.queries import SqlError, bind, parse, tables_read, unqualified_tables, view_name
+from tidemark.sql.queries import (
+    SqlError,
+    bind,
+    parse,
+    tables_read,
+    unbound_position,
+    unqualified_tables,
+    view_name,
+)
 
 NESTED = """-- reads silver.comment
 WITH recent AS (SELECT * FROM silver.orders WHERE note <> 'from silver.text')
@@ -87,3 +95,12 @@ def test_a_query_may_end_and_combine_as_spark_lets_it(sql: str) -> None:
 
 def test_views_are_named_after_their_table() -> None:
     assert view_name("silver.orders") == "silver__orders"
+
+
+def test_a_position_of_the_bound_text_is_found_in_the_text_as_written() -> None:
+    sql = "SELECT silver.orders.x, n FROM silver.orders JOIN silver.a_long_name AS l WHERE l.y > 1"
+    views = {"silver.orders": "v", "silver.a_long_name": "silver__a_long_name"}
+    bound = bind(sql, views)
+    for written in ("x, n", "n FROM", "JOIN", "l WHERE", "l.y > 1", "1"):
+        assert unbound_position(sql, views, bound.index(written)) == sql.index(written)
+    assert unbound_position(sql, views, bound.index("`v`") + 1) == sql.index("silver.orders JOIN")
