@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark import faults
+from tidemark.compile.rules import safe_cast
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state, stored_schema
@@ -162,9 +163,17 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     stored = stored_schema(spark, path).fields if read_state(spark, path).version is not None else []
     added = [each for each in stored if each.name not in known]
     fields = errors.withColumn(_FIELDS, F.from_json("payload", "map<string, string>"))
-    columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *_refused(errors))]
-    columns += [_field(each.name, alignment.table_name).cast(each.dataType).alias(each.name) for each in added]
-    corrupt = [_field(CORRUPT, F.lower).alias(CORRUPT)] if source and source.format in ("csv", "json") else []
+    gained_since = {each.name for each in added}
+    refused = [name for name in _refused(errors) if alignment.stem_of(name) not in gained_since]
+    columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *refused)]
+    gained = {each.name: _field(each.name, alignment.table_name) for each in added}
+    cast = {each.name: safe_cast(gained[each.name], each.dataType.simpleString()) for each in added}
+    columns += [value.alias(name) for name, value in cast.items()]
+    # No rule of the contract speaks of columns that the table gained: a value of another type is told as a bad record.
+    lost = [F.when(text.isNotNull() & cast[name].isNull(), text) for name, text in gained.items()]
+    is_text = source is not None and source.format in ("csv", "json")
+    bad = [*([_field(CORRUPT, F.lower)] if is_text else []), *lost]
+    corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
     return fields.select(*columns, *corrupt, F.col("origin").alias(ORIGIN), ERROR_ID)
 
 

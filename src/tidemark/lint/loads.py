@@ -40,6 +40,9 @@ def _write_columns(inspection: Inspection, table: Table, document: Document) -> 
         if key in known and not contract.column(key).required:
             fix = f"add `required: true` to {key} in {contract.path.name}"
             yield document.finding(("write", "keys", position), f"key column `{key}` may be null", fix)
+        if key in known and write.unknown_member and contract.column(key).type != "string":
+            message = f"the unknown member has the key `unknown`, and `{key}` is a {contract.column(key).type}"
+            yield document.finding(("write", "unknown_member"), message, f"make `{key}` a string, or leave it out")
     written = inspection.written(table)
     if written is not None:
         yield from _absent(document, ("write", "order_by"), write.order_by, written)

@@ -84,11 +84,16 @@ def table_name(source_name: Column) -> Column:
     return F.regexp_replace(F.regexp_replace(F.lower(source_name), "[^a-z0-9_]", "_"), "^_+|_+$", "")
 
 
+def stem_of(source_name: str) -> str:
+    """The name that a drifted column has in the table, unless another one has it already."""
+    return re.sub(r"[^a-z0-9_]", "_", source_name.lower()).strip("_") or "column"
+
+
 def _named(unknown: Sequence[StructField], taken: set[str]) -> tuple[tuple[str, StructField], ...]:
     """Table names for drifted columns: lower case, only letters Delta takes, numbered where two would collide."""
     added = []
     for field in unknown:
-        stem = re.sub(r"[^a-z0-9_]", "_", field.name.lower()).strip("_") or "column"
+        stem = stem_of(field.name)
         name, number = stem, 2
         while name in taken:
             name, number = f"{stem}_{number}", number + 1

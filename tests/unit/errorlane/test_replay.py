@@ -175,3 +175,21 @@ def test_errors_are_open_again_after_a_restore_even_if_it_dies(orders: Lake) -> 
     assert replayed(orders, TABLE) == Books(extracted=3, accepted=2, quarantined=1, inserted=2)
     assert ids(orders) == ["1", "2", "3"]
     assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
+
+
+def test_a_value_that_does_not_fit_a_column_which_the_table_gained_stays_in_the_lane(lake: Lake) -> None:
+    append = LOAD | {"write": {"mode": "append"}}
+    lake.table(TABLE, COLUMNS, append | {"drift": {"RANK": "discard_row"}})
+    ranked = [
+        ("1", "new", 1.0, MOMENT, "first"),
+        ("2", "new", 1.0, MOMENT, "7"),
+        ("3", "new", 1.0, MOMENT, "99999999999"),
+    ]
+    lake.load(TABLE, lake.frame(f"{SCHEMA}, RANK string", ranked), watermark=WINDOW)
+    lake.table(TABLE, COLUMNS, append)
+    lake.load(TABLE, lake.frame(f"{SCHEMA}, RANK int", [("4", "new", 1.0, MOMENT, 5)]), watermark=WINDOW)
+
+    assert replayed(lake, TABLE) == Books(extracted=3, accepted=1, quarantined=2, inserted=1)
+
+    assert lake.read(TABLE, "id", "rank") == [("2", 7), ("4", 5)]
+    assert replayed(lake, TABLE) == Books(extracted=2, quarantined=2)
