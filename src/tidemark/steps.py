@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from tidemark import faults, publishing
 from tidemark.compile.masks import masked
@@ -15,7 +16,7 @@ from tidemark.compute import failures, incremental, quality, tables
 from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed, transform_of
 from tidemark.delta import sizes
-from tidemark.delta.table import read_state, stored_schema
+from tidemark.delta.table import earlier_types, read_state, stored_schema
 from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errorlane import quarantine
 from tidemark.errorlane.quarantine import ErrorBatch, Rejected
@@ -184,10 +185,10 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     sizes.fit_to_size(
         spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb
     )
-    stored = stored_schema(spark, path).fieldNames() if state.version is not None else []
-    columns = checked.alignment.stored_columns(stored)
+    stored = stored_schema(spark, path) if state.version is not None else StructType()
+    columns = checked.alignment.stored_columns(stored.fieldNames())
     prepared = prepare_batch(
-        Work(spark, loaded, checked, columns, path, state),
+        Work(spark, loaded, checked, columns, path, state, earlier_types(stored)),
         batch_id=name,
         run_id=engine.run.run_id,
         staging=engine.staging_path(table),

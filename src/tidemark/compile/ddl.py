@@ -64,6 +64,12 @@ def add_column(name: str, spark_type: str, dialect: Dialect, qualified_name: str
     return f"ALTER TABLE {qualified_name} ADD COLUMN{f'S ({column})' if dialect == 'delta' else f' {column}'}"
 
 
+def widen_column(name: str, spark_type: str, dialect: Dialect, qualified_name: str) -> str:
+    """One ALTER TABLE statement for a column whose type grows."""
+    column = f"{quote(name, dialect)} TYPE {column_type(spark_type, dialect)}"
+    return f"ALTER TABLE {qualified_name} ALTER COLUMN {column}"
+
+
 def publish_columns(contract: Contract) -> dict[str, str]:
     """The columns of a published table in their order, each with its Spark type."""
     types = {column.name: column.type for column in contract.columns}

@@ -14,7 +14,7 @@ from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
 from tidemark.delta.sizes import gathered
-from tidemark.delta.table import read_version, stored_schema
+from tidemark.delta.table import read_feed, read_version, stored_schema
 from tidemark.errors import TidemarkError
 from tidemark.rows import quoted
 from tidemark.rows.batches import having
@@ -57,11 +57,9 @@ def between(spark: SparkSession, path: str, since: int, until: int, columns: Seq
 
 def _fed(spark: SparkSession, path: str, since: int, until: int, columns: Sequence[str]) -> DataFrame:
     """The same by Delta's Change Data Feed, which knows of deletion vectors and partitions too."""
-    feed = spark.read.format("delta").option("readChangeFeed", "true")
     try:
-        changed = feed.option("startingVersion", since + 1).option("endingVersion", until).load(path)
-        return changed.select(*map(quoted, columns))
-    except PySparkException as refused:
+        return read_feed(spark, path, since, until).select(*map(quoted, columns))
+    except (PySparkException, TidemarkError) as refused:
         raise ChangesGoneError(str(refused).partition("\n")[0]) from refused
 
 
@@ -91,14 +89,7 @@ def changes_since(engine: Engine, table: str, published: int, version: int) -> D
     spark, done = engine.session(table), engine.batches.get(table)
     if done is not None and done.version == version == published + 1 and done.prepared.operation != "overwrite":
         return done.prepared.rows(spark)
-    feed = (
-        spark.read.format("delta")
-        .option("readChangeFeed", "true")
-        .option("startingVersion", published + 1)
-        .option("endingVersion", version)
-        .load(engine.table_path(table))
-        .where(F.col(CHANGE_TYPE) != "update_preimage")
-    )
+    feed = read_feed(spark, engine.table_path(table), published, version).where(F.col(CHANGE_TYPE) != "update_preimage")
     keys = engine.table(table).contract.keys
     last_first = Window.partitionBy(*map(quoted, keys)).orderBy(F.desc(_COMMIT_VERSION), F.desc(CHANGE_TYPE))
     newest = feed.withColumn("_last", F.row_number().over(last_first)).where("_last = 1")

@@ -58,6 +58,17 @@ def snapshot(spark: SparkSession, path: str) -> Any:
     return _log(spark, path).update(False, nothing, nothing)
 
 
+def schema(snapshot: Any) -> StructType:
+    """The table's schema as the log has it, with the metadata of its fields."""
+    return StructType.fromJson(json.loads(str(snapshot.metadata().schemaString())))
+
+
+def has_property(snapshot: Any, name: str) -> bool:
+    """Whether a property of the table is `true`."""
+    found = snapshot.metadata().configuration().get(name)
+    return bool(found.isDefined()) and str(found.get()) == "true"
+
+
 def size(snapshot: Any) -> int:
     """The table's files in bytes; 0 where there is no table."""
     known = _checksum(snapshot)

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from pyspark.sql.types import StructType
-
 from tidemark.delta import deltalog
 from tidemark.delta.sizes import gathered
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 FEW = 16
 """Tables of more files are left to Delta, which can skip some."""
@@ -86,14 +85,12 @@ def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     names = sorted(unquote(str(file.path())) for file in files)
     if any(":/" in name or name.startswith("/") for name in names):
         return None  # a shallow clone: its files lie in another table
-    schema = StructType.fromJson(json.loads(str(metadata.schemaString())))
     counts = [json.loads(text).get("numRecords") for file in files if (text := file.stats())]
     rows = sum(counts) if len(counts) == len(files) and None not in counts else None
-    feed = metadata.configuration().get("delta.enableChangeDataFeed")
     return PlainFiles(
         files=tuple(f"{path}/{name}" for name in names),
-        schema=schema,
+        schema=deltalog.schema(snapshot),
         size=sum(int(file.size()) for file in files),
         rows=rows,
-        feeds=feed.isDefined() and str(feed.get()) == "true",
+        feeds=deltalog.has_property(snapshot, "delta.enableChangeDataFeed"),
     )

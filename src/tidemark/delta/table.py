@@ -12,9 +12,13 @@ from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
 from tidemark.delta.plainfiles import plain_files, read_plain
+from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+
+_TYPE_CHANGES = "delta.typeChanges"
 
 
 @dataclass(frozen=True)
@@ -90,4 +94,31 @@ def count_rows(spark: SparkSession, path: str, version: int) -> int:
 
 def stored_schema(spark: SparkSession, path: str) -> StructType:
     """The table's schema as the log has it."""
-    return StructType.fromJson(json.loads(str(deltalog.snapshot(spark, path).metadata().schemaString())))
+    return deltalog.schema(deltalog.snapshot(spark, path))
+
+
+def earlier_types(stored: StructType) -> dict[str, tuple[str, ...]]:
+    """The types that columns of the table had before they were widened, the first one first."""
+    told = {field.name: field.metadata.get(_TYPE_CHANGES) for field in stored.fields}
+    return {name: tuple(str(each["fromType"]) for each in changes) for name, changes in told.items() if changes}
+
+
+def read_feed(spark: SparkSession, path: str, since: int, until: int) -> DataFrame:
+    """The change feed of the commits after version `since` and up to `until`.
+
+    Delta refuses where a column was widened meanwhile, as it does after a renaming; the session lets both pass
+    (see `session.py`), and what is not safe is refused here.
+    """
+    mapped = str(deltalog.snapshot(spark, path).metadata().columnMappingMode().name()) != "none"
+    if mapped and since >= 0 and _schema_at(spark, path, since) != _schema_at(spark, path, until):
+        raise TidemarkError(
+            f"columns were renamed or dropped between the versions {since} and {until}: Delta cannot tell what changed",
+            evidence=path,
+            next_step="run with --full-refresh",
+        )
+    feed = spark.read.format("delta").option("readChangeFeed", "true")
+    return feed.option("startingVersion", since + 1).option("endingVersion", until).load(path)
+
+
+def _schema_at(spark: SparkSession, path: str, version: int) -> StructType:
+    return spark.read.format("delta").option("versionAsOf", version).load(path).schema

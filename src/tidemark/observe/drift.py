@@ -15,6 +15,7 @@ from tidemark.delta.table import read_state, stored_schema
 from tidemark.rows import CORRUPT, ORIGIN
 from tidemark.sources import Change
 from tidemark.spark import storage
+from tidemark.sql.types import widens
 from tidemark.write.commit import append_record
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def changes(before: Mapping[str, str], after: Mapping[str, str], table: Table, *
             continue
         was, now = before[old[key]], after[name]
         if was and now not in (was, _NO_TYPE):
-            found.append(Change(name, "retyped", was, now, "cast" if key in expected else action))
+            grows = action == "evolve" and widens(was, now)
+            found.append(Change(name, "retyped", was, now, "cast" if key in expected else "widen" if grows else action))
         if was and name != old[key]:
             found.append(Change(name, "recased", old[key], name, action))
     if not may_lack:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from tidemark.compile.ddl import add_column, create_table
+from tidemark.compile.ddl import add_column, create_table, widen_column
 from tidemark.config.definition import fingerprint
 from tidemark.plans.document import PlanDocument, Prediction, TablePlan
 from tidemark.plans.predict import NOT_THERE
@@ -76,7 +76,8 @@ def _ddl(engine: Engine, table: Table, prepared: Prepared, predicted: Prediction
     if prepared.target_version is None:
         yield create_table(table.contract, table.load, "delta", table.name)
     for change in prepared.schema_changes:
-        yield add_column(change.column, change.type, "delta", table.name)
+        alter = widen_column if change.before else add_column
+        yield alter(change.column, change.type, "delta", table.name)
     known = set(table.contract.column_names)
     for each in predicted.publishing:
         target = engine.environment.targets[each.target]
@@ -86,5 +87,5 @@ def _ddl(engine: Engine, table: Table, prepared: Prepared, predicted: Prediction
             yield create_table(table.contract, table.load, dialect, name)
             continue
         for change in prepared.schema_changes:
-            if change.column in known:
+            if change.column in known and not change.before:
                 yield add_column(change.column, change.type, dialect, name)

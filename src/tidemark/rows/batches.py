@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add, and_
 from typing import Any
@@ -24,17 +24,29 @@ def having(frame: DataFrame, values: DataFrame, columns: Sequence[str]) -> DataF
     return frame.join(wanted, equal, "left_semi")
 
 
-def row_hash(columns: Sequence[str]) -> Column:
+def row_hash(columns: Sequence[str], earlier_types: Mapping[str, Sequence[str]] | None = None) -> Column:
     """A 64-bit hash of the values in order.
 
     Spark's hash skips nulls, so that (a, null) and (null, a) would be equal: a map of which values are present goes
-    in too. Columns added at the end leave the hash of older rows, where they are null, as it was.
+    in too. Columns added at the end leave the hash of older rows, where they are null, as it was. So do columns whose
+    type has grown, given the types that they had before: a value that one of those could hold is hashed as in that.
     """
+    values = [part for name in columns for part in _as_first_typed(quoted(name), (earlier_types or {}).get(name, ()))]
     present = [
         reduce(add, (F.shiftleft(quoted(name).isNotNull().cast("long"), bit) for bit, name in enumerate(word)))
         for word in _words(columns)
     ]
-    return F.xxhash64(*map(quoted, columns), *(F.nullif(bits, F.lit(0)) for bits in present))
+    return F.xxhash64(*values, *(F.nullif(bits, F.lit(0)) for bits in present))
+
+
+def _as_first_typed(value: Column, earlier: Sequence[str]) -> Iterator[Column]:
+    """The value in the first of these types that holds it, else as it is: all but one of the columns are null."""
+    for type_ in earlier:
+        narrow = value.try_cast(type_)
+        fits = F.coalesce(narrow == value, F.lit(False))
+        yield F.when(fits, narrow)
+        value = F.when(~fits, value)
+    yield value
 
 
 def _words(columns: Sequence[str]) -> list[Sequence[str]]:

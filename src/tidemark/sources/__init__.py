@@ -30,6 +30,7 @@ _TOLD = {
     "freeze": "the batch is refused",
     "discard_row": "rows that have a value in it are rejected",
     "discard_value": "left out",
+    "widen": "the table's column grows with it",
     "cast": "cast to the contract's type",
     "known": "the contract knows it",
 }

@@ -51,6 +51,8 @@ SPARK_CONF: dict[str, str] = {
     "spark.databricks.delta.snapshotPartitions": "1",
     # The source of every MERGE is a staged batch, which never changes: Delta need not copy it first to be sure.
     "spark.databricks.delta.merge.materializeSource": "none",
+    # Where a column was widened, the feed gives the rows before that too, in the wider type; see `read_feed`.
+    "spark.databricks.delta.changeDataFeed.unsafeBatchReadOnIncompatibleSchemaChanges.enabled": "true",
     "spark.databricks.delta.properties.defaults.enableChangeDataFeed": "true",
     "spark.databricks.delta.properties.defaults.enableDeletionVectors": "true",
     # PySpark would note the caller's line for each column that is made, with three calls into the JVM.

@@ -13,6 +13,7 @@ INTEGERS: Mapping[str, int] = {"tinyint": 8, "smallint": 16, "int": 32, "bigint"
 FRACTIONS = ("float", "double")
 SIMPLE_TYPES = ("string", "boolean", *INTEGERS, *FRACTIONS, "date", "timestamp")
 MAX_PRECISION = 38
+_INT_DIGITS, _BIGINT_DIGITS = 10, 20  # of a decimal that Delta takes for wider than any int, any bigint
 
 METADATA_COLUMNS: Mapping[str, str] = {
     "_ingest_ts": "timestamp",
@@ -51,6 +52,21 @@ def decimal_digits(column_type: str) -> tuple[int, int] | None:
     """Precision and scale of a decimal type in normal form; None for any other type."""
     match = _DECIMAL.fullmatch(column_type)
     return (int(match[1]), int(match[2] or 0)) if match else None
+
+
+def widens(before: str, after: str) -> bool:
+    """Whether every value of a type is the same value of another, and Delta reads files of the one as the other."""
+    if before in INTEGERS and after in INTEGERS:
+        return INTEGERS[before] < INTEGERS[after]
+    small = before in INTEGERS and INTEGERS[before] <= INTEGERS["int"]
+    if after == "double":
+        return before == "float" or small
+    digits, more = decimal_digits(before), decimal_digits(after)
+    if more is None or before == after:
+        return False
+    if digits is None:
+        return before in INTEGERS and more[0] - more[1] >= (_INT_DIGITS if small else _BIGINT_DIGITS)
+    return more[1] >= digits[1] and more[0] - more[1] >= digits[0] - digits[1]
 
 
 def is_numeric(column_type: str) -> bool:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark.books import Books
 from tidemark.rows import BAD, ERROR, ROW_HASH, quoted
-from tidemark.rows.batches import Counter, newest, row_hash, stamp
+from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.rows.judging import judged_with_errors
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
 from tidemark.write.compare import vanished_rows
@@ -82,7 +82,7 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
     staged = judged.select(
         F.lit("insert").alias(CHANGE_TYPE),
         *work.columns,
-        row_hash(work.columns).alias(ROW_HASH),
+        work.row_hash.alias(ROW_HASH),
         ERROR,
         F.when(F.col(BAD), _REJECTED).otherwise(_ACCEPTED).alias(_LANE),
     )

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.delta.table import read_version
-from tidemark.rows.batches import having
+from tidemark.rows.batches import having, row_hash
 from tidemark.write.pruning import within
 from tidemark.write.scd2 import VALID_FROM
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from tidemark.config.project import Table
     from tidemark.delta.table import TargetState
@@ -72,7 +72,10 @@ class Checked:
 
 @dataclass(frozen=True)
 class Work:
-    """One batch on its way to staging: `columns` are those of the table, without metadata."""
+    """One batch on its way to staging: `columns` are those of the table, without metadata.
+
+    `earlier_types`: what columns whose type has grown, or grows with this batch, were before, the first type first.
+    """
 
     spark: SparkSession
     table: Table
@@ -80,6 +83,12 @@ class Work:
     columns: tuple[str, ...]
     path: str
     state: TargetState
+    earlier_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def row_hash(self) -> Column:
+        """The hash of a row, over all columns of the table."""
+        return row_hash(self.columns, self.earlier_types)
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ _PROPERTIES = {
     # Every batch has a transaction id of its own: the log need not carry them for ever.
     "delta.setTransactionRetentionDuration": "interval 60 days",
 }
+_WIDENING = "delta.enableTypeWidening"
 CONFLICTS = (
     delta_errors.ConcurrentAppendException,
     delta_errors.ConcurrentDeleteDeleteException,
@@ -150,6 +151,9 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     if state.version is None and not adopted:  # Delta creates a table only where nothing lies yet
         _create(spark, table, path, prepared.rows(spark))
         faults.reach(f"{table.name}: created, empty")
+    if any(change.before for change in prepared.schema_changes):
+        _let_columns_grow(spark, path)
+        faults.reach(f"{table.name}: columns may grow, not committed")
     prepared = _brought_beside(spark, path, prepared)
     faults.reach(f"{table.name}: moved, not committed")
     seen = deltalog.NO_TABLE if state.version is None else state.version
@@ -219,6 +223,16 @@ def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> No
     elif new.cluster_by:
         builder = builder.clusterBy(*new.cluster_by)
     builder.execute()
+
+
+def _let_columns_grow(spark: SparkSession, path: str) -> None:
+    """Turns type widening on, in a commit of its own that changes no row: Delta takes no property from a write.
+
+    Only a table that needs it gets it: it keeps readers out that do not know the feature.
+    """
+    if not deltalog.has_property(deltalog.snapshot(spark, path), _WIDENING):
+        name = path.replace("`", "``")
+        spark.sql(f"ALTER TABLE delta.`{name}` SET TBLPROPERTIES ('{_WIDENING}' = 'true')")
 
 
 def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:

@@ -15,7 +15,6 @@ from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.rows import ROW_HASH, quoted
-from tidemark.rows.batches import row_hash
 from tidemark.write.batch import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 
@@ -85,7 +84,7 @@ def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = 
     gone = target.join(present, list(work.keys), "left_anti")
     if work.missing == "soft" and work.delete_flag is not None:
         living = gone.where(~F.coalesce(quoted(work.delete_flag), F.lit(False)))
-        gone = living.withColumn(work.delete_flag, F.lit(True)).withColumn(ROW_HASH, row_hash(work.columns))
+        gone = living.withColumn(work.delete_flag, F.lit(True)).withColumn(ROW_HASH, work.row_hash)
     stored = set(target.columns)
     return gone.select(
         *[

@@ -42,10 +42,11 @@ def batch_folder(batch: str, run_id: str) -> str:
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """A column that the commit adds to the table."""
+    """A column that the commit adds to the table, or widens: then it had the type `before`."""
 
     column: str
     type: str
+    before: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace as with_values
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -15,8 +16,9 @@ from tidemark.books import Books
 from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, quoted
-from tidemark.rows.batches import Counter, newest, row_hash, stamp
+from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.spark import storage
+from tidemark.sql.types import widens
 from tidemark.write import append, compare, rewrite
 from tidemark.write.batch import DELETE, INSERT, LABEL, LABELS, ROW_LABELS, STALE, UNCHANGED, UPDATE, VANISHED, Work
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
@@ -34,7 +36,9 @@ def prepare(
         return lying
     # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
     data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id, run_id)}"
-    checked, changes = work.checked, schema_changes(work)
+    changes = schema_changes(work)
+    work = _with_grown(work, changes)
+    checked = work.checked
     operation, books, schema, replaced = _stage(work, data, metadata)
     in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
@@ -72,25 +76,36 @@ def prepare(
 
 
 def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
-    """Columns the commit will add. Raises `CommitError` where a stored column has another type."""
+    """Columns the commit will add or widen. Raises `CommitError` where a stored column has a type that cannot grow to
+    the batch's.
+    """
     if work.state.version is None:
         return ()
     stored = {field.name: field.dataType.simpleString() for field in stored_schema(work.spark, work.path).fields}
     wanted = {field.name: field.dataType.simpleString() for field in work.checked.judged.schema.fields}
+    retyped = [name for name in work.columns if name in stored and stored[name] != wanted[name]]
     clashes = [
         f"{name} is {stored[name]} in the table and {wanted[name]} in the batch"
-        for name in work.columns
-        if name in stored and stored[name] != wanted[name]
+        for name in retyped
+        if not widens(stored[name], wanted[name])
     ]
     if clashes:
         raise CommitError(
-            "a column has another type than the table stores; nothing was written",
+            "a column has another type than the table stores, which does not hold all its values; nothing was written",
             table=work.table.name,
             step="prepare",
             seen=clashes,
             next_step="keep the type, or give the column a new name in the contract",
         )
-    return tuple(SchemaChange(name, wanted[name]) for name in work.columns if name not in stored)
+    changed = [name for name in work.columns if name in retyped or name not in stored]
+    return tuple(SchemaChange(name, wanted[name], stored.get(name)) for name in changed)
+
+
+def _with_grown(work: Work, changes: Sequence[SchemaChange]) -> Work:
+    """The work, with what it needs to know of columns that grow with it."""
+    known = work.earlier_types
+    grown = {each.column: (*known.get(each.column, ()), each.before) for each in changes if each.before}
+    return with_values(work, earlier_types={**known, **grown})
 
 
 def _stage(
@@ -100,7 +115,7 @@ def _stage(
     if append.compares_with_nothing(work):
         return "append", *append.stage(work, data, metadata), ()
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
-    good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, row_hash(work.columns))
+    good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, work.row_hash)
     if work.table.load.write.mode == "replace":
         return "overwrite", *_stage_whole(work, good, judged, data, metadata), ()
     labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})

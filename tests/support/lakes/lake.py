@@ -30,7 +30,12 @@ ENVIRONMENT = {
     "exchange": "s3a://exchange",
     "connections": {"shop": {"kind": "s3", "settings": {"uri": "s3a://shop"}}},
 }
-SPARK_TO_LOGICAL = {"int": "integer", "bigint": "integer", "double": "number", "date": "date", "timestamp": "timestamp"}
+SPARK_TO_LOGICAL = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "integer"),
+    **dict.fromkeys(("float", "double"), "number"),
+    "date": "date",
+    "timestamp": "timestamp",
+}
 Rows = Sequence[tuple[Any, ...]]
 
 

@@ -157,3 +157,14 @@ def test_a_replayed_row_brings_a_column_that_the_table_gained_in_its_type(lake: 
     assert replayed(lake, TABLE) == Books(extracted=1, accepted=1, inserted=1)
 
     assert lake.read(TABLE, "id", "loyalty_points") == [("1", 7), (None, 8)]
+
+
+@pytest.mark.parametrize(("now", "action"), [("bigint", "widen"), ("smallint", "evolve"), ("string", "evolve")])
+def test_a_column_that_the_contract_does_not_know_and_whose_type_grows_is_told_so(
+    lake: Lake, now: str, action: str
+) -> None:
+    describe(lake)
+    before, after = SHAPE | {"RANK": "int"}, SHAPE | {"RANK": now}
+    found = drift.changes(before, after, lake.engine().table(TABLE), may_lack=False)
+    assert found == (Change("RANK", "retyped", "int", now, action),)
+    assert ("the table's column grows with it" in str(found[0])) == (action == "widen")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.sql.types import check_literal, decimal_digits, is_numeric, logical_type, normal_type
+from tidemark.sql.types import check_literal, decimal_digits, is_numeric, logical_type, normal_type, widens
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,25 @@ def test_literals_of_a_type_are_accepted(text: str, column_type: str) -> None:
 def test_literals_that_could_never_match_are_refused(text: str, column_type: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         check_literal(text, column_type)
+
+
+@pytest.mark.parametrize(
+    ("before", "grows_to"),
+    [
+        ("tinyint", {"smallint", "int", "bigint", "double", "decimal(10,0)", "decimal(12,2)", "decimal(20,0)"}),
+        ("int", {"bigint", "double", "decimal(10,0)", "decimal(12,2)", "decimal(20,0)"}),
+        ("bigint", {"decimal(20,0)"}),
+        ("float", {"double"}),
+        ("double", set()),
+        ("decimal(9,0)", {"decimal(10,0)", "decimal(12,2)", "decimal(20,0)"}),
+        ("decimal(9,2)", {"decimal(12,2)"}),
+        ("decimal(12,2)", set()),
+        ("string", set()),
+        ("date", set()),
+        ("boolean", set()),
+    ],
+)
+def test_a_type_grows_to_those_that_hold_all_its_values(before: str, grows_to: set[str]) -> None:
+    others = ["tinyint", "smallint", "int", "bigint", "float", "double", "decimal(9,0)", "decimal(10,0)"]
+    others += ["decimal(12,2)", "decimal(20,0)", "string", "boolean", "date", "timestamp"]
+    assert {after for after in others if widens(before, after)} == grows_to
