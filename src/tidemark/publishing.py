@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.compute.changes import changes_since
-from tidemark.delta.table import count_rows, read_version
+from tidemark.delta.table import count_rows, earlier_types, read_version, stored_schema
 from tidemark.errors import TargetError
 from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
@@ -89,6 +89,7 @@ def _new_request(engine: Engine, table: str, published: int | None, release: Rel
         version=version,
         rows_after=count_rows(spark, path, version),
         exports=engine.exports,
+        grown=tuple(earlier_types(stored_schema(spark, path))),
     )
 
 

@@ -28,7 +28,7 @@ class PublishRequest:
     besides preimages. With `full` the table will hold the inserted rows and no other. `exchange` is an address below
     the exchange bucket that belongs to this run and to these changes; `exports` keeps what was written there, for the
     next warehouse that needs it. `version` is the table's version in the lake that the changes lead to, `rows_after`
-    the rows it has there.
+    the rows it has there. `grown` are columns whose type was widened since the table was made.
     """
 
     table: Table
@@ -39,6 +39,7 @@ class PublishRequest:
     version: int
     rows_after: int
     exports: Exports = field(default_factory=Exports)
+    grown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tidemark.retry import RetryPolicy
 from tidemark.rows import quoted as spark_name
 from tidemark.rows.batches import Counter
 from tidemark.sources.staged import parquet_files
-from tidemark.targets import PublishRequest, PublishResult
+from tidemark.targets import PublishRequest, PublishResult, grown
 from tidemark.targets.exports import StagedFiles
 from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, WarehouseError, literal, quoted
 from tidemark.write.manifest import CHANGE_TYPE
@@ -116,6 +116,7 @@ class WarehouseTarget(ABC):
             return self._result(request, 0, 0, changed=False)
         names = self._names(request.table)
         self._prepare_tables(session, request.table, names)
+        self._refuse_narrow(session, request, names)
         inserted, deleted = self._stage(session, request, names, files)
         with session.transaction():
             for statement in self._statements(request, names):
@@ -148,6 +149,24 @@ class WarehouseTarget(ABC):
             if name.lower() not in there:
                 column = f"{quoted(stored)} {column_type(spark_type, dialect)}"
                 session.run(f"ALTER TABLE {names.table} ADD COLUMN {column}")
+
+    def _refuse_narrow(self, session: Session, request: PublishRequest, names: Names) -> None:
+        """Says which columns have grown in the lake and not here; their values would be refused one by one."""
+        if not request.grown:
+            return
+        contract, dialect = request.table.contract, self.warehouse.dialect
+        stored = grown.stored_types(session, self._schema, contract.name)
+        narrow = grown.too_narrow(contract, request.grown, stored)
+        if narrow:
+            wanted = publish_columns(contract)
+            told = ", ".join(f"{name} from {has} to {wanted[name]}" for name, has in narrow.items())
+            fold = self.warehouse.fold
+            todo = [grown.statements(contract, name, fold(name), dialect, names.table) for name in narrow]
+            raise self._refused(
+                contract.table,
+                f"columns have grown in the lake and not in {self.warehouse.title}: {told}",
+                f"let them grow there too, then publish again: {'; '.join(todo)}",
+            )
 
     def _columns(self, session: Session, relation: str) -> tuple[ResultColumn, ...] | None:
         """The columns of a table; None where there is none."""

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -163,6 +163,32 @@ def test_a_contract_that_grew_adds_its_column(published: Published) -> None:
     change = (2, "Bob", None, None, None, "web", "insert")
     published.publish(2, 2, change)
     assert published.content("id, channel") == [(1, None), (2, "web")]
+
+
+@pytest.mark.parametrize(
+    ("column", "before", "after", "old", "new"),
+    [
+        ("amount", "decimal(9,2)", "decimal(18,2)", Decimal("1.10"), Decimal("1234567890123.45")),
+        ("amount", "int", "double", 7, 0.5),
+    ],
+)
+def test_a_column_that_grew_in_the_lake_alone_is_told_with_what_lets_it_grow_here(
+    published: Published, column: str, before: str, after: str, old: Any, new: Any
+) -> None:
+    published.columns = f"id int\n{column} {before}"
+    published.publish(1, 1, (1, old, "insert"), full=True)
+    published.columns = f"id int\n{column} {after}"
+    request = replace(published.request(2, 2, (2, new, "insert")), grown=("amount",))
+
+    with pytest.raises(TargetError, match="columns have grown in the lake and not in") as raised:
+        published.target().publish(request)
+    assert published.version() == 1
+
+    assert raised.value.next_step is not None
+    for statement in raised.value.next_step.partition("publish again: ")[2].split("; "):
+        published.systems.execute(published.warehouse, statement)
+    published.target().publish(request)
+    assert [(key, float(value)) for key, value in published.content("id, amount")] == [(1, float(old)), (2, float(new))]
 
 
 def test_what_an_earlier_attempt_left_behind_is_replaced(published: Published) -> None:
