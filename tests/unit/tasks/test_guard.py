@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,15 @@ def test_a_foreign_error_becomes_one_of_ours() -> None:
 def test_of_a_jvms_causes_the_innermost_is_told() -> None:
     trace = "An error occurred\nCaused by: Job aborted\n\tat x\nCaused by: java.io.EOFException: truncated\n\tat y"
     assert explained(RuntimeError(trace), "a.b", "gate").summary == "RuntimeError: java.io.EOFException: truncated"
+
+
+def test_of_an_error_about_a_value_the_value_is_not_told(spark: SparkSession) -> None:
+    with pytest.raises(TidemarkError) as raised, step("bronze.people", "extract"):
+        spark.sql("SELECT cast('anna@example.org' AS int)").collect()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "bronze.people: a STRING cannot be cast to INT (extract)" in shown
+    assert "use try_cast where a null is meant instead" in shown
+    assert "anna" not in shown
 
 
 def test_a_long_line_is_cut() -> None:
