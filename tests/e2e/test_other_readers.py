@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.deltakernel import Kernel
 from tests.support.readers import Asked, asked, by_delta_rs, by_duckdb, unlike
-from tests.support.world import World
+from tests.support.worlds.world import World
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

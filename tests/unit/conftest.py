@@ -1,8 +1,9 @@
-"""Fixtures of the unit tests: a small shop whose tables lean on each other."""
+"""Fixtures of the unit tests: a small shop whose tables lean on each other, and contracts made in memory."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from tests.support.lakes.lake import Lake, at
 from tests.support.lakes.shop_tables import TABLES, describe, receive
+from tidemark.config.contract import Check, Column, Contract, Freshness
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +30,30 @@ def first_day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
 def shop(spark: SparkSession, first_day: Path, tmp_path: Path) -> Lake:
     shutil.copytree(first_day, tmp_path, dirs_exist_ok=True)
     return Lake(spark, tmp_path)
+
+
+@pytest.fixture
+def contract_of() -> Callable[..., Contract]:
+    """Builds a contract from its columns; keys follow from their positions."""
+
+    def build(
+        *columns: Column,
+        table: str = "silver.things",
+        checks: tuple[Check, ...] = (),
+        freshness: Freshness | None = None,
+        description: str | None = None,
+    ) -> Contract:
+        keyed = sorted((column for column in columns if column.key_position), key=lambda each: each.key_position or 0)
+        return Contract(
+            table=table,
+            version="1.0.0",
+            columns=columns,
+            keys=tuple(column.name for column in keyed),
+            checks=checks,
+            freshness=freshness,
+            tags=(),
+            path=Path(f"{table.replace('.', '/')}.contract.yaml"),
+            description=description,
+        )
+
+    return build

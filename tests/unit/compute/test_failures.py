@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyspark.sql import functions as F
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.errors import CommitError
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import shop_tables
 from tests.support.deltakernel import Kernel
-from tests.support.lake import Lake, at
+from tests.support.lakes import shop_tables
+from tests.support.lakes.lake import Lake, at
 from tests.support.readers import Asked, asked, by_delta_rs, by_duckdb, by_spark, unlike
 from tidemark.write import rewrite
 from tidemark.write.commit import compact, restore

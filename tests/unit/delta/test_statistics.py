@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from tests.support.properties import few_or_many
+from tests.support.lakes.properties import few_or_many
 from tidemark.delta import deltalog
 from tidemark.delta.footers import read_footers
 from tidemark.delta.statistics import file_statistics

@@ -9,7 +9,7 @@ import pytest
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
-from tests.support.lake import Lake
+from tests.support.lakes.lake import Lake
 from tidemark import faults, publishing, rows
 from tidemark.delta.plainfiles import read_plain
 from tidemark.delta.table import read_feed, read_state, stored_schema
