@@ -132,7 +132,7 @@ def _environment(root: Path) -> dict[str, Any]:
         "exchange": str(root / "exchange"),
         "secrets": "env",
         "alerts": [{"channel": "log"}],
-        "compute": {"master": "local[2]", "concurrency": 2},
+        "compute": {"master": "local[2]", "concurrency": 2, "incremental_from_mb": 0},
         "connections": {"landing": landing},
     }
 

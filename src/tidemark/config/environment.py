@@ -129,7 +129,7 @@ class ComputeSettings(_Model):
     master: str | None = "local[*]"
     concurrency: int = Field(default=2, ge=1)
     codegen_from_mb: float | None = Field(default=None, ge=0)
-    incremental_from_mb: float = Field(default=0, ge=0)
+    incremental_from_mb: float = Field(default=32, ge=0)
     broadcast_mb: float = Field(default=10, ge=0)
     file_mb: int = Field(default=256, ge=128, le=512)
     step_limit: Span = timedelta(hours=4)

@@ -158,7 +158,9 @@ def test_what_cannot_be_told_by_changes_builds_everything_and_says_so(shop: Lake
 
 def test_where_all_is_small_all_is_computed(shop: Lake) -> None:
     path = shop.root / "config" / "env" / "test.yaml"
-    path.write_text(path.read_text() + "compute: {incremental_from_mb: 1}\n")
+    written = path.read_text()
+    assert "incremental_from_mb: 0" in written
+    path.write_text(written.replace("incremental_from_mb: 0", "incremental_from_mb: 1"))
     receive(shop, lines=[("o1", 2, "ann", 70, at(3), False)])
 
     assert changes(build(shop))["gold.sales"] == (4, 1, 0)
