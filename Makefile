@@ -1,6 +1,7 @@
 # Tidemark: `make demo` and `make test` set up everything they need from Python (3.11 to 3.13), make and git.
 SHELL := /bin/bash
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+# The first that runs: a version manager's names are on the path for versions that it does not have.
+PYTHON ?= $(shell for each in python3.11 python3.12 python3.13; do $$each -c '' 2>/dev/null && echo $$each && exit; done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
