@@ -23,8 +23,8 @@ SELECT
   n.rate_date,
   n.currency,
   n.rate AS eur_rate,
-  -- The quotient is decimal(38,20) before it is rounded, half up, to 8 digits.
-  round(d.rate / n.rate, 8) AS usd_rate,
+  -- The quotient is decimal(38,20) before it is rounded, half up, to 8 digits. What does not fit is rejected.
+  TRY_CAST(d.rate / n.rate AS DECIMAL(18, 8)) AS usd_rate,
   n.published_at
 FROM newest AS n
 INNER JOIN dollar AS d ON d.rate_date = n.rate_date

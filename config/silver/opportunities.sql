@@ -35,8 +35,8 @@ SELECT
   v.amount,
   v.currency,
   r.fx_rate,
-  -- decimal(18,2) × decimal(18,8) is decimal(37,10): exact, and rounded once, half up. What is too large is rejected.
-  round(v.amount * r.fx_rate, 2) AS amount_usd,
+  -- decimal(18,2) × decimal(18,8) is decimal(37,10): exact, and rounded once, half up.
+  CAST(round(v.amount * r.fx_rate, 2) AS DECIMAL(18, 2)) AS amount_usd,
   v.probability,
   v.close_date,
   v.updated_at,

@@ -10,9 +10,9 @@ WITH versions AS (
     unit_price,
     discount,
     currency,
-    -- decimal(10,0) × decimal(18,2) × decimal(6,4) is decimal(36,6): exact, and rounded once, half up. The contract has
-    -- decimal(18,2): a line that comes to more is rejected.
-    round(quantity * unit_price * (1 - discount), 2) AS net_amount,
+    -- decimal(10,0) × decimal(18,2) × decimal(6,4) is decimal(36,6): exact, and rounded once, half up.
+    -- A line that comes to more than the type holds has no amount, and is rejected for that.
+    TRY_CAST(round(quantity * unit_price * (1 - discount), 2) AS DECIMAL(18, 2)) AS net_amount,
     ordered_at,
     order_date,
     updated_at,
@@ -45,7 +45,7 @@ SELECT
   v.net_amount,
   r.fx_rate,
   -- decimal(18,2) × decimal(18,8) is decimal(37,10): exact, and rounded once, half up.
-  round(try_cast(v.net_amount AS DECIMAL(18, 2)) * r.fx_rate, 2) AS amount_usd,
+  TRY_CAST(round(v.net_amount * r.fx_rate, 2) AS DECIMAL(18, 2)) AS amount_usd,
   v.ordered_at,
   v.order_date,
   v.updated_at,

@@ -189,15 +189,16 @@ def test_orders_round_half_up_once_and_lose_no_digit(queries: Queries) -> None:
 def test_an_absurd_amount_is_left_to_the_contract_and_does_not_stop_the_others(queries: Queries) -> None:
     queries.give("silver.fx_rates", rate("EUR", "03-03", "2"))
     most = Decimal("9999999999999999.99")
-    queries.give("bronze.snowflake_orders", line("absurd", quantity=2, unit_price=most), line("fine", unit_price=most))
-    deal = {"currency": "EUR", "system_modstamp": at("03-03 00:00"), "is_deleted": False}
-    queries.give("bronze.crm_opportunities", {"opportunity_id": "deal", "amount": most, **deal})
+    lines = [line("absurd", quantity=2, unit_price=most), line("dear", unit_price=most), line("fine", unit_price=CENT)]
+    queries.give("bronze.snowflake_orders", *lines)
     names = ("order_id", "net_amount", "amount_usd")
     assert [part(row, *names) for row in queries.rows("silver.orders")] == [
-        ("absurd", 2 * most, None),
-        ("fine", most, 2 * most),
+        ("absurd", None, None),
+        ("dear", most, None),
+        ("fine", CENT, 2 * CENT),
     ]
-    assert queries.row("silver.opportunities")["amount_usd"] == 2 * most
+    contract = queries.project.table("silver.orders").contract
+    assert all(contract.column(name).required for name in names), "a row without them is rejected"
 
 
 def test_opportunities_are_valued_as_of_their_change(queries: Queries) -> None:
