@@ -28,8 +28,8 @@ _READ_SECONDS = 60
 _ATTEMPTS = 6
 _CREDENTIALS_FILE = "credentials_file"
 _making_a_filesystem = threading.Lock()
-_PROFILE_CHAIN = "com.amazonaws.auth.profile.ProfileCredentialsProvider"
-_DEFAULT_CHAIN = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
+_PROFILE_CHAIN = "software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider"
+_DEFAULT_CHAIN = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
 
 
 AWS_FAILURES = (BotoCoreError, ClientError)
@@ -159,9 +159,7 @@ def s3_uri(uri: str) -> str:
 
 
 def _credential_places(aws: AwsSettings) -> Mapping[str, str]:
-    places = {"AWS_PROFILE": aws.profile}
-    # the first name is that of the Java SDK 1, the second that of everything else
-    places |= dict.fromkeys(("AWS_CREDENTIAL_PROFILES_FILE", "AWS_SHARED_CREDENTIALS_FILE"), aws.credentials_file)
+    places = {"AWS_PROFILE": aws.profile, "AWS_SHARED_CREDENTIALS_FILE": aws.credentials_file}
     return {name: value for name, value in places.items() if value}
 
 

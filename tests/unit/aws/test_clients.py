@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tidemark.aws.clients import client, filesystem, s3_uri, session, spark_conf
 from tidemark.aws.settings import AwsSettings
+from tidemark.spark import jars
 
 LOCAL = AwsSettings(
     region="eu-central-1",
@@ -17,7 +19,9 @@ LOCAL = AwsSettings(
     profile="tidemark-test",
     credentials_file="/nowhere/credentials",
 )
-NAMES = ("AWS_PROFILE", "AWS_CREDENTIAL_PROFILES_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+NAMES = ("AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE")
+
+PROVIDER = "spark.hadoop.fs.s3a.aws.credentials.provider"
 
 
 @pytest.fixture(autouse=True)
@@ -41,16 +45,24 @@ def test_spark_gets_places_of_credentials_and_no_credentials(credentials: AwsSet
     assert conf["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:18400"
     assert conf["spark.hadoop.fs.s3a.path.style.access"] == "true"
     assert conf["spark.hadoop.fs.s3a.connection.ssl.enabled"] == "false"
-    assert [os.environ[name] for name in NAMES] == ["tidemark-test", *[credentials.credentials_file] * 2]
+    assert [os.environ[name] for name in NAMES] == ["tidemark-test", credentials.credentials_file]
 
 
 def test_on_aws_itself_nothing_but_the_region_is_needed() -> None:
     conf = spark_conf(AwsSettings(region="eu-west-1"))
     assert conf["spark.hadoop.fs.s3a.endpoint.region"] == "eu-west-1"
-    assert "DefaultAWSCredentialsProviderChain" in conf["spark.hadoop.fs.s3a.aws.credentials.provider"]
+    assert "DefaultCredentialsProvider" in conf[PROVIDER]
     assert not [name for name in conf if name.endswith((".endpoint", "path.style.access"))]
     assert not [name for name in NAMES if name in os.environ]
     assert spark_conf(None) == {}
+
+
+@pytest.mark.parametrize("profile", ["tidemark-test", None])
+def test_who_provides_credentials_is_in_the_locked_jars(profile: str | None) -> None:
+    provider = spark_conf(LOCAL.model_copy(update={"profile": profile}))[PROVIDER]
+    (jar,) = (jar for jar in jars.locked_jars() if jar.coordinate.startswith("software.amazon.awssdk:auth:"))
+    with zipfile.ZipFile(jars.install() / jar.file_name) as content:
+        assert f"{provider.replace('.', '/')}.class" in content.namelist()
 
 
 def test_clients_take_region_endpoint_and_credentials_from_the_settings(credentials: AwsSettings) -> None:
