@@ -159,7 +159,8 @@ class _Session:
         try:
             rows = _in_one([(number, frame) for number, (_, frame) in frames.items()]).collect()
         except PySparkException as failed:
-            logging.getLogger(__name__).debug("the checks are asked one by one, as one of them fails: %s", failed)
+            kind = type(failed).__name__  # what it says may hold a value
+            logging.getLogger(__name__).debug("the checks are asked one by one, as one of them fails: %s", kind)
             return
         for number, (text, frame) in frames.items():
             mine = [row for row in rows if row[_QUERY] == number]
