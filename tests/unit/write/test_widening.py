@@ -10,10 +10,11 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake
-from tidemark import faults, publishing, rows
+from tidemark import faults, publishing
 from tidemark.delta.plainfiles import read_plain
 from tidemark.delta.table import read_feed, read_state, stored_schema
 from tidemark.errors import CommitError
+from tidemark.rows.batches import row_hash
 from tidemark.write.manifest import SchemaChange
 
 if TYPE_CHECKING:
@@ -174,11 +175,10 @@ def test_what_does_not_hold_every_value_is_refused_and_nothing_is_written(lake: 
 def test_a_hash_of_a_grown_column_is_that_of_its_first_type_where_that_holds_the_value(spark: SparkSession) -> None:
     before = spark.createDataFrame([("a", 5), ("b", None), ("c", -(2**31))], "k string, n int")
     after = before.withColumn("n", F.col("n").cast("bigint"))
-    old = before.select(rows.row_hash(["k", "n"])).collect()
-    assert after.select(rows.row_hash(["k", "n"], {"n": ("int",)})).collect() == old
-    assert after.select(rows.row_hash(["k", "n"])).collect() != old
+    old = before.select(row_hash(["k", "n"])).collect()
+    assert after.select(row_hash(["k", "n"], {"n": ("int",)})).collect() == old
+    assert after.select(row_hash(["k", "n"])).collect() != old
     larger = spark.createDataFrame([("a", 2**31)], "k string, n bigint")
     assert (
-        larger.select(rows.row_hash(["k", "n"], {"n": ("int",)})).collect()
-        == larger.select(rows.row_hash(["k", "n"])).collect()
+        larger.select(row_hash(["k", "n"], {"n": ("int",)})).collect() == larger.select(row_hash(["k", "n"])).collect()
     )
