@@ -160,7 +160,8 @@ def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tup
         text = storage.read_text(spark, file := _entry_file(path, version))
         if text is None:
             raise FileNotFoundError(file.rpartition("/")[2])
-        found = _changed_files([json.loads(line) for line in text.splitlines()])
+        # Bounds are texts of any characters, and `splitlines` takes some of them for the ends of lines.
+        found = _changed_files([json.loads(line) for line in text.split("\n") if line])
         if found is None:
             return None
         changed += [f"{path}/{unquote(file)}" for file in found]

@@ -21,7 +21,7 @@ from pyspark.sql import types as T
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
-_PREFIX = 32  # UTF-16 units of a string that Delta keeps
+_PREFIX = 32  # characters of a least string that Delta keeps, and UTF-16 units of a greatest one
 _LONGEST = 2 * _PREFIX
 _ASCII_END, _UNICODE_END = "\x7f", "\U0010ffff"
 _LEGACY_CALENDAR = (b"org.apache.spark.legacyDateTime", b"org.apache.spark.legacyINT96")
@@ -230,7 +230,7 @@ def _short(bound: Callable[[float], float | str]) -> Callable[[float], float | s
 
 
 def _low_text(value: str) -> str:
-    return value[: _prefix(value)]
+    return value[:_PREFIX]
 
 
 def _high_text(value: str) -> str | None:
