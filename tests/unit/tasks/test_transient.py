@@ -10,7 +10,7 @@ import httpx
 import pytest
 import redshift_connector.error
 import snowflake.connector.errors
-from delta.exceptions import ConcurrentAppendException
+from delta.exceptions.captured import ConcurrentAppendException
 from prefect.states import Completed, Failed
 from py4j.protocol import Py4JError
 
