@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(2400)
 BRONZE = list(BRONZE_TABLES.values())
 PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
-MOST_BYTES = 1_700_000_000
+MOST_BYTES = 1_950_000_000
 
 
 @pytest.fixture(scope="module")
