@@ -22,7 +22,7 @@ from tidemark.delta import footers
 from tidemark.delta.statistics import file_statistics
 from tidemark.errors import CommitError
 from tidemark.spark import storage
-from tidemark.spark.jvm import java_class
+from tidemark.spark.jvm import java_class, scala_object, scala_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -317,23 +317,18 @@ class _Indexed:
 def _indexed(spark: SparkSession, transaction: Any, entry: Entry) -> _Indexed:
     """The columns that Delta would choose, by the table's properties, and those that the entry names."""
     metadata = transaction.metadata()
-    collection = _module(spark, "org.apache.spark.sql.delta.stats.StatisticsCollection$")
+    collection = scala_object(spark, "org.apache.spark.sql.delta.stats.StatisticsCollection$")
     chosen = collection.getIndexedColumns(
-        _module(spark, "scala.collection.immutable.Nil$"),
+        scala_object(spark, "scala.collection.immutable.Nil$"),
         collection.configuredDeltaStatsColumnSpec(metadata),
         metadata.dataSchema(),
-        _module(spark, "org.apache.spark.sql.delta.NoMapping$"),
+        scala_object(spark, "org.apache.spark.sql.delta.NoMapping$"),
     )
     columns = StructType.fromJson(json.loads(str(chosen.json())))
     if missing := set(entry.statistics) - set(columns.names):
         whole = StructType.fromJson(json.loads(str(metadata.schemaString())))
         columns = StructType([*columns.fields, *(field for field in whole.fields if field.name in missing)])
     return _Indexed(columns, tight="deletionVectors" in str(transaction.protocol().json()))
-
-
-def _module(spark: SparkSession, name: str) -> Any:
-    """A Scala object."""
-    return getattr(java_class(spark, name), "MODULE$")
 
 
 def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:
@@ -353,7 +348,7 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry
         option.apply(entry.user_metadata),
         *[option.empty()] * 3,
     )
-    sequence = java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq([_action(spark)(signature), *actions])
+    sequence = scala_sequence(spark, [_action(spark)(signature), *actions])
     return int(transaction.commit(sequence, operation))
 
 

@@ -29,13 +29,13 @@ _WAIT = 120.0  # seconds
 _CONNECTION_BYTES = struct.calcsize(">ii")  # the port, and the length of the secret that follows
 
 
-def start_jvm(java: JavaHome, conf: Mapping[str, str], arguments: Sequence[str] = ()) -> Any:
-    """A JVM with these Spark settings, and PySpark's gateway to it; `arguments` are more of spark-submit's.
+def start_jvm(java: JavaHome, conf: Mapping[str, str]) -> Any:
+    """A JVM with these Spark settings, and PySpark's gateway to it.
 
     The JVM ends with this process. Raises `ConfigError` when it does not come up.
     """
     given = [part for key, value in conf.items() for part in ("--conf", f"{key}={value}")]
-    command = [part for part in _command(java, [*given, *arguments, "pyspark-shell"]) if part != _VECTORS]
+    command = [part for part in _command(java, [*given, "pyspark-shell"]) if part != _VECTORS]
     with tempfile.TemporaryDirectory(prefix="tidemark-gateway-") as folder:
         told = Path(folder) / "connection"
         variables = os.environ | {

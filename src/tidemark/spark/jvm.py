@@ -32,6 +32,16 @@ def java_class(spark: SparkSession, name: str) -> Any:
     return JavaClass(name, context._gateway._gateway_client)
 
 
+def scala_object(spark: SparkSession, name: str) -> Any:
+    """The Scala object of this full name, with its `$`."""
+    return getattr(java_class(spark, name), "MODULE$")
+
+
+def scala_sequence(spark: SparkSession, values: list[Any]) -> Any:
+    """The values as a Scala `Seq`."""
+    return java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq(values)
+
+
 def remember_classes(spark: SparkSession) -> None:
     """Looks up once what PySpark would look up again with every expression."""
     context: Any = spark.sparkContext

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 
-from tidemark.spark.jvm import java_class
+from tidemark.spark.jvm import java_class, scala_object, scala_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -27,23 +27,19 @@ def query_over(spark: SparkSession, query: str, relations: Mapping[str, DataFram
     session = _internal(spark)
     parsed = session.sessionState().sqlParser().parsePlan(query)
     named = [_named(spark, name, frame) for name, frame in relations.items()]
-    plan = java_class(spark, f"{_PLANS}.UnresolvedWith")(parsed, _sequence(spark, named), False)
-    dataset = getattr(java_class(spark, "org.apache.spark.sql.classic.Dataset$"), "MODULE$")
+    plan = java_class(spark, f"{_PLANS}.UnresolvedWith")(parsed, scala_sequence(spark, named), False)
+    dataset = scala_object(spark, "org.apache.spark.sql.classic.Dataset$")
     return DataFrame(dataset.ofRows(session, plan), spark)
 
 
 def _named(spark: SparkSession, name: str, frame: DataFrame) -> Any:
     """One entry of a `WITH`: name, query, and no limit to its recursion."""
     internal: Any = frame
-    alias = getattr(java_class(spark, f"{_PLANS}.SubqueryAlias$"), "MODULE$")
+    alias = scala_object(spark, f"{_PLANS}.SubqueryAlias$")
     unlimited = java_class(spark, "scala.Option").empty()
     return java_class(spark, "scala.Tuple3")(
         name, alias.apply(name, internal._jdf.queryExecution().analyzed()), unlimited
     )
-
-
-def _sequence(spark: SparkSession, values: list[Any]) -> Any:
-    return java_class(spark, "org.apache.spark.api.python.PythonUtils").toSeq(values)
 
 
 def _internal(spark: SparkSession) -> Any:

@@ -25,7 +25,7 @@ from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
 from tidemark.spark import storage
-from tidemark.spark.jvm import java_class
+from tidemark.spark.jvm import java_class, scala_object
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def compact(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
 def vacuum(spark: SparkSession, path: str, keep: timedelta) -> None:
     """Removes the files that have been out of use for longer than `keep` (whole hours), and what was staged before."""
     # Delta tells how many by printing, to where reports of commands go.
-    console = getattr(java_class(spark, "scala.Console$"), "MODULE$")
+    console = scala_object(spark, "scala.Console$")
     console.setOutDirect(java_class(spark, "java.lang.System").err)
     tasks = str(spark.sparkContext.defaultParallelism)  # Spark's default lists even one folder by 10,000 tasks
     hours = math.ceil(keep / timedelta(hours=1))  # Delta would round, and 0.4 hours be none
