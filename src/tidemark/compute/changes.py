@@ -16,7 +16,7 @@ from tidemark.delta import deltalog
 from tidemark.delta.sizes import gathered
 from tidemark.delta.table import read_feed, read_version, stored_schema
 from tidemark.errors import TidemarkError
-from tidemark.rows import quoted
+from tidemark.rows import own, quoted
 from tidemark.rows.batches import having
 from tidemark.spark import storage
 from tidemark.write.manifest import CHANGE_TYPE
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared
 
 _COMMIT_VERSION = "_commit_version"
+_LAST = own("last")
 
 
 class ChangesGoneError(TidemarkError):
@@ -92,5 +93,5 @@ def changes_since(engine: Engine, table: str, published: int, version: int) -> D
     feed = read_feed(spark, engine.table_path(table), published, version).where(F.col(CHANGE_TYPE) != "update_preimage")
     keys = engine.table(table).contract.keys
     last_first = Window.partitionBy(*map(quoted, keys)).orderBy(F.desc(_COMMIT_VERSION), F.desc(CHANGE_TYPE))
-    newest = feed.withColumn("_last", F.row_number().over(last_first)).where("_last = 1")
-    return newest.drop("_last", _COMMIT_VERSION, "_commit_timestamp")
+    newest = feed.withColumn(_LAST, F.row_number().over(last_first)).where(F.col(_LAST) == 1)
+    return newest.drop(_LAST, _COMMIT_VERSION, "_commit_timestamp")

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from tidemark import faults
 from tidemark.errorlane import rejects
-from tidemark.rows import ORIGIN
+from tidemark.rows import ORIGIN, own
 from tidemark.rows.batches import Counter
 from tidemark.spark import storage
 
@@ -25,7 +25,7 @@ ERROR_SCHEMA = (
 )
 LANE_SCHEMA = f"{ERROR_SCHEMA}, run_id string, dt date"
 
-_CODES = "_codes"
+_CODES = own("codes")
 
 
 @dataclass(frozen=True)

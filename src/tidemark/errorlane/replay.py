@@ -21,7 +21,7 @@ from tidemark.delta.table import read_state, stored_schema
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errorlane.rejects import replayed_folder
 from tidemark.errors import ConfigError
-from tidemark.rows import CORRUPT, ORIGIN, ROW_HASH, alignment, judging
+from tidemark.rows import CORRUPT, ORIGIN, ROW_HASH, alignment, judging, own
 from tidemark.sources import Extract
 from tidemark.spark import storage
 from tidemark.write.commit import app_id
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 KIND = "replay"
 UNDOING = "undoing"
 ERROR_ID = "error_id"
-_FIELDS = "_fields"
+_FIELDS = own("fields")
 
 
 @dataclass(frozen=True)

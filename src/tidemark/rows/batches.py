@@ -10,10 +10,10 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import ROW_HASH, quoted
+from tidemark.rows import ROW_HASH, own, quoted
 
-_POSITION = "_position"
-_WANTED = "_wanted_"
+_POSITION = own("position")
+_WANTED = own("wanted_")
 _NULL_BITS = 60  # bits of a word of the hash's null map; below 63 to stay clear of the sign
 
 

@@ -13,16 +13,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType
 
 from tidemark.compile.rules import RowRule, row_rules, safe_cast
-from tidemark.rows import BAD, CORRUPT, ERROR, ORIGIN, quoted
+from tidemark.rows import BAD, CORRUPT, ERROR, ORIGIN, own, quoted
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Contract
     from tidemark.rows.alignment import Alignment
 
 RECORD = "_record"  # stands for the whole row where a reason is not about one column
-_RAW = "_raw_"
-_GIVEN = "_given_"
-_REFUSED = "_refused_"
+_RAW = own("raw_")
+_GIVEN = own("given_")
+_REFUSED = own("refused_")
 UNKNOWN_COLUMN = "unknown_column"
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
 # Instants to the microsecond: a replayed row is to be what it was.

@@ -11,6 +11,7 @@ from pyspark.sql.types import TimestampNTZType
 
 from tidemark.errors import SourceError
 from tidemark.rows import CORRUPT, ORIGIN, quoted
+from tidemark.sql.types import HELPER_PREFIX
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -58,7 +59,9 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
 
 def refuse_own_names(names: Sequence[str], table: str, where: str) -> None:
     """Raises `SourceError` when a source column has a name that the engine keeps for itself."""
-    taken = sorted({name for name in names if name.lower() in (ORIGIN, CORRUPT)})
+    taken = sorted(
+        {name for name in names if name.lower() in (ORIGIN, CORRUPT) or name.lower().startswith(HELPER_PREFIX)}
+    )
     if taken:
         raise SourceError(
             f"the source has a column called {', '.join(taken)}, which is a name of the engine's own",

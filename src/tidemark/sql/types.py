@@ -24,6 +24,9 @@ METADATA_COLUMNS: Mapping[str, str] = {
 }
 """What the engine adds to every table, in the order in which the columns stand there."""
 
+HELPER_PREFIX = "__tidemark_"
+"""Begins the names of the engine's helper columns; neither a contract nor a source can have such a name."""
+
 _SYNONYMS = {"integer": "int", "long": "bigint", "short": "smallint", "byte": "tinyint", "real": "float"}
 _DECIMAL = re.compile(r"(?:decimal|numeric|dec)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _LOGICAL = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}

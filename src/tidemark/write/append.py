@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.books import Books
-from tidemark.rows import BAD, ERROR, ROW_HASH, quoted
+from tidemark.rows import BAD, ERROR, ROW_HASH, own, quoted
 from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.rows.judging import judged_with_errors
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from tidemark.write.batch import Work
 
-_OLD = "_old_"
+_OLD = own("old_")
 _RECEIVED = "_ingest_ts"
-_LANE, _ACCEPTED, _REJECTED = "lane", "accepted", "rejected"
+_LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
 
 
 def label(work: Work, rows: DataFrame) -> DataFrame:

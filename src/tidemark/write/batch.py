@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.delta.table import read_version
+from tidemark.rows import own
 from tidemark.rows.batches import having, row_hash
 from tidemark.write.pruning import within
 from tidemark.write.scd2 import VALID_FROM
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tidemark.sources.watermark import Window
     from tidemark.write.pruning import Bounds
 
-LABEL = "_label"
+LABEL = own("label")
 INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED = "insert", "update", "delete", "unchanged", "stale", "vanished"
 LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED)
 ROW_LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE)  # the labels of rows that the batch brought itself

@@ -14,16 +14,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import ROW_HASH, quoted
+from tidemark.rows import ROW_HASH, own, quoted
 from tidemark.write.batch import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 
 if TYPE_CHECKING:
     from tidemark.write.batch import Work
 
-_OLD = "_old_"
-_MATCHED = "_matched"
-_PLACE = "_place_"
+_OLD = own("old_")
+_MATCHED = own("matched")
+_PLACE = own("place_")
+_PRESENT = own("present")
 
 
 def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
@@ -52,13 +53,13 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
         F.lit(True).alias(_MATCHED),
     )
     condition = reduce(and_, (quoted(key) == quoted(_OLD + key) for key in work.keys))
-    marked = rows.withColumn("_present", F.lit(True))
+    marked = rows.withColumn(_PRESENT, F.lit(True))
     joined = marked.join(old, condition, "full" if complete else "left")
     same = quoted(ROW_HASH) == quoted(_OLD + ROW_HASH)
     loses = quoted(ROW_HASH) < quoted(_OLD + ROW_HASH)
     loses_tie = _deleting(work, F.lit(False), loses) if is_log else F.lit(False)
     label = (
-        F.when(F.col("_present").isNull(), VANISHED)
+        F.when(F.col(_PRESENT).isNull(), VANISHED)
         .when(F.col(_MATCHED).isNull(), _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
         .when(_older(order, loses_tie), STALE)
         .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))

@@ -120,7 +120,11 @@ class Prepared:
 
     def rejected(self, spark: SparkSession) -> DataFrame | None:
         """The rejected rows (`reasons`, `payload`, `_origin`) where they were staged with the others; else None."""
-        return self._read(spark, self.rejects).select(f"{ERROR}.*") if self.rejects else None
+        if not self.rejects:
+            return None
+        staged = self._read(spark, self.rejects)
+        error = ERROR if ERROR in staged.columns else "_error"  # as batches that an older version staged have it
+        return staged.select(f"{error}.*")
 
     def _read(self, spark: SparkSession, folder: str) -> DataFrame:
         known = StructType.fromJson(json.loads(self.schema)) if self.schema else None

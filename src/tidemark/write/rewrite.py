@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark.delta import plainfiles
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, gathered, table_bytes
-from tidemark.rows import quoted
+from tidemark.rows import own, quoted
 from tidemark.spark import storage
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tidemark.books import Books
     from tidemark.write.batch import Work
 
-_CHANGE = "_change"
-_LANE, _KEPT, _FEED = "lane", "kept", "feed"
+_CHANGE = own("change")
+_LANE, _KEPT, _FEED = own("lane"), "kept", "feed"
 _LARGER = 4  # times a small table
 _WIDE = 100  # a batch that touches one row in so many is taken to touch every file
 

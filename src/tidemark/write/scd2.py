@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import quoted
+from tidemark.rows import own, quoted
 from tidemark.rows.batches import row_hash
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ UNKNOWN_KEY = "unknown"
 UNKNOWN_SURROGATE_KEY = "0" * 32
 UNKNOWN_VALID_FROM = datetime(1900, 1, 1)
 VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
+_STATE, _BEFORE, _FIRST, _TIE, _AGAIN = (own(name) for name in ("state", "before", "first", "tie", "again"))
 
 
 def history(versions: DataFrame, write: WriteSpec) -> DataFrame:
@@ -34,17 +35,17 @@ def history(versions: DataFrame, write: WriteSpec) -> DataFrame:
     state = F.when(~deleted, row_hash(write.track))
     marked = (
         _one_at_a_time(versions, write.keys, effective)
-        .withColumn("_state", state)
-        .withColumn("_before", F.lag("_state").over(in_order))
-        .withColumn("_first", F.row_number().over(in_order) == 1)
+        .withColumn(_STATE, state)
+        .withColumn(_BEFORE, F.lag(_STATE).over(in_order))
+        .withColumn(_FIRST, F.row_number().over(in_order) == 1)
     )
-    changes = marked.where(F.col("_first") | ~F.col("_before").eqNullSafe(F.col("_state")))
+    changes = marked.where(F.col(_FIRST) | ~F.col(_BEFORE).eqNullSafe(F.col(_STATE)))
     rows = (
         changes.withColumn(VALID_FROM, quoted(effective))
         .withColumn(VALID_TO, F.lead(quoted(effective)).over(in_order))
-        .where(F.col("_state").isNotNull())
+        .where(F.col(_STATE).isNotNull())
         .withColumn(IS_CURRENT, F.col(VALID_TO).isNull())
-        .drop("_state", "_before", "_first")
+        .drop(_STATE, _BEFORE, _FIRST)
     )
     if write.surrogate_key:
         rows = rows.withColumn(write.surrogate_key, surrogate_key(write.keys))
@@ -69,10 +70,10 @@ def _one_at_a_time(versions: DataFrame, keys: tuple[str, ...], effective: str) -
 
     The window begins as that of the history, so that one shuffle and one sort serve both.
     """
-    window = Window.partitionBy(*map(quoted, keys)).orderBy(quoted(effective), F.desc("_tie"))
+    window = Window.partitionBy(*map(quoted, keys)).orderBy(quoted(effective), F.desc(_TIE))
     again = quoted(effective).eqNullSafe(F.lag(quoted(effective)).over(window)) & (F.row_number().over(window) > 1)
-    marked = versions.withColumn("_tie", row_hash(versions.columns)).withColumn("_again", again)
-    return marked.where(~F.col("_again")).drop("_tie", "_again")
+    marked = versions.withColumn(_TIE, row_hash(versions.columns)).withColumn(_AGAIN, again)
+    return marked.where(~F.col(_AGAIN)).drop(_TIE, _AGAIN)
 
 
 def _unknown_member(rows: DataFrame, write: WriteSpec) -> DataFrame:

@@ -11,10 +11,19 @@ from open_data_contract_standard.model import SchemaProperty
 from tidemark.config.contract.model import MASKS, Column
 from tidemark.config.yamltext import Report, Where
 from tidemark.errors import choose
-from tidemark.sql.types import METADATA_COLUMNS, check_literal, logical_type, normal_type
+from tidemark.sql.types import HELPER_PREFIX, METADATA_COLUMNS, check_literal, logical_type, normal_type
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
-RESERVED = (*METADATA_COLUMNS, "_change_type", "_origin", "_corrupt_record", "_record")
+RESERVED = (
+    *METADATA_COLUMNS,
+    "_change_type",
+    "_commit_version",
+    "_commit_timestamp",
+    "_metadata",
+    "_origin",
+    "_corrupt_record",
+    "_record",
+)
 FORMATS = ("email", "uuid")
 
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -52,7 +61,7 @@ def read_columns(report: Report, properties: Sequence[SchemaProperty], where: Wh
         if not NAME.fullmatch(name):
             fix = "use lower-case letters, digits and _, and start with a letter or _"
             report.error((*here, "name"), f"column name `{name}` is not allowed", fix)
-        elif name in RESERVED:
+        elif name in RESERVED or name.startswith(HELPER_PREFIX):
             report.error((*here, "name"), f"column name `{name}` is the engine's own", "choose another name")
         elif name in columns:
             report.error((*here, "name"), f"column `{name}` is here twice", "remove one of them")

@@ -21,7 +21,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from tidemark.errors import ConfigError, choose
-from tidemark.rows import CORRUPT, ORIGIN
+from tidemark.rows import CORRUPT, ORIGIN, own
 from tidemark.sources.landing.records import BYTE_FOR_BYTE, RAW, TEXT, VALID, decoded, documents, lines
 from tidemark.sources.staged import refuse_own_names, union
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 64 * 1024
 _LONGEST_HEADER = 16 * 1024 * 1024
 _NO_VALUE = "\u0000\u0001"  # stands for an empty value while Spark's parser is at work; no text holds it
-_OPEN = "_open"
-_PARSED = "_parsed"
+_OPEN = own("open")
+_PARSED = own("parsed")
 _OPTIONS = ("header", "sep", "quote", "escape", "encoding", "multiLine")
 
 

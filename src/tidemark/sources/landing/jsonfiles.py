@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from tidemark.errors import ConfigError, choose
-from tidemark.rows import CORRUPT, ORIGIN
+from tidemark.rows import CORRUPT, ORIGIN, own
 from tidemark.sources.landing.records import TEXT, VALID, decoded, documents, lines
 from tidemark.sources.staged import refuse_own_names, union
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES = 64 * 1024
 _OBJECT = "map<string, string>"
-_RECORD = "_record"
+_RECORD = own("record")
 _OPTIONS = ("multiLine",)
 
 

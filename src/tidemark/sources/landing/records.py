@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark.rows import ORIGIN
+from tidemark.rows import ORIGIN, own
 from tidemark.sources.staged import FILE_OPTIONS, file_origin
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from tidemark.sources.watermark import SourceFile
 
-RAW = "_raw"
-TEXT = "_text"
-VALID = "_valid"
+RAW = own("raw")
+TEXT = own("text")
+VALID = own("valid")
 BYTE_FOR_BYTE = "ISO-8859-1"
 _BOM = "\ufeff"
 # Spark 4 raises where bytes do not decode, and takes few encodings: here such bytes are told by coming back as others.
