@@ -57,6 +57,10 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), frames)
 
 
+def _is_own(name: str) -> bool:
+    return name in (ORIGIN, CORRUPT) or name.startswith(HELPER_PREFIX)
+
+
 def refuse_own_names(names: Sequence[str], table: str, where: str) -> None:
     """Raises `SourceError` when a source column has a name that the engine keeps for itself."""
     taken = sorted(
