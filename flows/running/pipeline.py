@@ -18,6 +18,7 @@ from tidemark.books import Books
 from tidemark.control import release
 from tidemark.control.runs import Warned
 from tidemark.errors import GateError
+from tidemark.observe.run_report import errors_command
 
 if TYPE_CHECKING:
     from flows.running.context import RunContext
@@ -98,7 +99,16 @@ def prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
     with run.collector.step(table, "prepare"):
         prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
     run.collector.note(table, books=prepared.books)
+    if prepared.books.kept:
+        run.collector.warn(_stale(run, table, prepared.books.kept))
     return prepared
+
+
+def _stale(run: RunContext, table: str, kept: int) -> Warned:
+    """What is said of rows that stay as they were, because what was computed for their keys broke a rule."""
+    rows = "1 row" if kept == 1 else f"{kept} rows"
+    told = f"keeps {rows} as computed before: what is computed for the same keys now breaks a rule"
+    return Warned(table, told, errors_command(run.engine.run.run_id, table))
 
 
 def _write_errors(run: RunContext, table: str, checked: Checked, prepared: Prepared) -> None:

@@ -13,7 +13,8 @@ class Books:
     """Counts of rows of one batch.
 
     `extracted = accepted + quarantined + superseded` and `accepted = inserted + updated + deleted + unchanged`.
-    `vanished` stands outside both: rows of the target that a complete batch no longer holds.
+    Outside both stand rows of the target that a complete batch no longer holds: `vanished` ones go, `kept` ones stay
+    as they were, because what was computed for their key was rejected.
     """
 
     extracted: int = 0
@@ -25,6 +26,7 @@ class Books:
     deleted: int = 0
     unchanged: int = 0
     vanished: int = 0
+    kept: int = 0
 
     @property
     def changes(self) -> int:

@@ -59,13 +59,21 @@ def stamp(frame: DataFrame, values: Mapping[str, Any]) -> DataFrame:
     return frame.select("*", *[F.lit(value).cast(types[name]).alias(name) for name, value in values.items()])
 
 
-def newest(frame: DataFrame, keys: Sequence[str], order_by: Sequence[str], delete_flag: str | None = None) -> DataFrame:
+def newest(
+    frame: DataFrame,
+    keys: Sequence[str],
+    order_by: Sequence[str],
+    delete_flag: str | None = None,
+    last: Column | None = None,
+) -> DataFrame:
     """One row a key: the one with the largest `order_by`.
 
-    Of equal ones a delete counts, else the one with the largest hash, whatever came first.
+    Of equal ones a delete counts, else the one with the largest hash, whatever came first. One for which `last` is
+    true counts where its key has no other.
     """
     deletes = [F.desc(F.coalesce(quoted(delete_flag), F.lit(False)))] if delete_flag else []
-    order = [*(F.desc_nulls_last(quoted(name)) for name in order_by), *deletes, F.desc(ROW_HASH)]
+    later = [] if last is None else [last.asc()]
+    order = [*later, *(F.desc_nulls_last(quoted(name)) for name in order_by), *deletes, F.desc(ROW_HASH)]
     window = Window.partitionBy(*map(quoted, keys)).orderBy(*order)
     return frame.withColumn(_POSITION, F.row_number().over(window)).where(F.col(_POSITION) == 1).drop(_POSITION)
 

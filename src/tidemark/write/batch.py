@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LABEL = own("label")
 INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED = "insert", "update", "delete", "unchanged", "stale", "vanished"
-LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED)
+KEPT, REJECTED = "kept", "rejected"  # of keys that have rejected rows alone: the target has a row, or none
+LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED, KEPT)
 ROW_LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE)  # the labels of rows that the batch brought itself
 
 

@@ -14,8 +14,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import ROW_HASH, own, quoted
-from tidemark.write.batch import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED
+from tidemark.rows import BAD, ROW_HASH, own, quoted
+from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, REJECTED, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 
 if TYPE_CHECKING:
@@ -35,10 +35,14 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     Otherwise a row older than the target's, by `order_by`, is `stale`. So is, in a batch of changes, one of the same
     age whose hash is smaller, and which is no delete: whichever comes first, the same row stays. Of a large target the
     result also says where its rows lie, for `replaced`.
+
+    Where `rows` has `_bad`, a key whose row is bad has no good one: the target's row is `kept`, as it is.
     """
     target = work.target()
+    bad = F.col(BAD) if BAD in rows.columns else F.lit(False)
+    new = F.when(bad, REJECTED).otherwise(_deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
     if target is None:
-        return rows.withColumn(LABEL, _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
+        return rows.withColumn(LABEL, new)
     order_by = work.table.load.write.order_by
     order = [] if complete else [name for name in order_by if name in target.columns]
     is_log = len(order) == len(order_by) > 0 and not work.checked.complete  # what a full extract says last is true
@@ -60,7 +64,8 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     loses_tie = _deleting(work, F.lit(False), loses) if is_log else F.lit(False)
     label = (
         F.when(F.col(_PRESENT).isNull(), VANISHED)
-        .when(F.col(_MATCHED).isNull(), _deleting(work, F.lit(UNCHANGED), F.lit(INSERT)))
+        .when(F.col(_MATCHED).isNull(), new)
+        .when(bad, KEPT)
         .when(_older(order, loses_tie), STALE)
         .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))
     )

@@ -20,10 +20,23 @@ from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.spark import storage
 from tidemark.sql.types import widens
 from tidemark.write import append, compare, rewrite
-from tidemark.write.batch import DELETE, INSERT, LABEL, LABELS, ROW_LABELS, STALE, UNCHANGED, UPDATE, VANISHED, Work
+from tidemark.write.batch import (
+    DELETE,
+    INSERT,
+    KEPT,
+    LABEL,
+    LABELS,
+    ROW_LABELS,
+    STALE,
+    UNCHANGED,
+    UPDATE,
+    VANISHED,
+    Work,
+)
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.pruning import Bounds
 
+_STAGED = (INSERT, UPDATE, DELETE, VANISHED)
 _CHANGE_TYPES = {INSERT: "insert", UPDATE: "update_postimage", DELETE: "delete", VANISHED: "delete"}
 
 
@@ -115,14 +128,15 @@ def _stage(
     if append.compares_with_nothing(work):
         return "append", *append.stage(work, data, metadata), ()
     judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
-    good = judged.on(work.checked.judged).where(~F.col(BAD)).drop(BAD).withColumn(ROW_HASH, work.row_hash)
+    hashed = judged.on(work.checked.judged).withColumn(ROW_HASH, work.row_hash)
+    good = hashed.where(~F.col(BAD)).drop(BAD)
     if work.table.load.write.mode == "replace":
         return "overwrite", *_stage_whole(work, good, judged, data, metadata), ()
     labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
-    labelled = labels.on(_label(work, good))
+    labelled = labels.on(_label_computed(work, hashed) if _is_computed_by_key(work) else _label(work, good))
     replaced = compare.replaced(work, labelled)
     measured = replaced.on(labelled) if replaced else labelled
-    staged = measured.where(~F.col(LABEL).isin(UNCHANGED, STALE)).select(_change_type(work), *work.columns, ROW_HASH)
+    staged = measured.where(F.col(LABEL).isin(*_STAGED)).select(_change_type(work), *work.columns, ROW_HASH)
     schema = _write(stamp(staged, metadata), data)
     books = _books(judged.values, labels.values)
     return _operation(work, labels), books, schema, replaced.bounds if replaced else ()
@@ -133,11 +147,24 @@ def _label(work: Work, good: DataFrame) -> DataFrame:
     if write.mode == "append":
         return append.label(work, good)
     one_a_key = newest(good, work.keys, write.order_by, work.delete_flag)
-    if work.table.load.source is None:
+    if work.table.load.source is None:  # a history: what is rejected of a key is no row of its own
         return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
     labelled = compare.label_by_key(work, one_a_key, complete=False)
     gone = compare.vanished_rows(work, labelled.columns)
     return labelled if gone is None else labelled.unionByName(gone)
+
+
+def _is_computed_by_key(work: Work) -> bool:
+    return work.table.load.source is None and work.table.load.write.mode == "upsert"
+
+
+def _label_computed(work: Work, rows: DataFrame) -> DataFrame:
+    """Rejected rows come along, as the last of their keys: what the table has of such a key is no longer confirmed, but
+    the key is not gone either.
+    """
+    write = work.table.load.write
+    one_a_key = newest(rows, work.keys, write.order_by, work.delete_flag, last=F.col(BAD))
+    return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
 
 
 def _stage_whole(
@@ -215,6 +242,7 @@ def _books(judged: Mapping[str, int], labels: Mapping[str, int]) -> Books:
         deleted=labels[DELETE],
         unchanged=labels[UNCHANGED],
         vanished=labels[VANISHED],
+        kept=labels[KEPT],
     )
 
 
