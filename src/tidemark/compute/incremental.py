@@ -18,6 +18,7 @@ from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError, between, by_batch
 from tidemark.compute.tables import input_version, state_of
 from tidemark.config.definition import is_mixed
+from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version
 from tidemark.rows import quoted
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.write.manifest import Prepared
 
-INCREMENTAL_MODES = ("upsert", "scd2")
 _SEEN = "seen"
 _BASIS = ("inputs", "definition")
 

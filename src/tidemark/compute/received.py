@@ -17,6 +17,7 @@ from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError
 from tidemark.compute.incremental import Scope
 from tidemark.compute.tables import state_of
+from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.rows import quoted
 from tidemark.targets.exports import Once
 from tidemark.write.batch import Affected
@@ -62,7 +63,7 @@ class Received:
         return None if keys is None else keys.rows_of(frame)
 
     def _stage(self, engine: Engine, spark: SparkSession, table: Table) -> Affected | None:
-        if table.load.write.mode not in incremental.INCREMENTAL_MODES or incremental.grain(table) is None:
+        if table.load.write.mode not in INCREMENTAL_MODES or incremental.grain(table) is None:
             return None
         values = {}
         for name, spec in table.load.inputs.items():

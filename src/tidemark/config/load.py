@@ -16,6 +16,9 @@ from tidemark.errors import ConfigError, Finding
 
 SUFFIX = ".load.yaml"
 
+INCREMENTAL_MODES = ("upsert", "scd2")
+"""Write modes of tables that are computed for the keys that changed; the others are always computed as a whole."""
+
 Names = tuple[str, ...]
 
 

@@ -1,0 +1,74 @@
+"""The `on` of inputs against the query: computed key by key, a table must come out as if computed as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tidemark.config.load import INCREMENTAL_MODES
+from tidemark.config.project import Table
+from tidemark.config.yamltext import Document
+from tidemark.errors import Finding
+from tidemark.lint.inspection import Inspection
+from tidemark.sql.columns import ReadQuery
+from tidemark.sql.locality import troubles
+from tidemark.sql.reach import Tracked, line_near, listed
+from tidemark.sql.volatile import volatile_calls
+
+
+def find(inspection: Inspection) -> Iterator[Finding]:
+    """Findings about tables that are computed for the keys that changed, and cannot be."""
+    for name, table in inspection.read.tables.items():
+        grain = next((spec.on for spec in table.load.inputs.values() if spec.on), None)
+        if grain is None or table.load.write.mode not in INCREMENTAL_MODES:
+            continue
+        document = inspection.read.documents[name]
+        yield from _keys(inspection, table, document, grain)
+        query = inspection.queries.get(name)
+        if query is not None and not query.problems():
+            yield from _query(inspection, table, query, document, grain)
+
+
+def _query(
+    inspection: Inspection, table: Table, query: ReadQuery, document: Document, grain: tuple[str, ...]
+) -> Iterator[Finding]:
+    path = table.sql_path or table.contract.path
+    file = document.path.name
+    for trouble in troubles(query, _tracked(inspection, table, grain)):
+        whole = f"`{trouble.table}: {{refresh: full}}` in {file}, which computes the table as a whole"
+        fix = f"{trouble.advice}; or write {whole}" if trouble.advice else f"write {whole}"
+        yield Finding(path, trouble.line, trouble.message, fix)
+    for name, node in volatile_calls(query.query):
+        message = f"`{name}` gives another value in every run, and only the keys that changed are computed anew"
+        fix = f"take the value from a column of an input, or fill {table.name} with `mode: replace` and without `on`"
+        yield Finding(path, line_near(node), message, fix)
+
+
+def _tracked(inspection: Inspection, table: Table, grain: tuple[str, ...]) -> list[Tracked]:
+    found = []
+    for name, spec in table.load.inputs.items():
+        read = inspection.read.tables.get(name)
+        if spec.on and read is not None:
+            columns = frozenset(inspection.schema[name])
+            required = frozenset(column.name for column in read.contract.columns if column.required)
+            found.append(Tracked(name, spec.on, set(spec.on) == set(grain), columns, required))
+    return found
+
+
+def _keys(inspection: Inspection, table: Table, document: Document, grain: tuple[str, ...]) -> Iterator[Finding]:
+    """What the engine does by key itself, the newest row or the history, must be inside of one value of the grain."""
+    write = table.load.write
+    name = next(name for name, spec in table.load.inputs.items() if spec.on)
+    read = inspection.read.tables.get(name)
+    where = ("inputs", name, "on")
+    for position, column in enumerate(grain):
+        if column in table.contract.column_names and table.contract.column(column).mask:
+            message = f"`{column}` is masked in {table.name}: its rows are not found by the values that {name} has"
+            yield document.finding((*where, position), message, f"write `{name}: {{refresh: full}}`")
+    beside = [column for column in grain if column not in write.keys]
+    one_a_key = read is not None and read.load.write.mode != "append" and read.contract.keys
+    if not beside or (write.mode == "upsert" and one_a_key and read and set(read.contract.keys) <= set(write.keys)):
+        return
+    keys = listed(write.keys)
+    message = f"rows of one {keys} can have different {listed(beside)}, by which {table.name} is computed"
+    fix = f"leave {listed(beside)} out of `on`, add it to `keys`, or write `{name}: {{refresh: full}}`"
+    yield document.finding(where, message, fix)

@@ -1,0 +1,155 @@
+"""`on` that cannot be right is refused, with file, line, clause, input and what to do; and the advice is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tidemark.errors import Finding
+from tidemark.lint import lint
+
+SALES = "day date\nshop string\namount decimal(10,2)"
+RUNNING = "SELECT\n  day,\n  sum(amount) OVER (ORDER BY day) AS total,\n  amount / sum(amount) OVER () AS share\nFROM"
+
+
+class Folder:
+    """Tables of a few lines each, beside a small environment."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("env/local.yaml", {"name": "local", "home": "home", "exchange": "s3a://x/", "connections": CRM})
+
+    def write(self, name: str, text: Any) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text if isinstance(text, str) else yaml.safe_dump(text, sort_keys=False), "utf-8")
+
+    def table(self, name: str, columns: str, keys: tuple[str, ...], load: dict[str, Any], sql: str = "") -> None:
+        layer, table = name.split(".")
+        properties: list[dict[str, Any]] = []
+        for line in columns.splitlines():
+            column, type_, *rest = line.split(" ", 2)
+            described = {"name": column, "logicalType": LOGICAL[type_.partition("(")[0]], "physicalType": type_}
+            if column in keys:
+                described |= {"required": True, "primaryKey": True, "primaryKeyPosition": keys.index(column) + 1}
+            properties.append(described | (yaml.safe_load(rest[0]) if rest else {}))
+        schema = [{"name": table, "properties": properties}]
+        contract = {"apiVersion": "v3.2.0", "kind": "DataContract", "id": name, "version": "1.0.0", "schema": schema}
+        self.write(f"{layer}/{table}.contract.yaml", contract)
+        self.write(f"{layer}/{table}.load.yaml", load)
+        if sql:
+            self.write(f"{layer}/{table}.sql", sql)
+
+    def found(self) -> list[Finding]:
+        return lint(self.root, "local")
+
+    def told(self) -> list[str]:
+        return [f"{each.file.relative_to(self.root)}:{each.line}: {each.message}" for each in self.found()]
+
+
+CRM = {"crm": {"kind": "rest", "block": "crm", "secret": "crm"}}
+LOGICAL = {"date": "date", "string": "string", "decimal": "number", "timestamp": "timestamp", "boolean": "boolean"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path)
+    source = {"source": {"connection": "crm", "object": "X", "mode": "full"}}
+    folder.table(
+        "bronze.sales", SALES, ("day", "shop"), source | {"write": {"mode": "append", "keys": ["day", "shop"]}}
+    )
+    return folder
+
+
+def computed(folder: Folder, sql: str, columns: str, keys: tuple[str, ...], **load: Any) -> None:
+    inputs = {"inputs": {"bronze.sales": {"on": list(keys)}}}
+    folder.table("gold.sales", columns, keys, inputs | {"write": {"mode": "upsert", "keys": list(keys)}} | load, sql)
+
+
+def test_a_running_total_and_a_share_of_everything_are_refused(folder: Folder) -> None:
+    columns = "day date\ntotal decimal(20,2)\nshare decimal(10,4)"
+    computed(folder, f"{RUNNING} bronze.sales", columns, ("day",))
+
+    first, second = folder.found()
+
+    assert [first.line, second.line] == [3, 4]
+    assert str(first.file).endswith("gold/sales.sql")
+    assert "OVER (ORDER BY sales.day" in first.message
+    assert "bronze.sales with other `day`" in first.message
+    assert first.fix is not None
+    assert "add `day` to its PARTITION BY" in first.fix
+    assert "`bronze.sales: {refresh: full}` in sales.load.yaml" in first.fix
+
+
+def test_what_the_finding_advises_is_right(folder: Folder) -> None:
+    columns = "day date\ntotal decimal(20,2)\nshare decimal(10,4)"
+    whole = {"inputs": {"bronze.sales": {"refresh": "full"}}}
+    computed(folder, f"{RUNNING} bronze.sales", columns, ("day",), **whole)
+    assert folder.told() == []
+
+    by_day = "SELECT day, sum(amount) OVER (PARTITION BY day ORDER BY shop) AS total, NULL AS share FROM bronze.sales"
+    computed(folder, by_day, columns, ("day",))
+    assert folder.told() == []
+
+
+def test_a_table_that_is_always_computed_as_a_whole_may_look_at_everything(folder: Folder) -> None:
+    columns = "day date\ntotal decimal(20,2)\nshare decimal(10,4)"
+    computed(folder, f"{RUNNING} bronze.sales", columns, ("day",), write={"mode": "replace", "keys": ["day"]})
+    assert folder.told() == []
+
+
+def test_the_time_of_the_run_is_no_column_of_a_table_that_is_computed_in_parts(folder: Folder) -> None:
+    sql = "SELECT shop, max(day) AS day, datediff(\n  current_date(), max(day)) AS age FROM bronze.sales GROUP BY shop"
+    computed(folder, sql, "shop string\nday date\nage decimal(10,0)", ("shop",))
+    assert folder.told() == [
+        "gold/sales.sql:2: `current_date` gives another value in every run,"
+        " and only the keys that changed are computed anew"
+    ]
+
+
+def test_rows_of_one_key_must_not_be_spread_over_values_of_on(folder: Folder) -> None:
+    columns = "shop string\nday date\namount decimal(10,2)"
+    computed(
+        folder,
+        "SELECT shop, day, amount FROM bronze.sales",
+        columns,
+        ("shop",),
+        inputs={"bronze.sales": {"on": ["day"]}},
+    )
+    assert folder.told() == [
+        "gold/sales.load.yaml:3: rows of one `shop` can have different `day`, by which gold.sales is computed"
+    ]
+
+
+def test_keys_that_an_input_has_once_may_be_computed_by_another_column(folder: Folder) -> None:
+    columns = "shop string\nday date\namount decimal(10,2)"
+    newest = {"write": {"mode": "upsert", "keys": ["shop"], "order_by": ["day"]}}
+    inputs = {"inputs": {"bronze.sales": {"on": ["shop"]}}}
+    sql = "SELECT shop, day, amount FROM bronze.sales"
+    folder.table("silver.sales", columns, ("shop",), inputs | newest, sql)
+    by_day = {"inputs": {"silver.sales": {"on": ["day"]}}}
+    computed(folder, sql.replace("bronze", "silver"), columns, ("shop",), **by_day)
+    assert folder.told() == []
+
+
+def test_a_history_is_computed_for_whole_keys(folder: Folder) -> None:
+    write = {"mode": "scd2", "keys": ["shop"], "effective_from": "day", "surrogate_key": "sk", "track": ["amount"]}
+    columns = "sk string\nshop string {required: true}\nday date\namount decimal(10,2)"
+    made = "valid_from timestamp\nvalid_to timestamp\nis_current boolean"
+    on = {"bronze.sales": {"on": ["shop", "day"]}}
+    computed(
+        folder, "SELECT shop, day, amount FROM bronze.sales", f"{columns}\n{made}", ("sk",), inputs=on, write=write
+    )
+    assert folder.told() == [
+        "gold/sales.load.yaml:3: rows of one `shop` can have different `day`, by which gold.sales is computed"
+    ]
+
+
+def test_keys_that_are_masked_cannot_be_found_again(folder: Folder) -> None:
+    mask = "{classification: personal, customProperties: [{property: mask, value: sha256}]}"
+    sql = "SELECT shop, sum(amount) AS amount FROM bronze.sales GROUP BY shop"
+    computed(folder, sql, f"shop string {mask}\namount decimal(20,2)", ("shop",))
+    assert any("`shop` is masked in gold.sales" in each for each in folder.told())
