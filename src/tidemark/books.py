@@ -33,12 +33,23 @@ class Books:
         """Rows of the target that the commit adds, changes or removes."""
         return self.inserted + self.updated + self.deleted + self.vanished
 
+    @property
+    def balance(self) -> bool:
+        """Whether every row is accounted for."""
+        negative = any(getattr(self, field.name) < 0 for field in fields(self))
+        return self.extracted == self._received and self.accepted == self._written and not negative
+
+    @property
+    def _received(self) -> int:
+        return self.accepted + self.quarantined + self.superseded
+
+    @property
+    def _written(self) -> int:
+        return self.inserted + self.updated + self.deleted + self.unchanged
+
     def check(self, table: str) -> Books:
         """Returns itself; raises `CommitError` when a row is not accounted for."""
-        received = self.accepted + self.quarantined + self.superseded
-        written = self.inserted + self.updated + self.deleted + self.unchanged
-        negative = [field.name for field in fields(self) if getattr(self, field.name) < 0]
-        if self.extracted == received and self.accepted == written and not negative:
+        if self.balance:
             return self
         raise CommitError(
             "the books of the batch do not balance; nothing was committed",
@@ -46,9 +57,9 @@ class Books:
             step="prepare",
             seen=[
                 f"extracted {self.extracted} = accepted {self.accepted} + quarantined {self.quarantined}"
-                f" + superseded {self.superseded} (= {received})",
+                f" + superseded {self.superseded} (= {self._received})",
                 f"accepted {self.accepted} = inserted {self.inserted} + updated {self.updated} + deleted {self.deleted}"
-                f" + unchanged {self.unchanged} (= {written})",
+                f" + unchanged {self.unchanged} (= {self._written})",
             ],
             next_step="run again; if it comes back, the source changed while it was read: report it with this output",
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from tidemark import faults
@@ -75,16 +76,19 @@ def add_staged(spark: SparkSession, staged: str, lane: str, batch: ErrorBatch, r
 
 
 def _errors(rejected: DataFrame, batch: ErrorBatch) -> DataFrame:
-    """Rejected rows in the form that they have in the lane, each once."""
+    """Rejected rows in the form that they have in the lane: equal ones of one origin too, told apart by a number."""
+    alike = Window.partitionBy(ORIGIN, "payload").orderBy("payload")
+    number = F.row_number().over(alike)
+    again = F.when(number > 1, number.cast("string"))  # nothing for the first, whose id is that of a row by itself
     return rejected.select(
-        F.sha2(F.concat_ws("|", F.lit(batch.table), ORIGIN, "payload"), 256).alias("error_id"),
+        F.sha2(F.concat_ws("|", F.lit(batch.table), ORIGIN, "payload", again), 256).alias("error_id"),
         F.lit(batch.table).alias("table"),
         "reasons",
         "payload",
         F.col(ORIGIN).alias("origin"),
         F.lit(batch.contract_version).alias("contract_version"),
         F.lit(batch.batch_id).alias("batch_id"),
-    ).dropDuplicates(["error_id"])
+    )
 
 
 def _add(spark: SparkSession, errors: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]) -> Rejected:

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import ROW_HASH, own, quoted
+from tidemark.rows import BAD, ROW_HASH, own, quoted
 
 _POSITION = own("position")
 _WANTED = own("wanted_")
@@ -65,17 +65,26 @@ def newest(
     order_by: Sequence[str],
     delete_flag: str | None = None,
     last: Column | None = None,
+    superseded: Counter | None = None,
 ) -> DataFrame:
     """One row a key: the one with the largest `order_by`.
 
     Of equal ones a delete counts, else the one with the largest hash, whatever came first. One for which `last` is
-    true counts where its key has no other.
+    true counts where its key has no other. `superseded`, of `superseded_rows`, counts the rows that are left out.
     """
     deletes = [F.desc(F.coalesce(quoted(delete_flag), F.lit(False)))] if delete_flag else []
     later = [] if last is None else [last.asc()]
     order = [*later, *(F.desc_nulls_last(quoted(name)) for name in order_by), *deletes, F.desc(ROW_HASH)]
     window = Window.partitionBy(*map(quoted, keys)).orderBy(*order)
-    return frame.withColumn(_POSITION, F.row_number().over(window)).where(F.col(_POSITION) == 1).drop(_POSITION)
+    placed = frame.withColumn(_POSITION, F.row_number().over(window))
+    counted = superseded.on(placed) if superseded else placed
+    return counted.where(F.col(_POSITION) == 1).drop(_POSITION)
+
+
+def superseded_rows(*, among_rejected: bool = False) -> Counter:
+    """What counts, as `superseded`, the rows that `newest` leaves out; `among_rejected`: but for the bad ones."""
+    left_out = F.col(_POSITION) > 1
+    return Counter(superseded=F.count_if(left_out & ~F.col(BAD) if among_rejected else left_out))
 
 
 class Counter:

@@ -34,15 +34,16 @@ _RECEIVED = "_ingest_ts"
 _LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
 
 
-def label(work: Work, rows: DataFrame) -> DataFrame:
-    """Labels `rows` (good, hashed) as `insert` or `unchanged`; identical rows of the batch come back once.
+def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
+    """Labels `rows` (good, hashed) as `insert` or `unchanged`; identical rows of the batch come back once, and are
+    counted by `superseded`.
 
     A full extract is held against the newest version of each key, anything else against every version in the batch's
     window. Under `deletes: {missing: soft}` keys that a full extract lacks get a `vanished` row: a tombstone.
     """
     if not work.keys:
         return rows.withColumn(LABEL, F.lit(INSERT))
-    once = rows.dropDuplicates([*work.keys, ROW_HASH])
+    once = newest(rows, [*work.keys, ROW_HASH], [], superseded=superseded)
     target = work.target()
     if target is None:
         return once.withColumn(LABEL, F.lit(INSERT))

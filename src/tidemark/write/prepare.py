@@ -20,19 +20,8 @@ from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.spark import storage
 from tidemark.sql.types import widens
 from tidemark.write import append, compare, rewrite
-from tidemark.write.batch import (
-    DELETE,
-    INSERT,
-    KEPT,
-    LABEL,
-    LABELS,
-    ROW_LABELS,
-    STALE,
-    UNCHANGED,
-    UPDATE,
-    VANISHED,
-    Work,
-)
+from tidemark.write.batch import DELETE, INSERT, LABEL, UPDATE, VANISHED, Work
+from tidemark.write.counting import Tally, whole_books
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.pruning import Bounds
 
@@ -127,26 +116,27 @@ def _stage(
     """Writes the batch to `data`; gives its operation, books and schema, and the bounds of what it replaces."""
     if append.compares_with_nothing(work):
         return "append", *append.stage(work, data, metadata), ()
-    judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
-    hashed = judged.on(work.checked.judged).withColumn(ROW_HASH, work.row_hash)
+    tally = Tally(among_rejected=_is_computed_by_key(work))
+    hashed = tally.judged.on(work.checked.judged).withColumn(ROW_HASH, work.row_hash)
     good = hashed.where(~F.col(BAD)).drop(BAD)
     if work.table.load.write.mode == "replace":
-        return "overwrite", *_stage_whole(work, good, judged, data, metadata), ()
-    labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
-    labelled = labels.on(_label_computed(work, hashed) if _is_computed_by_key(work) else _label(work, good))
+        return "overwrite", *_stage_whole(work, good, tally, data, metadata), ()
+    label = _label_computed(work, hashed, tally) if _is_computed_by_key(work) else _label(work, good, tally)
+    labelled = tally.labels.on(label)
     replaced = compare.replaced(work, labelled)
     measured = replaced.on(labelled) if replaced else labelled
     staged = measured.where(F.col(LABEL).isin(*_STAGED)).select(_change_type(work), *work.columns, ROW_HASH)
     schema = _write(stamp(staged, metadata), data)
-    books = _books(judged.values, labels.values)
-    return _operation(work, labels), books, schema, replaced.bounds if replaced else ()
+    one_each = (*work.keys, ROW_HASH) if work.table.load.write.mode == "append" else work.keys
+    books = tally.books(work, one_each)
+    return _operation(work, tally.labels), books, schema, replaced.bounds if replaced else ()
 
 
-def _label(work: Work, good: DataFrame) -> DataFrame:
+def _label(work: Work, good: DataFrame, tally: Tally) -> DataFrame:
     write = work.table.load.write
     if write.mode == "append":
-        return append.label(work, good)
-    one_a_key = newest(good, work.keys, write.order_by, work.delete_flag)
+        return append.label(work, good, tally.superseded)
+    one_a_key = newest(good, work.keys, write.order_by, work.delete_flag, superseded=tally.superseded)
     if work.table.load.source is None:  # a history: what is rejected of a key is no row of its own
         return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
     labelled = compare.label_by_key(work, one_a_key, complete=False)
@@ -158,36 +148,28 @@ def _is_computed_by_key(work: Work) -> bool:
     return work.table.load.source is None and work.table.load.write.mode == "upsert"
 
 
-def _label_computed(work: Work, rows: DataFrame) -> DataFrame:
+def _label_computed(work: Work, rows: DataFrame, tally: Tally) -> DataFrame:
     """Rejected rows come along, as the last of their keys: what the table has of such a key is no longer confirmed, but
     the key is not gone either.
     """
     write = work.table.load.write
-    one_a_key = newest(rows, work.keys, write.order_by, work.delete_flag, last=F.col(BAD))
+    last, superseded = F.col(BAD), tally.superseded
+    one_a_key = newest(rows, work.keys, write.order_by, work.delete_flag, last, superseded)
     return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
 
 
 def _stage_whole(
-    work: Work, good: DataFrame, judged: Counter, data: str, metadata: Mapping[str, Any]
+    work: Work, good: DataFrame, tally: Tally, data: str, metadata: Mapping[str, Any]
 ) -> tuple[Books, StructType]:
     """Stages every row, and counts how they differ from what they replace."""
-    rows = newest(good, work.keys, work.table.load.write.order_by) if work.keys else good
+    order_by = work.table.load.write.order_by
+    rows = newest(good, work.keys, order_by, superseded=tally.superseded) if work.keys else good
     kept = Counter(rows=F.count("*"))
     staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH)
     schema = _write(stamp(staged, metadata), data)
     written = work.spark.read.schema(schema).parquet(data)
-    counts = _differences(written, _stood_for(work, written)) | {"rows": kept.values["rows"]}
-    extracted, quarantined = judged.values["extracted"], judged.values["quarantined"]
-    books = Books(
-        extracted=extracted,
-        quarantined=quarantined,
-        accepted=counts["rows"],
-        superseded=extracted - quarantined - counts["rows"],
-        inserted=counts["insert"],
-        unchanged=counts["unchanged"],
-        vanished=counts["vanished"],
-    )
-    return books, schema
+    differences = _differences(written, _stood_for(work, written))
+    return whole_books(work, tally, kept.values["rows"], differences), schema
 
 
 def _stood_for(work: Work, staged: DataFrame) -> DataFrame | None:
@@ -228,22 +210,6 @@ def _operation(work: Work, labels: Counter) -> Operation:
     counts = labels.values
     only_inserts = counts[UPDATE] == counts[DELETE] == counts[VANISHED] == 0
     return "append" if work.table.load.write.mode == "append" or only_inserts else "merge"
-
-
-def _books(judged: Mapping[str, int], labels: Mapping[str, int]) -> Books:
-    accepted = sum(labels[label] for label in ROW_LABELS) - labels[STALE]
-    return Books(
-        extracted=judged["extracted"],
-        quarantined=judged["quarantined"],
-        accepted=accepted,
-        superseded=judged["extracted"] - judged["quarantined"] - accepted,
-        inserted=labels[INSERT],
-        updated=labels[UPDATE],
-        deleted=labels[DELETE],
-        unchanged=labels[UNCHANGED],
-        vanished=labels[VANISHED],
-        kept=labels[KEPT],
-    )
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
