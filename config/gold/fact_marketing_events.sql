@@ -8,6 +8,27 @@ WITH first_contacts AS (
   FROM silver.contacts
   WHERE customer_id IS NOT NULL
   GROUP BY customer_id
+),
+
+-- Before the first version of a customer or an account was known, that one holds.
+members AS (
+  SELECT
+    customer_id,
+    customer_sk,
+    valid_from,
+    valid_to,
+    lag(valid_from) OVER (PARTITION BY customer_id ORDER BY valid_from) IS NULL AS is_first
+  FROM gold.dim_customer
+),
+
+accounts AS (
+  SELECT
+    account_id,
+    account_sk,
+    valid_from,
+    valid_to,
+    lag(valid_from) OVER (PARTITION BY account_id ORDER BY valid_from) IS NULL AS is_first
+  FROM gold.dim_account
 )
 
 SELECT
@@ -15,6 +36,7 @@ SELECT
   coalesce(c.customer_sk, repeat('0', 32)) AS customer_sk,
   b.customer_id,
   f.contact_id,
+  coalesce(a.account_sk, repeat('0', 32)) AS account_sk,
   f.account_id,
   f.opted_out,
   b.campaign,
@@ -22,9 +44,11 @@ SELECT
   b.event_at,
   year(b.event_date) * 10000 + month(b.event_date) * 100 + day(b.event_date) AS date_sk
 FROM silver.behavior AS b
-LEFT JOIN gold.dim_customer AS c
+LEFT JOIN members AS c
   ON c.customer_id = b.customer_id
-  AND c.valid_from <= b.event_at
-  AND (c.valid_to IS NULL OR b.event_at < c.valid_to)
+  AND (c.is_first OR c.valid_from <= b.event_at) AND (c.valid_to IS NULL OR b.event_at < c.valid_to)
 LEFT JOIN first_contacts AS f ON f.customer_id = b.customer_id
+LEFT JOIN accounts AS a
+  ON a.account_id = f.account_id
+  AND (a.is_first OR a.valid_from <= b.event_at) AND (a.valid_to IS NULL OR b.event_at < a.valid_to)
 WHERE b.event_type IN ('email_open', 'email_click', 'ad_click')

@@ -113,12 +113,15 @@ class Rates:
 
 
 class Members:
-    """The surrogate keys of an SCD2 dimension by natural key and moment."""
+    """The surrogate keys of an SCD2 dimension by natural key and moment. The first version holds earlier, too."""
 
     def __init__(self, dimension: Iterable[Record], key: str, surrogate: str) -> None:
         self._periods: defaultdict[str, list[tuple[datetime, datetime | None, str]]] = defaultdict(list)
         for row in dimension:
             self._periods[row[key]].append((row["valid_from"], row["valid_to"], row[surrogate]))
+        for periods in self._periods.values():
+            periods.sort(key=lambda period: period[0])
+            periods[0] = (datetime(1, 1, 1), *periods[0][1:])
 
     def sk(self, natural_key: str | None, at: datetime) -> str:
         """The key of the version valid at a moment, or the unknown member's."""

@@ -49,11 +49,13 @@ def fact_orders(table: Lookup) -> Table:
         first = min(lines, key=lambda line: line["line_number"])
         found.append(
             picked(first, "order_id", "customer_sk", "customer_id", "date_sk", "order_date", "ordered_at")
-            | picked(first, "currency", "status")
+            | picked(first, "currency")
             | {
+                "status": first["status"] if len({line["status"] for line in lines}) == 1 else "mixed",
                 "line_count": len(lines),
                 "quantity": sum(line["quantity"] for line in lines),
                 "net_usd": total((line["net_usd"] for line in lines), 2),
+                "revenue_usd": total((line["net_usd"] for line in lines if line["status"] not in NOT_SOLD), 2),
             }
         )
     return found
@@ -83,6 +85,7 @@ def fact_orders_daily(table: Lookup) -> Table:
 
 def fact_order_events(table: Lookup) -> Table:
     """What the order systems announced, with the order where it is known."""
+    customers = Members(table("gold.dim_customer"), "customer_id", "customer_sk")
     orders = {row["order_id"]: row for row in table("gold.fact_orders")}
     found = []
     for event in table("silver.order_events"):
@@ -91,6 +94,7 @@ def fact_order_events(table: Lookup) -> Table:
             {
                 "event_id": event["event_id"],
                 "order_id": event["order_id"],
+                "customer_sk": customers.sk(order and order["customer_id"], event["event_at"]),
                 "customer_id": order and order["customer_id"],
                 "event_type": event["event_type"],
                 "event_at": event["event_at"],
@@ -115,13 +119,17 @@ def fact_behavior(table: Lookup) -> Table:
 def fact_marketing_events(table: Lookup) -> Table:
     """Reactions to mails and advertisements, with the contact behind the customer."""
     customers = Members(table("gold.dim_customer"), "customer_id", "customer_sk")
+    accounts = Members(table("gold.dim_account"), "account_id", "account_sk")
     contacts = _first_contacts(table)
+    account_of = {customer_id: contact["account_id"] for customer_id, contact in contacts.items()}
     return [
         {
             "event_id": row["event_id"],
             "customer_sk": customers.sk(row["customer_id"], row["event_at"]),
             "customer_id": row["customer_id"],
-            **_of(contacts.get(row["customer_id"]), "contact_id", "account_id", "opted_out"),
+            **_of(contacts.get(row["customer_id"]), "contact_id"),
+            "account_sk": accounts.sk(account_of.get(row["customer_id"]), row["event_at"]),
+            **_of(contacts.get(row["customer_id"]), "account_id", "opted_out"),
             "campaign": row["campaign"],
             "event_type": row["event_type"],
             "event_at": row["event_at"],

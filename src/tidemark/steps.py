@@ -84,7 +84,8 @@ def extract(
     )
     extracted = source_for(connection.kind).extract(request)
     drifted = drift.observe(engine, loaded, extracted) if period is None else ()
-    extracted = replace(extracted, notices=(*extracted.notices, *map(str, drifted)), drift=drifted)
+    notices = (*extracted.notices, *map(str, drifted))
+    extracted = replace(extracted, notices=notices, drift=drifted, source_system=loaded.load.source.system_name)
     if extracted.empty or loaded.load.source.format not in ("csv", "json"):
         return extracted
     sizes.fit_to_size(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)

@@ -27,14 +27,21 @@ class _Model(BaseModel):
 
 
 class SourceSpec(_Model):
-    """Where rows come from: `object` of a connection. `fields` maps a column to the source's name for it."""
+    """Where rows come from: `object` of a connection. `fields` maps a column to the source's name for it; `system` is
+    what `_source_system` says, if not the connection's name."""
 
     connection: str
     object: str
+    system: str | None = Field(default=None, min_length=1)
     format: Literal["json", "csv", "parquet"] | None = None
     options: dict[str, Any] = {}
     fields: dict[str, str] = {}
     mode: Literal["incremental", "full"] = "incremental"
+
+    @property
+    def system_name(self) -> str:
+        """The system that the rows are of."""
+        return self.system or self.connection
 
 
 class WatermarkSpec(_Model):

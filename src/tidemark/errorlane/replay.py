@@ -75,7 +75,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
         watermark=bookkeeping | {"low": None} if "low" in bookkeeping else bookkeeping,
         identity={"replay": engine.run.run_id},
         full=False,
-        source_system=KIND,
+        source_system=loaded.load.source.system_name if loaded.load.source else KIND,
     )
     return extract, frame
 
