@@ -25,7 +25,10 @@ _MONTHS = (
 def dim_customer(table: Lookup) -> Table:
     """Customers over time, masked, and the unknown member."""
     periods = history(
-        table("silver.customer_versions"), key="customer_id", track=("email", "segment", "country", "city")
+        table("silver.customer_versions"),
+        key="customer_id",
+        track=("email", "segment", "country", "city"),
+        overwrite=("first_name", "last_name", "phone"),
     )
     found = [
         picked(
@@ -47,7 +50,10 @@ def dim_customer(table: Lookup) -> Table:
 def dim_account(table: Lookup) -> Table:
     """Accounts over time, masked, and the unknown member."""
     periods = history(
-        table("silver.account_versions"), key="account_id", track=("account_name", "industry", "tier", "country")
+        table("silver.account_versions"),
+        key="account_id",
+        track=("account_name", "industry", "tier", "country"),
+        overwrite=("owner_email", "annual_revenue"),
     )
     found = [
         picked(

@@ -12,7 +12,7 @@ from pyspark.sql.types import StructType
 
 from tidemark import faults, publishing
 from tidemark.compile.masks import masked
-from tidemark.compute import failures, incremental, quality, tables
+from tidemark.compute import failures, histories, incremental, quality, tables
 from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed, transform_of
 from tidemark.delta import sizes
@@ -34,7 +34,6 @@ from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
-from tidemark.write.scd2 import history
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -135,15 +134,20 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
     if todo.nothing:
         return None
     frame = _query(engine, spark, loaded, todo.affected)
-    write = loaded.load.write
-    if write.mode == "scd2":
-        frame = history(frame, write)
+    is_history = loaded.load.write.mode == "scd2"
     if todo.affected is not None:
-        frame = todo.affected.rows_of(frame)  # a query can have rows of its own, such as an unknown member
+        frame = todo.affected.rows_of(frame)  # a query can have rows of its own
+    if is_history:
+        frame = histories.identified(frame, loaded)
     masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
     inputs = {name: tables.input_version(engine, name) for name in loaded.inputs}
-    checked = _check(loaded, frame.withColumn(ORIGIN, F.lit(f"tidemark://{table}")), {})
+    frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table}"))
+    checked = (
+        histories.check(loaded, frame, todo.affected, source_system=OWN_SYSTEM)
+        if is_history
+        else _check(loaded, frame, {})
+    )
     signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
     asked = {"received": received.to_json()} if received else {}
@@ -208,7 +212,7 @@ def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepare
     """
     if prepared.books.quarantined == 0:
         return Rejected()
-    contract = engine.table(table).contract
+    contract = checked.rules_of(engine.table(table))
     batch = _error_batch(engine, table, prepared)
     spark, lane = engine.session(table), engine.errors_path(table)
     staged = prepared.rejected(spark)
@@ -287,10 +291,7 @@ def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked
 
 def _helpers(table: Table) -> frozenset[str]:
     """Columns that only order rows or mark deletes: used while comparing, stored only if the contract has them."""
-    write = table.load.write
-    flag = write.deletes.flag if write.deletes else None
-    names = {*write.order_by, *(name for name in (write.effective_from, flag) if name)}
-    return frozenset(names - set(table.contract.column_names))
+    return frozenset(set(table.load.write.helpers) - set(table.contract.column_names))
 
 
 def _moves(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from tidemark.config.contract import LAYERS
 from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.config.source import local_folder
 from tidemark.errors import Finding, choose
-from tidemark.lint import checks, inputs, loads, personal, queries
+from tidemark.lint import checks, histories, inputs, loads, personal, queries
 from tidemark.lint.inspection import inspect
 
 _SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX)
@@ -32,6 +32,7 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
         *_read_by_nobody(folder),
         *graph_findings(inspection.read),
         *loads.find(inspection),
+        *histories.find(inspection),
         *queries.find(inspection),
         *inputs.find(inspection),
         *checks.find(inspection),

@@ -14,9 +14,6 @@ from tidemark.sql.columns import ReadQuery, Schema, read_query
 from tidemark.sql.queries import SqlError
 from tidemark.sql.types import METADATA_COLUMNS
 
-SCD2_COLUMNS = ("valid_from", "valid_to", "is_current")
-"""What the engine adds to a history beside the surrogate key."""
-
 
 @dataclass(frozen=True)
 class Inspection:
@@ -68,14 +65,12 @@ def inspect(folder: Path, env: str) -> Inspection:
 def engine_columns(table: Table) -> frozenset[str]:
     """The contract's columns that the engine makes, not the query: those of a history."""
     write = table.load.write
-    return frozenset({*SCD2_COLUMNS, write.surrogate_key or ""}) if write.mode == "scd2" else frozenset()
+    return frozenset(write.made) if write.mode == "scd2" else frozenset()
 
 
 def helper_columns(table: Table) -> frozenset[str]:
     """The columns that the engine only uses to write: they may be in the query and need not be in the contract."""
-    write = table.load.write
-    flag = write.deletes.flag if write.deletes else None
-    return frozenset(name for name in (*write.order_by, write.effective_from, flag) if name)
+    return frozenset(table.load.write.helpers)
 
 
 def _columns(table: Table) -> dict[str, str]:

@@ -9,7 +9,7 @@ from tidemark.config.environment import Environment
 from tidemark.config.project import Table
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
-from tidemark.lint.inspection import SCD2_COLUMNS, Inspection
+from tidemark.lint.inspection import Inspection
 from tidemark.sql.types import METADATA_COLUMNS
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
@@ -35,31 +35,23 @@ def _write_columns(inspection: Inspection, table: Table, document: Document) -> 
     write, contract = table.load.write, table.contract
     known = contract.column_names
     yield from _absent(document, ("write", "keys"), write.keys, known)
-    yield from _absent(document, ("write", "track"), write.track, known)
     for position, key in enumerate(write.keys):
         if key in known and not contract.column(key).required:
             fix = f"add `required: true` to {key} in {contract.path.name}"
             yield document.finding(("write", "keys", position), f"key column `{key}` may be null", fix)
-        if key in known and write.unknown_member and contract.column(key).type != "string":
-            message = f"the unknown member has the key `unknown`, and `{key}` is a {contract.column(key).type}"
-            yield document.finding(("write", "unknown_member"), message, f"make `{key}` a string, or leave it out")
     written = inspection.written(table)
     if written is not None:
         yield from _absent(document, ("write", "order_by"), write.order_by, written)
         yield from _absent(document, ("write", "effective_from"), _named(write.effective_from), written)
-        flag = write.deletes.flag if write.deletes else None
-        yield from _absent(document, ("write", "deletes", "flag"), _named(flag), written)
-    if write.mode == "scd2":
-        for name in (write.surrogate_key or "", *SCD2_COLUMNS):
-            if name not in known:
-                message = f"the history {table.name} has no column `{name}`, which the engine fills"
-                yield Finding(contract.path, 1, message, f"add `{name}` to the contract")
+        if write.deletes:
+            yield from _absent(document, ("write", "deletes", "flag"), _named(write.deletes.flag), written)
+            yield from _absent(document, ("write", "deletes", "at"), _named(write.deletes.at), written)
 
 
 def _published_key(table: Table, document: Document) -> Iterator[Finding]:
     """A warehouse finds rows by the contract's primary key, the lake by the load file's: both must name the same."""
     write = table.load.write
-    same = {"upsert": [write.keys], "scd2": [_named(write.surrogate_key), (*write.keys, SCD2_COLUMNS[0])]}
+    same = {"upsert": [write.keys], "scd2": [_named(write.surrogate_key), (*write.keys, write.validity.start)]}
     keys = same.get(write.mode, [])
     if table.load.publish and keys and set(table.contract.keys) not in map(set, keys):
         has = ", ".join(table.contract.keys) or "nothing"

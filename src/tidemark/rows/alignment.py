@@ -26,13 +26,15 @@ class Alignment:
 
     `sources` gives each contract column its source column (None: the source lacks it); `added` are columns that the
     contract does not know: the name in the table, the source column and its type; rows with a value in one of
-    `refused` are rejected; `helpers` only order rows or mark deletes and are not stored.
+    `refused` are rejected; `helpers` only order rows or mark deletes and are not stored. `deletes`: a flag, and the
+    columns whose rules count alone in a row that has it set.
     """
 
     sources: Mapping[str, StructField | None]
     added: tuple[tuple[str, StructField], ...]
     helpers: tuple[StructField, ...] = ()
     refused: tuple[StructField, ...] = ()
+    deletes: tuple[str, tuple[str, ...]] | None = None
 
     def stored_columns(self, known: Sequence[str]) -> tuple[str, ...]:
         """The columns of the table: first those it has, in its own order (`known`), then the contract's, then new ones.

@@ -14,6 +14,7 @@ from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructT
 
 from tidemark.compile.rules import RowRule, row_rules, safe_cast
 from tidemark.rows import BAD, CORRUPT, ERROR, ORIGIN, own, quoted
+from tidemark.sql.types import HELPER_PREFIX
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Contract
@@ -42,7 +43,7 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
     holds the row as the source gave it, under the source's names, nulls included.
     """
     rules = _rules(frame, contract, alignment)
-    given = [field.name for field in frame.schema.fields if field.name != ORIGIN]
+    given = [name for name in frame.columns if name != ORIGIN and not name.startswith(HELPER_PREFIX)]
     carried = (*[quoted(name).alias(_GIVEN + name) for name in given], F.col(ORIGIN))
     marked = _cast(frame, contract, alignment, *carried).withColumn(BAD, _any_broken(rules))
     payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
@@ -123,6 +124,10 @@ def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[
         for field in alignment.refused
     )
     rules = (*row_rules(contract, raw), *refused)
+    if alignment.deletes is not None:
+        flag, always = alignment.deletes
+        living = ~F.coalesce(quoted(flag), F.lit(False))
+        rules = tuple(each if each.column in always else replace(each, broken=living & each.broken) for each in rules)
     if CORRUPT not in frame.columns:
         return rules
     corrupt = F.col(CORRUPT).isNotNull()

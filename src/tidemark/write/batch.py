@@ -10,11 +10,11 @@ from tidemark.delta.table import read_version
 from tidemark.rows import own
 from tidemark.rows.batches import having, row_hash
 from tidemark.write.pruning import within
-from tidemark.write.scd2 import VALID_FROM
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
+    from tidemark.config.contract import Contract
     from tidemark.config.project import Table
     from tidemark.delta.table import TargetState
     from tidemark.rows.alignment import Alignment
@@ -70,6 +70,11 @@ class Checked:
     notices: tuple[str, ...] = ()
     look: Mapping[str, Any] = field(default_factory=dict)
     window: Window | None = None
+    contract: Contract | None = None
+
+    def rules_of(self, table: Table) -> Contract:
+        """The contract that `source` was held against: the table's, or what it says of a history's versions."""
+        return self.contract or table.contract
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class Work:
     def keys(self) -> tuple[str, ...]:
         """What names a row of the table; in a history, a key has a row for each start."""
         write = self.table.load.write
-        return (*write.keys, VALID_FROM) if write.mode == "scd2" else write.keys
+        return (*write.keys, write.validity.start) if write.mode == "scd2" else write.keys
 
     @property
     def layout(self) -> tuple[str, ...]:

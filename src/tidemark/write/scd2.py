@@ -1,88 +1,218 @@
-"""`scd2`: history as a function of all versions of a key, so that it cannot depend on the order they arrived in."""
+"""`scd2`: history as a function of all versions of a key, so that it cannot depend on the order they arrived in.
+
+The versions are held against the contract first, and history is made of those that keep every rule: one that breaks
+a rule leaves the version before it in force.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import own, quoted
+from tidemark.config.contract.model import Column as ContractColumn
+from tidemark.rows import BAD, own, quoted
 from tidemark.rows.batches import row_hash
+from tidemark.sql.types import is_numeric
 
 if TYPE_CHECKING:
+    from pyspark.sql import WindowSpec
+
+    from tidemark.config.contract import Contract
     from tidemark.config.load import WriteSpec
+    from tidemark.rows.alignment import Alignment
 
-UNKNOWN_KEY = "unknown"
 UNKNOWN_SURROGATE_KEY = "0" * 32
-UNKNOWN_VALID_FROM = datetime(1900, 1, 1)
-VALID_FROM, VALID_TO, IS_CURRENT = "valid_from", "valid_to", "is_current"
-_STATE, _BEFORE, _FIRST, _TIE, _AGAIN = (own(name) for name in ("state", "before", "first", "tie", "again"))
+UNKNOWN_TIME = "1900-01-01 00:00:00"
+UNKNOWN_TEXT, UNKNOWN_NUMBER, UNKNOWN_START = "unknown", -1, 0
+_TIMES = ("timestamp", "date")
+_OWN = own("version_")
+_STATE, _TIE, _KEY, _BEFORE, _AFTER, _FIRST, _LAST, _AGAIN, _NEWEST = (
+    _OWN + name for name in ("state", "tie", "key_", "before", "after", "first", "last", "again", "newest")
+)
 
 
-def history(versions: DataFrame, write: WriteSpec) -> DataFrame:
-    """The SCD2 rows of `versions` (any number of versions a key, in any order, with repetitions).
+def identified(versions: DataFrame, contract: Contract, write: WriteSpec) -> DataFrame:
+    """The versions, as the query gives them, with what casts and masks must not change.
 
-    Adds the surrogate key, `valid_from`, `valid_to` (null when open) and `is_current`. Runs in which no `track` column
-    changes become one row, with the values of the run's first version; a version with the delete flag closes the
-    history, a later one without it opens it again.
+    That is the state that is compared from version to version (null: deleted), what tells two of one instant apart,
+    and the keys that the surrogate key is made of.
     """
-    effective = write.effective_from or ""
+    state = F.when(~_deleted(write), row_hash(write.tracked(contract.column_names)))
+    types = {field.name: field.dataType.simpleString() for field in versions.schema.fields}
+    changing = [key for key in write.keys if contract.column(key).mask or types.get(key) != contract.column(key).type]
+    return versions.select(
+        "*",
+        state.alias(_STATE),
+        row_hash(versions.columns).alias(_TIE),
+        *[quoted(key).alias(_KEY + key) for key in changing],
+    )
+
+
+def is_helper(name: str) -> bool:
+    """Whether `identified` has added this column."""
+    return name.startswith(_OWN)
+
+
+def of_versions(contract: Contract, write: WriteSpec) -> Contract:
+    """The contract as it holds for a version: nothing is asked of what the engine fills, and a version needs its keys
+    and its time, which lies before what stands for an open end.
+    """
+    names = write.validity
+    columns = []
+    for column in contract.columns:
+        if column.name == names.start:
+            ends = None if names.open_end is None else str(names.open_end)
+            columns.append(replace(column, required=True, exclusive_maximum=ends or column.exclusive_maximum))
+        elif column.name in write.made:
+            columns.append(ContractColumn(column.name, column.type))
+        else:
+            columns.append(replace(column, required=column.required or column.name in write.keys))
+    return replace(contract, columns=tuple(columns))
+
+
+def judged_as_versions(alignment: Alignment, write: WriteSpec) -> Alignment:
+    """The alignment for a history: of a version that deletes, the values are not kept, and only keys and time count."""
     flag = write.deletes.flag if write.deletes else None
-    deleted = F.coalesce(quoted(flag), F.lit(False)) if flag else F.lit(False)
-    in_order = Window.partitionBy(*map(quoted, write.keys)).orderBy(quoted(effective))
-    state = F.when(~deleted, row_hash(write.track))
+    return alignment if flag is None else replace(alignment, deletes=(flag, (*write.keys, write.validity.start)))
+
+
+def history(versions: DataFrame, contract: Contract, write: WriteSpec) -> DataFrame:
+    """The SCD2 rows of `versions` (judged; any number of versions a key, in any order, with repetitions).
+
+    Fills the surrogate key, start, end and whether a row is current. Runs in which no `track` column changes become
+    one row, with the values of the run's first version, in `overwrite` columns those of its last; a version with the
+    delete flag closes the history, a later one without it opens it again. Bad versions come along as they are.
+    """
+    names = write.validity
+    dated = _dated_by_receipt(versions, write)
+    in_order = _versions_of_a_key(write).orderBy(quoted(names.start))
     marked = (
-        _one_at_a_time(versions, write.keys, effective)
-        .withColumn(_STATE, state)
+        _one_at_a_time(dated, write)
         .withColumn(_BEFORE, F.lag(_STATE).over(in_order))
         .withColumn(_FIRST, F.row_number().over(in_order) == 1)
     )
-    changes = marked.where(F.col(_FIRST) | ~F.col(_BEFORE).eqNullSafe(F.col(_STATE)))
-    rows = (
-        changes.withColumn(VALID_FROM, quoted(effective))
-        .withColumn(VALID_TO, F.lead(quoted(effective)).over(in_order))
-        .where(F.col(_STATE).isNotNull())
-        .withColumn(IS_CURRENT, F.col(VALID_TO).isNull())
-        .drop(_STATE, _BEFORE, _FIRST)
-    )
+    begins = F.col(_FIRST) | ~F.col(_BEFORE).eqNullSafe(F.col(_STATE))
+    overwritten = write.overwritten(contract.column_names)
+    if overwritten:
+        spans = _with_newest(marked, begins, overwritten, in_order, write)
+    else:
+        next_start = F.lead(quoted(names.start)).over(in_order)
+        spans = marked.where(F.col(BAD) | begins).withColumn(names.end, next_start)
+    rows = spans.where(F.col(BAD) | F.col(_STATE).isNotNull())
+    rows = rows.withColumn(names.current, quoted(names.end).isNull())
+    if names.open_end is not None:
+        open_end = F.lit(str(names.open_end)).cast(contract.column(names.end).type)
+        rows = rows.withColumn(names.end, F.coalesce(quoted(names.end), open_end))
     if write.surrogate_key:
-        rows = rows.withColumn(write.surrogate_key, surrogate_key(write.keys))
-    return rows.unionByName(_unknown_member(rows, write)) if write.unknown_member else rows
+        as_given = [_KEY + key if _KEY + key in rows.columns else key for key in write.keys]
+        start = start_text(names.start, contract.column(names.start).type)
+        rows = rows.withColumn(write.surrogate_key, surrogate_key(as_given, start))
+    return rows.drop(*(name for name in rows.columns if name.startswith(_OWN)))
 
 
-def surrogate_key(keys: tuple[str, ...]) -> Column:
-    """The first 32 hex digits of SHA-256 over key and `valid_from`: a rebuild gives the same keys.
+def surrogate_key(keys: Sequence[str], start: Column) -> Column:
+    """The first 32 hex digits of SHA-256 over key and start (as text): a rebuild gives the same keys.
 
     They are joined by `|`; in a key of several columns a `|` or `\\` of the values is escaped by `\\`, as (`a|b`, `c`)
     and (`a`, `b|c`) are two keys.
     """
-    start = F.date_format(VALID_FROM, "yyyy-MM-dd HH:mm:ss.SSSSSS")
     texts = [quoted(key).cast("string") for key in keys]
     if len(texts) > 1:
         texts = [F.regexp_replace(text, r"([\\|])", r"\\$1") for text in texts]
     return F.substring(F.sha2(F.concat_ws("|", *texts, start), 256), 1, 32)
 
 
-def _one_at_a_time(versions: DataFrame, keys: tuple[str, ...], effective: str) -> DataFrame:
-    """One version a key and instant; of several, the one whose values hash highest, whatever came first.
+def start_text(start: str, column_type: str) -> Column:
+    """The start of a row as text: an instant to the microsecond, a number as it is."""
+    value = quoted(start)
+    return F.date_format(value, "yyyy-MM-dd HH:mm:ss.SSSSSS") if column_type in _TIMES else value.cast("string")
+
+
+def unknown_value(column_type: str) -> object:
+    """What stands in a key column of the unknown member; None where the type has no such value."""
+    if column_type == "string":
+        return UNKNOWN_TEXT
+    if column_type in _TIMES:
+        return UNKNOWN_TIME
+    return UNKNOWN_NUMBER if is_numeric(column_type) else None
+
+
+def unknown_member(rows: DataFrame, contract: Contract, write: WriteSpec) -> DataFrame:
+    """The row that facts point at while their member has not arrived: always valid, and never a current member."""
+    names = write.validity
+    start: object = UNKNOWN_TIME if contract.column(names.start).type in _TIMES else UNKNOWN_START
+    values: dict[str, object] = {key: unknown_value(contract.column(key).type) for key in write.keys}
+    values |= {names.start: start, names.end: names.open_end, names.current: False, BAD: False}
+    if write.surrogate_key:
+        values[write.surrogate_key] = UNKNOWN_SURROGATE_KEY
+    if isinstance(write.unknown_member, dict):
+        values |= write.unknown_member
+    columns = [F.lit(values.get(field.name)).cast(field.dataType).alias(field.name) for field in rows.schema.fields]
+    return rows.sparkSession.range(1).select(*columns)
+
+
+def _deleted(write: WriteSpec) -> Column:
+    flag = write.deletes.flag if write.deletes else None
+    return F.coalesce(quoted(flag), F.lit(False)) if flag else F.lit(False)
+
+
+def _versions_of_a_key(write: WriteSpec) -> WindowSpec:
+    """The good versions of a key; the bad ones stand apart."""
+    return Window.partitionBy(*map(quoted, write.keys), F.col(BAD))
+
+
+def _one_at_a_time(versions: DataFrame, write: WriteSpec) -> DataFrame:
+    """One version a key and instant, the last of several: by the declared sequence, then a delete, else the one whose
+    values hash highest, whatever came first.
 
     The window begins as that of the history, so that one shuffle and one sort serve both.
     """
-    window = Window.partitionBy(*map(quoted, keys)).orderBy(quoted(effective), F.desc(_TIE))
-    again = quoted(effective).eqNullSafe(F.lag(quoted(effective)).over(window)) & (F.row_number().over(window) > 1)
-    marked = versions.withColumn(_TIE, row_hash(versions.columns)).withColumn(_AGAIN, again)
-    return marked.where(~F.col(_AGAIN)).drop(_TIE, _AGAIN)
+    start = quoted(write.validity.start)
+    received = [write.deletes.at] if write.deletes and write.deletes.at else []
+    sequence = [F.desc_nulls_last(quoted(name)) for name in (*write.order_by, *received)]
+    window = _versions_of_a_key(write).orderBy(start, *sequence, F.col(_STATE).isNull().desc(), F.desc(_TIE))
+    again = start.eqNullSafe(F.lag(start).over(window)) & (F.row_number().over(window) > 1)
+    return versions.withColumn(_AGAIN, again).where(F.col(BAD) | ~F.col(_AGAIN)).drop(_AGAIN)
 
 
-def _unknown_member(rows: DataFrame, write: WriteSpec) -> DataFrame:
-    """The row that facts point at while their member has not arrived."""
-    values: dict[str, Column] = {key: F.lit(UNKNOWN_KEY) for key in write.keys}
-    values |= {VALID_FROM: F.lit(UNKNOWN_VALID_FROM), IS_CURRENT: F.lit(True)}
-    if write.surrogate_key:
-        values[write.surrogate_key] = F.lit(UNKNOWN_SURROGATE_KEY)
-    columns = [
-        values.get(field.name, F.lit(None)).cast(field.dataType).alias(field.name) for field in rows.schema.fields
-    ]
-    return rows.sparkSession.range(1).select(*columns)
+def _dated_by_receipt(versions: DataFrame, write: WriteSpec) -> DataFrame:
+    """Where the load file says when rows were received: a delete, and what came after it, is no older than that.
+
+    What a full extract lacks is deleted when that extract was taken, whatever the change time of its last row; and a
+    row that comes back as it was is there again from then on.
+    """
+    if write.deletes is None or write.deletes.at is None:
+        return versions
+    start = write.validity.start
+    received = quoted(write.deletes.at).cast(versions.schema[start].dataType)
+    in_order = _versions_of_a_key(write).orderBy(received, quoted(start), F.col(_STATE).isNull())
+    is_after = F.coalesce(F.lag(F.col(_STATE).isNull()).over(in_order), F.lit(False))
+    turned = F.when(F.col(_STATE).isNull() | F.col(_AFTER), received)
+    not_before = F.max(turned).over(in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    marked = versions.withColumn(_AFTER, is_after)
+    return marked.withColumn(start, F.when(F.col(BAD), quoted(start)).otherwise(F.greatest(quoted(start), not_before)))
+
+
+def _with_newest(
+    marked: DataFrame, begins: Column, overwritten: Sequence[str], in_order: WindowSpec, write: WriteSpec
+) -> DataFrame:
+    """The first version of each run with the run's end and, in `overwritten`, the values of its last version.
+
+    Of a run only its first and last version are looked at, so that each of them is at most two rows away.
+    """
+    after = F.lead(_STATE).over(in_order)
+    is_last = F.lead(F.lit(True)).over(in_order).isNull()
+    both = marked.withColumns({_AFTER: after, _LAST: is_last})
+    ends = F.col(_LAST) | ~F.col(_AFTER).eqNullSafe(F.col(_STATE))
+    turns = both.withColumns({_FIRST: begins, _LAST: ends}).where(F.col(BAD) | F.col(_FIRST) | F.col(_LAST))
+    values, start = F.struct(*map(quoted, overwritten)), quoted(write.validity.start)
+    one, two = (F.lead(start, rows).over(in_order) for rows in (1, 2))
+    newest = F.when(F.col(_LAST), values).otherwise(F.lead(values).over(in_order))
+    next_start = F.when(F.col(_LAST), one).otherwise(two)
+    spans = turns.withColumns({write.validity.end: next_start, _NEWEST: newest}).where(F.col(BAD) | F.col(_FIRST))
+    of_the_last = {name: F.when(F.col(BAD), quoted(name)).otherwise(F.col(_NEWEST)[name]) for name in overwritten}
+    return spans.withColumns(of_the_last)

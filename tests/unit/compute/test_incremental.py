@@ -104,7 +104,7 @@ def test_the_unknown_member_stays_when_others_change(shop: Lake) -> None:
     build(shop)
 
     assert [row for row in shop.read("gold.customers", "customer", "is_current") if row[0] == "unknown"] == [
-        ("unknown", True)
+        ("unknown", False)
     ]
 
 

@@ -36,7 +36,8 @@ def broken_rows(queries: Queries, dimension: tuple[str, str, str], periods: list
         for start, end, *current in periods
     ]
     other_member = {key: "Y", "valid_from": march(1), "valid_to": None, "is_current": True}
-    queries.give(name, *rows, other_member)
+    unknown = {key: "unknown", "valid_from": datetime(1900, 1, 1), "valid_to": None, "is_current": False}
+    queries.give(name, *rows, other_member, unknown)
     changes = [{key: "X", "updated_at": march(day), "is_deleted": day == deleted} for day in range(1, 11)]
     queries.give(versions, *changes, {key: "Y", "updated_at": march(5), "is_deleted": True})
     return queries.check(name, HISTORY)

@@ -12,29 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from tests.support.lakes import histories
+from tests.support.lakes import dimensions, histories
 from tests.support.lakes.histories import SCHEMA, Version
 from tests.support.lakes.properties import few_or_many
-from tidemark.config.load import WriteSpec
-from tidemark.write.scd2 import history
 
 WORLDS = 50
-WRITE = WriteSpec.model_validate(
-    {
-        "mode": "scd2",
-        "keys": ["id"],
-        "effective_from": "updated_at",
-        "surrogate_key": "sk",
-        "track": ["city", "tier"],
-        "deletes": {"flag": "is_deleted"},
-    }
+WRITE = {
+    "keys": ["id"],
+    "effective_from": "updated_at",
+    "track": ["city", "tier"],
+    "deletes": {"flag": "is_deleted"},
+}
+TABLE = (
+    "sk string, id string, city string, tier string, note string, valid_from timestamp, valid_to timestamp, "
+    "is_current boolean"
 )
 COLUMNS = ("sk", "id", "city", "tier", "note", "valid_from", "valid_to", "is_current")
 
 
 def made(spark: SparkSession, versions: list[Version]) -> list[tuple[Any, ...]]:
     """The history of the versions, sorted by key and start."""
-    frame = history(spark.createDataFrame(versions, SCHEMA), WRITE)
+    frame = dimensions.checked(spark.createDataFrame(versions, SCHEMA), TABLE, WRITE).judged
     return sorted((tuple(row) for row in frame.select(*COLUMNS).collect()), key=lambda row: (row[1], row[5]))
 
 

@@ -43,6 +43,20 @@ def test_versions_without_a_tracked_change_collapse_into_the_first() -> None:
     assert periods(("a", 1, "x", False), ("a", 2, "x", False)) == [("x", 1, 1, None, True)]
 
 
+def test_what_is_overwritten_follows_the_newest_version_of_a_period() -> None:
+    rows = versions(("a", 1, "x", False), ("a", 2, "x", False), ("a", 3, "y", False), ("a", 4, "y", False))
+
+    found = history(rows, "key", ["tier"], ["note"])
+
+    assert [(row["tier"], row["note"], row["is_current"]) for row in found] == [("x", 2, False), ("y", 4, True)]
+
+
+def test_a_delete_of_the_same_moment_is_the_later() -> None:
+    rows = [("a", 1, "x", False), ("a", 2, "y", True), ("a", 2, "y", False)]
+
+    assert periods(*rows) == periods(*reversed(rows)) == [("x", 1, 1, 2, False)]
+
+
 def test_a_late_version_between_two_alike_splits_them() -> None:
     arrived_late = periods(("a", 1, "x", False), ("a", 3, "x", False), ("a", 2, "y", False))
     assert [(tier, begin, end) for tier, _, begin, end, _ in arrived_late] == [("x", 1, 2), ("y", 2, 3), ("x", 3, None)]
@@ -89,12 +103,12 @@ def test_surrogate_keys_are_those_of_the_specification() -> None:
     assert surrogate_key("CUST-000001", moment) == "cc0840b7f4fe47ec0eb7bd2318aa829e"
 
 
-def test_the_unknown_member_is_open_from_the_beginning() -> None:
+def test_the_unknown_member_is_open_from_the_beginning_and_no_current_member() -> None:
     assert unknown_member(["sk", "key", "tier", "valid_from", "valid_to", "is_current"], "key", "sk") == {
         "sk": "0" * 32,
         "key": "unknown",
         "tier": None,
         "valid_from": datetime(1900, 1, 1),
         "valid_to": None,
-        "is_current": True,
+        "is_current": False,
     }

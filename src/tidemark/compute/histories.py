@@ -1,0 +1,54 @@
+"""Histories: versions held against the contract, and what comes of those that keep it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tidemark.errors import ConfigError
+from tidemark.rows import judging
+from tidemark.rows.alignment import align
+from tidemark.write import scd2
+from tidemark.write.batch import Checked
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from tidemark.config.project import Table
+    from tidemark.write.batch import Affected
+
+
+def identified(versions: DataFrame, table: Table) -> DataFrame:
+    """The versions with what masks must not change of them."""
+    return scd2.identified(versions, table.contract, table.load.write)
+
+
+def check(table: Table, versions: DataFrame, affected: Affected | None, *, source_system: str) -> Checked:
+    """Holds versions (identified, masked, with their origin) against the contract; what is judged is their history.
+
+    A version that breaks a rule is rejected before history is made, and stays in what is judged, as bad.
+    """
+    write = table.load.write
+    if lacking := [name for name in write.made if name not in table.contract.column_names]:
+        raise ConfigError(
+            f"the history {table.name} has no column `{lacking[0]}`, which the engine fills",
+            next_step=f"add it to {table.contract.path}",
+        )
+    contract = scd2.of_versions(table.contract, write)
+    helpers = {name for name in versions.columns if scd2.is_helper(name)}
+    helpers |= set(write.helpers) - set(table.contract.column_names)
+    fields = {write.validity.start: write.effective_from or ""}
+    alignment = align(versions, contract, fields, table.load.on_unknown, helpers)
+    alignment = scd2.judged_as_versions(alignment, write)
+    rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write)
+    if write.unknown_member:
+        member = scd2.unknown_member(rows, table.contract, write)
+        rows = rows.unionByName(member if affected is None else affected.rows_of(member))
+    return Checked(
+        table=table.name,
+        source=versions,
+        judged=rows,
+        alignment=alignment,
+        identity={},
+        source_system=source_system,
+        contract=contract,
+    )
