@@ -23,7 +23,10 @@ SQL_SUFFIX = ".sql"
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what it is (`contract`), how it is filled (`load`), and its query where it has one."""
+    """One table: what it is (`contract`), how it is filled (`load`), and its query where it has one.
+
+    The query of a table that has no file for it (`sql_path`) is made of its contract.
+    """
 
     name: str
     contract: Contract
@@ -184,6 +187,16 @@ def table_names(config_dir: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+def versions_query(contract: Contract, load: Load) -> str | None:
+    """The query of a history of one table that has none of its own: the versions that are there, column by column."""
+    if load.write.mode != "scd2" or load.transform is not None or len(load.inputs) != 1:
+        return None
+    (source,) = load.inputs
+    wanted = dict.fromkeys((*contract.column_names, *load.write.helpers))
+    columns = [f"`{name}`" for name in wanted if name not in load.write.made]
+    return f"SELECT {', '.join(columns)} FROM {source}"
+
+
 def topological(inputs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Tables after their inputs, by layer and name where that leaves a choice; raises `ConfigError` on a cycle."""
     sorter = TopologicalSorter({name: sorted(set(read) & set(inputs)) for name, read in inputs.items()})
@@ -242,7 +255,7 @@ def _read_table(config_dir: Path, name: str) -> tuple[Table | None, Document | N
     if contract is None or load is None:
         return None, None, findings
     sql = read_text(sql_path) if sql_path.is_file() else None
-    table = Table(name, contract, load, sql, None if sql is None else sql_path)
+    table = Table(name, contract, load, sql or versions_query(contract, load), None if sql is None else sql_path)
     return table, document, findings + list(_shape_findings(table, document))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tidemark.config.contract import Contract
 from tidemark.config.load import AllBut, WriteSpec
+from tidemark.config.project import Table
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
@@ -21,6 +22,8 @@ def find(inspection: Inspection) -> Iterator[Finding]:
         if table.load.write.mode == "scd2":
             document = inspection.read.documents[name]
             yield from _columns(table.contract, table.load.write, document)
+            if table.sql is not None and table.sql_path is None:
+                yield from _taken_over(inspection, table, document)
             yield from _validity(table.contract, table.load.write, document)
             if table.load.write.unknown_member:
                 yield from _unknown_member(table.contract, table.load.write, document)
@@ -44,6 +47,24 @@ def _columns(contract: Contract, write: WriteSpec, document: Document) -> Iterat
         if name not in contract.column_names:
             message = f"the history {contract.table} has no column `{name}`, which the engine fills"
             yield Finding(contract.path, 1, message, f"add `{name}` to the contract")
+
+
+def _taken_over(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:
+    """Without a query, every column is the input's column of the same name."""
+    (name,) = table.inputs
+    given = inspection.schema.get(name)
+    if given is None:
+        return
+    write = table.load.write
+    for column in table.contract.columns:
+        if column.name not in given and column.name not in write.made:
+            message = f"{name} has no column `{column.name}`, and {table.name} has no query that makes it"
+            fix = f"{choose(column.name, given)}, or add {table.contract.name}.sql"
+            yield Finding(table.contract.path, column.line, message, fix)
+    for helper in write.helpers:
+        if helper not in given and helper not in table.contract.column_names:
+            message = f"{name} has no column `{helper}`, and {table.name} has no query that makes it"
+            yield document.finding((_WRITE,), message, f"{choose(helper, given)}, or add {table.contract.name}.sql")
 
 
 def _validity(contract: Contract, write: WriteSpec, document: Document) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ def inspect(folder: Path, env: str) -> Inspection:
     schema = {name: _columns(table) for name, table in read.tables.items()}
     queries: dict[str, ReadQuery] = {}
     for name, table in read.tables.items():
-        if table.sql is None or table.sql_path is None:
+        if table.sql is None:
             continue
         try:
             query = sqltext.parse(table.sql)
@@ -58,7 +58,8 @@ def inspect(folder: Path, env: str) -> Inspection:
                 queries[name] = read_query(query, schema)
         except SqlError as error:
             fix = "write one Spark SQL query: SELECT … FROM layer.table"
-            findings.append(Finding(table.sql_path, error.line, f"the query of {name} {error.message}", fix))
+            path = table.sql_path or table.contract.path
+            findings.append(Finding(path, error.line, f"the query of {name} {error.message}", fix))
     return Inspection(read, environment, schema, queries, tuple(findings))
 
 
