@@ -1,5 +1,6 @@
 -- The newest publication of each rate, turned from "units per euro" into "dollars per unit" by that day's dollar rate.
--- Reduced here and not by the engine, because the dollar's newest rate decides the value of every other row.
+-- Reduced here and not by the engine, because the dollar's newest rate decides the value of every other row. On a day
+-- without one no rate has a value in dollars: all of them are rejected, and the gate says which day it is.
 WITH ranked AS (
   SELECT
     rate_date,
@@ -27,7 +28,7 @@ SELECT
   TRY_CAST(d.rate / n.rate AS DECIMAL(18, 8)) AS usd_rate,
   n.published_at
 FROM newest AS n
-INNER JOIN dollar AS d ON d.rate_date = n.rate_date
+LEFT JOIN dollar AS d ON d.rate_date = n.rate_date
 
 UNION ALL
 

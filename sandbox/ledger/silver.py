@@ -107,7 +107,9 @@ def fx_rates(table: Lookup) -> Table:
     )
     found = []
     for rate_date, rows in grouped(latest, lambda row: row["rate_date"]).items():
-        dollar = next(row for row in rows if row["currency"] == "USD")
+        dollar = next((row for row in rows if row["currency"] == "USD"), None)
+        if dollar is None:
+            continue
         euro = {"currency": "EUR", "rate": rounded(Decimal(1), 8), "published_at": dollar["published_at"]}
         found += [
             {

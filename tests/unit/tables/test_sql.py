@@ -121,7 +121,9 @@ def test_fx_rates_are_dollars_per_unit_by_the_newest_publication(queries: Querie
         published("CHF", "0.95", rate_date="03-04"),
     )
     rows = {row["currency"]: row for row in queries.rows("silver.fx_rates")}
-    assert set(rows) == {"EUR", "USD", "JPY", "GBP"}, "no dollar rate on 03-04: no rates in dollars either"
+    assert set(rows) == {"EUR", "USD", "JPY", "GBP", "CHF"}
+    assert rows["CHF"]["usd_rate"] is None, "no dollar rate on 03-04: no rates in dollars either"
+    assert queries.project.table("silver.fx_rates").contract.column("usd_rate").required, "and they are rejected"
     assert part(rows["USD"], "eur_rate", "usd_rate") == (Decimal("1.04650000"), Decimal("1.00000000"))
     assert rows["USD"]["published_at"] == at("03-05 15:00")
     assert part(rows["EUR"], "eur_rate", "usd_rate") == (Decimal("1.00000000"), Decimal("1.04650000"))
