@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+
+from sqlglot import exp
 
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.config.project import Table
 from tidemark.config.yamltext import Document
-from tidemark.errors import Finding
+from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
 from tidemark.sql.columns import ReadQuery
 from tidemark.sql.locality import troubles
@@ -18,12 +20,13 @@ from tidemark.sql.volatile import volatile_calls
 def find(inspection: Inspection) -> Iterator[Finding]:
     """Findings about tables that are computed for the keys that changed, and cannot be."""
     for name, table in inspection.read.tables.items():
-        grain = next((spec.on for spec in table.load.inputs.values() if spec.on), None)
+        grain = table.load.grain
         if grain is None or table.load.write.mode not in INCREMENTAL_MODES:
             continue
         document = inspection.read.documents[name]
-        yield from _keys(inspection, table, document, grain)
         query = inspection.queries.get(name)
+        yield from _keys(inspection, table, query, document, grain)
+        yield from _as_of(inspection, table, document, grain)
         if query is not None and not query.problems():
             yield from _query(inspection, table, query, document, grain)
 
@@ -54,17 +57,37 @@ def _tracked(inspection: Inspection, table: Table, grain: tuple[str, ...]) -> li
     return found
 
 
-def _keys(inspection: Inspection, table: Table, document: Document, grain: tuple[str, ...]) -> Iterator[Finding]:
+def _as_of(inspection: Inspection, table: Table, document: Document, grain: tuple[str, ...]) -> Iterator[Finding]:
+    """The columns of `as_of`: the input's, and that of the rows which take the latest row of it."""
+    of_grain = [name for name, spec in table.load.inputs.items() if spec.on and set(spec.on) == set(grain)]
+    carriers = {name: set(inspection.schema.get(name, ())) for name in (table.name, *of_grain)}
+    for name, spec in table.load.inputs.items():
+        for at, instant in spec.as_of.items():
+            where = ("inputs", name, "as_of", at)
+            if name in inspection.schema and at not in inspection.schema[name]:
+                yield document.finding(where, f"{name} has no column `{at}`", choose(at, inspection.schema[name]))
+            needed = {*(spec.on or ()), instant, *grain}
+            if not any(needed <= columns for columns in carriers.values()):
+                message = (
+                    f"neither {' nor '.join(carriers)} has {listed(sorted(needed))}: no row says what {name} reaches"
+                )
+                yield document.finding(where, message, f"name a column of {' or '.join(carriers)}")
+
+
+def _keys(
+    inspection: Inspection, table: Table, query: ReadQuery | None, document: Document, grain: tuple[str, ...]
+) -> Iterator[Finding]:
     """What the engine does by key itself, the newest row or the history, must be inside of one value of the grain."""
     write = table.load.write
-    name = next(name for name, spec in table.load.inputs.items() if spec.on)
+    name = next(name for name, spec in table.load.inputs.items() if spec.on == grain)
     read = inspection.read.tables.get(name)
     where = ("inputs", name, "on")
     for position, column in enumerate(grain):
         if column in table.contract.column_names and table.contract.column(column).mask:
             message = f"`{column}` is masked in {table.name}: its rows are not found by the values that {name} has"
             yield document.finding((*where, position), message, f"write `{name}: {{refresh: full}}`")
-    beside = [column for column in grain if column not in write.keys]
+    digested = _digested(query, write.keys) if query is not None else set()
+    beside = [column for column in grain if column not in write.keys and column not in digested]
     one_a_key = read is not None and read.load.write.mode != "append" and read.contract.keys
     if not beside or (write.mode == "upsert" and one_a_key and read and set(read.contract.keys) <= set(write.keys)):
         return
@@ -72,3 +95,10 @@ def _keys(inspection: Inspection, table: Table, document: Document, grain: tuple
     message = f"rows of one {keys} can have different {listed(beside)}, by which {table.name} is computed"
     fix = f"leave {listed(beside)} out of `on`, add it to `keys`, or write `{name}: {{refresh: full}}`"
     yield document.finding(where, message, fix)
+
+
+def _digested(query: ReadQuery, keys: Collection[str]) -> set[str]:
+    """The columns of which a key is a digest: two values of them have two keys."""
+    made = [each.unalias() for each in query.query.selects if each.alias_or_name.lower() in keys]
+    digests = [each for each in made if each.find(exp.SHA, exp.SHA2, exp.MD5) or "xxhash64" in each.sql().lower()]
+    return {column.name.lower() for each in digests for column in each.find_all(exp.Column)}

@@ -18,6 +18,7 @@ from tidemark.sql.reach import (
     Tracked,
     aliases_of,
     closed,
+    computed_place,
     either,
     equalities,
     group_keys,
@@ -329,7 +330,7 @@ class Block:
             if selected.unalias() in values:
                 text = selected.unalias().sql(DIALECT).lower()
                 columns.append(text)
-                carriers[text] = frozenset({place_of(selected) or f"={selected.alias_or_name.lower()}"})
+                carriers[text] = frozenset(filter(None, (place_of(selected) or computed_place(selected),)))
         if len(columns) != len(values):
             return None
         return Reach(reach.table, tuple(columns), carriers, False, set_of=(alias, source))
@@ -344,7 +345,7 @@ class Block:
             if places_read(selected) & reach.seen:
                 seen.add(name)
             place = place_of(selected)
-            for each in (place, f"={name}"):
+            for each in (place, computed_place(selected)):
                 if each is not None:
                     places.setdefault(each, set()).add(name)
             if isinstance(selected.unalias(), exp.Coalesce):

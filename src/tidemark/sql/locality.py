@@ -7,7 +7,7 @@ points at, what a clause that looks at many rows (GROUP BY, OVER, DISTINCT, LIMI
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -15,12 +15,17 @@ from sqlglot.optimizer.scope import Scope
 
 from tidemark.sql.block import Block
 from tidemark.sql.columns import ReadQuery
-from tidemark.sql.reach import LostError, Reach, Reaches, Tracked, Trouble, line_near, listed, renamed, shown
+from tidemark.sql.origins import taken_from
+from tidemark.sql.queries import DIALECT, full_name
+from tidemark.sql.reach import SAME_TYPE, LostError, Reach, Reaches, Tracked, Trouble, line_near, listed, renamed, shown
 
 
 def troubles(read: ReadQuery, tracked: Sequence[Tracked]) -> tuple[Trouble, ...]:
     """The clauses of a query with which the `on` of its inputs cannot be right; none where it cannot be followed."""
+    if recursive := tuple(_recursive(read, tracked)):
+        return recursive
     walk = Walk({each.table: each for each in tracked})
+    _note_same_types(read)
     try:
         found = walk.relation(read.scope)
     except LostError:
@@ -117,3 +122,27 @@ class Walk:
 def _told(reach: Reach) -> str:
     columns = ", ".join(reach.on)
     return f"`on: [{columns}]` of {reach.table} says that a row depends on its own {listed(reach.on)} alone"
+
+
+def _note_same_types(read: ReadQuery) -> None:
+    """Casts of a column to the type that it has are the column itself."""
+    for scope in read.scope.traverse():
+        for cast in scope.find_all(exp.Cast):
+            if isinstance(cast.this, exp.Column):
+                origins = taken_from(scope, f"{cast.this.table}.{cast.this.name}".lower())
+                types = {read.schema.get(table, {}).get(column) for table, column in origins}
+                same = types and all(each and exp.DataType.build(each, dialect=DIALECT) == cast.to for each in types)
+                cast.meta[SAME_TYPE] = bool(same)
+
+
+def _recursive(read: ReadQuery, tracked: Sequence[Tracked]) -> Iterator[Trouble]:
+    """A recursive query goes on from row to row: nothing says that it stays with the rows of one key."""
+    for cte in read.query.find_all(exp.CTE):
+        tables = list(cte.this.find_all(exp.Table))
+        if any(not table.db and table.name.lower() == cte.alias.lower() for table in tables):
+            for each in tracked:
+                if each.table in map(full_name, tables):
+                    message = (
+                        f"`{cte.alias}` reads itself, and can go on to rows of {each.table} with any {listed(each.on)}"
+                    )
+                    yield Trouble(each.table, message, None, line_near(cte))

@@ -7,7 +7,7 @@ from sqlglot.optimizer.scope import Scope
 
 from tidemark.sql.columns import Origin
 from tidemark.sql.queries import DIALECT, full_name
-from tidemark.sql.reach import Relation, is_aggregate
+from tidemark.sql.reach import SAME_TYPE, Relation, is_aggregate
 
 _CHOOSE = (exp.Min, exp.Max, exp.ArgMin, exp.ArgMax, exp.First, exp.Last, exp.AnyValue, exp.FirstValue, exp.LastValue)
 _WRAP = (exp.Paren, exp.Alias, exp.IgnoreNulls, exp.RespectNulls, exp.Filter, exp.Window, exp.Lag, exp.Lead)
@@ -50,7 +50,7 @@ def _taken(scope: Scope, node: exp.Expr) -> frozenset[Origin]:
     if isinstance(node, exp.Coalesce):
         parts = [_taken(scope, part) for part in (node.this, *node.expressions)]
         return frozenset().union(*parts) if all(parts) else frozenset()
-    if isinstance(node, (*_CHOOSE, *_WRAP)):
+    if isinstance(node, (*_CHOOSE, *_WRAP)) or node.meta.get(SAME_TYPE):
         return _taken(scope, node.this)
     return frozenset()
 

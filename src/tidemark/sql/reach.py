@@ -18,6 +18,9 @@ from tidemark.sql.queries import DIALECT
 Places = frozenset[str]
 Relation = tuple[str, exp.Table | Scope]
 """A relation that a query reads, and the alias that it has there."""
+SAME_TYPE = "same_type"
+"""Noted with a cast of a column to the type that it has."""
+_COMPUTED = "="
 _LONGEST = 60  # characters of a clause that a message shows
 
 
@@ -113,18 +116,34 @@ _AGGREGATES = frozenset(
 
 def aliases_of(place: str) -> set[str]:
     """The aliases that a place names."""
+    if place.startswith(_COMPUTED):
+        return set(place.removeprefix(_COMPUTED).partition("|")[0].split(","))
     text = place.removeprefix("coalesce(").removesuffix(")")
     return {part.rpartition(".")[0] for part in text.split(",")}
 
 
 def is_outside(place: str, own: Collection[str]) -> bool:
     """Whether a place is of a query around the one whose aliases are `own`."""
-    return "." in place and not aliases_of(place) & set(own)
+    return is_inside(place) and not aliases_of(place) & set(own)
+
+
+def is_inside(place: str) -> bool:
+    """Whether a place is of a relation that a query reads, and not a column that it gives."""
+    return "." in place
+
+
+def computed_place(node: exp.Expr | None) -> str | None:
+    """The place of an expression of columns, which has one value for a row: equal expressions are the same place."""
+    if node is None or any(isinstance(part, exp.Query | exp.Window) or is_aggregate(part) for part in node.walk()):
+        return None
+    aliases = sorted({column.table.lower() for column in node.find_all(exp.Column)})
+    text = node.unalias().sql(DIALECT, comments=False).lower()
+    return f"{_COMPUTED}{','.join(aliases)}|{text}" if aliases else None
 
 
 def place_of(node: exp.Expr | None) -> str | None:
     """The place that an expression is; None where it computes something."""
-    while isinstance(node, exp.Paren | exp.Alias):
+    while isinstance(node, exp.Paren | exp.Alias) or (isinstance(node, exp.Cast) and node.meta.get(SAME_TYPE)):
         node = node.this
     if isinstance(node, exp.Column):
         return f"{node.table}.{node.name}".lower()
@@ -166,8 +185,13 @@ def equalities(condition: exp.Expr | None) -> list[tuple[str, str]]:
     for part in conjuncts(condition):
         if isinstance(part, exp.EQ | exp.NullSafeEQ):
             pairs = zip(_members(part.left), _members(part.right), strict=False)
-            found += [(one, other) for left, right in pairs if (one := place_of(left)) and (other := place_of(right))]
+            sides = [(_side(left), _side(right)) for left, right in pairs]
+            found += [(one, other) for one, other in sides if one and other]
     return found
+
+
+def _side(node: exp.Expr) -> str | None:
+    return place_of(node) or computed_place(node)
 
 
 def _members(node: exp.Expr) -> list[exp.Expr]:
@@ -198,7 +222,7 @@ def renamed(reach: Reach, names: Mapping[str, str]) -> Reach:
     """The reach of a relation by other names of its columns; places of queries around it stay."""
 
     def changed(places: Places) -> Places:
-        return frozenset(names.get(place, place) for place in places if place in names or "." in place)
+        return frozenset(names.get(place, place) for place in places if place in names or is_inside(place))
 
     return replace(reach.placed(changed), seen=frozenset(names[name] for name in reach.seen if name in names))
 

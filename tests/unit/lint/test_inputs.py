@@ -153,3 +153,52 @@ def test_keys_that_are_masked_cannot_be_found_again(folder: Folder) -> None:
     sql = "SELECT shop, sum(amount) AS amount FROM bronze.sales GROUP BY shop"
     computed(folder, sql, f"shop string {mask}\namount decimal(20,2)", ("shop",))
     assert any("`shop` is masked in gold.sales" in each for each in folder.told())
+
+
+RATED = "shop string\nday date\namount decimal(10,2)\nrate decimal(10,2)"
+LATEST = (
+    "SELECT s.shop, s.day, s.amount, max_by(r.rate, r.day) AS rate FROM bronze.sales AS s"
+    " LEFT JOIN bronze.rates AS r ON r.shop = s.shop AND r.day <= s.day GROUP BY s.shop, s.day, s.amount"
+)
+
+
+@pytest.mark.parametrize(
+    ("rates", "told"),
+    [
+        ({"on": ["shop"], "as_of": {"day": "day"}}, []),
+        ({"on": ["shop"], "as_of": {"from": "day"}}, ["bronze.rates has no column `from`"]),
+        ({"on": ["shop"], "as_of": {"day": "sold_on"}}, ["neither gold.sales nor bronze.sales has"]),
+    ],
+)
+def test_the_columns_of_as_of_are_the_inputs_and_of_rows_that_take_its_latest(
+    folder: Folder, rates: dict[str, Any], told: list[str]
+) -> None:
+    source = {"source": {"connection": "crm", "object": "Y", "mode": "full"}}
+    columns = "shop string\nday date\nrate decimal(10,2)"
+    folder.table(
+        "bronze.rates", columns, ("shop", "day"), source | {"write": {"mode": "append", "keys": ["shop", "day"]}}
+    )
+    inputs = {"bronze.sales": {"on": ["shop", "day"]}, "bronze.rates": rates}
+    computed(folder, LATEST, RATED, ("shop", "day"), inputs=inputs)
+    found = folder.told()
+    assert len(found) == len(told), found
+    assert all(part in line for part, line in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    "rates", [{"as_of": {"day": "day"}}, {"on": ["shop"], "as_of": {"day": "day", "shop": "shop"}}]
+)
+def test_as_of_is_one_pair_beside_on(folder: Folder, rates: dict[str, Any]) -> None:
+    inputs = {"bronze.sales": {"on": ["shop", "day"]}, "bronze.rates": rates}
+    computed(folder, LATEST, RATED, ("shop", "day"), inputs=inputs)
+    assert any("as_of" in each for each in folder.told())
+
+
+def test_a_key_may_be_a_digest_of_the_columns_of_on(folder: Folder) -> None:
+    sql = "SELECT sha2(shop, 256) AS sk, shop, sum(amount) AS amount FROM bronze.sales GROUP BY shop"
+    inputs = {"inputs": {"bronze.sales": {"on": ["shop"]}}}
+    columns = "sk string\nshop string\namount decimal(20,2)"
+    computed(folder, sql, columns, ("sk",), **inputs)
+    assert folder.told() == []
+    computed(folder, sql.replace("sha2(shop, 256)", "left(shop, 1)"), columns, ("sk",), **inputs)
+    assert len(folder.told()) == 1

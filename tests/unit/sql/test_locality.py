@@ -18,6 +18,7 @@ SCHEMA: Schema = {
     "silver.returns": {"order_id": "string", "day": "date", "reason": "string"},
     "silver.customers": {"customer_id": "string", "city": "string", "email": "string"},
     "silver.products": {"product_id": "string", "category": "string"},
+    "silver.people": {"person_id": "string", "city": "string"},
     "silver.rates": {"currency": "string", "day": "date", "rate": "double"},
 }  # fmt: skip
 ORDER = ("order_id",)
@@ -26,6 +27,7 @@ ON = {
     "silver.returns": ORDER,
     "silver.customers": ("customer_id",),
     "silver.products": ("product_id",),
+    "silver.people": ("person_id",),
 }
 
 
@@ -69,6 +71,23 @@ WRONG = {
         "group by",
     ),
     "an aggregate of everything": ("SELECT max(order_id) AS order_id FROM silver.orders", "max("),
+    "a key cast to another type": ("SELECT CAST(order_id AS INT) AS order_id FROM silver.orders", "cast("),
+    "a dimension by a computed key that is not there": (
+        "SELECT o.order_id, o.buyer AS person_id, c.city FROM silver.orders AS o"
+        " LEFT JOIN silver.people AS c ON c.person_id = upper(o.buyer)",
+        "person_id",
+    ),
+    "a dimension by a computed key, of which rows without a partner are dropped": (
+        "SELECT o.order_id, upper(o.buyer) AS person_id, c.city FROM silver.orders AS o"
+        " LEFT JOIN silver.people AS c ON c.person_id = upper(o.buyer) WHERE c.city = 'Ulm'",
+        "person_id",
+    ),
+    "a recursive query": (
+        "WITH RECURSIVE r AS (SELECT order_id, buyer FROM silver.orders"
+        " UNION ALL SELECT o.order_id, o.buyer FROM silver.orders AS o JOIN r ON o.customer_id = r.buyer)"
+        " SELECT order_id, buyer FROM r",
+        "",
+    ),
     "an aggregate that the parser does not know": (
         "SELECT 'x' AS order_id, try_sum(amount) AS a FROM silver.orders",
         "try_sum",
@@ -382,6 +401,14 @@ RIGHT = {
         " SELECT v.order_id, u.d FROM v JOIN u ON u.currency = v.currency AND u.d = v.d"
     ),
     "names in capitals": "SELECT `ORDER_ID`, SUM(Amount) AS a FROM Silver.Orders GROUP BY Order_Id",
+    "a cast to the type that it has": (
+        "WITH o AS (SELECT CAST(order_id AS STRING) AS order_id, amount FROM silver.orders)"
+        " SELECT CAST(order_id AS STRING) AS order_id, sum(amount) AS a FROM o GROUP BY CAST(order_id AS STRING)"
+    ),
+    "a dimension by a key that is computed alike": (
+        "SELECT o.order_id, upper(o.buyer) AS person_id, c.city FROM silver.orders AS o"
+        " LEFT JOIN silver.people AS c ON c.person_id = upper(o.buyer)"
+    ),
     "a lookup as the driver": (
         "SELECT r.currency AS order_id, sum(o.amount) AS a FROM silver.rates AS r"
         " LEFT JOIN silver.orders AS o ON o.order_id = r.currency GROUP BY r.currency"
