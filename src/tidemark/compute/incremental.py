@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 
+from tidemark.compute import asof
 from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError, between, by_batch
 from tidemark.compute.tables import input_version, state_of
@@ -185,7 +186,7 @@ def _went_back(moved: Sequence[Input]) -> str | None:
 
 
 def changes(engine: Engine, spark: SparkSession, moved: Sequence[Input]) -> dict[str, DataFrame]:
-    """For each input the old and new values of `on` in what changed in it, with repetitions.
+    """For each input the old and new values of `on` (and `as_of`) in what changed in it, with repetitions.
 
     Raises `ChangesGoneError` where that is not known any more.
     """
@@ -198,7 +199,7 @@ def changes_gone(gone: ChangesGoneError) -> Scope:
 
 
 def _changes(engine: Engine, spark: SparkSession, moved: Input) -> DataFrame:
-    on, path = moved.spec.on or (), engine.table_path(moved.name)
+    on, path = moved.spec.columns, engine.table_path(moved.name)
     parts = []
     if moved.version is not None and moved.version != moved.seen:
         since = -1 if moved.seen is None else moved.seen
@@ -216,14 +217,9 @@ def affected(engine: Engine, spark: SparkSession, table: Table, changed: Mapping
     return stage(engine, spark, table, "affected", values(engine, spark, table, changed))
 
 
-def grain(table: Table) -> tuple[str, ...] | None:
-    """The columns for whole values of which the table's rows are computed; None where no input has `on`."""
-    return next((spec.on for spec in table.load.inputs.values() if spec.on), None)
-
-
 def stage(engine: Engine, spark: SparkSession, table: Table, name: str, parts: Sequence[DataFrame]) -> Affected:
     """Values of the grain, once each, in the run's staging."""
-    folder, of_grain = f"{engine.staging_path(table.name)}/{name}", grain(table) or ()
+    folder, of_grain = f"{engine.staging_path(table.name)}/{name}", table.load.grain or ()
     once = reduce(DataFrame.union, parts).distinct()
     extent = Extent(once.schema, dict(zip(of_grain, of_grain, strict=True)))
     extent.on(once).write.mode("overwrite").parquet(folder)
@@ -235,10 +231,14 @@ def values(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[s
 
     Values of other columns than the grain lead to it through the rows of the table, and of the inputs, that have both.
     """
-    of_grain = grain(table) or ()
+    of_grain = table.load.grain or ()
     parts = []
     for name, found in changed.items():
-        on = table.load.inputs[name].on or ()
+        spec = table.load.inputs[name]
+        on = spec.on or ()
+        if spec.as_of:
+            parts += _as_of(engine, spark, table, name, found)
+            continue
         if set(on) == set(of_grain):
             parts.append(found.select(*map(quoted, of_grain)))
             continue
@@ -246,6 +246,23 @@ def values(engine: Engine, spark: SparkSession, table: Table, changed: Mapping[s
         for carrier in _carriers(engine, spark, table, {*on, *of_grain}):
             parts.append(having(carrier, once, on).select(*map(quoted, of_grain)))
     return parts
+
+
+def _as_of(engine: Engine, spark: SparkSession, table: Table, name: str, changed: DataFrame) -> list[DataFrame]:
+    """The values of the grain to which an input leads whose latest row at or before an instant counts.
+
+    Rows of the inputs of the grain that have its columns say all; where there are none, the table's own do.
+    """
+    of_grain, spec = table.load.grain or (), table.load.inputs[name]
+    needed = {*(spec.on or ()), *spec.as_of.values(), *of_grain}
+    others = [other for other, each in table.load.inputs.items() if each.on and set(each.on) == set(of_grain)]
+    inputs = [frame for frame in (candidate(engine, spark, other) for other in others) if needed <= set(frame.columns)]
+    once = asof.spans(changed, candidate(engine, spark, name), spec)
+    folder = f"{engine.staging_path(table.name)}/spans/{name}"
+    once.write.mode("overwrite").parquet(folder)
+    found = spark.read.schema(once.schema).parquet(folder)
+    carriers = inputs or _carriers(engine, spark, table, needed)
+    return [asof.reached(carrier, found, spec).select(*map(quoted, of_grain)) for carrier in carriers]
 
 
 def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[str]) -> list[DataFrame]:

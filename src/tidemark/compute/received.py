@@ -63,7 +63,7 @@ class Received:
         return None if keys is None else keys.rows_of(frame)
 
     def _stage(self, engine: Engine, spark: SparkSession, table: Table) -> Affected | None:
-        if table.load.write.mode not in INCREMENTAL_MODES or incremental.grain(table) is None:
+        if table.load.write.mode not in INCREMENTAL_MODES or table.load.grain is None:
             return None
         values = {}
         for name, spec in table.load.inputs.items():
@@ -72,7 +72,7 @@ class Received:
             rows = self.rows(engine, spark, engine.table(name))
             if rows is None:
                 return None
-            values[name] = rows.select(*map(quoted, spec.on))
+            values[name] = rows.select(*map(quoted, spec.columns))
         return incremental.stage(engine, spark, table, "reached", incremental.values(engine, spark, table, values))
 
     def _is_of_period(self, table: Table) -> Column:

@@ -56,16 +56,32 @@ class WatermarkSpec(_Model):
 
 
 class InputSpec(_Model):
-    """How a change of an input reaches this table: through the values of `on`, by a full refresh, or not at all."""
+    """How a change of an input reaches this table: through the values of `on`, by a full refresh, or not at all.
+
+    `as_of` (the input's column: this table's): the input's latest row at or before it counts.
+    """
 
     on: Names | None = Field(default=None, min_length=1)
+    as_of: dict[str, str] = Field(default={}, max_length=1)
     refresh: Literal["full", "none"] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> InputSpec:
         if self.on is not None and self.refresh is not None:
             raise ValueError("`on` and `refresh` exclude each other: keep one of them")
+        if self.as_of and self.on is None:
+            raise ValueError("`as_of` needs `on`: the columns whose latest row counts, such as `on: [currency]`")
         return self
+
+    @property
+    def as_of_pair(self) -> tuple[str, str]:
+        """The one pair of `as_of`: the input's column, and that of the rows which take the latest row before it."""
+        return next(iter(self.as_of.items()))
+
+    @property
+    def columns(self) -> Names:
+        """The columns of the input that say which rows a change of it reaches."""
+        return (*(self.on or ()), *self.as_of)
 
 
 def _all_but(value: object) -> object:
@@ -244,9 +260,16 @@ class Load(_Model):
     def _one_layout(self) -> Load:
         if self.cluster_by and self.partition_by:
             raise ValueError("a table is laid out by `cluster_by` or by `partition_by`, not by both")
+        if self.grain is None and any(spec.on for spec in self.inputs.values()):
+            raise ValueError("`as_of` needs another input with `on`, whose rows take the latest one")
         if not set(self.write.partition_by) <= set(self.partition_by):
             raise ValueError("`write.partition_by` must be columns of `partition_by`")
         return self
+
+    @property
+    def grain(self) -> Names | None:
+        """The columns for whole values of which rows are computed: the first input's `on`; None where none has one."""
+        return next((spec.on for spec in self.inputs.values() if spec.on and not spec.as_of), None)
 
     def on_unknown(self, column: str) -> DriftAction:
         """What becomes of a source column that the contract does not know; the first name in `drift` that fits counts.
