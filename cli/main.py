@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, maintain, plan, prefect, reports, sandbox
+from cli import backfill, errors, maintain, plan, prefect, reports, sandbox, verify
 from cli import config as cli_config
 from cli.console.jobs import JOBS
 from cli.console.options import (
@@ -42,6 +42,7 @@ for command in (
     plan.apply,
     backfill.backfill,
     maintain.maintain,
+    verify.verify,
     cli_config.validate,
     cli_config.ddl,
     cli_config.doctor,

@@ -22,6 +22,7 @@ from flows.running.parameters import (
     Since,
 )
 from flows.running.run_names import dated
+from flows.verify import verify_some
 
 
 @flow(name="daily", flow_run_name=dated("daily"), persist_result=False, log_prints=False)
@@ -36,7 +37,8 @@ def daily(
     """Runs the pipeline, or the selected part of it, and gives the id of the run.
 
     Bronze is committed source by source. Silver and gold are prepared and audited as a whole, committed together,
-    recorded as a release and published. A failure on the way leaves silver and gold as they were.
+    recorded as a release and published. A failure on the way leaves silver and gold as they were. Where the environment
+    says so (`verify: {sample: 1%}`), a sample of some tables is computed anew and compared; what differs is a warning.
 
     Args:
         env: Environment: the name of a file in the configuration's env folder.
@@ -59,4 +61,5 @@ def daily(
             build_layer(**where, layer=BOTH, select=built, full_refresh=full_refresh)
             commit_together(run, built)
             publish_built(run, built, env, config)
+            verify_some(run, built)
         return run.engine.run.run_id

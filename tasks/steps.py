@@ -20,6 +20,7 @@ from tasks import events, evidence
 from tasks.guard import step
 from tasks.transient import retry_when_transient
 from tidemark import steps
+from tidemark.compute import verify as verifying
 from tidemark.config.environment import SPARK
 from tidemark.errorlane import replay
 from tidemark.operations import maintenance
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from tidemark.compute.quality import GateResult
     from tidemark.compute.received import Received
+    from tidemark.compute.verify import Sample, Verified
     from tidemark.control.release import Release
     from tidemark.engine import Engine
     from tidemark.errorlane.quarantine import Rejected
@@ -194,6 +196,13 @@ def maintain(engine: Engine, table: str, since: datetime, now: datetime) -> Tidi
     """Puts the table's small files together, and removes what has been out of use since before `since`."""
     with step(table, "maintain", engine.spark):
         return maintenance.tidy(engine, table, since, now)
+
+
+@task(task_run_name="verify {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+def verify(engine: Engine, table: str, sample: Sample | None = None) -> Verified:
+    """Computes the table, or a sample of it, anew and compares; differences are in the result, not an error."""
+    with _step(engine, table, "verify"):
+        return verifying.verify(engine, table, sample)
 
 
 @task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)

@@ -92,4 +92,5 @@ RunDate = Day | None
 Since = Annotated[dt.datetime | None, AfterValidator(as_utc), AfterValidator(_past)]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f-]{1,36}$")]
 RunOrRelease = Annotated[str, Field(pattern=r"^(r[0-9]+|[0-9a-f-]{1,36})$")]
+SampleSize = Annotated[str, Field(pattern=r"^([1-9][0-9]*|[0-9]+(\.[0-9]+)?%)$", max_length=20)]
 Rule = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$", max_length=200)]

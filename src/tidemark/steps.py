@@ -7,14 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark import faults, publishing
-from tidemark.compile.masks import masked
-from tidemark.compute import failures, histories, incremental, quality, tables
+from tidemark.compute import building, failures, incremental, quality, tables
 from tidemark.compute.received import scope as scope_of_received
-from tidemark.config.definition import fingerprint, mixed, transform_of
+from tidemark.config.definition import fingerprint, mixed
 from tidemark.delta import sizes
 from tidemark.delta.table import earlier_types, read_state, stored_schema
 from tidemark.engine import DoneBatch, metadata_values
@@ -23,12 +21,9 @@ from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
 from tidemark.observe import drift
 from tidemark.operations import staging
-from tidemark.rows import ORIGIN, judging
-from tidemark.rows.alignment import align
+from tidemark.rows import judging
 from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.spark import storage
-from tidemark.spark.relations import query_over
-from tidemark.sql import queries
 from tidemark.write.batch import Checked, Work
 from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
@@ -36,18 +31,14 @@ from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
     from tidemark.compute.quality import GateResult
     from tidemark.compute.received import Received
-    from tidemark.config.project import Table
     from tidemark.control.release import Release
     from tidemark.engine import Engine
     from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
-    from tidemark.write.batch import Affected
-
-OWN_SYSTEM = "tidemark"
 
 
 def extract(
@@ -103,7 +94,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     loaded = engine.table(table)
     source = loaded.load.source
     frame = sizes.gathered(extracted.frame, sizes.read_bytes(extracted.frame))
-    checked = _check(loaded, frame, source.fields if source else {})
+    checked = building.check(loaded, frame, source.fields if source else {})
     return replace(
         checked,
         identity=extracted.identity,
@@ -133,21 +124,8 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         todo = scope_of_received(engine, spark, loaded, definition, received)
     if todo.nothing:
         return None
-    frame = _query(engine, spark, loaded, todo.affected)
-    is_history = loaded.load.write.mode == "scd2"
-    if todo.affected is not None:
-        frame = todo.affected.rows_of(frame)  # a query can have rows of its own
-    if is_history:
-        frame = histories.identified(frame, loaded)
-    masks = {column.name: masked(loaded.contract, column.name) for column in loaded.contract.columns if column.mask}
-    frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
+    checked = building.computed(engine, spark, loaded, todo.affected)
     inputs = {name: tables.input_version(engine, name) for name in loaded.inputs}
-    frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table}"))
-    checked = (
-        histories.check(loaded, frame, todo.affected, source_system=OWN_SYSTEM)
-        if is_history
-        else _check(loaded, frame, {})
-    )
     signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
     asked = {"received": received.to_json()} if received else {}
@@ -158,6 +136,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         complete=True,
         affected=todo.affected,
         reason=todo.reason,
+        anew=full,
         notices=todo.notices,
         definition=signed,
     )
@@ -283,32 +262,11 @@ def _staged_errors(prepared: Prepared) -> str:
     return f"{prepared.path}/errors"
 
 
-def _check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
-    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table))
-    judged = judging.judged(frame, table.contract, alignment)
-    return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
-
-
-def _helpers(table: Table) -> frozenset[str]:
-    """Columns that only order rows or mark deletes: used while comparing, stored only if the contract has them."""
-    return frozenset(set(table.load.write.helpers) - set(table.contract.column_names))
-
-
 def _moves(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     """Whether the batch takes the watermark forward: a later end of the window, or files not seen before."""
     if new.get("high") is not None:
         return old.get("high") is None or str(new["high"]) > str(old["high"])
     return bool(new) and dict(new) != dict(old)
-
-
-def _query(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> DataFrame:
-    inputs = incremental.inputs_in(engine, spark, table, affected)
-    if table.load.transform:
-        return transform_of(table)(inputs)
-    if table.sql is None:
-        raise ConfigError(f"{table.name} has neither a query nor a transform")
-    names = {name: queries.view_name(name) for name in inputs}
-    return query_over(spark, queries.bind(table.sql, names), {names[name]: frame for name, frame in inputs.items()})
 
 
 def _input_identity(engine: Engine, name: str, version: int | None) -> str:

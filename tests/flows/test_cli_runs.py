@@ -59,6 +59,45 @@ def test_an_interrupted_run_says_so_and_leaves_a_summary(pipeline: Pipeline, pre
     assert "silver.items" not in pipeline.versions()
 
 
+def test_a_table_that_was_changed_by_hand_is_found_told_and_mended(pipeline: Pipeline, prefect_server: str) -> None:
+    daily(**pipeline.where, date=date(2025, 3, 30))
+    code, output, error = ended(begun(pipeline, prefect_server, "verify", "--json"))
+    assert code == 0, error
+    assert {each["table"]: each["outcome"] for each in json.loads(output)["tables"]} == dict.fromkeys(
+        ("silver.orders", "silver.items", "gold.customers"), "equal"
+    )
+
+    path = pipeline.lake.path("gold.customers")
+    pipeline.lake.spark.sql(f"UPDATE delta.`{path}` SET qty = 99 WHERE customer = 'ann'")
+    code, output, error = ended(begun(pipeline, prefect_server, "verify", "--select", "gold.customers", "--json"))
+
+    assert code == 3
+    (found,) = json.loads(output)["tables"]
+    assert (found["outcome"], found["differing"], found["columns"]) == ("differs", 1, {"qty": 1})
+    assert found["keys"] == ["differing: customer=ann"]
+    assert "tidemark run --full-refresh --select gold.customers" in error
+    daily(**pipeline.where, date=date(2025, 3, 30), select=["gold.customers"], full_refresh=True)
+    code, _, error = ended(begun(pipeline, prefect_server, "verify", "--sample", "50%"))
+    assert code == 0, error
+
+
+def test_a_daily_run_looks_at_a_sample_where_the_environment_says_so(pipeline: Pipeline) -> None:
+    path = pipeline.lake.root / "config" / "env" / "test.yaml"
+    path.write_text(path.read_text("utf-8") + "verify: {sample: 100%, tables: 3}\n", "utf-8")
+    daily(**pipeline.where, date=date(2025, 3, 30))
+    looked_at = {table: result["verified"] for table, result in pipeline.results().items() if result["verified"]}
+    assert {each["outcome"] for each in looked_at.values()} == {"equal"}
+    assert set(looked_at) == {"silver.orders", "silver.items", "gold.customers"}
+
+    changed = f"delta.`{pipeline.lake.path('gold.customers')}`"
+    pipeline.lake.spark.sql(f"DELETE FROM {changed} WHERE customer = 'ann'")
+    daily(**pipeline.where, date=date(2025, 3, 31))
+
+    (warned,) = pipeline.summaries()[-1]["warnings"]
+    assert warned["table"] == "gold.customers"
+    assert "1 rows are missing" in warned["message"]
+
+
 def _wait_for(path: Path) -> None:
     deadline = time.monotonic() + SECONDS
     while not path.exists():

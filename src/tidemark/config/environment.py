@@ -156,6 +156,13 @@ class MaintenanceSettings(_Model):
     keep: Span = timedelta(days=7)
 
 
+class VerifySettings(_Model):
+    """What a daily run computes anew and compares: a `sample` (`1000` rows, or `1%`) of so many `tables` in turn."""
+
+    sample: str = Field(pattern=r"^([1-9]\d*|\d+(\.\d+)?%)$")
+    tables: int = Field(default=1, ge=1)
+
+
 class AlertSpec(_Model):
     """A channel, where it leads (a topic, a URL) and for which events."""
 
@@ -195,6 +202,7 @@ class Environment(_Model):
     compute: ComputeSettings = ComputeSettings()
     plans: PlanSettings = PlanSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    verify: VerifySettings | None = None
     alerts: tuple[AlertSpec, ...] = ()
     connections: dict[str, ConnectionSpec] = {}
     targets: dict[str, TargetSpec] = {}

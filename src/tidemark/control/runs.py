@@ -84,7 +84,8 @@ class TableResult:
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
     rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist).
     `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
-    or nothing. `chunk` is the part of the past that a backfill is taking in.
+    or nothing. `chunk` is the part of the past that a backfill is taking in. `verified`: how it compared with what its
+    inputs make it (`compute.verify.Verified`), where that was looked at.
     """
 
     table: str
@@ -99,6 +100,7 @@ class TableResult:
     computed: str | None = None
     files: FilesSummary | None = None
     chunk: str | None = None
+    verified: Mapping[str, Any] | None = None
 
     @property
     def layer(self) -> str:

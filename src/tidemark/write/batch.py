@@ -50,7 +50,8 @@ class Checked:
 
     `judged` has the columns of the table, those that only order or delete (`order_by`, delete flag), and `_bad`;
     `source` is the frame before. `complete` says that the frame holds every row the table should have; with
-    `affected`, every row with the values in there. `reason` says why the whole table was computed. `window`: where the
+    `affected`, every row with the values in there. `reason` says why the whole table was computed; with `anew` the row
+    hashes that the table has are not believed. `window`: where the
     rows' change times lie, if not in the watermark's window.
     """
 
@@ -66,6 +67,7 @@ class Checked:
     definition: str | None = None
     affected: Affected | None = None
     reason: str | None = None
+    anew: bool = False
     empty: bool = False
     notices: tuple[str, ...] = ()
     look: Mapping[str, Any] = field(default_factory=dict)

@@ -15,11 +15,13 @@ from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
 from tidemark.rows import BAD, ROW_HASH, own, quoted
+from tidemark.rows.batches import row_hash
 from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, REJECTED, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 
 if TYPE_CHECKING:
-    from tidemark.write.batch import Work
+    from tidemark.rows.batches import row_hash
+from tidemark.write.batch import Work
 
 _OLD = own("old_")
 _MATCHED = own("matched")
@@ -51,7 +53,7 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     places = [] if _is_small(work) else [name for name in work.layout if name in target.columns]
     old = known.select(
         *[quoted(name).alias(_OLD + name) for name in names],
-        quoted(ROW_HASH).alias(_OLD + ROW_HASH),
+        _known_hash(work, target).alias(_OLD + ROW_HASH),
         *[quoted(name).alias(_OLD + name) for name in order if name not in names],
         *[quoted(name).alias(_PLACE + name) for name in places],
         F.lit(True).alias(_MATCHED),
@@ -59,7 +61,7 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     condition = reduce(and_, (quoted(key) == quoted(_OLD + key) for key in work.keys))
     marked = rows.withColumn(_PRESENT, F.lit(True))
     joined = marked.join(old, condition, "full" if complete else "left")
-    same = quoted(ROW_HASH) == quoted(_OLD + ROW_HASH)
+    same = F.coalesce(quoted(ROW_HASH) == quoted(_OLD + ROW_HASH), F.lit(False))
     loses = quoted(ROW_HASH) < quoted(_OLD + ROW_HASH)
     loses_tie = _deleting(work, F.lit(False), loses) if is_log else F.lit(False)
     label = (
@@ -116,6 +118,14 @@ def replaced(work: Work, labelled: DataFrame) -> Extent | None:
     places = {name: _PLACE + name for name in work.layout if _PLACE + name in labelled.columns}
     columns = {name: name for name in work.keys if name not in places} | places
     return Extent(labelled.schema, columns, F.col(LABEL).isin(UPDATE, DELETE, VANISHED))
+
+
+def _known_hash(work: Work, target: DataFrame) -> Column:
+    """The row hash that the table has; none where all is computed anew and the row was changed under its hash."""
+    if not work.checked.anew:
+        return quoted(ROW_HASH)
+    columns = [name for name in work.columns if name in target.columns]
+    return F.when(row_hash(columns, work.earlier_types) == quoted(ROW_HASH), quoted(ROW_HASH))
 
 
 def _is_small(work: Work) -> bool:

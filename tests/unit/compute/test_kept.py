@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.lakes.lake import Lake, at
+from tidemark.compute.verify import verify
 from tidemark.write.manifest import Prepared
 
 PRICES = "item string, day int, price int, changed_at timestamp, gone boolean"
@@ -117,3 +118,12 @@ def test_a_key_without_any_row_vanishes_and_a_good_row_beside_a_bad_one_counts(p
     assert prices.read("silver.prices") == [("a", 5, 50), ("b", 1, 20)]
     assert batch is not None
     assert (batch.books.vanished, batch.books.kept) == (1, 1)
+
+
+def test_a_row_that_is_kept_is_stale_and_no_difference(prices: Lake) -> None:
+    receive(prices, ("a", 2, -5, at(2), False))
+    build(prices)
+
+    found = verify(prices.engine(), "silver.prices")
+
+    assert (found.outcome, found.compared, found.stale) == ("equal", 3, 1)

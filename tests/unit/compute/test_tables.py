@@ -9,8 +9,7 @@ from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake, at
 from tests.support.lakes.shop_tables import LINE_SCHEMA, receive
-from tidemark import steps
-from tidemark.compute import tables
+from tidemark.compute import building, tables
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state
 
@@ -25,14 +24,14 @@ def test_what_others_commit_while_a_table_is_computed_is_left_to_the_next_run(
     shop: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receive(shop, lines=[("o7", 1, "ann", 1, at(3), False)])
-    query = steps._query
+    query = building.query
 
     def slow_query(*arguments: object) -> object:
         monkeypatch.undo()
         receive(shop, lines=[("o8", 1, "ann", 2, at(3), False)])
         return query(*arguments)
 
-    monkeypatch.setattr(steps, "_query", slow_query)
+    monkeypatch.setattr(building, "query", slow_query)
     before = len(shop.read("silver.lines"))
 
     shop.build("silver.lines")

@@ -1,4 +1,4 @@
-"""A day's rates are complete, or the gate of silver.fx_rates says so before anything is valued by those of the day before."""
+"""A day's rates are complete, or the gate of silver.fx_rates says so before anything takes those of the day before."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ def rates(*days: str, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
 
 def published(*days: str, without: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     return [
-        {"rate_date": row["rate_date"], "currency": row["currency"], "rate": Decimal(2), "published_at": at("03-31 15:00")}
+        {
+            "rate_date": row["rate_date"],
+            "currency": row["currency"],
+            "rate": Decimal(2),
+            "published_at": at("03-31 15:00"),
+        }
         for row in rates(*days, without=("EUR", *without))
     ]
 
@@ -55,7 +60,7 @@ def test_a_day_without_a_readable_dollar_rate_is_told_and_has_no_rate(queries: Q
     valued = queries.rows("silver.fx_rates")
 
     assert {row["usd_rate"] is None for row in valued if row["rate_date"] == day("03-04")} == {True}
-    queries.give("silver.fx_rates", *[row for row in rates("03-03")])
+    queries.give("silver.fx_rates", *rates("03-03"))
     assert counted(queries) == (1, 0, 0, 0)
 
 

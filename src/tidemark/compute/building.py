@@ -1,0 +1,66 @@
+"""The rows of a silver or gold table: its query over its inputs, made a history, masked, held against the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from tidemark.compile.masks import masked
+from tidemark.compute import histories, incremental
+from tidemark.config.definition import transform_of
+from tidemark.errors import ConfigError
+from tidemark.rows import ORIGIN, judging
+from tidemark.rows.alignment import align
+from tidemark.spark.relations import query_over
+from tidemark.sql import queries
+from tidemark.write.batch import Checked
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.config.project import Table
+    from tidemark.engine import Engine
+    from tidemark.write.batch import Affected
+
+OWN_SYSTEM = "tidemark"
+
+
+def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> Checked:
+    """The rows of `table` as the candidates of its inputs make them: the `affected` ones, or all."""
+    frame = query(engine, spark, table, affected)
+    is_history = table.load.write.mode == "scd2"
+    if affected is not None:
+        frame = affected.rows_of(frame)  # a query can have rows of its own
+    if is_history:
+        frame = histories.identified(frame, table)
+    masks = {column.name: masked(table.contract, column.name) for column in table.contract.columns if column.mask}
+    frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
+    frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table.name}"))
+    if is_history:
+        return histories.check(table, frame, affected, source_system=OWN_SYSTEM)
+    return check(table, frame, {})
+
+
+def check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
+    """Holds rows against the contract; `fields` are the source's names of columns."""
+    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table))
+    judged = judging.judged(frame, table.contract, alignment)
+    return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
+
+
+def _helpers(table: Table) -> frozenset[str]:
+    """Columns that only order rows or mark deletes: used while comparing, stored only if the contract has them."""
+    return frozenset(set(table.load.write.helpers) - set(table.contract.column_names))
+
+
+def query(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> DataFrame:
+    """What the table's query, or its transform, gives over the candidates of its inputs."""
+    inputs = incremental.inputs_in(engine, spark, table, affected)
+    if table.load.transform:
+        return transform_of(table)(inputs)
+    if table.sql is None:
+        raise ConfigError(f"{table.name} has neither a query nor a transform")
+    names = {name: queries.view_name(name) for name in inputs}
+    return query_over(spark, queries.bind(table.sql, names), {names[name]: frame for name, frame in inputs.items()})
