@@ -16,6 +16,7 @@ from tidemark.sql.reach import (
     Reach,
     Reaches,
     Tracked,
+    Trouble,
     aliases_of,
     closed,
     computed_place,
@@ -42,6 +43,9 @@ class Walk(Protocol):
 
     def relation(self, scope: Scope) -> Reaches:
         """What a row of a scope's result depends on, by the names of its columns."""
+
+    def trouble(self, reach: Reach, node: exp.Expr, what: str, advice: str | None = None) -> Trouble:
+        """What there is to say of a clause."""
 
     def refuse(self, reach: Reach, node: exp.Expr, what: str, advice: str | None = None) -> None:
         """Notes that what `node` does cannot be right with the input's `on`."""
@@ -142,7 +146,7 @@ class Block:
         for one, other in pairs:  # a place of what hangs has the value of its partner, or none
             here = one if one.rpartition(".")[0] in inner else other
             self.leads.setdefault(here, set()).add(other if here == one else one)
-        return self._linked([*kept, *(replace(each, outer=True) for each in pointed)])
+        return self._linked([*kept, *(replace(each, outer=each.doubt is None) for each in pointed)])
 
     def _equal(self, pairs: Iterable[tuple[str, str]]) -> None:
         for one, other in pairs:
@@ -157,21 +161,23 @@ class Block:
         leads: Leads = {}
         for one, other in pairs:
             for here, there in ((one, other), (other, one)):
-                if here.rpartition(".")[0] in inner and there.rpartition(".")[0] not in inner:
+                if aliases_of(here) <= set(inner) and not aliases_of(there) & set(inner):
                     leads.setdefault(here, set()).add(there)
         told = []
+        hangs = str(node.args.get("kind") or "").upper() not in ("SEMI", "ANTI")
         for reach in found:
             partner = reach.placed(lambda places: self._closed(_of_partner(places, inner, leads)))
             if partner.has_all():
                 told.append(partner)
                 continue
             columns = listed(partner.missing())
-            self.walk.refuse(
-                reach,
-                node,
-                f"{shown(node)} reaches rows of {reach.table} whatever their {columns}",
-                f"demand that {columns} is equal to a column of the rows that it is joined to",
-            )
+            what = f"{shown(node)} reaches rows of {reach.table} whatever their {columns}"
+            advice = f"demand that {columns} is equal to a column of the rows that it is joined to"
+            doubt = self.walk.trouble(reach, node, what, advice)
+            if hangs and reach.doubt is None:  # rows with a partner have its key: who goes on by that does right
+                told.append(replace(reach, doubt=doubt))
+            else:
+                self.walk.refuse(replace(reach, doubt=doubt), node, what)
         return told
 
     def _either(self, found: Reaches, both: list[tuple[str, str, str]], join: exp.Join) -> Reaches:

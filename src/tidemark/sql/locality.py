@@ -64,8 +64,12 @@ class Walk:
         return self._known[id(scope)]
 
     def refuse(self, reach: Reach, node: exp.Expr, what: str, advice: str | None = None) -> None:
-        """Notes that what `node` does cannot be right with the input's `on`."""
-        self.troubles.append(Trouble(reach.table, f"{what}, but {_told(reach)}", advice, line_near(node)))
+        """Notes that what `node` does cannot be right with the input's `on`; a doubt that there was before says why."""
+        self.troubles.append(reach.doubt or self.trouble(reach, node, what, advice))
+
+    def trouble(self, reach: Reach, node: exp.Expr, what: str, advice: str | None = None) -> Trouble:
+        """What there is to say of a clause."""
+        return Trouble(reach.table, f"{what}, but {_told(reach)}", advice, line_near(node))
 
     def arrives(self, read: ReadQuery, reach: Reach) -> None:
         """Holds what the whole query gives against the `on` of the table."""

@@ -60,6 +60,7 @@ class Reach:
     its rows. `through`: tables of the grain whose rows lead from a value of `on` to the grain, if they have the same
     `columns`. `set_of`: the relation whose values, once each, these are. `outer`: rows are there without a partner in
     `table` too. `seen`: places whose values come from `table`; `filtered`: which rows there are depends on one.
+    `doubt`: there are rows of which the places say nothing; they are null there, so that who goes on by them is right.
     """
 
     table: str
@@ -70,6 +71,7 @@ class Reach:
     set_of: Relation | None = field(default=None, compare=False)
     outer: bool = False
     filtered: bool = False
+    doubt: Trouble | None = field(default=None, compare=False)
     seen: Places = frozenset()
 
     def has_all(self) -> bool:

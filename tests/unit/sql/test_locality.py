@@ -409,6 +409,11 @@ RIGHT = {
         "SELECT o.order_id, upper(o.buyer) AS person_id, c.city FROM silver.orders AS o"
         " LEFT JOIN silver.people AS c ON c.person_id = upper(o.buyer)"
     ),
+    "joined by another column, and summed up by the key": (
+        "WITH r AS (SELECT o.order_id, count(x.rate) AS n FROM silver.rates AS x"
+        " LEFT JOIN silver.orders AS o ON o.currency = x.currency AND o.day = x.day GROUP BY o.order_id)"
+        " SELECT o.order_id, r.n FROM silver.orders AS o LEFT JOIN r ON r.order_id = o.order_id"
+    ),
     "a lookup as the driver": (
         "SELECT r.currency AS order_id, sum(o.amount) AS a FROM silver.rates AS r"
         " LEFT JOIN silver.orders AS o ON o.order_id = r.currency GROUP BY r.currency"
