@@ -353,7 +353,8 @@ RIGHT = {
         " WHERE NOT EXISTS (SELECT 1 FROM silver.returns AS r WHERE r.order_id = o.order_id)"
     ),
     "IN by the key": (
-        "SELECT order_id FROM silver.orders WHERE order_id IN (SELECT order_id FROM silver.returns WHERE day > '2025-01-01')"
+        "SELECT order_id FROM silver.orders"
+        " WHERE order_id IN (SELECT order_id FROM silver.returns WHERE day > '2025-01-01')"
     ),
     "NOT IN by a key that is never null": (
         "SELECT order_id FROM silver.orders WHERE order_id NOT IN (SELECT order_id FROM silver.returns)"
