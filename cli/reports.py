@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ from cli.console.options import (
 from cli.console.output import columns, show, show_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tidemark.control.release import Release
     from tidemark.control.state import Record
 
@@ -50,11 +52,17 @@ def _show_state(newest: Release | None, tables: tuple[Record, ...]) -> None:
     table = columns("table", "version", "released", "watermark", "run", right=("version", "released"))
     for record in tables:
         value = record.value
-        mark = (value.get("watermark") or {}).get("high") or ""
+        mark = _position(value.get("watermark") or {})
         released = newest.tables.get(record.key) if newest else None
         shown = "–" if released is None else str(released)
-        table.add_row(record.key, str(value.get("version")), shown, str(mark), str(value.get("run_id", ""))[:8])
+        table.add_row(record.key, str(value.get("version")), shown, mark, str(value.get("run_id", ""))[:8])
     show(table)
+
+
+def _position(watermark: Mapping[str, Any]) -> str:
+    """How far a source is known: the value of each column of its cursor."""
+    marks = [watermark, *watermark.get("then", ())]
+    return " / ".join(str(mark["high"]) for mark in marks if mark.get("high") is not None)
 
 
 @runs.command("list")

@@ -54,7 +54,7 @@ _USES_SPARK = limit_tag(SPARK)
 
 NOTHING_STORED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 RETRIES: dict[str, Any] = {
-    "retries": 2,  # the clients of sources and targets have retried for a minute before
+    "retries": 2,  # what a source's client has waited out for minutes is not among them
     "retry_delay_seconds": [2, 10],
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": retry_when_transient,

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from httpx import HTTPStatusError, codes
 
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, SourceDownError
 from tidemark.sources.api import ApiError
 from tidemark.warehouses import WarehouseError
 from tidemark.write.commit import CONFLICTS
@@ -70,6 +70,8 @@ _LASTING_TEXTS = ("incorrect username or password", "password authentication fai
 def is_transient(failure: BaseException) -> bool:
     """Whether trying again may help: somewhere in the chain of causes stands a failure that passes."""
     chain = list(_chain(failure))
+    if any(isinstance(link, SourceDownError) for link in chain):
+        return False  # its client has waited already, for as long as somebody wants to wait
     if any(_is_busy(link) for link in chain):
         return True
     if any(isinstance(link, ConfigError) or _says(link, _LASTING_TEXTS) for link in chain):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,8 +47,26 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     warehouse: Path = tmp_path_factory.mktemp("warehouse")
     session = start("tidemark-tests", "local[2]", TEST_CONF | {"spark.sql.warehouse.dir": str(warehouse)})
-    yield session
+    with instants_need_a_zone():
+        yield session
     session.stop()
+
+
+@contextmanager
+def instants_need_a_zone() -> Iterator[None]:
+    """Spark's `lit` takes a naive instant for one of the machine's own zone: the engine uses `rows.literal`."""
+    from pyspark.sql import functions
+
+    lit = functions.lit
+
+    def checked(value: Any) -> Any:
+        naive = isinstance(value, datetime) and value.tzinfo is None
+        assert not (naive and sys._getframe(1).f_globals["__name__"].startswith("tidemark.")), f"lit({value!r})"
+        return lit(value)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(functions, "lit", checked)
+        yield
 
 
 @pytest.fixture

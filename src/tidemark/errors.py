@@ -79,6 +79,10 @@ class SourceError(TidemarkError):
     """A source could not be read."""
 
 
+class SourceDownError(SourceError):
+    """A source that was asked again for as long as the environment says, and did not come back."""
+
+
 class TargetError(TidemarkError):
     """A warehouse could not be written."""
 

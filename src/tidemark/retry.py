@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from tidemark.redaction import redact
 
@@ -18,11 +25,15 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """At most `attempts` tries; waits are random, up to `first_wait` seconds doubled each time, to `longest_wait`."""
+    """`attempts` tries, and more until `lasting` seconds have passed since the first began.
+
+    Waits are random, up to `first_wait` seconds doubled each time, to `longest_wait`.
+    """
 
     attempts: int = 5
     first_wait: float = 0.5
     longest_wait: float = 20.0
+    lasting: float = 0.0
 
     def call(
         self,
@@ -34,17 +45,19 @@ class RetryPolicy:
         """What `action` returns.
 
         Failures for which `passing` holds are tried again; the last of them, and every other, is raised. Where the
-        other side asks for a wait (seconds), it gets at least that, as far as it is no longer than `longest_wait`.
+        other side asks for a wait (seconds), it gets at least that, unless the time would be over by then: it gets
+        `longest_wait` then.
         """
         jitter = wait_random_exponential(multiplier=self.first_wait, max=self.longest_wait)
 
         def wait(state: RetryCallState) -> float:
             failure = state.outcome.exception() if state.outcome else None
             asked = (asked_wait(failure) if failure else None) or 0.0
-            return min(asked, self.longest_wait) + jitter(state)
+            left = self.lasting - (state.seconds_since_start or 0.0)
+            return min(asked, max(self.longest_wait, left)) + jitter(state)
 
         attempts = Retrying(
-            stop=stop_after_attempt(self.attempts),
+            stop=stop_after_attempt(self.attempts) & stop_after_delay(self.lasting),
             wait=wait,
             retry=retry_if_exception(passing),
             before_sleep=_tell,

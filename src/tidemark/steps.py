@@ -23,6 +23,7 @@ from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.rows import judging
 from tidemark.sources import Extract, ExtractRequest, source_for
+from tidemark.sources.watermark import is_further, mark
 from tidemark.spark import storage
 from tidemark.write.batch import Checked, Work
 from tidemark.write.commit import Committed, writes_rows
@@ -55,13 +56,12 @@ def extract(
     spark = engine.session(table)
     state = tables.state_of(engine, table)
     bookkeeping = state.watermark
-    high = bookkeeping.get("high")
     connection = engine.connect(loaded.load.source.connection)
     request = ExtractRequest(
         table=loaded,
         connection=connection,
         spark=spark,
-        low=datetime.fromisoformat(high) if high else None,
+        low=mark(bookkeeping.get("high")),
         since=since,
         as_of=engine.run.as_of,
         bookkeeping=bookkeeping,
@@ -105,6 +105,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         notices=extracted.notices,
         look=extracted.look,
         window=extracted.window,
+        rereads=extracted.rereads,
     )
 
 
@@ -265,7 +266,7 @@ def _staged_errors(prepared: Prepared) -> str:
 def _moves(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     """Whether the batch takes the watermark forward: a later end of the window, or files not seen before."""
     if new.get("high") is not None:
-        return old.get("high") is None or str(new["high"]) > str(old["high"])
+        return is_further(new, old)
     return bool(new) and dict(new) != dict(old)
 
 

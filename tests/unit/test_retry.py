@@ -65,6 +65,38 @@ def test_a_wait_that_was_asked_for_is_kept_up_to_the_longest() -> None:
         assert least <= time.monotonic() - started < most
 
 
+def test_it_goes_on_for_as_long_as_the_policy_lasts() -> None:
+    policy = RetryPolicy(attempts=2, first_wait=0.01, longest_wait=0.05, lasting=0.6)
+    calls, action = failing(999, PassingError("still down"))
+    started = time.monotonic()
+    with pytest.raises(PassingError):
+        policy.call(action, passing=is_passing)
+    assert 0.6 <= time.monotonic() - started < 1.5
+    assert len(calls) > 10
+
+
+def test_slow_failures_get_their_attempts_though_the_time_is_over() -> None:
+    policy = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.001, lasting=0.01)
+    calls: list[int] = []
+
+    def slow() -> str:
+        calls.append(1)
+        time.sleep(0.02)
+        raise PassingError
+
+    with pytest.raises(PassingError):
+        policy.call(slow, passing=is_passing)
+    assert len(calls) == policy.attempts
+
+
+def test_a_wait_that_was_asked_for_is_kept_whole_while_there_is_time() -> None:
+    policy = RetryPolicy(attempts=2, first_wait=0.0, longest_wait=0.1, lasting=5)
+    _, action = failing(1, PassingError())
+    started = time.monotonic()
+    policy.call(action, passing=is_passing, asked_wait=lambda _: 0.7)
+    assert 0.7 <= time.monotonic() - started < 1.5
+
+
 def test_waits_differ_so_that_clients_do_not_come_back_together(caplog: pytest.LogCaptureFixture) -> None:
     policy = RetryPolicy(attempts=8, first_wait=0.02, longest_wait=0.02)
     with pytest.raises(PassingError):

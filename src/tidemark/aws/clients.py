@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from tidemark.errors import ConfigError
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 _ATTEMPTS = 6
+_SERVER_ERRORS = 500
+_BUSY = ("RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded")
 _CREDENTIALS_FILE = "credentials_file"
 _making_a_filesystem = threading.Lock()
 _PROFILE_CHAIN = "software.amazon.awssdk.auth.credentials.ProfileCredentialsProvider"
@@ -47,6 +51,17 @@ class AwsError(ConfigError):
 def refusal(failure: BaseException) -> str | None:
     """AWS's own name for why it refused a request; None for any other failure."""
     return str(failure.response["Error"]["Code"]) if isinstance(failure, ClientError) else None
+
+
+def passes(failure: BaseException) -> bool:
+    """Whether AWS may do the same a moment later: it could not be reached, or was too busy."""
+    known = failure.__cause__ if isinstance(failure.__cause__, AWS_FAILURES) else failure
+    if isinstance(known, ClientError):
+        status = int(known.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return status >= _SERVER_ERRORS or known.response["Error"]["Code"] in _BUSY
+    if isinstance(known, HTTPClientError | NoConnectionError):
+        return not isinstance(known, SSLError)
+    return isinstance(known, TimeoutError | ConnectionError) or getattr(known, "errno", None) == errno.EBUSY
 
 
 def session(aws: AwsSettings | None) -> boto3.Session:

@@ -115,7 +115,7 @@ def resolve(project: Project, request: Request) -> Backfill:
     left: dict[str, str] = {}
     for name in sourced if request.read_from != "bronze" else ():
         table = project.table(name)
-        reason = _why_not(table) or _why_not_as_of(project, table, request)
+        reason = _why_not(table) or _why_not_by_days(table) or _why_not_as_of(project, table, request)
         if reason:
             left[name] = reason
         else:
@@ -155,7 +155,7 @@ def _can_be_cut(project: Project, table: Table) -> bool:
     source = table.load.source
     if source is None or source.mode == "full":
         return False
-    return table.load.watermark is not None or project.environment.connections[source.connection].kind in BY_FILE
+    return table.change_time is not None or project.environment.connections[source.connection].kind in BY_FILE
 
 
 def _why_not(table: Table) -> str | None:
@@ -170,6 +170,16 @@ def _why_not(table: Table) -> str | None:
     if write.mode == "upsert" and write.deletes is not None:
         return "does not keep what was deleted: older rows would come back"
     return None
+
+
+def _why_not_by_days(table: Table) -> str | None:
+    watermark = table.load.watermark
+    if watermark is None or table.change_time is not None:
+        return None
+    return (
+        f"is read by `{watermark.column}`, a number, which knows no days: "
+        f"`tidemark run --select {table.name} --full-refresh` reads all of it"
+    )
 
 
 def _why_not_as_of(project: Project, table: Table, request: Request) -> str | None:

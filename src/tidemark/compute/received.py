@@ -1,6 +1,6 @@
 """Which rows of silver and gold lead back to what was received in a period: what a backfill computes anew.
 
-Rows of a bronze table belong to a period by its watermark column, where it has none by the day they were received. From
+Rows of a bronze table belong to a period by its change time, where it has none by the day they were received. From
 there the inputs' `on` lead, table by table, to values of each table's grain, as changes do in `incremental`. Tables
 on the way need not be part of the backfill: their rows lead on as they are.
 """
@@ -18,7 +18,7 @@ from tidemark.compute.changes import ChangesGoneError
 from tidemark.compute.incremental import Scope
 from tidemark.compute.tables import state_of
 from tidemark.config.load import INCREMENTAL_MODES
-from tidemark.rows import quoted
+from tidemark.rows import literal, quoted
 from tidemark.targets.exports import Once
 from tidemark.write.batch import Affected
 
@@ -76,9 +76,9 @@ class Received:
         return incremental.stage(engine, spark, table, "reached", incremental.values(engine, spark, table, values))
 
     def _is_of_period(self, table: Table) -> Column:
-        if table.load.watermark is None:
-            return F.col(_RUN_DATE).between(F.lit(self.period.start.date()), F.lit(self.period.end.date()))
-        return quoted(table.load.watermark.column).between(F.lit(self.period.start), F.lit(self.period.end))
+        if table.change_time is None:
+            return F.col(_RUN_DATE).between(literal(self.period.start.date()), literal(self.period.end.date()))
+        return quoted(table.change_time).between(literal(self.period.start), literal(self.period.end))
 
 
 def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, received: Received) -> Scope:

@@ -15,6 +15,7 @@ from tidemark.aws.settings import AwsSettings, Location, join, settled
 from tidemark.config.modelfile import Span, build
 from tidemark.config.yamltext import expand, parse, read_text
 from tidemark.errors import ConfigError, Finding, choose
+from tidemark.retry import RetryPolicy
 
 FOLDER = "env"
 SPARK = "spark"
@@ -163,6 +164,25 @@ class VerifySettings(_Model):
     tables: int = Field(default=1, ge=1)
 
 
+class RetrySettings(_Model):
+    """`for`: how long a source that cannot be reached, is too busy or gives half an answer is asked again; at least
+    four times in any case. What will never heal (credentials, a table that is not there) is told at once.
+    """
+
+    lasting: Span = Field(default=timedelta(minutes=5), alias="for")
+    longest_wait: Span = timedelta(seconds=30)
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """As the clients of sources follow it."""
+        return RetryPolicy(
+            attempts=4,
+            first_wait=0.5,
+            longest_wait=self.longest_wait.total_seconds(),
+            lasting=self.lasting.total_seconds(),
+        )
+
+
 class AlertSpec(_Model):
     """A channel, where it leads (a topic, a URL) and for which events."""
 
@@ -172,12 +192,16 @@ class AlertSpec(_Model):
 
 
 class ConnectionSpec(_Model):
-    """A source or target system: its kind, Prefect block, settings, and the name of its secret (never the value)."""
+    """A source or target system: its kind, Prefect block, settings, and the name of its secret (never the value).
+
+    `retry`: how patient its source is, where that differs from the environment's.
+    """
 
     kind: Literal["snowflake", "redshift", "rest", "s3", "files", "kafka"]
     block: str | None = None
     secret: str | None = None
     settings: dict[str, Any] = {}
+    retry: RetrySettings | None = None
 
 
 class TargetSpec(_Model):
@@ -203,9 +227,15 @@ class Environment(_Model):
     plans: PlanSettings = PlanSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     verify: VerifySettings | None = None
+    retry: RetrySettings = RetrySettings()
     alerts: tuple[AlertSpec, ...] = ()
     connections: dict[str, ConnectionSpec] = {}
     targets: dict[str, TargetSpec] = {}
+
+    def patience(self, connection: str) -> RetryPolicy:
+        """How a source behind this connection is asked again."""
+        spec = self.connections.get(connection)
+        return (spec.retry if spec and spec.retry else self.retry).policy
 
     @model_validator(mode="before")
     @classmethod

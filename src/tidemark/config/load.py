@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from tidemark.config.modelfile import Span, build
+from tidemark.config.modelfile import build, parse_span
 from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
 
@@ -48,11 +48,38 @@ class SourceSpec(_Model):
         return self.system or self.connection
 
 
+def _lookback(value: object) -> object:
+    """A span of time, or for columns of numbers a number."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return parse_span(value)
+    if value < 0:
+        raise ValueError("a window looks back, not ahead: write a number from 0 on")
+    return value
+
+
 class WatermarkSpec(_Model):
-    """The column that says how far a source was read, and how far back each window looks for late rows."""
+    """The column that says how far a source was read, and how far back each window looks for late rows.
+
+    It holds change times, or whole numbers that only grow. `then`: further columns, compared one after another where
+    those before are equal; `column: [a, b]` is short for `column: a` and `then: [b]`.
+    """
 
     column: str
-    lookback: Span = timedelta(0)
+    then: Names = ()
+    lookback: Annotated[timedelta | int, BeforeValidator(_lookback)] = timedelta(0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several_columns(cls, data: Any) -> Any:
+        column = data.get("column") if isinstance(data, Mapping) else None
+        if isinstance(column, list | tuple) and column and "then" not in data:
+            return {**data, "column": column[0], "then": list(column[1:])}
+        return data
+
+    @property
+    def columns(self) -> Names:
+        """All of its columns."""
+        return (self.column, *self.then)
 
 
 class InputSpec(_Model):
@@ -256,6 +283,18 @@ class Load(_Model):
             return {**data, "inputs": {name: spec or {} for name, spec in data["inputs"].items()}}
         return data
 
+    @model_validator(mode="before")
+    @classmethod
+    def _newest_by_watermark(cls, data: Any) -> Any:
+        """Windows overlap in their ends: without `order_by` the cursor says which version of a row is newer."""
+        if not isinstance(data, Mapping):
+            return data
+        write, watermark = data.get("write"), data.get("watermark")
+        if not isinstance(write, Mapping) or write.get("mode") != "upsert" or "order_by" in write:
+            return data
+        columns = _named(watermark)
+        return {**data, "write": {**write, "order_by": columns}} if data.get("source") and columns else data
+
     @model_validator(mode="after")
     def _one_layout(self) -> Load:
         if self.cluster_by and self.partition_by:
@@ -279,6 +318,15 @@ class Load(_Model):
         """
         named = (action for name, action in self.drift.items() if fnmatchcase(column.lower(), name.lower()))
         return next(named, _BY_EVOLUTION[self.evolution])
+
+
+def _named(watermark: object) -> list[str]:
+    """The columns of a watermark as it stands in the file; none where it is not what it should be."""
+    if not isinstance(watermark, Mapping):
+        return []
+    column, then = watermark.get("column"), watermark.get("then") or []
+    named = [*(column if isinstance(column, list) else [column]), *(then if isinstance(then, list) else [])]
+    return named if all(isinstance(each, str) for each in named) else []
 
 
 def load_load(path: Path) -> Load:

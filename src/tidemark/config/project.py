@@ -17,6 +17,7 @@ from tidemark.config.load import Load
 from tidemark.config.source import local_folder
 from tidemark.config.yamltext import Document, read_text
 from tidemark.errors import ConfigError, Finding, choose
+from tidemark.sql.types import TIMES
 
 SQL_SUFFIX = ".sql"
 
@@ -42,6 +43,13 @@ class Table:
     def inputs(self) -> tuple[str, ...]:
         """The tables this one is computed from."""
         return tuple(self.load.inputs)
+
+    @property
+    def change_time(self) -> str | None:
+        """The watermark column where it holds times; None for a table without one, or one that is read by numbers."""
+        watermark = self.load.watermark
+        types = {column.name: column.type for column in self.contract.columns}
+        return watermark.column if watermark and types.get(watermark.column) in TIMES else None
 
     @property
     def tags(self) -> frozenset[str]:

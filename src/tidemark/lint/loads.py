@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterator
 
 from tidemark.config.contract import LAYERS
 from tidemark.config.environment import Environment
+from tidemark.config.load import WatermarkSpec
 from tidemark.config.project import Table
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
-from tidemark.sql.types import METADATA_COLUMNS
+from tidemark.sql.types import METADATA_COLUMNS, TIMES, is_whole
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
 _FILE_KINDS = ("s3", "files")
-_TIME_TYPES = ("timestamp", "date")
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:
@@ -75,10 +75,7 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
     for name in source.fields if source else ():
         yield from _absent(document, ("source", "fields", name), (name,), columns)
     if watermark is not None:
-        yield from _absent(document, ("watermark", "column"), (watermark.column,), columns)
-        if watermark.column in columns and table.contract.column(watermark.column).type not in _TIME_TYPES:
-            message = f"watermark column `{watermark.column}` is a {table.contract.column(watermark.column).type}"
-            yield document.finding(("watermark", "column"), message, "name a timestamp or date column")
+        yield from _cursor(table, watermark, document)
         if source is not None and source.mode == "full":
             message = "a full extract has no watermark"
             yield document.finding(("watermark",), message, "remove `watermark:`, or `mode: full`")
@@ -95,6 +92,27 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
     if write.mode == "append" and write.deletes and write.deletes.missing == "hard":
         message = "a log keeps every row: nothing can be deleted from it"
         yield document.finding(("write", "deletes", "missing"), message, "write `missing: soft`")
+
+
+def _cursor(table: Table, watermark: WatermarkSpec, document: Document) -> Iterator[Finding]:
+    """Columns of times or whole numbers; a lookback goes back in what the first column holds."""
+    types = {column.name: column.type for column in table.contract.columns}
+    yield from _absent(document, ("watermark", "column"), watermark.columns, types)
+    for name in watermark.columns:
+        if name in types and types[name] not in TIMES and not is_whole(types[name]):
+            message = f"watermark column `{name}` is a {types[name]}"
+            yield document.finding(("watermark", "column"), message, "name timestamp, date or whole number columns")
+    if watermark.column in types and watermark.lookback:
+        is_number = is_whole(types[watermark.column])
+        if is_number != isinstance(watermark.lookback, int):
+            message = f"`lookback` is a {'span of time' if is_number else 'number'}"
+            fix = f"`{watermark.column}` is a {types[watermark.column]}: write {'a number' if is_number else '72h'}"
+            yield document.finding(("watermark", "lookback"), message, fix)
+    source = table.load.source
+    connection = source.connection if source else ""
+    if len(watermark.columns) > 1 and source and source.format is not None:
+        message = f"files of `{connection}` are known by name: further columns say nothing"
+        yield document.finding(("watermark", "column"), message, "name one column")
 
 
 def _inputs(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:

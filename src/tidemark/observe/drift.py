@@ -117,7 +117,7 @@ def log_path(engine: Engine) -> str:
 
 
 def _log(engine: Engine, table: Table, source_system: str, found: tuple[Change, ...], number: int) -> None:
-    spark, seen_at = engine.session(table.name), datetime.now(UTC).replace(tzinfo=None)
+    spark, seen_at = engine.session(table.name), datetime.now(UTC)
     lines = [
         (table.name, each.column, each.change, each.before, each.after, each.action, source_system,
          engine.run.run_id, seen_at)

@@ -87,7 +87,8 @@ def _reads(table: TablePlan) -> str:
     """What is read of a source: a window, some files, or all there is."""
     reads = table.reads.get("again", table.reads)
     if reads.get("high"):
-        return f"{reads['column']} ({_instant(reads['low'])}, {_instant(reads['high'])}]"
+        begins = "(" if reads["low"] is None else "["
+        return f"{reads['column']} {begins}{_instant(reads['low'])}, {_instant(reads['high'])}]"
     if "files" in reads:
         return f"{reads['files']} files"
     return "the whole source" if reads.get("full") else _NOT_COUNTED

@@ -5,6 +5,9 @@ Not here: where rows come from, and what a batch does to its table.
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -15,11 +18,25 @@ CORRUPT = "_corrupt_record"
 BAD = f"{HELPER_PREFIX}bad"
 ERROR = f"{HELPER_PREFIX}error"
 ROW_HASH = "_row_hash"
+_BIGINT = 2**63
 
 
 def own(name: str) -> str:
     """The name of a helper column, which no column of a user can have."""
     return HELPER_PREFIX + name
+
+
+def literal(value: str | bool | date | float | Decimal | None) -> Column:
+    """A value as a column; an instant is naive UTC, or says its zone.
+
+    Spark's own `lit` takes a naive instant for one of the zone that this machine happens to be in.
+    """
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return F.lit(aware.isoformat(sep=" ")).cast("timestamp")
+    if isinstance(value, int) and not -_BIGINT <= value < _BIGINT:
+        return F.lit(Decimal(value))
+    return F.lit(value)
 
 
 def quoted(name: str) -> Column:

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import BAD, ROW_HASH, own, quoted
+from tidemark.rows import BAD, ROW_HASH, literal, own, quoted
 
 _POSITION = own("position")
 _WANTED = own("wanted_")
@@ -56,7 +56,7 @@ def _words(columns: Sequence[str]) -> list[Sequence[str]]:
 def stamp(frame: DataFrame, values: Mapping[str, Any]) -> DataFrame:
     """Adds the metadata columns that are the same for every row of the batch."""
     types = {"_ingest_ts": "timestamp", "_batch_id": "string", "_source_system": "string", "_run_date": "date"}
-    return frame.select("*", *[F.lit(value).cast(types[name]).alias(name) for name, value in values.items()])
+    return frame.select("*", *[literal(value).cast(types[name]).alias(name) for name, value in values.items()])
 
 
 def newest(

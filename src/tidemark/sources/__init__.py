@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tidemark.config.environment import Environment
     from tidemark.config.load import SourceSpec
     from tidemark.config.project import Table
-    from tidemark.sources.watermark import Period, Window
+    from tidemark.sources.watermark import Mark, Period, Window
 
 
 ChangeKind = Literal["added", "removed", "retyped", "recased"]
@@ -61,18 +61,18 @@ class Change:
 class ExtractRequest:
     """What to read. All instants are naive UTC.
 
-    `low` is the committed watermark, `since` stands in for it; nothing later than `as_of` is read. `bookkeeping` is
-    the `watermark` of the target's last commit ({} when there was none). `staging` is an address below the exchange
-    bucket that a warehouse may unload to, `local_staging` one below the staging root; both belong to this run and table
-    alone. `full` reads everything there is. `seen` is the look that a source gave when it was last read ({}: nobody
-    knows): where it would give the same again, nothing need be read. With a `period` just its rows are read, whatever
-    was read before or since, and the bookkeeping stays as it is.
+    `low` is the committed watermark (an instant or a number), `since` stands in for it; nothing later than `as_of` is
+    read. `bookkeeping` is the `watermark` of the target's last commit ({} when there was none). `staging` is an address
+    below the exchange bucket that a warehouse may unload to, `local_staging` one below the staging root; both belong to
+    this run and table alone. `full` reads everything there is. `seen` is the look that a source gave when it was last
+    read ({}: nobody knows): where it would give the same again, nothing need be read. With a `period` just its rows are
+    read, whatever was read before or since, and the bookkeeping stays as it is.
     """
 
     table: Table
     connection: ConnectionValue
     spark: SparkSession
-    low: datetime | None
+    low: Mark | None
     since: datetime | None
     as_of: datetime
     bookkeeping: Mapping[str, Any]
@@ -102,7 +102,7 @@ class Extract:
     are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
     stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looks`.
     `drift`: how its columns differ from those of the batch before. `window`: where the rows' change times lie, if not
-    in the watermark's window.
+    in the watermark's window. `rereads`: rows that were received before may be among these.
     """
 
     table: str
@@ -116,6 +116,7 @@ class Extract:
     look: Mapping[str, Any] = field(default_factory=dict)
     drift: tuple[Change, ...] = ()
     window: Window | None = None
+    rereads: bool = False
 
     @cached_property
     def frame(self) -> DataFrame:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tidemark.sources.watermark import Window, window_start
+from tidemark.sources.watermark import Tie, Window, window_start
 
 if TYPE_CHECKING:
     from tidemark.sources import ExtractRequest
@@ -47,7 +47,9 @@ def following(request: ExtractRequest, reading: Reading) -> Window | None:
     watermark, window = request.table.load.watermark, reading.window
     if watermark is None or window is None or request.period is not None:
         return None
-    return Window(window.column, window_start(window.high, None, watermark.lookback), window.high)
+    start = window_start(window.high, None, watermark.lookback)
+    ties = tuple(Tie(tie.column, None if watermark.lookback else tie.high, tie.high) for tie in window.ties)
+    return Window(window.column, start, window.high, ties)
 
 
 def shows_the_same(request: ExtractRequest, reading: Reading, look: Look | None) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampNTZType
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
     from pyspark.sql import Column, DataFrame, SparkSession
 
+_AT_ONCE = 16
+
 FILE_OPTIONS = {"__globPaths__": "false"}
 """Makes Spark take the paths of files as they are: `[` and `*` in a name are no patterns."""
 
@@ -24,6 +30,31 @@ FILE_OPTIONS = {"__globPaths__": "false"}
 def parquet_files(store: AbstractFileSystem, folder: str) -> tuple[str, ...]:
     """The Parquet files below an `s3a://` folder, as Spark addresses them, sorted."""
     return tuple(f"s3a://{path}" for path in sorted(store.find(folder)) if path.endswith(".parquet"))
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """What the footer of a Parquet file says of it."""
+
+    path: str
+    rows: int
+    columns: tuple[str, ...]
+
+
+def parquet_contents(store: AbstractFileSystem, files: Sequence[str]) -> list[FileContent]:
+    """What is in each file, by its footer. Raises `OSError` where one cannot be read, or is no Parquet file."""
+
+    def look(path: str) -> FileContent:
+        try:
+            with store.open(path, "rb", cache_type="none") as content:
+                footer = pq.read_metadata(content)
+        except pa.ArrowException as broken:
+            raise OSError(f"{path}: {broken}") from None
+        columns = footer.schema.to_arrow_schema().names
+        return FileContent(path, int(footer.num_rows), tuple(columns))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(look, files))
 
 
 def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column) -> DataFrame:

@@ -1,7 +1,8 @@
 """Warehouses as sources: the warehouse itself writes the window's rows to S3, and Spark reads the files.
 
 First the window's end is fixed, then its rows are unloaded as Parquet to a folder that only this attempt has, and
-then the files are listed. The driver sees counts and bounds, never rows.
+then the files are listed and held against what the warehouse told: their footers say how many rows and which columns
+they have. The driver sees counts and bounds, never rows.
 """
 
 from __future__ import annotations
@@ -11,31 +12,49 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark.aws.clients import filesystem, s3_uri
-from tidemark.errors import SourceError
+from tidemark.aws.clients import AWS_FAILURES, filesystem, s3_uri
+from tidemark.errors import SourceDownError, SourceError
 from tidemark.retry import RetryPolicy
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.looks import Look, following, shape_of, shows_the_same
-from tidemark.sources.reading import Reading, Seen, again, change_time, everything, start_of, windowed
-from tidemark.sources.staged import empty_frame, parquet_files, read_parquet, refuse_own_names
-from tidemark.warehouses import ResultColumn, Session, Warehouse, WarehouseError, quoted
+from tidemark.sources.reading import (
+    Comparisons,
+    Cursor,
+    Reading,
+    Seen,
+    again,
+    change_time,
+    everything,
+    start_of,
+    windowed,
+)
+from tidemark.sources.staged import (
+    FileContent,
+    empty_frame,
+    parquet_contents,
+    parquet_files,
+    read_parquet,
+    refuse_own_names,
+)
+from tidemark.sources.watermark import RESOLUTION, Window
+from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, WarehouseError, quoted
 
 if TYPE_CHECKING:
     from tidemark.config.connections import ConnectionValue
-
-DEFAULT_POLICY = RetryPolicy(attempts=4, first_wait=1.0)
+    from tidemark.sources.watermark import Mark
 
 
 class UnloadSource(ABC):
-    """A source that is a warehouse."""
+    """A source that is a warehouse; without a `policy` it is as patient as the environment says."""
 
     kind: str
 
-    def __init__(self, policy: RetryPolicy = DEFAULT_POLICY) -> None:
+    def __init__(self, policy: RetryPolicy | None = None) -> None:
         self._policy = policy
 
     @abstractmethod
@@ -53,13 +72,15 @@ class UnloadSource(ABC):
     def extract(self, request: ExtractRequest) -> Extract:
         """The rows of the window, as `Source.extract` says; what passes is tried again."""
         warehouse = self.warehouse(request.connection)
+        policy = self._policy or request.environment.patience(request.source.connection)
         try:
-            return self._policy.call(
+            return policy.call(
                 lambda: self._attempt(request, warehouse),
                 passing=lambda failure: isinstance(failure, WarehouseError) and failure.trouble.passes,
             )
         except WarehouseError as failure:
-            raise SourceError(
+            kind = SourceDownError if failure.trouble.passes else SourceError
+            raise kind(
                 f"{request.source.object} could not be read from {warehouse.place()}: {failure.trouble.value}",
                 table=request.table.name,
                 step="extract",
@@ -80,18 +101,28 @@ class UnloadSource(ABC):
             selected = ", ".join(f"{self.expression(column)} AS {quoted(column.name)}" for column in columns)
             query = f"SELECT {selected} FROM {relation}{_where(reading, warehouse)}"
             folder = f"{request.staging}/{uuid.uuid4().hex}"
-            rows = self.unload(session, query, f"{s3_uri(folder)}/", request.connection)
+            rows = self._unloaded(request, session, relation, columns, query, folder)
             if look != _look(request, session, relation, columns, reading):
                 look = None  # a row that changed meanwhile may change back, and the look would not tell
-        files = parquet_files(filesystem(request.environment.aws), folder) if rows else ()
-        if rows and not files:
-            raise SourceError(
-                f"{warehouse.place()} unloaded {rows} rows, but there are no files below {folder}",
-                table=request.table.name,
-                step="extract",
-                next_step="check that `exchange` and the warehouse's access to S3 mean the same bucket and region",
-            )
+        files = _unloaded_files(request, warehouse, folder, rows, names)
         return self._extract(request, reading, names, files, look)
+
+    def _unloaded(
+        self,
+        request: ExtractRequest,
+        session: Session,
+        relation: str,
+        columns: Sequence[ResultColumn],
+        query: str,
+        folder: str,
+    ) -> int:
+        """The rows that the warehouse says it unloaded. A table that was altered meanwhile is read again."""
+        try:
+            return self.unload(session, query, f"{s3_uri(folder)}/", request.connection)
+        except WarehouseError as failure:
+            if failure.trouble.passes or session.columns(relation) == columns:
+                raise
+            raise WarehouseError(Trouble.CONFLICT, f"its columns changed while it was read: {failure.said}") from None
 
     def _extract(
         self,
@@ -114,30 +145,98 @@ class UnloadSource(ABC):
             empty=not files,
             look=look.to_json() if look else {},
             window=reading.among,
+            rereads=reading.column is not None,
         )
+
+
+def _unloaded_files(
+    request: ExtractRequest, warehouse: Warehouse, folder: str, rows: int, names: Sequence[str]
+) -> tuple[str, ...]:
+    """The files of an unload, if they hold just what the warehouse says it wrote; else it is to be done again."""
+    store = filesystem(request.environment.aws)
+    try:
+        contents = parquet_contents(store, parquet_files(store, folder))
+    except (*AWS_FAILURES, OSError) as failure:
+        raise WarehouseError(Trouble.UNREACHABLE, f"what it unloaded to {folder} cannot be read: {failure}") from None
+    if rows and not contents:
+        raise SourceError(
+            f"{warehouse.place()} unloaded {rows} rows, but there are no files below {folder}",
+            table=request.table.name,
+            step="extract",
+            next_step="check that `exchange` and the warehouse's access to S3 mean the same bucket and region",
+        )
+    there = sum(content.rows for content in contents)
+    if there != rows:
+        told = f"it says that it unloaded {rows} rows, and {there} are in {len(contents)} files below {folder}"
+        raise WarehouseError(Trouble.HALF, told)
+    for content in contents:
+        _expect_columns(content, names)
+    return tuple(content.path for content in contents if content.rows)
+
+
+def _expect_columns(content: FileContent, names: Sequence[str]) -> None:
+    """The case of names is the warehouse's own matter."""
+    asked, found = sorted(name.lower() for name in names), sorted(name.lower() for name in content.columns)
+    if asked != found:
+        told = f"asked for the columns {', '.join(names)}, it unloaded {', '.join(content.columns)} to {content.path}"
+        raise WarehouseError(Trouble.HALF, told)
 
 
 def _reading(request: ExtractRequest, session: Session, relation: str, columns: Sequence[ResultColumn]) -> Reading:
-    name = change_time(request, [column.name for column in columns])
-    if name is None:
+    cursor = change_time(request, [column.name for column in columns])
+    if cursor is None:
         return everything(request)
-    if not any(column.name == name and session.warehouse.is_time(column) for column in columns):
-        raise SourceError(
-            f"{name} of {request.source.object} is no date or timestamp, but `watermark` names it",
-            table=request.table.name,
-            step="extract",
-            next_step="name a date or timestamp column, or read everything each time: without `watermark`",
-        )
+    _expect_types(request, session.warehouse, cursor, columns)
     if request.period is not None:
-        return again(request, name, request.period)
-    start, column, at = start_of(request), quoted(name), session.warehouse.timestamp
-    after = "" if start is None else f" WHERE {column} > {at(start)} OR {column} IS NULL"
-    newest, later, timeless = session.one(
-        f"SELECT MAX(CASE WHEN {column} <= {at(request.as_of)} THEN {column} END),"
-        f" COUNT(CASE WHEN {column} > {at(request.as_of)} THEN 1 END),"
-        f" COUNT(CASE WHEN {column} IS NULL THEN 1 END) FROM {relation}{after}"
-    )
-    return windowed(request, name, start, Seen(_instant(newest), int(later), int(timeless)))
+        return again(request, cursor, request.period)
+    start = start_of(request, cursor)
+    return windowed(request, cursor, start, _seen(request, session, relation, cursor, start))
+
+
+def _expect_types(
+    request: ExtractRequest, warehouse: Warehouse, cursor: Cursor, columns: Sequence[ResultColumn]
+) -> None:
+    by_name = {column.name: column for column in columns}
+    for name, is_number in zip(cursor.columns, cursor.numbers, strict=True):
+        fits = warehouse.is_number if is_number else warehouse.is_time
+        if not fits(by_name[name]):
+            kind = "number" if is_number else "date or timestamp"
+            raise SourceError(
+                f"{name} of {request.source.object} is no {kind}, but `watermark` names it as one",
+                table=request.table.name,
+                step="extract",
+                next_step="name a date, timestamp or whole number that the source and the contract both have as such, "
+                "or read everything each time: without `watermark`",
+            )
+
+
+def _seen(
+    request: ExtractRequest, session: Session, relation: str, cursor: Cursor, start: Sequence[Mark | None]
+) -> Seen:
+    """What there is after `start`. The end is the newest row's value, and never later than the source's own clock: a
+    row with a time that has not come would take the window's end beyond rows that are yet to be written."""
+    column, warehouse = quoted(cursor.column), session.warehouse
+    begins = "" if not start or start[0] is None else comparisons(warehouse).at_least(cursor.column, start[0])
+    after = f" WHERE {begins} OR {column} IS NULL" if begins else ""
+    timeless = f"COUNT(CASE WHEN {column} IS NULL THEN 1 END)"
+    if cursor.counts:
+        newest, without = session.one(f"SELECT MAX({column}), {timeless} FROM {relation}{after}")
+        seen = Seen((_mark(newest),), 0, int(without))
+    else:
+        until = min(request.as_of, session.clock())
+        end = warehouse.timestamp(until + RESOLUTION)
+        newest, later, without = session.one(
+            f"SELECT MAX(CASE WHEN {column} < {end} THEN {column} END),"
+            f" COUNT(CASE WHEN {column} >= {end} THEN 1 END), {timeless} FROM {relation}{after}"
+        )
+        seen = Seen((_mark(newest),), int(later), int(without), until)
+    if len(cursor.columns) == 1 or seen.newest[0] is None:
+        return seen
+    further = [quoted(name) for name in cursor.columns[1:]]
+    here = comparisons(warehouse).of(Window(cursor.column, seen.newest[0], seen.newest[0]))
+    order = ", ".join(f"{name} DESC NULLS LAST" for name in further)
+    ties = session.rows(f"SELECT {', '.join(further)} FROM {relation} WHERE {here} ORDER BY {order} LIMIT 1")
+    return replace(seen, newest=(seen.newest[0], *map(_mark, ties[0] if ties else [None] * len(further))))
 
 
 def _look(
@@ -158,14 +257,32 @@ def _where(reading: Reading, warehouse: Warehouse) -> str:
     column = quoted(reading.column)
     if reading.window is None:
         return f" WHERE {column} IS NULL"
-    low, high = reading.window.low, reading.window.high
-    after = "" if low is None else f"{column} > {warehouse.timestamp(low)} AND "
     timeless = f" OR {column} IS NULL" if reading.timeless else ""
-    return f" WHERE ({after}{column} <= {warehouse.timestamp(high)}){timeless}"
+    return f" WHERE ({comparisons(warehouse).of(reading.window)}){timeless}"
 
 
-def _instant(value: date | None) -> datetime | None:
-    """A change time as naive UTC; a date is its first instant."""
+def comparisons(warehouse: Warehouse) -> Comparisons:
+    """A source's clock may be finer than ours: what has an instant's microsecond has that instant."""
+
+    def at(value: Mark) -> str:
+        return warehouse.timestamp(value) if isinstance(value, datetime) else str(value)
+
+    def next_to(value: Mark) -> str:
+        return at(value + RESOLUTION if isinstance(value, datetime) else value + 1)
+
+    return Comparisons(
+        name=quoted,
+        before=lambda column, value: f"{quoted(column)} < {at(value)}",
+        up_to=lambda column, value: f"{quoted(column)} < {next_to(value)}",
+        at_least=lambda column, value: f"{quoted(column)} >= {at(value)}",
+        after=lambda column, value: f"{quoted(column)} >= {next_to(value)}",
+    )
+
+
+def _mark(value: date | int | Decimal | None) -> Mark | None:
+    """A value of a cursor: a whole number, or a change time as naive UTC; a date is its first instant."""
+    if isinstance(value, int | Decimal):
+        return int(value)
     if value is None or isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value
     return datetime.combine(value, time.min)

@@ -1,8 +1,12 @@
-"""How far a source has been read: windows over a change time, and the book of files that were received."""
+"""How far a source has been read: windows over a cursor, and the book of files that were received.
+
+A cursor is a change time, a whole number that only grows (an LSN, a version), or several such columns, compared one
+after another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,32 +14,59 @@ from typing import Any
 FILE_HORIZON = timedelta(days=7)
 """A file is remembered by name for as long; older than the newest one by more, it counts as received."""
 
-_RESOLUTION = timedelta(microseconds=1)
+Mark = datetime | int
+"""A value of a cursor: an instant (naive UTC), or a whole number."""
+
+RESOLUTION = timedelta(microseconds=1)
 _FIRST_INSTANT = datetime(1, 1, 1)
 
 
 @dataclass(frozen=True)
-class Window:
-    """The rows with `low < column <= high`; `low` None: from the beginning. All instants are naive UTC."""
+class Tie:
+    """A further column of a cursor, compared where the columns before it are equal; None: where nobody knows."""
 
     column: str
-    low: datetime | None
-    high: datetime
+    low: Mark | None
+    high: Mark | None
 
-    def contains(self, value: datetime) -> bool:
-        """Whether a row with this change time is in the window."""
-        return (self.low is None or self.low < value) and value <= self.high
+
+@dataclass(frozen=True)
+class Window:
+    """The rows with `low <= column <= high`; `low` None: from the beginning.
+
+    Both ends are in it: rows that share the newest value may come later, and are read with the next window, of which
+    that value is the beginning. What is known of them by then is dropped when the rows are compared with the table.
+    """
+
+    column: str
+    low: Mark | None
+    high: Mark
+    ties: tuple[Tie, ...] = ()
+
+    @property
+    def position(self) -> tuple[Mark | None, ...]:
+        """Where it ends, in all columns of the cursor."""
+        return (self.high, *(tie.high for tie in self.ties))
+
+    def contains(self, *values: Mark | None) -> bool:
+        """Whether a row with these values of the cursor's columns is in the window; a null is, wherever it may be."""
+        columns = (Tie(self.column, self.low, self.high), *self.ties)
+        return _reaches(values, [each.low for each in columns]) and _reaches([each.high for each in columns], values)
 
     def to_json(self) -> dict[str, Any]:
-        """`{"column", "low", "high"}`, instants as ISO text that sorts by time."""
-        low = None if self.low is None else _text(self.low)
-        return {"column": self.column, "low": low, "high": _text(self.high)}
+        """`{"column", "low", "high"}`, instants as ISO text that sorts by time, and `then` for further columns."""
+        told = {"column": self.column, "low": _told(self.low), "high": _told(self.high)}
+        further = [{"column": tie.column, "low": _told(tie.low), "high": _told(tie.high)} for tie in self.ties]
+        return told | ({"then": further} if further else {})
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Window:
         """What `to_json` gave."""
-        low = stored["low"]
-        return cls(stored["column"], None if low is None else _instant(low), _instant(stored["high"]))
+        ties = tuple(Tie(tie["column"], mark(tie["low"]), mark(tie["high"])) for tie in stored.get("then", ()))
+        high = mark(stored["high"])
+        if high is None:
+            raise ValueError("a window has an end")
+        return cls(stored["column"], mark(stored["low"]), high, ties)
 
 
 @dataclass(frozen=True)
@@ -49,38 +80,56 @@ class Period:
     def of_days(cls, first: date, last: date) -> Period:
         """From the first instant of one day to the last instant of another."""
         day_after = datetime.combine(last, time.min) + timedelta(days=1)
-        return cls(datetime.combine(first, time.min), day_after - _RESOLUTION)
+        return cls(datetime.combine(first, time.min), day_after - RESOLUTION)
 
-    def window(self, column: str, exact_to: timedelta = _RESOLUTION) -> Window:
-        """The window of just these instants, for a clock that is exact to so much."""
-        return Window(column, _earlier(self.start, exact_to), self.end)
+    def window(self, column: str) -> Window:
+        """The window of just these instants."""
+        return Window(column, self.start, self.end)
 
     def until(self, instant: datetime | None) -> Period:
         """The part of it that is not later than `instant`."""
         return self if instant is None else Period(self.start, min(self.end, instant))
 
 
-def window_start(committed: datetime | None, since: datetime | None, lookback: timedelta) -> datetime | None:
-    """Where the next window begins (exclusive): `lookback` before the committed watermark; None: at the beginning.
+def mark(stored: object) -> Mark | None:
+    """A value of a cursor as bookkeeping has it: a number, or an instant as ISO text."""
+    return stored if stored is None or isinstance(stored, int) else _instant(str(stored))
 
-    `since` stands in for the watermark, and rows of just that instant are in the window.
+
+def window_start(committed: Mark | None, since: datetime | None, lookback: timedelta | int) -> Mark | None:
+    """Where the next window begins: `lookback` before the committed watermark, which is in it; None: at the beginning.
+
+    `since` stands in for the watermark.
     """
-    if since is not None:
-        return _earlier(since, max(lookback, _RESOLUTION))
-    return None if committed is None else _earlier(committed, lookback)
+    start = committed if since is None else since
+    return None if start is None else _earlier(start, lookback)
 
 
-def next_watermark(window: Window, committed: datetime | None) -> dict[str, Any]:
+def next_watermark(window: Window, committed: Mark | None, known: Sequence[Tie] = ()) -> dict[str, Any]:
     """The bookkeeping after `window` was read: how far the source is known without a gap.
 
-    A window that ends before the committed watermark does not take it back. One that begins after it leaves a gap, and
-    then the watermark stays, so that the next window reads what was skipped.
+    A window that ends before the committed watermark (of a composite cursor with what is `known` of its further
+    columns) does not take it back. One that begins after it leaves a gap, and then the watermark stays, so that the
+    next window reads what was skipped.
     """
     if committed is None:
         return window.to_json()
-    leaves_a_gap = window.low is not None and window.low > committed
-    high = committed if leaves_a_gap else max(committed, window.high)
-    return Window(window.column, window.low, high).to_json()
+    leaves_a_gap = window.low is not None and _is_less(committed, window.low)
+    before = (committed, *(tie.high for tie in known))
+    if leaves_a_gap or _reaches(before, window.position):
+        stays = tuple(Tie(tie.column, None, tie.high) for tie in known)
+        return Window(window.column, window.low, committed, stays).to_json()
+    return window.to_json()
+
+
+def is_further(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether bookkeeping with an end goes beyond another, or is that of another cursor."""
+    if old.get("high") is None:
+        return True
+    here, there = Window.from_json(new), Window.from_json(old)
+    if type(here.high) is not type(there.high) or len(here.ties) != len(there.ties):
+        return True
+    return here.position != there.position and _reaches(here.position, there.position)
 
 
 @dataclass(frozen=True)
@@ -138,8 +187,33 @@ class FileBook:
         return FileBook(modified, remembered)
 
 
-def _earlier(instant: datetime, span: timedelta) -> datetime:
-    return _FIRST_INSTANT if instant - _FIRST_INSTANT < span else instant - span
+def _earlier(value: Mark, span: timedelta | int) -> Mark:
+    if isinstance(value, int):
+        return value - span if isinstance(span, int) else value
+    if isinstance(span, int):
+        return value
+    return _FIRST_INSTANT if value - _FIRST_INSTANT < span else value - span
+
+
+def _is_less(one: Mark, other: Mark) -> bool:
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return one < other
+    return not isinstance(one, datetime) and not isinstance(other, datetime) and one < other
+
+
+def _reaches(values: Sequence[Mark | None], bounds: Sequence[Mark | None]) -> bool:
+    """Whether values are equal to the bounds or beyond them, column by column; what is not known counts as equal, and
+    ends the comparison."""
+    for value, bound in zip(values, bounds, strict=False):
+        if value is None or bound is None:
+            return True
+        if value != bound:
+            return _is_less(bound, value)
+    return True
+
+
+def _told(value: Mark | None) -> str | int | None:
+    return _text(value) if isinstance(value, datetime) else value
 
 
 def _text(instant: datetime) -> str:

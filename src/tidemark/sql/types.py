@@ -11,6 +11,7 @@ from tidemark.errors import choose
 
 INTEGERS: Mapping[str, int] = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 FRACTIONS = ("float", "double")
+TIMES = ("timestamp", "date")
 SIMPLE_TYPES = ("string", "boolean", *INTEGERS, *FRACTIONS, "date", "timestamp")
 MAX_PRECISION = 38
 _INT_DIGITS, _BIGINT_DIGITS = 10, 20  # of a decimal that Delta takes for wider than any int, any bigint
@@ -75,6 +76,12 @@ def widens(before: str, after: str) -> bool:
 def is_numeric(column_type: str) -> bool:
     """Whether minimum and maximum of this type are numbers."""
     return column_type in INTEGERS or column_type in FRACTIONS or decimal_digits(column_type) is not None
+
+
+def is_whole(column_type: str) -> bool:
+    """Whether values of this type are whole numbers."""
+    digits = decimal_digits(column_type)
+    return column_type in INTEGERS or (digits is not None and digits[1] == 0)
 
 
 def logical_type(column_type: str) -> str:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -34,12 +34,13 @@ class Trouble(Enum):
     CREDENTIALS = "it refuses the credentials"
     MISSING = "there is no such object, or this user may not see it"
     CONFLICT = "another transaction was in the way"
+    HALF = "what it wrote is not what it says"
     REFUSED = "it refuses the statement"
 
     @property
     def passes(self) -> bool:
         """Whether the same may work a moment later."""
-        return self in (Trouble.UNREACHABLE, Trouble.CONFLICT)
+        return self in (Trouble.UNREACHABLE, Trouble.CONFLICT, Trouble.HALF)
 
 
 class WarehouseError(Exception):
@@ -79,6 +80,12 @@ class Session:
         """The only row of a statement."""
         (row,) = self.rows(sql)
         return row
+
+    def clock(self) -> datetime:
+        """The warehouse's own clock (naive UTC)."""
+        (told,) = self.one("SELECT CURRENT_TIMESTAMP")
+        instant: datetime = told
+        return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
 
     def columns(self, relation: str) -> tuple[ResultColumn, ...]:
         """The columns of a table; raises `WarehouseError` (`MISSING`) when there is none."""
@@ -152,6 +159,10 @@ class Warehouse(ABC):
     @abstractmethod
     def is_time(self, column: ResultColumn) -> bool:
         """Whether a column holds dates or timestamps."""
+
+    @abstractmethod
+    def is_number(self, column: ResultColumn) -> bool:
+        """Whether a column holds exact numbers."""
 
     @abstractmethod
     def fold(self, name: str) -> str:
@@ -233,6 +244,7 @@ class Warehouse(ABC):
             Trouble.CREDENTIALS: f"correct user and password in the secret {secret}, then run again",
             Trouble.MISSING: "correct the name in the load file, or grant this user access",
             Trouble.CONFLICT: "let the other run finish, then run again",
+            Trouble.HALF: "look whether something else writes to or tidies up `exchange`, then run again",
             Trouble.REFUSED: "read the warehouse's message above",
         }[trouble]
 

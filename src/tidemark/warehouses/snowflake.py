@@ -64,6 +64,9 @@ class Snowflake(Warehouse):
     def is_time(self, column: ResultColumn) -> bool:
         return column.type == "DATE" or column.type.startswith("TIMESTAMP")
 
+    def is_number(self, column: ResultColumn) -> bool:
+        return column.type == "FIXED"
+
     def fold(self, name: str) -> str:
         return name.upper()
 

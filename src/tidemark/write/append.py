@@ -5,18 +5,18 @@ An append that compares with nothing is staged in one pass: good and bad rows si
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from tidemark.books import Books
-from tidemark.rows import BAD, ERROR, ROW_HASH, own, quoted
+from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
 from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.rows.judging import judged_with_errors
+from tidemark.sources import watermark
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
 from tidemark.write.compare import vanished_rows
 from tidemark.write.manifest import CHANGE_TYPE
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
     from tidemark.write.batch import Work
 
-_OLD = own("old_")
+_OLD, _NUMBER, _KNOWN = own("old_"), own("number"), own("known")
 _RECEIVED = "_ingest_ts"
 _LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
 
 
 def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
-    """Labels `rows` (good, hashed) as `insert` or `unchanged`; identical rows of the batch come back once, and are
-    counted by `superseded`.
+    """Labels `rows` (good, hashed) as `insert` or `unchanged`; with keys, identical rows of the batch come back once,
+    and are counted by `superseded`.
 
     A full extract is held against the newest version of each key, anything else against every version in the batch's
     window. Under `deletes: {missing: soft}` keys that a full extract lacks get a `vanished` row: a tombstone.
     """
     if not work.keys:
-        return rows.withColumn(LABEL, F.lit(INSERT))
+        return _label_copies(work, rows)
     once = newest(rows, [*work.keys, ROW_HASH], [], superseded=superseded)
     target = work.target()
     if target is None:
@@ -60,20 +60,34 @@ def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
     return labelled if gone is None else labelled.unionByName(gone)
 
 
+def _label_copies(work: Work, rows: DataFrame) -> DataFrame:
+    """Rows that no key names are told apart by how often they are there: of three copies in the window of which the
+    table has two, one is new."""
+    target = work.target()
+    if target is None or not work.checked.rereads:
+        return rows.withColumn(LABEL, F.lit(INSERT))
+    known = _in_window(work, target).groupBy(quoted(ROW_HASH).alias(_OLD + ROW_HASH)).agg(F.count("*").alias(_KNOWN))
+    number = F.row_number().over(Window.partitionBy(ROW_HASH).orderBy(ROW_HASH))
+    joined = rows.withColumn(_NUMBER, number).join(known, quoted(ROW_HASH) == quoted(_OLD + ROW_HASH), "left")
+    is_known = F.when(F.col(_NUMBER) <= F.coalesce(_KNOWN, F.lit(0)), UNCHANGED).otherwise(INSERT)
+    return joined.select(*map(quoted, rows.columns), is_known.alias(LABEL))
+
+
 def _in_window(work: Work, target: DataFrame) -> DataFrame:
-    """The target's rows in the batch's window of the watermark column; all of them where there is no window."""
-    watermark, among = work.table.load.watermark, work.checked.window
-    window = among.to_json() if among else work.checked.watermark
-    if watermark is None or window.get("low") is None or window.get("high") is None:
+    """The target's rows in the batch's window of the watermark column, and those without a value in it, which are read
+    with every window; all of them where there is no window."""
+    spec, stored = work.table.load.watermark, work.checked.watermark
+    window = work.checked.window or (watermark.Window.from_json(stored) if stored.get("high") is not None else None)
+    if spec is None or window is None or window.low is None:
         return target
-    low, high = (datetime.fromisoformat(str(window[name])) for name in ("low", "high"))
-    inside: Column = (quoted(watermark.column) > F.lit(low)) & (quoted(watermark.column) <= F.lit(high))
-    return target.where(inside)
+    value = quoted(spec.column)
+    return target.where(value.between(literal(window.low), literal(window.high)) | value.isNull())
 
 
 def compares_with_nothing(work: Work) -> bool:
     """Whether every good row is appended as it comes."""
-    return work.table.load.write.mode == "append" and not work.keys
+    is_first = work.state.version is None or not work.checked.rereads
+    return work.table.load.write.mode == "append" and not work.keys and is_first
 
 
 def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, StructType]:

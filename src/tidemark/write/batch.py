@@ -51,8 +51,8 @@ class Checked:
     `judged` has the columns of the table, those that only order or delete (`order_by`, delete flag), and `_bad`;
     `source` is the frame before. `complete` says that the frame holds every row the table should have; with
     `affected`, every row with the values in there. `reason` says why the whole table was computed; with `anew` the row
-    hashes that the table has are not believed. `window`: where the
-    rows' change times lie, if not in the watermark's window.
+    hashes that the table has are not believed. `window`: where the rows' change times lie, if not in the watermark's
+    window. `rereads`: rows of the table may be among these.
     """
 
     table: str
@@ -72,6 +72,7 @@ class Checked:
     notices: tuple[str, ...] = ()
     look: Mapping[str, Any] = field(default_factory=dict)
     window: Window | None = None
+    rereads: bool = False
     contract: Contract | None = None
 
     def rules_of(self, table: Table) -> Contract:

@@ -338,7 +338,10 @@ def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) 
 
 def _partition_filter(rows: DataFrame, partitions: tuple[str, ...]) -> str:
     """The partitions in the batch, as the condition that `replaceWhere` takes."""
-    found = rows.select(*partitions).distinct().collect()
+    types = {field.name: field.dataType.typeName() for field in rows.schema.fields}
+    # Spark hands instants to Python in the machine's own zone: as text they are UTC.
+    told = [F.col(name).cast("string").alias(name) if types[name] == "timestamp" else name for name in partitions]
+    found = rows.select(*told).distinct().collect()
     literals = [" AND ".join(f"`{name}` <=> {_literal(row[name])}" for name in partitions) for row in found]
     return " OR ".join(f"({text})" for text in literals) or "false"
 

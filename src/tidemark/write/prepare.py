@@ -127,7 +127,7 @@ def _stage(
     measured = replaced.on(labelled) if replaced else labelled
     staged = measured.where(F.col(LABEL).isin(*_STAGED)).select(_change_type(work), *work.columns, ROW_HASH)
     schema = _write(stamp(staged, metadata), data)
-    one_each = (*work.keys, ROW_HASH) if work.table.load.write.mode == "append" else work.keys
+    one_each = (*work.keys, ROW_HASH) if work.keys and work.table.load.write.mode == "append" else work.keys
     books = tally.books(work, one_each)
     return _operation(work, tally.labels), books, schema, replaced.bounds if replaced else ()
 

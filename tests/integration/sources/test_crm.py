@@ -99,7 +99,7 @@ def test_a_window_is_closed_on_both_sides(crm: Systems, gadgets: list[dict[str, 
         record["Id"]
         for record in gadgets
         if record["SystemModstamp"] is None
-        or "2025-03-02T11:00:00.000Z" < record["SystemModstamp"] <= "2025-03-03T06:00:00.000Z"
+        or "2025-03-02T11:00:00.000Z" <= record["SystemModstamp"] <= "2025-03-03T06:00:00.000Z"
     }
     assert {row[0] for row in rows(got.frame, "Id")} == inside
     later = sum((record["SystemModstamp"] or "") > "2025-03-03T06:00:00.000Z" for record in gadgets)

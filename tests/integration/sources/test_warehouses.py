@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,10 +10,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from sandbox.services.listen import bind
 from tests.support.worlds.systems import WAREHOUSES, Systems, names, rows
+from tidemark.aws.clients import filesystem
 from tidemark.aws.secrets import SecretMapping
 from tidemark.config.connections import ConnectionValue, load_plugin
 from tidemark.config.project import Table
@@ -94,7 +97,7 @@ def test_the_same_work_has_the_same_identity_and_other_work_another(extract: Cal
 
 def test_since_stands_in_for_the_watermark_and_leaves_no_gap_behind(extract: Callable[..., Extract]) -> None:
     back = extract(low=datetime(2025, 3, 4, 10), since=datetime(2025, 3, 2, 10))
-    assert ids(back) == [2, 3, 4, 9]
+    assert ids(back) == [1, 2, 3, 4, 9]
     assert back.watermark["high"] == "2025-03-04T10:00:00.000000"
     ahead = extract(low=datetime(2025, 3, 1, 10), since=datetime(2025, 3, 4, 12))
     assert ids(ahead) == [4, 9]
@@ -344,9 +347,195 @@ def test_a_watermark_column_has_to_be_there_and_to_be_a_time(
     connection = systems.connection(warehouse)
     absent = failing(systems, warehouse, connection, source_table, watermark={"column": "changed_at"})
     assert "no column changed_at" in str(absent)
-    number = failing(systems, warehouse, connection, source_table, watermark={"column": "id"})
-    assert "id of" in str(number).lower()
-    assert "no date or timestamp" in str(number)
+    text = failing(systems, warehouse, connection, source_table, watermark={"column": "name"})
+    assert "name of" in str(text).lower()
+    assert "no date or timestamp" in str(text)
+    mapped = {"object": source_table, "fields": {"id": "updated_at"}}
+    with pytest.raises(SourceError, match="is no number"):
+        systems.extract(systems.table(COLUMNS, mapped, watermark={"column": "id"}), connection)
+
+
+def test_whole_numbers_say_how_far_a_table_was_read(
+    systems: Systems, warehouse: str, source_table: str, extract: Callable[..., Extract]
+) -> None:
+    load = {"watermark": {"column": "id"}}
+    first = extract(load)
+    assert ids(first) == [1, 2, 3, 4, 9]
+    assert (first.watermark["low"], first.watermark["high"]) == (None, 9)
+    quiet = extract(load, low=9, bookkeeping=first.watermark, seen=first.look)
+    assert quiet.empty
+    systems.execute(warehouse, f"INSERT INTO {source_table} VALUES (9, 'same number', NULL), (12, 'next', NULL)")
+    second = extract(load, low=9, bookkeeping=first.watermark, seen=first.look)
+    assert ids(second) == [9, 9, 12]
+    assert (second.watermark["low"], second.watermark["high"]) == (9, 12)
+    assert ids(extract({"watermark": {"column": "id", "lookback": 8}}, low=12)) == [4, 9, 9, 12]
+
+
+def test_several_columns_say_how_far_a_table_was_read(systems: Systems, warehouse: str, source_table: str) -> None:
+    """Of the rows that share the newest time only the last are read again, and those that come to them."""
+    systems.execute(
+        warehouse,
+        f"DELETE FROM {source_table}",
+        f"INSERT INTO {source_table} VALUES (1, 'a', '2025-03-01 10:00:00'), (2, 'b', '2025-03-02 10:00:00'),"
+        " (3, 'c', '2025-03-02 10:00:00')",
+    )
+    table = describe(systems, source_table, watermark={"column": ["updated_at", "id"]})
+    connection = systems.connection(warehouse)
+    first = systems.extract(table, connection)
+    assert ids(first) == [1, 2, 3]
+    assert [mark["high"] for mark in first.watermark["then"]] == [3]
+    known = {"low": datetime(2025, 3, 2, 10), "bookkeeping": first.watermark}
+    assert ids(systems.extract(table, connection, **known)) == [3]
+    assert systems.extract(table, connection, **known, seen=first.look).empty
+    systems.execute(
+        warehouse,
+        f"INSERT INTO {source_table} VALUES (4, 'd', '2025-03-02 10:00:00'), (1, 'e', '2025-03-03 10:00:00'),"
+        " (NULL, 'no id', '2025-03-02 10:00:00')",
+    )
+    second = systems.extract(table, connection, **known, seen=first.look)
+    assert rows(second.frame, "name") == [("c",), ("d",), ("e",), ("no id",)]
+    assert [mark["high"] for mark in second.watermark["then"]] == [1]
+    after = {"low": datetime(2025, 3, 3, 10), "bookkeeping": second.watermark}
+    assert rows(systems.extract(table, connection, **after).frame, "name") == [("e",)]
+
+
+def test_rows_that_share_the_newest_time_and_come_later_are_read(
+    systems: Systems, warehouse: str, source_table: str, extract: Callable[..., Extract]
+) -> None:
+    load = {"watermark": {"column": "updated_at"}}
+    first = extract(load)
+    known = {"low": NEWEST, "bookkeeping": first.watermark, "seen": first.look}
+    assert extract(load, **known).empty
+    systems.execute(warehouse, f"INSERT INTO {source_table} VALUES (5, 'late', '2025-03-04 10:00:00')")
+    late = extract(load, **known)
+    assert ids(late) == [4, 5, 9]
+    assert late.rereads
+
+
+def test_a_time_that_has_not_come_waits_for_the_warehouses_own_clock(
+    systems: Systems, warehouse: str, source_table: str, extract: Callable[..., Extract]
+) -> None:
+    """Though this machine's clock is years ahead of it."""
+    systems.execute(warehouse, f"INSERT INTO {source_table} VALUES (6, 'not yet', '2200-01-01 00:00:00')")
+    got = extract(as_of=datetime(2300, 1, 1))
+    assert ids(got) == [1, 2, 3, 4, 9]
+    assert got.watermark["high"] == "2025-03-04T10:00:00.000000"
+    assert any(notice.startswith("1 rows") and "own clock" in notice for notice in got.notices)
+
+
+def staged(systems: Systems, folder: str) -> tuple[Any, list[str]]:
+    store = filesystem(systems.environment.aws)
+    return store, [path for path in sorted(store.find(folder)) if path.endswith(".parquet")]
+
+
+def tampered(
+    warehouse: str,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Any, list[str]], None],
+    systems: Systems,
+    times: int,
+) -> list[str]:
+    """Has something done to the files of the first unloads; gives the locations of all."""
+    source = load_plugin("source", warehouse, SOURCES)
+    unload = source.unload
+    locations: list[str] = []
+
+    def unloaded(self: Any, session: Any, query: str, location: str, connection: Any) -> int:
+        count = int(unload(self, session, query, location, connection))
+        locations.append(location)
+        if len(locations) <= times:
+            change(*staged(systems, location))
+        return count
+
+    monkeypatch.setattr(source, "unload", unloaded)
+    return locations
+
+
+def lose(store: Any, files: list[str]) -> None:
+    store.rm(files[0])
+
+
+def double(store: Any, files: list[str]) -> None:
+    store.copy(files[0], files[0].replace(".parquet", "-again.parquet"))
+
+
+def cut(store: Any, files: list[str]) -> None:
+    store.pipe_file(files[0], store.cat_file(files[0])[:-20])
+
+
+def drop_a_column(store: Any, files: list[str]) -> None:
+    table = pq.read_table(io.BytesIO(store.cat_file(files[0])))
+    content = io.BytesIO()
+    pq.write_table(table.drop_columns(table.column_names[1]), content)
+    store.pipe_file(files[0], content.getvalue())
+
+
+def recase(store: Any, files: list[str]) -> None:
+    table = pq.read_table(io.BytesIO(store.cat_file(files[0])))
+    content = io.BytesIO()
+    pq.write_table(table.rename_columns([name.swapcase() for name in table.column_names]), content)
+    store.pipe_file(files[0], content.getvalue())
+
+
+@pytest.mark.parametrize("change", [double, cut, drop_a_column])
+def test_an_unload_that_is_not_what_the_warehouse_says_is_done_again(
+    systems: Systems,
+    warehouse: str,
+    extract: Callable[..., Extract],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Any, list[str]], None],
+) -> None:
+    locations = tampered(warehouse, monkeypatch, change, systems, times=1)
+    assert ids(extract()) == [1, 2, 3, 4, 9]
+    assert len(locations) == 2
+
+
+def test_an_unload_that_stays_half_is_told_with_both_numbers(
+    systems: Systems, warehouse: str, source_table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locations = tampered(warehouse, monkeypatch, double, systems, times=99)
+    failed = failing(systems, warehouse, systems.connection(warehouse), source_table)
+    assert "unloaded 5 rows, and" in str(failed)
+    assert "files below" in str(failed)
+    assert len(locations) == QUICK.attempts
+
+
+def test_an_unload_that_lost_its_files_is_told(
+    systems: Systems, warehouse: str, source_table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tampered(warehouse, monkeypatch, lose, systems, times=99)
+    failed = failing(systems, warehouse, systems.connection(warehouse), source_table)
+    assert "5 rows" in str(failed)
+
+
+def test_columns_come_in_whatever_case_the_warehouse_writes_them(
+    systems: Systems, warehouse: str, extract: Callable[..., Extract], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tampered(warehouse, monkeypatch, recase, systems, times=1)
+    assert ids(extract()) == [1, 2, 3, 4, 9]
+
+
+def test_a_column_that_is_dropped_while_a_table_is_read_is_no_failure(
+    systems: Systems,
+    warehouse: str,
+    source_table: str,
+    extract: Callable[..., Extract],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = load_plugin("source", warehouse, SOURCES)
+    unload = source.unload
+    done: list[str] = []
+
+    def altered(self: Any, session: Any, query: str, *rest: Any) -> int:
+        if not done:
+            done.append(query)
+            systems.execute(warehouse, f"ALTER TABLE {source_table} DROP COLUMN name")
+        return int(unload(self, session, query, *rest))
+
+    monkeypatch.setattr(source, "unload", altered)
+    got = extract()
+    assert ids(got) == [1, 2, 3, 4, 9]
+    assert names(got.frame.columns) == ["id", "updated_at", "_origin"]
 
 
 def test_no_secret_is_in_the_plan(extract: Callable[..., Extract], systems: Systems, warehouse: str) -> None:

@@ -101,6 +101,19 @@ def test_sources_are_asked_when_bronze_is_selected_and_not_otherwise(folder: Con
     assert asked(folder, select=("gold.*",)).chunks == {}
 
 
+def test_a_table_that_is_read_by_numbers_knows_no_days(folder: ConfigFolder) -> None:
+    version = "      - {name: version, logicalType: integer, physicalType: bigint}\n    quality:"
+    folder.edit("bronze/people.contract.yaml", "    quality:", version)
+    folder.edit("bronze/people.load.yaml", "{column: updated_at, lookback: 1h}", "{column: version}")
+    todo = asked(folder)
+    assert PEOPLE not in todo.chunks
+    assert "is read by `version`, a number" in todo.left[PEOPLE]
+    assert f"tidemark run --select {PEOPLE} --full-refresh" in todo.left[PEOPLE]
+    with pytest.raises(ConfigError, match="there is nothing to do") as refused:
+        asked(folder, select=(PEOPLE,))
+    assert "a number, which knows no days" in str(refused.value)
+
+
 def test_a_source_that_cannot_be_cut_is_read_as_a_whole_but_not_as_of_an_instant(folder: ConfigFolder) -> None:
     folder.edit("bronze/people.load.yaml", "watermark: {column: updated_at, lookback: 1h}\n", "")
     todo = asked(folder)
@@ -118,7 +131,7 @@ def test_a_source_that_cannot_be_cut_is_read_as_a_whole_but_not_as_of_an_instant
     [
         ("{mode: append}", "has no keys"),
         ("{mode: replace}", "is replaced by what a run reads"),
-        ("{mode: upsert, keys: [person_id]}", "has no `order_by`"),
+        ("{mode: upsert, keys: [person_id], order_by: []}", "has no `order_by`"),
         ("{mode: upsert, keys: [person_id], order_by: [updated_at], deletes: {flag: is_deleted}}", "were deleted"),
     ],
 )
@@ -130,6 +143,13 @@ def test_a_table_that_older_rows_would_harm_is_left_alone(folder: ConfigFolder, 
     assert todo.left[PEOPLE].startswith(("has", "is", "does"))
     with pytest.raises(ConfigError, match="there is nothing to do"):
         asked(folder, select=(PEOPLE,))
+
+
+def test_rows_without_an_order_are_ordered_by_the_cursor_and_can_come_again(folder: ConfigFolder) -> None:
+    folder.edit(
+        "bronze/people.load.yaml", "{mode: append, keys: [person_id, updated_at]}", "{mode: upsert, keys: [person_id]}"
+    )
+    assert len(names(asked(folder))) == 4
 
 
 def test_the_same_request_has_the_same_id(folder: ConfigFolder) -> None:

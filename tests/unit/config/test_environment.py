@@ -148,3 +148,16 @@ def test_nobody_turns_wrapped_sums_and_silent_nulls_on(folder: Path) -> None:
         load(folder, MINIMAL + "compute:\n  conf:\n    spark.sql.ansi.enabled: false\n")
     assert "`compute.conf`: spark.sql.ansi.enabled stays true" in str(raised.value)
     assert load(folder, MINIMAL + "compute: {conf: {spark.sql.ansi.enabled: true}}\n").compute.conf
+
+
+def test_an_outage_is_waited_out_for_minutes_unless_the_environment_or_a_connection_says_else(folder: Path) -> None:
+    text = (
+        f"{MINIMAL}retry: {{for: 12m}}\nconnections:\n  files: {{kind: files}}\n"
+        "  crm: {kind: rest, retry: {for: 30s, longest_wait: 5s}}\n"
+    )
+    environment = load(folder, text)
+    assert load(folder, MINIMAL).patience("crm").lasting == 300
+    assert [environment.patience(name).lasting for name in ("files", "crm", "unknown")] == [720, 30, 720]
+    assert environment.patience("crm").longest_wait == 5
+    with pytest.raises(ConfigError, match="retry"):
+        load(folder, f"{MINIMAL}retry: {{lasting: soon}}\n")

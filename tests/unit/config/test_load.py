@@ -133,3 +133,36 @@ def test_a_wrong_choice_is_told_the_right_ones(read: Read) -> None:
     with pytest.raises(ConfigError) as caught:
         read("write: {mode: apend}")
     assert caught.value.findings[0].fix == "use one of: 'append', 'replace', 'upsert' or 'scd2'"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "lookback"),
+    [
+        ("{column: version}", ("version",), timedelta(0)),
+        ("{column: version, lookback: 500}", ("version",), 500),
+        ("{column: [committed_at, lsn]}", ("committed_at", "lsn"), timedelta(0)),
+        (
+            "{column: committed_at, then: [lsn, line], lookback: 1h}",
+            ("committed_at", "lsn", "line"),
+            timedelta(hours=1),
+        ),
+    ],
+)
+def test_a_watermark_has_one_column_or_several(
+    read: Read, text: str, columns: tuple[str, ...], lookback: timedelta | int
+) -> None:
+    source = "source: {connection: crm, object: Thing}\n"
+    load = read(f"{source}watermark: {text}\nwrite: {{mode: upsert, keys: [a]}}\n")
+    assert load.watermark is not None
+    assert (load.watermark.columns, load.watermark.lookback) == (columns, lookback)
+    assert load.write.order_by == columns, "what is read later is the newer version"
+    declared = read(f"{source}watermark: {text}\nwrite: {{mode: upsert, keys: [a], order_by: [b]}}\n")
+    assert declared.write.order_by == ("b",)
+    log = read(f"{source}watermark: {text}\nwrite: {{mode: append}}\n")
+    assert log.write.order_by == ()
+
+
+@pytest.mark.parametrize("text", ["{column: []}", "{column: [1, 2]}", "{column: a, lookback: -1}", "{lookback: 1h}"])
+def test_a_watermark_without_a_column_or_that_looks_ahead_is_refused(read: Read, text: str) -> None:
+    with pytest.raises(ConfigError):
+        read(f"source: {{connection: crm, object: x}}\nwatermark: {text}\nwrite: {{mode: upsert, keys: [a]}}\n")

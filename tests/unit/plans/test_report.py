@@ -53,7 +53,7 @@ SHOWN = """\
 plan 2026-01-31 · local · 0198f3c2
 
 layer   table      in   +new  ~changed  -deleted  =same  rejected  superseded  gate      computed from
-bronze  orders  4 812  4 790         0         0      0        19           3  ok 9/9    updated_at (2026-01-29
+bronze  orders  4 812  4 790         0         0      0        19           3  ok 9/9    updated_at [2026-01-29
                                                                                          23:00:00, 2026-01-30 22:15:00]
 silver  fx          0      0         0         0      0         0           0  –         nothing
 gold    sales   5 000     10         4         2  4 986         0           0  warn 5/6  its query, load file or
@@ -123,7 +123,7 @@ def test_a_backfill_is_told_chunk_by_chunk_and_cannot_be_applied() -> None:
     assert "2026-01-01 to 2026-01-05 by day\n" in text
     assert "bronze.orders  read again: 2 × day (2026-01-04, 2026-01-05); 1 of 3 are done\n" in text
     assert "bronze.log     left alone: it has no keys\n" in text
-    assert "updated_at (2026-01-29" in text
+    assert "updated_at [2026-01-29" in text
     assert text.endswith("the same backfill with --yes (in Prefect: confirmed) does this, chunk by chunk")
     assert PlanDocument.from_json(document.to_json()) == document
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def server() -> Iterator[tuple[Script, str]]:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, body, headers = script.next(self.command, self.path, self.headers.get("Authorization", ""))
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
+            self.send_response_only(status)
             for name, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
@@ -86,7 +87,7 @@ def test_numbers_come_digit_for_digit(server: tuple[Script, str]) -> None:
     assert get(address) == {"n": "1.10", "i": "12345678901234567890.123456789", "t": True, "z": None}
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 def test_busy_and_broken_servers_are_asked_again(server: tuple[Script, str], status: int) -> None:
     script, address = server
     script.answers = [(status, {}, {}), (status, {}, {}), GOOD]
@@ -138,6 +139,80 @@ def test_an_answer_shorter_than_announced_is_asked_for_again(server: tuple[Scrip
     script.answers = [(200, b'{"records": []}', {"Content-Length": "4000"}), GOOD]
 
     assert get(address)["records"]
+
+
+def test_a_page_of_html_is_told_as_what_it_is(server: tuple[Script, str]) -> None:
+    script, address = server
+    script.answers = [(200, b"<html><h1>Maintenance</h1></html>", {"Content-Type": "text/html; charset=utf-8"})]
+    with pytest.raises(ApiError, match=r"HTTP 200, 33 bytes that are no JSON .*text/html: '<html><h1>Maintenance"):
+        get(address)
+    assert script.count("GET") == QUICK.attempts
+
+
+def test_half_an_answer_is_told_without_what_it_says(server: tuple[Script, str]) -> None:
+    script, address = server
+    script.logins = [(200, b'{"access_token": "half-a-token-canary', {})] * 9
+    with pytest.raises(ApiError, match="no JSON") as failed:
+        get(address)
+    assert "canary" not in str(failed.value)
+
+
+@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(b'{"records": []}')[:-12]])
+def test_a_compressed_answer_that_is_broken_is_asked_for_again(server: tuple[Script, str], content: bytes) -> None:
+    script, address = server
+    script.answers = [(200, content, {"Content-Encoding": "gzip"}), GOOD]
+    assert get(address)["records"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_within_the_host_are_followed(server: tuple[Script, str], status: int) -> None:
+    script, address = server
+    script.answers = [(status, b"", {"Location": "/elsewhere/data?page=2"}), GOOD]
+    assert get(address)["records"]
+    assert [path for method, path, _ in script.asked if method == "GET"] == ["/data", "/elsewhere/data?page=2"]
+
+
+def test_redirects_to_another_host_get_no_token_and_are_told(server: tuple[Script, str]) -> None:
+    script, address = server
+    script.answers = [(301, b"", {"Location": "https://elsewhere.example/data"})]
+    with pytest.raises(ApiError, match=r"another host: https://elsewhere\.example/data") as refused:
+        get(address)
+    assert refused.value.failure is Failure.REFUSED
+    assert script.count("GET") == 1
+
+
+def test_redirects_in_a_circle_end(server: tuple[Script, str]) -> None:
+    script, address = server
+    script.answers = [(302, b"", {"Location": "/data"})]
+    with pytest.raises(ApiError, match="redirects more than"):
+        get(address)
+
+
+def test_a_login_that_is_redirected_is_told_with_where_to(server: tuple[Script, str]) -> None:
+    script, address = server
+    script.logins = [(302, b"", {"Location": "/login/new"})]
+    with pytest.raises(ApiError, match="sends us on to /login/new") as refused:
+        get(address)
+    assert refused.value.failure is Failure.REFUSED
+
+
+def test_an_address_that_is_none_is_told_at_once() -> None:
+    started = datetime.now(UTC)
+    with pytest.raises(ApiError, match="is no address") as refused:
+        get("crm.example.com/data")
+    assert refused.value.failure is Failure.REFUSED
+    assert (datetime.now(UTC) - started).total_seconds() < 1
+
+
+def test_the_clock_is_that_of_the_other_side(server: tuple[Script, str]) -> None:
+    script, address = server
+    told = datetime(2025, 3, 1, 12, 30, 15, tzinfo=UTC)
+    script.logins = [(200, {"access_token": "t"}, {"Date": format_datetime(told, usegmt=True)})]
+    with Api(address, "/login", ConnectionValue("crm", "rest", {}, SECRET), QUICK) as api:
+        assert api.clock() == told.replace(tzinfo=None)
+        assert script.count("POST") == 1
+        api.get("data")
+    assert script.count("POST") == 1
 
 
 def test_a_token_that_died_is_renewed_once_and_the_call_repeated(server: tuple[Script, str]) -> None:

@@ -13,8 +13,9 @@ from tests.support.lakes.lake import Lake
 from tidemark.config.connections import ConnectionValue
 from tidemark.sources import ExtractRequest
 from tidemark.sources.looks import Look, RecordHash, following, shows_the_same
-from tidemark.sources.reading import Reading, Seen, everything, start_of, windowed
+from tidemark.sources.reading import Cursor, Reading, Seen, everything, start_of, windowed
 
+AT = Cursor(("at",), (False,))
 HIGH = datetime(2025, 3, 4, 10)
 
 
@@ -41,7 +42,7 @@ def request_(lake: Lake, spark: SparkSession) -> ExtractRequest:
 
 
 def reading(request: ExtractRequest, newest: datetime | None = HIGH) -> Reading:
-    return windowed(request, "at", start_of(request), Seen(newest, 0))
+    return windowed(request, AT, start_of(request, AT), Seen((newest,), 0))
 
 
 def look(request: ExtractRequest, found: Reading) -> Look:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,9 @@ from tidemark.sources.watermark import (
     FileBook,
     Period,
     SourceFile,
+    Tie,
     Window,
+    is_further,
     next_watermark,
     window_start,
 )
@@ -48,7 +52,7 @@ def test_runs_in_any_order_of_time_read_every_row_that_was_there(highs: list[dat
         assert any(window.contains(instant) for window in windows)
 
 
-SOME_ROWS = st.lists(st.tuples(st.integers(0, 300), st.floats(0, 1)), max_size=30)
+SOME_ROWS = st.lists(st.tuples(st.integers(0, 300), st.sampled_from([0, 0, 0.5, 1])), max_size=30)
 SOME_RUNS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from([False, False, True])), min_size=1, max_size=12)
 
 
@@ -63,7 +67,7 @@ def test_a_row_that_is_committed_late_by_no_more_than_the_lookback_is_read(
     received: set[tuple[int, float]] = set()
     for moment, fails in [*sorted(runs), (1000, False)]:
         start = window_start(committed, None, timedelta(minutes=lookback))
-        visible = {row for row in seen_from if row[1] <= moment and (start is None or start < instant(row[0]))}
+        visible = {row for row in seen_from if row[1] <= moment and (start is None or start <= instant(row[0]))}
         if not visible or fails:
             continue
         window = Window("c", start, instant(max(changed for changed, _ in visible)))
@@ -74,6 +78,95 @@ def test_a_row_that_is_committed_late_by_no_more_than_the_lookback_is_read(
 
 def instant(minutes: int) -> datetime:
     return START + timedelta(minutes=minutes)
+
+
+@given(st.lists(st.tuples(INSTANTS, st.integers(0, 3)), min_size=1, max_size=30), st.data())
+def test_rows_that_share_the_newest_value_and_come_later_are_read(
+    rows: list[tuple[datetime, int]], data: st.DataObject
+) -> None:
+    """Rows become visible in the order of their change times, cut into runs anywhere, within an instant too."""
+    arriving = sorted(rows)
+    committed: datetime | None = None
+    received: set[tuple[datetime, int]] = set()
+    there = 0
+    while there < len(arriving):
+        there = data.draw(st.integers(there + 1, len(arriving)))
+        start = window_start(committed, None, timedelta(0))
+        visible = [row for row in arriving[:there] if start is None or start <= row[0]]
+        window = Window("c", start, max(instant for instant, _ in visible))
+        received |= {row for row in visible if window.contains(row[0])}
+        committed = datetime.fromisoformat(next_watermark(window, committed)["high"])
+    assert received == set(rows)
+
+
+PAIRS = st.tuples(st.integers(-3, 3), st.none() | st.integers(-3, 3))
+
+
+@given(st.lists(PAIRS, max_size=40), st.data())
+def test_a_cursor_of_several_numbers_reads_every_row_and_of_the_edge_only_its_last_rows(
+    rows: list[tuple[int, int | None]], data: st.DataObject
+) -> None:
+    """Rows come in the order of their cursor; a null in its second column may come whenever its first is the newest."""
+    arriving = sorted(rows, key=lambda row: (row[0], -9 if row[1] is None else row[1]))
+    book: dict[str, Any] = {}
+    received: list[tuple[int, int | None]] = []
+    there = 0
+    while there < len(arriving):
+        there = data.draw(st.integers(there + 1, len(arriving)))
+        newest = arriving[there - 1]
+        before = Window.from_json(book) if book else None
+        low = before.high if before else None
+        known = before.ties if before else ()
+        ties = (Tie("b", known[0].high if known else None, newest[1]),)
+        window = Window("a", low, newest[0], ties)
+        received += [row for row in arriving[:there] if window.contains(*row)]
+        book = json.loads(json.dumps(next_watermark(window, low, known)))
+        assert not is_further(book, book)
+    assert set(received) == set(rows)
+
+
+def test_bookkeeping_of_numbers_and_of_several_columns_is_plain_and_comes_back() -> None:
+    window = Window("lsn", 5, 9, (Tie("at", None, START), Tie("line", 1, 2)))
+    stored = json.loads(json.dumps(window.to_json()))
+    assert stored == {
+        "column": "lsn",
+        "low": 5,
+        "high": 9,
+        "then": [
+            {"column": "at", "low": None, "high": "2025-03-01T00:00:00.000000"},
+            {"column": "line", "low": 1, "high": 2},
+        ],
+    }
+    assert Window.from_json(stored) == window
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "further"),
+    [
+        ({"high": 10}, {"high": 9}, True),
+        ({"high": 9}, {"high": 10}, False),
+        ({"high": 9}, {"high": 9}, False),
+        ({"high": 9}, {}, True),
+        ({"high": 9}, {"high": "2025-03-01T00:00:00.000000"}, True),
+        ({"high": "2025-03-01T00:00:00.000001"}, {"high": "2025-03-01T00:00:00.000000"}, True),
+        ({"high": 9, "then": [{"column": "b", "low": None, "high": 2}]}, {"high": 9}, True),
+        (
+            {"high": 9, "then": [{"column": "b", "low": None, "high": 12}]},
+            {"high": 9, "then": [{"column": "b", "low": None, "high": 2}]},
+            True,
+        ),
+    ],
+)
+def test_a_later_end_is_told_from_an_earlier_one(new: dict[str, Any], old: dict[str, Any], further: bool) -> None:
+    def book(stored: dict[str, Any]) -> dict[str, Any]:
+        return {"column": "a", "low": None, **stored} if stored else {}
+
+    assert is_further(book(new), book(old)) is further
+
+
+def test_a_window_of_numbers_looks_back_by_a_number() -> None:
+    assert window_start(100, None, 10) == 90
+    assert window_start(100, None, timedelta(0)) == 100
 
 
 @given(st.none() | INSTANTS, INSTANTS, INSTANTS, LOOKBACKS)

@@ -15,7 +15,7 @@ from prefect.states import Completed, Failed
 from py4j.protocol import Py4JError
 
 from tasks.transient import is_transient, retry_when_transient
-from tidemark.errors import CommitError, ConfigError, GateError, SourceError
+from tidemark.errors import CommitError, ConfigError, GateError, SourceDownError, SourceError
 from tidemark.sources.api import ApiError, Failure
 from tidemark.warehouses import Trouble, WarehouseError
 
@@ -78,6 +78,7 @@ def test_failures_of_the_network_are_transient_alone_and_as_a_cause(failure: Exc
         CommitError("somebody else has committed"),
         GateError("a check failed"),
         SourceError("there is no table SALES.ORDER"),
+        caused(SourceDownError("it was asked for five minutes"), ApiError(Failure.DOWN, "HTTP 503")),
         Py4JError("org.apache.spark.sql.AnalysisException: cannot resolve"),
         OSError(28, "No space left on device"),
         caused(ConfigError("there is no secret"), ConnectionError("refused")),

@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import fsspec
 
-from tidemark.aws.clients import AWS_FAILURES, filesystem
-from tidemark.errors import SourceError
+from tidemark.aws.clients import AWS_FAILURES, filesystem, passes
+from tidemark.errors import SourceDownError, SourceError
+from tidemark.retry import RetryPolicy
 from tidemark.sources.watermark import SourceFile
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Landing:
     store: AbstractFileSystem
     location: str
     table: str
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @classmethod
     def of(cls, request: ExtractRequest) -> Landing:
@@ -45,7 +47,9 @@ class Landing:
         is_remote = "://" in uri
         store = filesystem(request.environment.aws) if is_remote else fsspec.filesystem("file")
         root = uri if is_remote else str(Path(uri).expanduser().absolute())
-        return cls(store, f"{root.rstrip('/')}/{request.source.object.lstrip('/')}", request.table.name)
+        location = f"{root.rstrip('/')}/{request.source.object.lstrip('/')}"
+        policy = request.environment.patience(request.source.connection)
+        return cls(store, location, request.table.name, policy)
 
     def files(self) -> tuple[SourceFile, ...]:
         """Every file there by name; those that Spark would hide (`_SUCCESS`, `.part.crc`) are left out.
@@ -54,10 +58,10 @@ class Landing:
         """
         pattern = _GLOB.search(self.location)
         base = self.location[: pattern.start()].rpartition("/")[0] if pattern else self.location
-        with self._reachable():
+        with self._reachable(SourceDownError):
             if self._is_local and not self.store.exists(base):
                 raise FileNotFoundError(base)
-            listed: Mapping[str, Any] = self.store.find(base, detail=True)
+            listed: Mapping[str, Any] = self._patiently(lambda: self.store.find(base, detail=True))
         prefix = "" if self._is_local else "s3a://"
         wanted = self._bare(self.location)
         return tuple(
@@ -68,8 +72,10 @@ class Landing:
 
     def bytes(self, file: SourceFile, start: int, end: int) -> bytes:
         """A range of a file; raises `SourceError` when it cannot be read."""
-        with self._reachable():
-            content: bytes = self.store.cat_file(file.path, start=start, end=min(end, file.size))
+        with self._reachable(SourceDownError):
+            content: bytes = self._patiently(
+                lambda: self.store.cat_file(file.path, start=start, end=min(end, file.size))
+            )
         return content
 
     @contextmanager
@@ -83,6 +89,9 @@ class Landing:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(look, files))
 
+    def _patiently(self, ask: Callable[[], Found]) -> Found:
+        return self.policy.call(ask, passing=passes)
+
     @property
     def _is_local(self) -> bool:
         return "://" not in self.location
@@ -91,7 +100,8 @@ class Landing:
         return location.partition("://")[2] or location
 
     @contextmanager
-    def _reachable(self) -> Iterator[None]:
+    def _reachable(self, down: type[SourceError] = SourceError) -> Iterator[None]:
+        """`down`: what an outage is told as, where it was waited out."""
         try:
             yield
         except FileNotFoundError:
@@ -99,10 +109,11 @@ class Landing:
         except PermissionError as refused:
             raise self._failed(f"it may not be read: {refused}", "grant this role or user access") from None
         except (*AWS_FAILURES, OSError) as failure:
-            raise self._failed(str(failure), "check that it can be reached from here, then run again") from None
+            kind = down if passes(failure) else SourceError
+            raise self._failed(str(failure), "check that it can be reached from here, then run again", kind) from None
 
-    def _failed(self, seen: str, next_step: str) -> SourceError:
-        return SourceError(
+    def _failed(self, seen: str, next_step: str, kind: type[SourceError] = SourceError) -> SourceError:
+        return kind(
             f"{self.location} could not be read", table=self.table, step="extract", seen=[seen], next_step=next_step
         )
 
