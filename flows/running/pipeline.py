@@ -99,9 +99,18 @@ def prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
     with run.collector.step(table, "prepare"):
         prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
     run.collector.note(table, books=prepared.books)
+    if prepared.books.adapted:
+        run.collector.warn(_adapted(run, table, prepared.books.adapted))
     if prepared.books.kept:
         run.collector.warn(_stale(run, table, prepared.books.kept))
     return prepared
+
+
+def _adapted(run: RunContext, table: str, values: int) -> Warned:
+    """What to say of values that a load file lets lose something."""
+    count = "1 value was" if values == 1 else f"{values} values were"
+    columns = ", ".join(name for name, how in run.engine.table(table).load.cast.items() if how.fit)
+    return Warned(table, f"{count} rounded or cut, as `cast` of its load file has it ({columns})")
 
 
 def _stale(run: RunContext, table: str, kept: int) -> Warned:

@@ -14,7 +14,8 @@ class Books:
 
     `extracted = accepted + quarantined + superseded` and `accepted = inserted + updated + deleted + unchanged`.
     Outside both stand rows of the target that a complete batch no longer holds: `vanished` ones go, `kept` ones stay
-    as they were, because what was computed for their key was rejected.
+    as they were, because what was computed for their key was rejected. `adapted` counts values,
+    not rows: those of good rows that lost digits or the time of a day, as the load file lets them.
     """
 
     extracted: int = 0
@@ -27,6 +28,7 @@ class Books:
     unchanged: int = 0
     vanished: int = 0
     kept: int = 0
+    adapted: int = 0
 
     @property
     def changes(self) -> int:

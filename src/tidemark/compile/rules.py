@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
+_NUL = "\x00"
 _FORMATS: Mapping[str, str] = {"email": EMAIL, "uuid": UUID}
 # What Python, Parquet readers and both warehouses can hold; Spark alone would go on to the year 294247.
 _CALENDAR: Mapping[str, tuple[str, str]] = {
@@ -38,25 +39,19 @@ class RowRule:
     broken: Column
 
 
-def row_rules(contract: Contract, raw: Callable[[str], Column]) -> tuple[RowRule, ...]:
+def row_rules(contract: Contract, raw: Callable[[str], Column], made_text: Collection[str] = ()) -> tuple[RowRule, ...]:
     """The rules of all columns, in the contract's order, over a frame that holds its columns with their types.
 
-    `raw(name)` gives the value before the cast: `required` asks whether it is null, `type` whether the cast lost it.
-    All other rules look at the typed value and pass on null, so a value of the wrong type breaks `type` alone. NaN
-    is above every number, as Spark orders it: it breaks `maximum` and `exclusiveMaximum`.
+    `raw(name)` gives the value before the cast: `required` asks whether it is null, `type` whether the cast lost it
+    (see `casts`). `made_text`: string columns whose values come as something else. All other rules look at the typed
+    value and pass on null, so a value of the wrong type breaks `type` alone. NaN is above every number, as Spark orders
+    it: it breaks `maximum` and `exclusiveMaximum`.
     """
-    return tuple(rule for column in contract.columns for rule in _column_rules(column, raw(column.name)))
-
-
-def safe_cast(raw: Column | str, column_type: str) -> Column:
-    """`raw` (a column, or SQL text of one) as `column_type`, null where it does not fit instead of an error.
-
-    A timestamp must begin with its year: Spark would take `12:30` for that time of the day on which the run happens,
-    and a bare number for seconds since 1970.
-    """
-    given = F.expr(raw) if isinstance(raw, str) else raw
-    cast = given.try_cast(column_type)
-    return F.when(F.ltrim(given.cast("string")).like("____-%"), cast) if column_type == "timestamp" else cast
+    return tuple(
+        rule
+        for column in contract.columns
+        for rule in _column_rules(column, raw(column.name), column.name in made_text)
+    )
 
 
 def quoted(name: str) -> str:
@@ -64,26 +59,31 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _column_rules(column: ContractColumn, raw: Column) -> Iterator[RowRule]:
+def _column_rules(column: ContractColumn, raw: Column, is_made_text: bool) -> Iterator[RowRule]:
     value = F.col(quoted(column.name))
     if column.required:
         yield RowRule(column.name, "required", "must not be null", raw.isNull())
-    lost = _lost_in_cast(column.type, raw, value)
-    if lost is not None:
-        yield RowRule(column.name, "type", f"must be a {column.type}", lost)
+    if column.type != "string" or is_made_text:
+        yield RowRule(column.name, "type", f"must be a {column.type}", _lost_in_cast(column.type, raw, value))
+    if column.type == "string" and not column.enum:
+        message = "must be text without the character U+0000, in valid UTF-8"
+        yield RowRule(column.name, "characters", message, value.isNotNull() & _is_no_text(value))
     for rule, message, condition in (*_text_rules(column, value), *_enum_rule(column, value), *_bounds(column, value)):
         yield RowRule(column.name, rule, message, value.isNotNull() & condition)
 
 
-def _lost_in_cast(column_type: str, raw: Column, value: Column) -> Column | None:
-    """Where a value is there but not as this type; None for strings, which take everything."""
-    if column_type == "string":
-        return None
+def _lost_in_cast(column_type: str, raw: Column, value: Column) -> Column:
+    """Where a value is there but not as this type."""
     lost = value.isNull()
     if column_type in _CALENDAR:
         first, last = (F.lit(text).cast(column_type) for text in _CALENDAR[column_type])
         lost = lost | (value < first) | (value > last)
     return raw.isNotNull() & lost
+
+
+def _is_no_text(value: Column) -> Column:
+    """What PostgreSQL and Redshift refuse, and with it the whole batch in which it is published."""
+    return value.contains(_NUL) | ~F.is_valid_utf8(value)
 
 
 def _text_rules(column: ContractColumn, value: Column) -> Iterator[tuple[str, str, Column]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from tidemark.compile.casts import casts_of
 from tidemark.compile.masks import masked
 from tidemark.compute import histories, incremental
 from tidemark.config.definition import transform_of
@@ -45,7 +46,8 @@ def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affect
 
 def check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
     """Holds rows against the contract; `fields` are the source's names of columns."""
-    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table))
+    casts = casts_of(table.contract, table.load)
+    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts)
     judged = judging.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
 

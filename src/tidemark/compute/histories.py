@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidemark.compile.casts import casts_of
 from tidemark.errors import ConfigError
 from tidemark.rows import judging
 from tidemark.rows.alignment import align
@@ -37,7 +38,8 @@ def check(table: Table, versions: DataFrame, affected: Affected | None, *, sourc
     helpers = {name for name in versions.columns if scd2.is_helper(name)}
     helpers |= set(write.helpers) - set(table.contract.column_names)
     fields = {write.validity.start: write.effective_from or ""}
-    alignment = align(versions, contract, fields, table.load.on_unknown, helpers)
+    casts = casts_of(contract, table.load)
+    alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts)
     alignment = scd2.judged_as_versions(alignment, write)
     rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write)
     if write.unknown_member:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from tidemark.config.modelfile import build, parse_span
 from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
+from tidemark.sql.types import is_zone
 
 SUFFIX = ".load.yaml"
 
@@ -252,6 +253,31 @@ class WriteSpec(_Model):
         return tuple(name for name in columns if name not in left_out) if self.overwrite else ()
 
 
+class CastSpec(_Model):
+    """What may be lost where a source's values come into a column of another type, and whose clock they mean.
+
+    `fit`: digits that the column has no place for are rounded half up, or cut (as is the time of a day). `zone`: times
+    without an offset or zone are those of this one. `fold`: of a time that its clocks show twice in autumn, take the
+    earlier or the later one.
+    """
+
+    fit: Literal["round", "truncate"] | None = None
+    zone: str | None = None
+    fold: Literal["refuse", "earlier", "later"] = "refuse"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_fit(cls, data: Any) -> Any:
+        """`amount: round` is short for `amount: {fit: round}`."""
+        return {"fit": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> CastSpec:
+        if self.zone is not None and not is_zone(self.zone):
+            raise ValueError(f"there is no time zone `{self.zone}`: write it as `Europe/Berlin`")
+        return self
+
+
 DriftAction = Literal["evolve", "freeze", "discard_row", "discard_value"]
 _BY_EVOLUTION: dict[str, DriftAction] = {"strict": "freeze", "allow_new": "evolve"}
 
@@ -260,7 +286,8 @@ class Load(_Model):
     """A load file. Bronze has a `source`; silver and gold have `inputs` and a query beside the file, or a `transform`.
 
     `partition_by` and `cluster_by` lay the table out on disk; `write.partition_by` says what a replace replaces.
-    `evolution` and, for single columns or patterns of names, `drift` say what becomes of unknown source columns.
+    `evolution` and, for single columns or patterns of names, `drift` say what becomes of unknown source columns;
+    `cast`, by column, what a value may lose on its way into the table.
     """
 
     source: SourceSpec | None = None
@@ -270,6 +297,7 @@ class Load(_Model):
     write: WriteSpec
     evolution: Literal["strict", "allow_new"] = "allow_new"
     drift: dict[str, DriftAction] = {}
+    cast: dict[str, CastSpec] = {}
     cluster_by: Names = ()
     partition_by: Names = ()
     publish: Names = ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark import faults
-from tidemark.compile.rules import safe_cast
+from tidemark.compile.casts import same_value
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state, stored_schema
@@ -38,6 +38,7 @@ KIND = "replay"
 UNDOING = "undoing"
 ERROR_ID = "error_id"
 _FIELDS = own("fields")
+_ID = own("error_id")  # beside the source's own columns
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Which:
 
 
 def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
-    """The open errors of `table` as a source gave them, and the same with `error_id`; None when there are none.
+    """The open errors of `table` as a source gave them, and the same with their ids; None when there are none.
 
     Raises `ConfigError` for tables that need no replay: those that are read or built as a whole.
     """
@@ -70,7 +71,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
     bookkeeping = dict(read_state(spark, engine.table_path(table)).watermark)
     extract = Extract(
         table=table,
-        given=frame.drop(ERROR_ID),
+        given=frame.drop(_ID),
         # Nothing new was read in the source; without a lower end, all of the table is compared with.
         watermark=bookkeeping | {"low": None} if "low" in bookkeeping else bookkeeping,
         identity={"replay": engine.run.run_id},
@@ -83,9 +84,9 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
 def begin(engine: Engine, table: str, prepared: Prepared, frame: DataFrame, checked: Checked) -> None:
     """Notes, before the commit, which errors the batch closes: those whose rows now keep every rule."""
     loaded = engine.table(table)
-    accepted = judging.keeping_rules(frame, loaded.contract, checked.alignment, ERROR_ID)
+    accepted = judging.keeping_rules(frame, loaded.contract, checked.alignment, _ID)
     path = f"{prepared.path}/closes"
-    accepted.write.mode("overwrite").parquet(path)
+    accepted.withColumnRenamed(_ID, ERROR_ID).write.mode("overwrite").parquet(path)
     note = {"run_id": engine.run.run_id, "batch_id": prepared.batch_id, "app_id": app_id(prepared), "closes": path}
     engine.state.put(KIND, table, note | {"changes": not prepared.changes_nothing})
     faults.reach(f"{table}: replay noted")
@@ -167,14 +168,14 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     refused = [name for name in _refused(errors) if alignment.stem_of(name) not in gained_since]
     columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *refused)]
     gained = {each.name: _field(each.name, alignment.table_name) for each in added}
-    cast = {each.name: safe_cast(gained[each.name], each.dataType.simpleString()) for each in added}
+    cast = {each.name: same_value(gained[each.name], "string", each.dataType.simpleString()) for each in added}
     columns += [value.alias(name) for name, value in cast.items()]
     # No rule of the contract speaks of columns that the table gained: a value of another type is told as a bad record.
     lost = [F.when(text.isNotNull() & cast[name].isNull(), text) for name, text in gained.items()]
     is_text = source is not None and source.format in ("csv", "json")
     bad = [*([_field(CORRUPT, F.lower)] if is_text else []), *lost]
     corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
-    return fields.select(*columns, *corrupt, F.col("origin").alias(ORIGIN), ERROR_ID)
+    return fields.select(*columns, *corrupt, F.col("origin").alias(ORIGIN), F.col(ERROR_ID).alias(_ID))
 
 
 def _refused(errors: DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ from tidemark.config.project import Table
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
-from tidemark.sql.types import METADATA_COLUMNS, TIMES, is_whole
+from tidemark.sql.types import FRACTIONS, METADATA_COLUMNS, TIMES, is_numeric, is_whole
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
 _FILE_KINDS = ("s3", "files")
@@ -24,6 +24,7 @@ def find(inspection: Inspection) -> Iterator[Finding]:
         yield from _write_columns(inspection, table, document)
         yield from _published_key(table, document)
         yield from _layout(table, document)
+        yield from _casts(table, document)
         if table.load.source is not None:
             yield from _source(table, document)
         yield from _inputs(inspection, table, document)
@@ -67,6 +68,26 @@ def _layout(table: Table, document: Document) -> Iterator[Finding]:
     if len(table.load.cluster_by) > _MOST_CLUSTER_COLUMNS:
         message = f"cluster_by names {len(table.load.cluster_by)} columns, Delta takes {_MOST_CLUSTER_COLUMNS}"
         yield document.finding(("cluster_by",), message, "keep those that queries filter by")
+
+
+def _casts(table: Table, document: Document) -> Iterator[Finding]:
+    """What `cast` says of a column must mean something for its type."""
+    columns = table.contract.column_names
+    for name, how in table.load.cast.items():
+        where = ("cast", name)
+        yield from _absent(document, where, (name,), columns)
+        if name not in columns:
+            continue
+        column_type = table.contract.column(name).type
+        if how.fit == "round" and not is_numeric(column_type):
+            message = f"`{name}` is a {column_type}: only numbers are rounded"
+            yield document.finding(where, message, "write `truncate`" if column_type in TIMES else "remove it")
+        if how.fit == "truncate" and column_type in ("string", "boolean", *FRACTIONS):
+            message = f"`{name}` is a {column_type}: nothing of it can be cut"
+            yield document.finding(where, message, "write `round`" if column_type in FRACTIONS else "remove it")
+        if (how.zone or how.fold != "refuse") and column_type not in TIMES:
+            message = f"`{name}` is a {column_type}: it has no time zone"
+            yield document.finding(where, message, "keep `zone` and `fold` for timestamps and dates")
 
 
 def _source(table: Table, document: Document) -> Iterator[Finding]:

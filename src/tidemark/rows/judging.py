@@ -5,33 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
-from operator import or_
+from operator import add, or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType
 
-from tidemark.compile.rules import RowRule, row_rules, safe_cast
+from tidemark.compile.casts import EXACT, JSON, adapted, same_value
+from tidemark.compile.rules import RowRule, row_rules
 from tidemark.rows import BAD, CORRUPT, ERROR, ORIGIN, own, quoted
 from tidemark.sql.types import HELPER_PREFIX
 
 if TYPE_CHECKING:
+    from tidemark.config.contract import Column as ContractColumn
     from tidemark.config.contract import Contract
     from tidemark.rows.alignment import Alignment
 
 RECORD = "_record"  # stands for the whole row where a reason is not about one column
 _RAW = own("raw_")
 _GIVEN = own("given_")
+_CHANGED = own("changed_")
 _REFUSED = own("refused_")
 UNKNOWN_COLUMN = "unknown_column"
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
-# Instants to the microsecond: a replayed row is to be what it was.
-_PAYLOAD = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
+
+
+def adapted_values(judged: DataFrame) -> Column:
+    """How many values of a judged row came in only by what the load file lets go; none of a bad one."""
+    marks = (quoted(name).cast("int") for name in judged.columns if name.startswith(_CHANGED))
+    return F.when(~F.col(BAD), reduce(add, marks, F.lit(0)))
+
+
+def without_marks(judged: DataFrame) -> DataFrame:
+    """The rows without what only `adapted_values` needs."""
+    return judged.drop(*(name for name in judged.columns if name.startswith(_CHANGED)))
 
 
 def judged(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
-    """Contract columns cast to their types, added ones, helpers, and `_bad`: whether the row breaks any rule."""
+    """Contract columns cast to their types, added ones, helpers, and whether the row breaks any rule.
+
+    Where the load file lets values lose something, also marks of that, for `adapted_values`.
+    """
     rules = _rules(frame, contract, alignment)
     return _cast(frame, contract, alignment).select(*_columns(alignment), _any_broken(rules).alias(BAD))
 
@@ -49,7 +64,7 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
     payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
     error = F.struct(
         F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
-        F.to_json(payload, _PAYLOAD).alias("payload"),
+        F.to_json(payload, JSON).alias("payload"),
         F.col(ORIGIN),
     )
     return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
@@ -58,7 +73,12 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
 def _columns(alignment: Alignment) -> list[Column]:
     added = [name for name, _ in alignment.added]
     helpers = [field.name for field in alignment.helpers]
-    return [quoted(name) for name in (*alignment.sources, *added, *helpers)]
+    marks = [_CHANGED + name for name in alignment.sources if _may_adapt(alignment, name)]
+    return [quoted(name) for name in (*alignment.sources, *added, *helpers, *marks)]
+
+
+def _may_adapt(alignment: Alignment, name: str) -> bool:
+    return alignment.sources[name] is not None and alignment.casts.get(name, EXACT).fit is not None
 
 
 def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
@@ -87,13 +107,24 @@ def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: 
         elif not _needs_cast(source, column.type):
             columns.append(quoted(source.name).alias(column.name))
         else:
-            columns.append(safe_cast(quoted(source.name), column.type).alias(column.name))
-            columns.append(quoted(source.name).alias(_RAW + column.name))
+            columns += _typed(source, column, alignment)
     columns += [_storable(field).alias(name) for name, field in alignment.added]
     columns += [quoted(field.name) for field in alignment.helpers]
     columns += [quoted(field.name).isNotNull().alias(_REFUSED + field.name) for field in alignment.refused]
     columns += [F.col(CORRUPT)] if CORRUPT in frame.columns else []
     return frame.select(*columns, *carried)
+
+
+def _typed(source: StructField, column: ContractColumn, alignment: Alignment) -> list[Column]:
+    """A source column as its contract column, the value before, and whether the load file let it lose something."""
+    raw, given, how = quoted(source.name), source.dataType.simpleString(), alignment.casts.get(column.name, EXACT)
+    typed = same_value(raw, given, column.type, how)
+    columns = [raw.alias(_RAW + column.name)]
+    if _may_adapt(alignment, column.name):
+        lenient = adapted(raw, given, column.type, how)
+        columns.append((typed.isNull() & lenient.isNotNull()).alias(_CHANGED + column.name))
+        typed = F.coalesce(typed, lenient)
+    return [typed.alias(column.name), *columns]
 
 
 def _needs_cast(source: StructField, wanted: str) -> bool:
@@ -123,7 +154,12 @@ def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[
         RowRule(field.name, UNKNOWN_COLUMN, "the contract has no such column", quoted(_REFUSED + field.name))
         for field in alignment.refused
     )
-    rules = (*row_rules(contract, raw), *refused)
+    made_text = {
+        name
+        for name, source in alignment.sources.items()
+        if source is not None and contract.column(name).type == "string" and _needs_cast(source, "string")
+    }
+    rules = (*row_rules(contract, raw, made_text), *refused)
     if alignment.deletes is not None:
         flag, always = alignment.deletes
         living = ~F.coalesce(quoted(flag), F.lit(False))
@@ -136,7 +172,15 @@ def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[
 
 
 def _any_broken(rules: Sequence[RowRule]) -> Column:
-    return reduce(or_, (rule.broken for rule in rules), F.lit(False))
+    return _any([rule.broken for rule in rules])
+
+
+def _any(conditions: Sequence[Column]) -> Column:
+    """Whether one of them holds; as a balanced tree, as Spark goes down a long chain by recursion."""
+    if len(conditions) <= 2:
+        return reduce(or_, conditions, F.lit(False))
+    middle = len(conditions) // 2
+    return _any(conditions[:middle]) | _any(conditions[middle:])
 
 
 def _reason(rule: RowRule, alignment: Alignment) -> Column:

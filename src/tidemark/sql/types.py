@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
+from zoneinfo import available_timezones
 
 from tidemark.errors import choose
 
@@ -89,6 +91,19 @@ def logical_type(column_type: str) -> str:
     if column_type in INTEGERS:
         return "integer"
     return "number" if is_numeric(column_type) else _LOGICAL[column_type]
+
+
+def is_zone(name: str) -> bool:
+    """Whether it names a time zone by which Spark can tell a clock: `UTC`, or an IANA name with a slash in it.
+
+    An offset or an abbreviation is none: `EST` has no summer time, and `BST` is several zones.
+    """
+    return name == "UTC" or ("/" in name and name in _zones())
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def check_literal(text: str, column_type: str) -> None:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from tidemark.books import Books
 from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
 from tidemark.rows.batches import Counter, newest, stamp
-from tidemark.rows.judging import judged_with_errors
+from tidemark.rows.judging import adapted_values, judged_with_errors
 from tidemark.sources import watermark
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
 from tidemark.write.compare import vanished_rows
@@ -94,7 +94,8 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
     """Writes both lanes below `data` and counts them; gives the schema of the files, too."""
     checked = work.checked
     judged = judged_with_errors(checked.source, work.table.contract, checked.alignment)
-    staged = judged.select(
+    adapted = Counter(values=F.sum(adapted_values(judged)))
+    staged = adapted.on(judged).select(
         F.lit("insert").alias(CHANGE_TYPE),
         *work.columns,
         work.row_hash.alias(ROW_HASH),
@@ -108,7 +109,9 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
     good = extracted - quarantined
     if good == 0:  # a lane without rows has no folder
         stamped.drop(_LANE).limit(0).write.mode("overwrite").parquet(accepted(data))
-    books = Books(extracted=extracted, quarantined=quarantined, accepted=good, inserted=good)
+    books = Books(
+        extracted=extracted, quarantined=quarantined, accepted=good, inserted=good, adapted=adapted.values["values"]
+    )
     return books, stamped.drop(_LANE).schema
 
 

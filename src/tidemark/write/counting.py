@@ -16,14 +16,18 @@ from pyspark.sql import functions as F
 from tidemark.books import Books
 from tidemark.rows import BAD, ROW_HASH, own, quoted
 from tidemark.rows.batches import Counter, superseded_rows
+from tidemark.rows.judging import adapted_values
 from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, LABELS, ROW_LABELS, STALE, UNCHANGED, UPDATE, VANISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pyspark.sql import DataFrame
+
     from tidemark.write.batch import Work
 
 _ROWS = own("rows")
+_ADAPTED = own("adapted")
 
 
 class Tally:
@@ -32,8 +36,9 @@ class Tally:
     `among_rejected`: rejected rows are among those that are thinned.
     """
 
-    def __init__(self, *, among_rejected: bool) -> None:
-        self.judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)))
+    def __init__(self, judged: DataFrame, *, among_rejected: bool) -> None:
+        adapted = F.sum(adapted_values(judged))
+        self.judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)), adapted=adapted)
         self.superseded = superseded_rows(among_rejected=among_rejected)
         self.labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
 
@@ -51,19 +56,20 @@ class Tally:
 
 
 def recounted(work: Work, distinct: Sequence[str]) -> dict[str, int]:
-    """`extracted`, `quarantined` and `superseded`, by a query: its result has each row once, whatever runs again."""
+    """`extracted`, `quarantined`, `adapted`, `superseded`, by a query, in whose result each row is once."""
     rows = work.checked.judged.withColumn(ROW_HASH, work.row_hash)
     by_row = rows.groupBy(BAD, *map(quoted, distinct)) if distinct else rows.groupBy(BAD)
     counts = (
-        by_row.agg(F.count("*").alias(_ROWS))
+        by_row.agg(F.count("*").alias(_ROWS), F.sum(adapted_values(rows)).alias(_ADAPTED))
         .agg(
+            F.sum(_ADAPTED).alias("adapted"),
             F.sum(_ROWS).alias("extracted"),
             F.sum(F.when(F.col(BAD), F.col(_ROWS))).alias("quarantined"),
             F.sum(F.when(~F.col(BAD), F.col(_ROWS) - 1)).alias("superseded"),
         )
         .collect()[0]
     )
-    found = {name: int(counts[name] or 0) for name in ("extracted", "quarantined", "superseded")}
+    found = {name: int(counts[name] or 0) for name in ("extracted", "quarantined", "adapted", "superseded")}
     return found if distinct else found | {"superseded": 0}
 
 
@@ -79,6 +85,7 @@ def whole_books(work: Work, tally: Tally, kept: int, differences: Mapping[str, i
             inserted=differences["insert"],
             unchanged=differences["unchanged"],
             vanished=differences["vanished"],
+            adapted=judged["adapted"],
         )
 
     books = of(tally.judged.values, tally.superseded.values["superseded"] if work.keys else 0)
@@ -100,4 +107,5 @@ def _books(judged: Mapping[str, int], superseded: int, labels: Mapping[str, int]
         unchanged=labels[UNCHANGED],
         vanished=labels[VANISHED],
         kept=labels[KEPT],
+        adapted=judged["adapted"],
     )

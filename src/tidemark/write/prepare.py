@@ -17,6 +17,7 @@ from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
 from tidemark.rows import BAD, ROW_HASH, quoted
 from tidemark.rows.batches import Counter, newest, stamp
+from tidemark.rows.judging import without_marks
 from tidemark.spark import storage
 from tidemark.sql.types import widens
 from tidemark.write import append, compare, rewrite
@@ -116,8 +117,8 @@ def _stage(
     """Writes the batch to `data`; gives its operation, books and schema, and the bounds of what it replaces."""
     if append.compares_with_nothing(work):
         return "append", *append.stage(work, data, metadata), ()
-    tally = Tally(among_rejected=_is_computed_by_key(work))
-    hashed = tally.judged.on(work.checked.judged).withColumn(ROW_HASH, work.row_hash)
+    tally = Tally(work.checked.judged, among_rejected=_is_computed_by_key(work))
+    hashed = without_marks(tally.judged.on(work.checked.judged)).withColumn(ROW_HASH, work.row_hash)
     good = hashed.where(~F.col(BAD)).drop(BAD)
     if work.table.load.write.mode == "replace":
         return "overwrite", *_stage_whole(work, good, tally, data, metadata), ()

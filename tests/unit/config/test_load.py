@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tidemark.config.load import InputSpec, Load, SourceSpec, WatermarkSpec, WriteSpec, load_load
+from tidemark.config.load import CastSpec, InputSpec, Load, SourceSpec, WatermarkSpec, WriteSpec, load_load
 from tidemark.config.modelfile import parse_span
 from tidemark.errors import ConfigError
 
@@ -46,6 +46,40 @@ tags: [x]
     assert load.write.deletes is not None
     assert (load.write.deletes.missing, load.write.deletes.flag) == ("soft", "gone")
     assert (load.evolution, load.cluster_by, load.tags) == ("strict", ("a",), ("x",))
+
+
+def test_what_a_value_may_lose_is_said_by_column(read: Read) -> None:
+    load = read(
+        """\
+source: {connection: landing, object: fx/, format: csv}
+cast:
+  amount: round
+  seen_at: {fit: truncate, zone: Australia/Lord_Howe, fold: later}
+write: {mode: append}
+"""
+    )
+    assert load.cast == {
+        "amount": CastSpec(fit="round"),
+        "seen_at": CastSpec(fit="truncate", zone="Australia/Lord_Howe", fold="later"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("cast", "expected"),
+    [
+        ("{amount: floor}", "round"),
+        ("{at: {zone: EST}}", "there is no time zone `EST`"),
+        ("{at: {zone: Europe/Belrin}}", "there is no time zone `Europe/Belrin`"),
+        ("{at: {zone: '+01:00'}}", "there is no time zone `+01:00`"),
+        ("{at: {fold: first}}", "earlier"),
+        ("{at: {zon: UTC}}", "zon"),
+    ],
+)
+def test_what_a_cast_cannot_mean_is_found(read: Read, cast: str, expected: str) -> None:
+    text = f"source: {{connection: landing, object: fx/, format: csv}}\ncast: {cast}\nwrite: {{mode: append}}\n"
+    with pytest.raises(ConfigError) as refused:
+        read(text)
+    assert expected in " ".join(f"{each.message} {each.fix}" for each in refused.value.findings)
 
 
 def test_inputs_say_how_a_change_arrives(read: Read) -> None:

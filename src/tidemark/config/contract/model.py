@@ -24,7 +24,8 @@ CheckKind = Literal["metric", "sql", "custom"]
 class Column:
     """One column: its Spark type, the rules each of its values keeps, and how sensitive it is.
 
-    Bounds are kept as they are written, so that `0.1` stays a tenth. `classification` and `mask` mark personal data.
+    Bounds are kept as they are written, so that `0.1` stays a tenth. `zone`: times that come without an offset are of
+    this time zone (None: UTC, unless the load file says otherwise). `classification` and `mask` mark personal data.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Column:
     max_length: int | None = None
     format: str | None = None
     enum: tuple[str, ...] = ()
+    zone: str | None = None
     classification: str | None = None
     mask: str | None = None
     description: str | None = None

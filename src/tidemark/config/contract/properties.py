@@ -11,7 +11,7 @@ from open_data_contract_standard.model import SchemaProperty
 from tidemark.config.contract.model import MASKS, Column
 from tidemark.config.yamltext import Report, Where
 from tidemark.errors import choose
-from tidemark.sql.types import HELPER_PREFIX, METADATA_COLUMNS, check_literal, logical_type, normal_type
+from tidemark.sql.types import HELPER_PREFIX, METADATA_COLUMNS, check_literal, is_zone, logical_type, normal_type
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 RESERVED = (
@@ -101,6 +101,7 @@ def _column(report: Report, found: SchemaProperty, where: Where) -> Column:
         max_length=_length(report, options, "maxLength", where),
         format=_format(report, options, where, column_type),
         enum=_enum(report, found, where, column_type),
+        zone=_zone(report, options, where),
         classification=found.classification,
         mask=_mask(report, found, where, column_type),
         description=found.description,
@@ -199,6 +200,16 @@ def _format(report: Report, options: Mapping[str, Any], where: Where, column_typ
         )
         return None
     return str(found)
+
+
+def _zone(report: Report, options: Mapping[str, Any], where: Where) -> str | None:
+    """The time zone of values that come without one."""
+    zone = options.get("defaultTimezone")
+    if zone is None or is_zone(str(zone)):
+        return None if zone is None else str(zone)
+    here = (*where, "logicalTypeOptions", "defaultTimezone")
+    report.error(here, f"there is no time zone `{zone}`", "write `UTC`, or a name such as `Europe/Berlin`")
+    return None
 
 
 def _enum(report: Report, found: SchemaProperty, where: Where, column_type: str) -> tuple[str, ...]:

@@ -125,6 +125,10 @@ def test_every_rule_of_a_column_is_read(read_properties: Read) -> None:
             "- {name: a, logicalType: date, customProperties: [{property: mask, value: redact}]}",
             "8: column `a` is a date: only strings are masked",
         ),
+        (
+            "- {name: a, logicalType: timestamp, logicalTypeOptions: {defaultTimezone: CEST}}",
+            "8: there is no time zone `CEST`",
+        ),
         ("- {name: a, logicalType: string, primaryKey: true}", "8: key column `a` may be null"),
         (
             "- {name: a, logicalType: string, primaryKeyPosition: 1}",
@@ -151,6 +155,16 @@ def test_what_is_wrong_in_a_column_is_found_on_its_line(read_properties: Read, l
     _, findings = read_properties(lines)
     assert [each.partition(" → ")[0] for each in findings] == [expected]
     assert all(each.partition(" → ")[2] for each in findings)
+
+
+def test_a_column_may_have_a_time_zone(read_properties: Read) -> None:
+    contract, findings = read_properties(
+        "- {name: a, logicalType: timestamp, logicalTypeOptions: {defaultTimezone: Asia/Kolkata}}\n"
+        "- {name: b, logicalType: timestamp}"
+    )
+    assert findings == []
+    assert contract is not None
+    assert [column.zone for column in contract.columns] == ["Asia/Kolkata", None]
 
 
 @pytest.mark.parametrize(
