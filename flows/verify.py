@@ -11,9 +11,11 @@ from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, Sam
 from flows.running.pipeline import work_on
 from tasks import steps as tasks
 from tasks.steps import unseen
+from tidemark.compute.incremental import bytes_read
 from tidemark.compute.verify import DIFFERS, Sample, Verified
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.control.runs import Warned
+from tidemark.delta.sizes import MEGABYTE
 from tidemark.errors import GateError
 
 
@@ -71,8 +73,7 @@ def verify_some(run: RunContext, built: Sequence[str]) -> None:
     settings = run.engine.environment.verify
     if settings is None:
         return
-    loads = {table: run.engine.table(table).load for table in built}
-    tables = sorted(table for table, load in loads.items() if load.grain and load.write.mode in INCREMENTAL_MODES)
+    tables = sorted(table for table in built if _is_sampled(run, table, settings.up_to_mb))
     day = run.engine.run.date
     first = day.toordinal() * settings.tables
     turn = dict.fromkeys(tables[(first + each) % len(tables)] for each in range(settings.tables)) if tables else {}
@@ -80,6 +81,14 @@ def verify_some(run: RunContext, built: Sequence[str]) -> None:
         found = _verify(run, table, Sample.parse(settings.sample, turn=day.isoformat()))
         if found.outcome == DIFFERS:
             run.collector.warn(Warned(table, f"is not what its inputs make it: {told(found)}", _mend([table])))
+
+
+def _is_sampled(run: RunContext, table: str, up_to_mb: float) -> bool:
+    """Whether a sample of the table costs little: it is computed for keys, and it is not too large to look for them."""
+    loaded = run.engine.table(table)
+    if loaded.load.grain is None or loaded.load.write.mode not in INCREMENTAL_MODES:
+        return False
+    return bytes_read(run.engine, run.engine.session(table), loaded) <= up_to_mb * MEGABYTE
 
 
 def told(found: Verified) -> str:

@@ -96,7 +96,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         return Scope(nothing=True)
     if whole := why_all(table, moved):
         return whole
-    if _bytes(engine, spark, table) < engine.environment.compute.incremental_from_mb * MEGABYTE:
+    if bytes_read(engine, spark, table) < engine.environment.compute.incremental_from_mb * MEGABYTE:
         return Scope(reason="it is small, and so are its inputs")
     try:
         changed = changes(engine, spark, moved)
@@ -274,7 +274,7 @@ def _carriers(engine: Engine, spark: SparkSession, table: Table, columns: set[st
     return [frame for frame in frames if columns <= set(frame.columns)]
 
 
-def _bytes(engine: Engine, spark: SparkSession, table: Table) -> int:
+def bytes_read(engine: Engine, spark: SparkSession, table: Table) -> int:
     """The files of the table and of its inputs, with what is prepared for them: committed or not, it counts alike."""
     committed = sum(table_bytes(spark, engine.table_path(name)) for name in (table.name, *table.inputs))
     waiting = [engine.prepared[name].data for name in table.inputs if name in engine.prepared]

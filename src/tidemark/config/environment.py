@@ -158,10 +158,15 @@ class MaintenanceSettings(_Model):
 
 
 class VerifySettings(_Model):
-    """What a daily run computes anew and compares: a `sample` (`1000` rows, or `1%`) of so many `tables` in turn."""
+    """What a daily run computes anew and compares: a `sample` (`1000` rows, or `1%`) of so many `tables` in turn.
+
+    To find the keys of a sample all keys are read: tables that are larger than `up_to_mb`, with their inputs, are left
+    to `tidemark verify`.
+    """
 
     sample: str = Field(pattern=r"^([1-9]\d*|\d+(\.\d+)?%)$")
     tables: int = Field(default=1, ge=1)
+    up_to_mb: float = Field(default=1000, ge=0)
 
 
 class RetrySettings(_Model):
