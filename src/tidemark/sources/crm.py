@@ -140,12 +140,26 @@ def read_again(what: str, read: Callable[[], Read]) -> Read:
 
 def _page(answer: Any) -> Page:
     """An answer as a page. Raises `ApiError` when it is none."""
+    if not isinstance(answer, dict):
+        raise ApiError(Failure.REFUSED, f"its answer is no page of records, but JSON of another kind{_told(answer)}")
+    lacks = [name for name in ("records", "done", "totalSize") if name not in answer]
+    if not lacks and not answer["done"] and not answer.get("nextRecordsUrl"):
+        lacks = ["nextRecordsUrl, though it is not done"]
+    if lacks:
+        raise ApiError(Failure.REFUSED, f"its page has no {', no '.join(lacks)}")
+    records, following = answer["records"], None if answer["done"] else str(answer["nextRecordsUrl"])
     try:
-        records, done = answer["records"], answer["done"]
-        following = None if done else answer["nextRecordsUrl"]
         total = int(answer["totalSize"])
-    except (KeyError, TypeError, ValueError) as missing:
-        raise ApiError(Failure.REFUSED, f"its answer is no page of records: {missing!r}") from None
+    except (TypeError, ValueError):
+        raise ApiError(
+            Failure.REFUSED, f"its page has a totalSize that is no number: {answer['totalSize']!r}"
+        ) from None
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise ApiError(Failure.REFUSED, "its page holds something else than records")
     return Page(total, records, following)
+
+
+def _told(answer: Any) -> str:
+    """The codes of errors that came as if all was well."""
+    codes = [each.get("errorCode") for each in answer if isinstance(each, dict)] if isinstance(answer, list) else []
+    return f": {', '.join(map(str, codes))}" if any(codes) else ""

@@ -131,12 +131,9 @@ def _seen(request: ExtractRequest, crm: Crm, cursor: Cursor, start: Sequence[Mar
     order = ", ".join([f"{name} DESC", *(f"{each} DESC NULLS LAST" for each in cursor.columns[1:])])
     newest = crm.first(f"SELECT {', '.join(cursor.columns)} {source} {up_to}{after} ORDER BY {order} LIMIT 1").records
     later = 0 if until is None else crm.first(f"SELECT {name} {source} > {_literal(until)}").total
-    marks = [_mark(newest[0], each, request) for each in _cursor_of(cursor)] if newest else [None] * len(cursor.columns)
+    both = zip(cursor.columns, cursor.numbers, strict=True)
+    marks = [_mark(newest[0], column, request, is_number=number) if newest else None for column, number in both]
     return Seen(tuple(marks), later, until=until)
-
-
-def _cursor_of(cursor: Cursor) -> list[tuple[str, bool]]:
-    return list(zip(cursor.columns, cursor.numbers, strict=True))
 
 
 def _until(request: ExtractRequest, crm: Crm) -> datetime:
@@ -225,9 +222,9 @@ def _is_within(window: Window | None, row: Mapping[str, str | None]) -> bool:
     """Whether the next reading brings the record again; one with no value of the cursor, or an odd one, counts."""
     if window is None or row[window.column] is None:
         return True
+    columns = (window.column, *(tie.column for tie in window.ties))
     try:
-        values = [_read(row[name], isinstance(window.high, int)) for name in (window.column,)]
-        values += [_read(row[tie.column], isinstance(tie.high, int)) for tie in window.ties]
+        values = [_read(row[name], isinstance(end, int)) for name, end in zip(columns, window.position, strict=True)]
     except (ValueError, ArithmeticError):
         return True
     return window.contains(*values)
@@ -317,9 +314,8 @@ _COMPARISONS = Comparisons(
 )
 
 
-def _mark(record: Mapping[str, Any], field_: tuple[str, bool], request: ExtractRequest) -> Mark | None:
+def _mark(record: Mapping[str, Any], name: str, request: ExtractRequest, *, is_number: bool) -> Mark | None:
     """The newest value of a column of the cursor."""
-    name, is_number = field_
     text = _text(_value(record, name))
     try:
         return _read(text, is_number)

@@ -120,8 +120,11 @@ class UnloadSource(ABC):
         try:
             return self.unload(session, query, f"{s3_uri(folder)}/", request.connection)
         except WarehouseError as failure:
-            if failure.trouble.passes or session.columns(relation) == columns:
+            if failure.trouble.passes:
                 raise
+            with session.warehouse.session() as another:  # this one may remember what the table was like
+                if another.columns(relation) == columns:
+                    raise
             raise WarehouseError(Trouble.CONFLICT, f"its columns changed while it was read: {failure.said}") from None
 
     def _extract(
@@ -157,7 +160,7 @@ def _unloaded_files(
     try:
         contents = parquet_contents(store, parquet_files(store, folder))
     except (*AWS_FAILURES, OSError) as failure:
-        raise WarehouseError(Trouble.UNREACHABLE, f"what it unloaded to {folder} cannot be read: {failure}") from None
+        raise WarehouseError(Trouble.HALF, f"what it unloaded to {folder} cannot be read: {failure}") from None
     if rows and not contents:
         raise SourceError(
             f"{warehouse.place()} unloaded {rows} rows, but there are no files below {folder}",

@@ -81,7 +81,9 @@ def _in_window(work: Work, target: DataFrame) -> DataFrame:
     if spec is None or window is None or window.low is None:
         return target
     value = quoted(spec.column)
-    return target.where(value.between(literal(window.low), literal(window.high)) | value.isNull())
+    inside = value.between(literal(window.low), literal(window.high))
+    required = {column.name for column in work.table.contract.columns if column.required}
+    return target.where(inside if spec.column in required else inside | value.isNull())
 
 
 def compares_with_nothing(work: Work) -> bool:

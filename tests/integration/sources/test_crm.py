@@ -170,3 +170,30 @@ def test_wrong_credentials_are_told_at_once_and_not_shown(crm: Systems) -> None:
     assert "invalid client credentials" in str(failed.value)
     assert "tidemark/crm" in str(failed.value)
     assert "hunter2-wrong" not in f"{failed.value} {failed.value.__context__}"
+
+
+def test_several_numbers_say_how_far_an_object_was_read(crm: Systems) -> None:
+    base = crm.connection("crm").settings["base_url"]
+
+    def post(*numbers: tuple[int, int | None]) -> None:
+        made = [{"Id": f"T-{batch}-{line}", "Batch": batch, "Line": line} for batch, line in numbers]
+        httpx.post(f"{base}/sandbox/records", json={"Ticket": made}).raise_for_status()
+
+    columns = "ticket_id string\nbatch bigint\nline int"
+    fields = {"ticket_id": "Id", "batch": "Batch", "line": "Line"}
+    table = crm.table(columns, {"object": "Ticket", "fields": fields}, watermark={"column": ["batch", "line"]})
+
+    def read(book: dict[str, Any], look: Any = None) -> Extract:
+        return crm.extract(table, crm.connection("crm"), low=book.get("high"), bookkeeping=book, seen=look or {})
+
+    post((1, 1), (1, 2), (2, 1), (2, 2))
+    first = read({})
+    assert len(rows(first.frame, "Id")) == 4
+    assert dict(first.watermark) == {
+        "column": "Batch", "low": None, "high": 2, "then": [{"column": "Line", "low": None, "high": 2}]
+    }  # fmt: skip
+    assert read(dict(first.watermark), first.look).empty
+    post((2, 3), (2, None), (3, 1), (1, 9))
+    second = read(dict(first.watermark), first.look)
+    assert rows(second.frame, "Id") == [("T-2-2",), ("T-2-3",), ("T-2-None",), ("T-3-1",)]
+    assert [second.watermark["high"], second.watermark["then"][0]["high"]] == [3, 1]

@@ -366,9 +366,9 @@ def test_whole_numbers_say_how_far_a_table_was_read(
     assert quiet.empty
     systems.execute(warehouse, f"INSERT INTO {source_table} VALUES (9, 'same number', NULL), (12, 'next', NULL)")
     second = extract(load, low=9, bookkeeping=first.watermark, seen=first.look)
-    assert ids(second) == [9, 9, 12]
+    assert sorted(ids(second)) == [9, 9, 12]
     assert (second.watermark["low"], second.watermark["high"]) == (9, 12)
-    assert ids(extract({"watermark": {"column": "id", "lookback": 8}}, low=12)) == [4, 9, 9, 12]
+    assert sorted(ids(extract({"watermark": {"column": "id", "lookback": 8}}, low=12))) == [4, 9, 9, 12]
 
 
 def test_several_columns_say_how_far_a_table_was_read(systems: Systems, warehouse: str, source_table: str) -> None:

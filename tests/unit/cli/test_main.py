@@ -232,6 +232,21 @@ class TestReports:
         assert stored["release"]["tables"] == {"silver.orders": 3}
         assert stored["tables"]["silver.orders"]["version"] == 3
 
+    def test_state_shows_how_far_each_source_was_read(
+        self, home: Path, after_a_run: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        state = SqliteState(home / "state" / "state.db")
+        marks = {
+            "bronze.a": {"column": "at", "low": None, "high": "2025-03-30T05:00:00.000000"},
+            "bronze.b": {"column": "a", "low": 0, "high": 7301, "then": [{"column": "b", "low": None, "high": 12}]},
+        }
+        for table, mark in marks.items():
+            state.put("table", table, {"version": 1, "watermark": mark, "run_id": after_a_run})
+        assert main(["state", "show"]) == 0
+        shown = capsys.readouterr().out
+        assert "2025-03-30T05:00:00.000000" in shown
+        assert "7301 / 12" in shown
+
 
 class TestDoctor:
     """What is missing on this machine, and how to mend it."""

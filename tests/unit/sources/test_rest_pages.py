@@ -10,16 +10,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.lakes.lake import Lake
+from tests.support.lakes.lake import Lake, Loaded
 from tests.support.worlds.paging import Answer, PagingCrm, Record
 from tidemark.aws.secrets import SecretMapping
+from tidemark.compute import tables
 from tidemark.config.connections import ConnectionValue
+from tidemark.delta.table import read_state
 from tidemark.errors import ConfigError, SourceError
 from tidemark.retry import RetryPolicy
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.crm import READINGS
 from tidemark.sources.rest import RestSource
-from tidemark.sources.watermark import Period
+from tidemark.sources.watermark import Period, mark
 
 QUICK = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.01)
 FIELDS = {"id": "Id", "name": "Name", "version": "Version", "changed": "SystemModstamp"}
@@ -244,6 +246,28 @@ def test_what_is_refused_on_the_first_page_is_told_at_once(crm: PagingCrm, extra
 
 
 @pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b'[{"errorCode": "EXCEEDED_ID_LIMIT"}]', "EXCEEDED_ID_LIMIT"),
+        (b"3", "JSON of another kind"),
+        (b"null", "JSON of another kind"),
+        (b"{}", "no records, no done, no totalSize"),
+        (b'{"records": [], "done": false, "totalSize": 0}', "no nextRecordsUrl, though it is not done"),
+        (b'{"records": [], "done": true, "totalSize": null}', "totalSize that is no number"),
+        (b'{"records": {}, "done": true, "totalSize": 0}', "something else than records"),
+        (b'{"records": [1], "done": true, "totalSize": 1}', "something else than records"),
+        (b'{"records": [], "done": true, "totalSize": 3}', "announced 3 records and sent 0"),
+    ],
+)
+def test_an_answer_that_is_no_page_is_told_as_what_it_is(
+    crm: PagingCrm, extract: Callable[..., Extract], answer: bytes, told: str
+) -> None:
+    crm.before = lambda query, *_: (200, answer, {}) if main(query) else None
+    with pytest.raises(SourceError, match=told):
+        extract()
+
+
+@pytest.mark.parametrize(
     ("raw", "text"),
     [
         (
@@ -364,3 +388,65 @@ def test_a_day_of_the_past_has_its_first_and_its_last_record(crm: PagingCrm, ext
     crm.records[2]["SystemModstamp"] = "2025-03-02T23:59:59.999Z"
     got = extract(period=Period.of_days(date(2025, 3, 2), date(2025, 3, 2)))
     assert ids(got) == ["r000", "r002"]
+
+
+LOADS: list[dict[str, Any]] = [
+    {"mode": "append", "keys": ["id", "version"]},
+    {"mode": "append"},
+    {"mode": "upsert", "keys": ["id"]},
+]
+
+
+@pytest.mark.parametrize("write", LOADS, ids=lambda write: f"{write['mode']} {len(write.get('keys', ()))}")
+def test_a_table_has_every_record_once_whenever_it_came(
+    crm: PagingCrm, address: str, lake: Lake, write: dict[str, Any]
+) -> None:
+    """Run by run, through the engine's own steps: records that share a time, come late to it, or have none."""
+    load = {
+        "source": {"connection": "crm", "object": "Thing", "fields": FIELDS},
+        "watermark": {"column": "changed"},
+        "write": write,
+    }
+    lake.table(TABLE, COLUMNS, load, keys=write.get("keys", ())[:1])
+    crm.page, crm.records = 4, []
+    arrivals = [
+        [record(1, minutes=5), record(2, minutes=5), *(record(number, minutes=4) for number in range(10, 17))],
+        [],
+        [record(3, minutes=5), record(4, minutes=5), record(5, minutes=9)],
+        [{**record(6), "SystemModstamp": None}, record(7, minutes=9)],
+        [record(8, minutes=9)],
+    ]
+    books = []
+    for arrived in arrivals:
+        crm.records += arrived
+        books.append(run(lake, address).prepared)
+        rows = [(row["Id"], row["Name"]) for row in crm.records]
+        assert lake.read(TABLE, "id", "name") == sorted(rows, key=repr)
+    assert [each.books.inserted for each in books if each] == [9, 0, 3, 2, 1]
+    assert books[1] is not None
+    assert books[1].changes_nothing
+
+
+def run(lake: Lake, address: str) -> Loaded:
+    """What a run does, but for the secret's way to it."""
+    engine = lake.engine()
+    state = read_state(lake.spark, lake.path(TABLE))
+    request = ExtractRequest(
+        table=engine.table(TABLE),
+        connection=ConnectionValue("crm", "rest", {"base_url": address}, SECRET),
+        spark=lake.spark,
+        low=mark(state.watermark.get("high")),
+        since=None,
+        as_of=AS_OF,
+        bookkeeping=state.watermark,
+        staging="",
+        local_staging=str(lake.root / "staging"),
+        full=False,
+        environment=engine.environment,
+        seen=tables.known_look(engine, engine.table(TABLE), state),
+    )
+    got = RestSource(QUICK).extract(request)
+    told = {
+        name: getattr(got, name) for name in ("watermark", "identity", "full", "empty", "look", "window", "rereads")
+    }
+    return lake.load(TABLE, got.frame, engine=engine, **told)
