@@ -23,6 +23,7 @@ from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.rows import judging
 from tidemark.sources import Extract, ExtractRequest, source_for
+from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read
 from tidemark.sources.watermark import is_further, mark
 from tidemark.spark import storage
 from tidemark.write.batch import Checked, Work
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tidemark.compute.received import Received
     from tidemark.control.release import Release
     from tidemark.engine import Engine
+    from tidemark.sources import Source
     from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
 
@@ -72,14 +74,26 @@ def extract(
         seen=tables.known_look(engine, loaded, state),
         period=period.until(engine.run.as_of) if period else None,
     )
-    extracted = source_for(connection.kind).extract(request)
+    extracted = _given(engine, source_for(connection.kind), request)
     drifted = drift.observe(engine, loaded, extracted) if period is None else ()
     notices = (*extracted.notices, *map(str, drifted))
-    extracted = replace(extracted, notices=notices, drift=drifted, source_system=loaded.load.source.system_name)
-    if extracted.empty or loaded.load.source.format not in ("csv", "json"):
-        return extracted
-    sizes.fit_to_size(spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
-    return _parsed_once(spark, extracted, request.local_staging)
+    return replace(extracted, notices=notices, drift=drifted, source_system=loaded.load.source.system_name)
+
+
+def _given(engine: Engine, source: Source, request: ExtractRequest) -> Extract:
+    """What the source gives; a file that turns out to be unreadable as it is read is left to the source to judge."""
+    while True:
+        extracted = source.extract(request)
+        if extracted.empty or request.source.format not in ("csv", "json"):
+            return extracted
+        sizes.fit_to_size(request.spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
+        try:
+            return _parsed_once(request.spark, extracted, request.local_staging)
+        except SPARK_FAILURES as failure:
+            path, cause = failed_read(failure) or ("", "")
+            if not path or path in request.failed:
+                raise
+            request = replace(request, failed={**request.failed, path: cause})
 
 
 def _parsed_once(spark: SparkSession, extracted: Extract, folder: str) -> Extract:

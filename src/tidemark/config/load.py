@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tidemark.config.csvformat import CsvFormat
 from tidemark.config.modelfile import build, parse_span
 from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
@@ -47,6 +48,12 @@ class SourceSpec(_Model):
     def system_name(self) -> str:
         """The system that the rows are of."""
         return self.system or self.connection
+
+    @model_validator(mode="after")
+    def _files_can_be_read_so(self) -> SourceSpec:
+        if self.format == "csv":
+            CsvFormat.of(self.options)
+        return self
 
 
 def _lookback(value: object) -> object:

@@ -66,7 +66,8 @@ class ExtractRequest:
     below the exchange bucket that a warehouse may unload to, `local_staging` one below the staging root; both belong to
     this run and table alone. `full` reads everything there is. `seen` is the look that a source gave when it was last
     read ({}: nobody knows): where it would give the same again, nothing need be read. With a `period` just its rows are
-    read, whatever was read before or since, and the bookkeeping stays as it is.
+    read, whatever was read before or since, and the bookkeeping stays as it is. `failed` are files that Spark could not
+    read when it was asked for the rows before, each with the cause: they must not keep the others from being read.
     """
 
     table: Table
@@ -82,6 +83,7 @@ class ExtractRequest:
     environment: Environment
     seen: Mapping[str, Any] = field(default_factory=dict)
     period: Period | None = None
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> SourceSpec:

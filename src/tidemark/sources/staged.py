@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,8 +24,18 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 16
 
-FILE_OPTIONS = {"__globPaths__": "false"}
-"""Makes Spark take the paths of files as they are: `[` and `*` in a name are no patterns."""
+FILE_OPTIONS = {
+    "__globPaths__": "false",
+    "recursiveFileLookup": "true",
+    "fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    "fs.file.impl.disable.cache": "true",
+}
+"""Makes Spark take the paths of files as they are: `[` and `*` in a name are no patterns.
+
+Even so it would match a name with `[` or `{` against every file of the batch and read those again, unless it need not
+find out which file lies below which path. On disk Hadoop would look for a file of checksums beside each, which a name
+with a colon cannot have, and which a file contradicts that was rewritten.
+"""
 
 
 def parquet_files(store: AbstractFileSystem, folder: str) -> tuple[str, ...]:
@@ -81,6 +92,11 @@ def file_origin() -> Column:
     path = F.col("_metadata.file_path")
     # Spark gives it URL-encoded; in a URL's path a plus sign is a plus sign
     return F.when(path.contains("%"), F.expr("url_decode(replace(_metadata.file_path, '+', '%2B'))")).otherwise(path)
+
+
+def location(path: str) -> str:
+    """A path in one form: Spark writes local ones as `file:/…`."""
+    return re.sub(r"^file:/+", "/", path)
 
 
 def union(frames: Sequence[DataFrame]) -> DataFrame:

@@ -6,13 +6,17 @@ after another.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 FILE_HORIZON = timedelta(days=7)
-"""A file is remembered by name for as long; older than the newest one by more, it counts as received."""
+"""A file is remembered by name for as long; older than the newest one by more, by a fingerprint."""
+MOST_NAMES, MOST_FINGERPRINTS = 2_000, 25_000
+"""A book holds no more: it goes into every commit. What is older counts as received, which is told."""
 
 Mark = datetime | int
 """A value of a cursor: an instant (naive UTC), or a whole number."""
@@ -134,57 +138,127 @@ def is_further(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as its store lists it: bytes, the store's tag for the content, and when it was put there (naive UTC)."""
+    """A file as its store lists it: bytes, the store's tag for the content, and when it was put there (naive UTC).
+
+    `changed`: when it was last touched, of stores whose tag does not tell every content from every other.
+    """
 
     path: str
     size: int
     etag: str
     modified: datetime
+    changed: str = ""
+
+    @property
+    def entry(self) -> tuple[int, str, str]:
+        """What a book says of the file beside its path."""
+        return (self.size, self.etag, self.changed)
+
+    @property
+    def fingerprint(self) -> str:
+        """48 bits of path, size and tag, as 8 characters."""
+        text = f"{self.path}\0{self.size}\0{self.etag}"
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        return base64.urlsafe_b64encode(digest[:_FINGERPRINT_BYTES]).decode("ascii")
+
+
+_FINGERPRINT_BYTES, _FINGERPRINT_LENGTH = 6, 8
 
 
 @dataclass(frozen=True)
 class FileBook:
-    """The files that were received: those within `FILE_HORIZON` before `modified`, each with its size and tag."""
+    """The files that were received and still lie there.
+
+    Those within `FILE_HORIZON` before the newest (`modified`) stand in `files`, by name, with size, tag and when they
+    were touched; `older` holds the fingerprints of the others (None: the book is of a version that had none, and what
+    is older than its horizon counts as received). What is not newer than `forgotten` does not fit into the book, and
+    counts as received.
+    """
 
     modified: datetime | None = None
-    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    files: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
+    older: frozenset[str] | None = frozenset()
+    forgotten: datetime | None = None
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> FileBook:
         """The book in a commit's bookkeeping; an empty one where there was none."""
         if "files" not in stored:
             return cls()
-        modified = stored.get("modified")
-        files = {path: (int(size), str(etag)) for path, (size, etag) in stored["files"].items()}
-        return cls(None if modified is None else _instant(modified), files)
+        files = {path: _entry(*entry) for path, entry in stored["files"].items()}
+        older = stored.get("older")
+        return cls(
+            modified=_maybe_instant(stored.get("modified")),
+            files=files,
+            older=None if older is None else _fingerprints(older),
+            forgotten=_maybe_instant(stored.get("forgotten")),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """`{"modified", "files": {path: [size, etag]}}`."""
-        modified = None if self.modified is None else _text(self.modified)
-        return {"modified": modified, "files": {path: list(self.files[path]) for path in sorted(self.files)}}
+        """`{"modified", "files": {path: [size, etag, changed]}, "older", "forgotten"}`, without what there is not."""
+        known: dict[str, Any] = {
+            "modified": None if self.modified is None else _text(self.modified),
+            "files": {path: _stored(*self.files[path]) for path in sorted(self.files)},
+        }
+        if self.older is not None:
+            known["older"] = "".join(sorted(self.older))
+        if self.forgotten is not None:
+            known["forgotten"] = _text(self.forgotten)
+        return known
 
     def knows(self, file: SourceFile) -> bool:
-        """Whether the file was received as it is now, or is older than the book remembers."""
-        if self.files.get(file.path) == (file.size, file.etag):
-            return True
-        return self.modified is not None and file.modified <= self.modified - FILE_HORIZON
+        """Whether the file was received as it is now, or counts as received because the book remembers no more."""
+        if file.path in self.files:
+            return self.files[file.path][:2] == file.entry[:2]
+        if self.older is None:
+            return self.modified is not None and file.modified <= self.modified - FILE_HORIZON
+        return file.fingerprint in self.older or self.has_forgotten(file)
+
+    def has_forgotten(self, file: SourceFile) -> bool:
+        """Whether the file counts as received only because it is older than what the book has room for."""
+        if self.forgotten is None or file.modified > self.forgotten:
+            return False
+        return file.path not in self.files and file.fingerprint not in (self.older or ())
+
+    def was_touched(self, file: SourceFile) -> bool:
+        """Whether a file that counts as known was written to, or put in the place of another, since it was received."""
+        size, etag, changed = self.files.get(file.path, (0, "", ""))
+        return (size, etag) == file.entry[:2] and "" not in (changed, file.changed) and changed != file.changed
 
     def after(self, received: Iterable[SourceFile], listed: Iterable[SourceFile]) -> FileBook:
-        """The book once `received` is in too. `listed` is everything there is: what has gone is forgotten.
-
-        The horizon never passes a listed file that was left for later.
-        """
-        listed, received = list(listed), list(received)
+        """The book once `received` is in too. `listed` is everything there is: what has gone is forgotten."""
+        received, listed = list(received), list(listed)
+        if self.older is None and not received:
+            return self  # a book of another version is no reason for a commit
         known = {*received, *(file for file in listed if self.knows(file))}
-        waiting = [file.modified for file in listed if file not in known]
         seen = [file.modified for file in known] + ([self.modified] if self.modified else [])
         if not seen:
             return self
-        modified = min([max(seen), *waiting])
-        if self.modified is not None:
-            modified = max(modified, self.modified)
-        remembered = {file.path: (file.size, file.etag) for file in known if file.modified > modified - FILE_HORIZON}
-        return FileBook(modified, remembered)
+        modified = max(seen)
+        by_age = sorted(known, key=lambda file: (file.modified, file.path), reverse=True)
+        named = [file for file in by_age[:MOST_NAMES] if file.modified > modified - FILE_HORIZON]
+        return FileBook(modified, {file.path: file.entry for file in named}, *self._rest(by_age[len(named) :]))
+
+    def _rest(self, files: Sequence[SourceFile]) -> tuple[frozenset[str], datetime | None]:
+        """The fingerprints of the files that are not named, newest first, and the age of those that have no room."""
+        kept, dropped = files[:MOST_FINGERPRINTS], files[MOST_FINGERPRINTS:]
+        return frozenset(file.fingerprint for file in kept), dropped[0].modified if dropped else None
+
+
+def _stored(size: int, etag: str, changed: str) -> list[int | str]:
+    return [size, etag, changed] if changed else [size, etag]
+
+
+def _entry(size: Any, etag: Any, changed: Any = "") -> tuple[int, str, str]:
+    return int(size), str(etag), str(changed)
+
+
+def _fingerprints(text: str) -> frozenset[str]:
+    return frozenset(text[at : at + _FINGERPRINT_LENGTH] for at in range(0, len(text), _FINGERPRINT_LENGTH))
+
+
+def _maybe_instant(text: str | None) -> datetime | None:
+    return None if text is None else _instant(text)
 
 
 def _earlier(value: Mark, span: timedelta | int) -> Mark:

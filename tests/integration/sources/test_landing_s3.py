@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -52,6 +53,23 @@ def test_files_in_s3_are_read_by_name_and_received_once(systems: Systems, folder
         Bucket=BUCKET, Key=f"{folder}/dt=2025-03-01/part-0.csv", Body=b"id,name\n4,Dan\n"
     )
     assert rows(extract(systems, folder, bookkeeping=first.watermark).frame, "id") == [("4",)]
+
+
+def test_keys_in_s3_are_read_once_whatever_their_names(systems: Systems) -> None:
+    folder, client = f"test-{uuid.uuid4().hex}/q[1]", s3_client(systems.environment.aws)
+    names = ["a.csv", "a[1].csv", "b{x}*.csv", "c:d.csv", "50% +1.csv", "\u00fc.csv", "country=D%2FE/a.csv", "d.csv.gz"]
+    for number, name in enumerate(names):
+        body = f"id\n{number}\n".encode()
+        client.put_object(Bucket=BUCKET, Key=f"{folder}/{name}", Body=gzip.compress(body) if "gz" in name else body)
+    client.put_object(Bucket=BUCKET, Key=f"{folder}//nameless.csv", Body=b"id\n99\n")
+    client.put_object(Bucket=BUCKET, Key=f"{folder}/_hidden.csv", Body=b"id\n98\n")
+    got = extract(systems, folder)
+    origins = {(str(number), f"s3a://{BUCKET}/{folder}/{name}") for number, name in enumerate(names)}
+    assert set(rows(got.frame, "id", "_origin")) == origins
+    assert len(rows(got.frame, "id")) == len(names)
+    assert rows(got.frame.where("country IS NOT NULL"), "country") == [("D/E",)]
+    assert [told.partition(" files")[0] for told in got.notices] == ["1", "1"]
+    assert extract(systems, folder, bookkeeping=got.watermark).empty
 
 
 def test_what_the_shop_lands_is_read_as_it_is(systems: Systems) -> None:

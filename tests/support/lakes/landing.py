@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.support.lakes.lake import Lake
+from tidemark import steps
 from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import Table
 from tidemark.sources import Extract, ExtractRequest
@@ -27,10 +28,11 @@ class LandingFolder:
     columns: str = "id int\nname string"
     options: Mapping[str, Any] | None = None
     pattern: str = "events/"
+    place: str = "landing"
 
     @property
     def folder(self) -> Path:
-        return self.lake.root / "landing" / "events"
+        return self.lake.root / self.place / "events"
 
     def put(self, name: str, content: str | bytes, modified: datetime | None = None) -> Path:
         """Writes a file; `modified` (UTC) dates it back."""
@@ -44,6 +46,10 @@ class LandingFolder:
 
     def extract(self, bookkeeping: Mapping[str, Any] | None = None, **request: Any) -> Extract:
         """What the source gives now."""
+        return FilesSource().extract(self.request(bookkeeping, **request))
+
+    def request(self, bookkeeping: Mapping[str, Any] | None = None, **request: Any) -> ExtractRequest:
+        """What the source is asked for."""
         settings = {
             "low": None,
             "since": None,
@@ -54,16 +60,23 @@ class LandingFolder:
             "full": False,
         }
         table, engine = self.table(), self.lake.engine()
-        connection = ConnectionValue("landing", "files", {"uri": str(self.lake.root / "landing")})
-        return FilesSource().extract(
-            ExtractRequest(
-                table=table,
-                connection=connection,
-                spark=self.lake.spark,
-                environment=engine.environment,
-                **settings | request,
-            )
+        return ExtractRequest(
+            table=table,
+            connection=self._connection,
+            spark=self.lake.spark,
+            environment=engine.environment,
+            **settings | request,
         )
+
+    def step(self) -> Extract:
+        """What the step of a run makes of it, which reads the files."""
+        self.table()
+        engine = replace(self.lake.engine(), connect=lambda _: self._connection)
+        return steps.extract(engine, "bronze.events")
+
+    @property
+    def _connection(self) -> ConnectionValue:
+        return ConnectionValue("landing", "files", {"uri": str(self.lake.root / self.place)})
 
     def rows(self, extract: Extract | None = None) -> list[dict[str, Any]]:
         """The rows of an extract (default: a first one) without `_origin`, null columns left out, sorted."""

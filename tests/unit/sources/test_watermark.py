@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from tidemark.sources.watermark import (
     FILE_HORIZON,
+    MOST_FINGERPRINTS,
+    MOST_NAMES,
     FileBook,
     Period,
     SourceFile,
@@ -223,7 +226,9 @@ def test_every_file_is_received_exactly_once_when_files_come_in_time_order(arriv
 
 
 @given(ARRIVALS)
-def test_a_book_holds_no_more_than_its_horizon(arrivals: list[list[int]]) -> None:
+def test_a_book_names_what_is_within_its_horizon_and_keeps_the_others_as_fingerprints(
+    arrivals: list[list[int]],
+) -> None:
     hour, listed, book = 0, [], FileBook()
     for number, gaps in enumerate(arrivals):
         for index, gap in enumerate(gaps):
@@ -233,12 +238,74 @@ def test_a_book_holds_no_more_than_its_horizon(arrivals: list[list[int]]) -> Non
     by_path = {each.path: each for each in listed}
     assert book.modified == max((each.modified for each in listed), default=None)
     assert all(by_path[path].modified > book.modified - FILE_HORIZON for path in book.files if book.modified)
+    assert len(book.files) + len(book.older or ()) == len(listed)
+    assert book.after([], listed) == book
 
 
-def test_a_file_that_comes_late_by_less_than_the_horizon_is_new() -> None:
+@given(ARRIVALS, st.randoms())
+def test_every_file_is_received_exactly_once_whatever_time_it_bears(arrivals: list[list[int]], random: Random) -> None:
+    hours = [hour for gaps in arrivals for hour in gaps]
+    random.shuffle(hours)
+    listed: list[SourceFile] = []
+    received: list[str] = []
+    book = FileBook()
+    for number, hour in enumerate(hours):
+        listed.append(file(f"{number}", hour * random.choice([1, 1, 100])))
+        new = [each for each in listed if not book.knows(each)]
+        received += [each.path for each in new]
+        book = FileBook.from_json(json.loads(json.dumps(book.after(new, listed).to_json())))
+    assert sorted(received) == sorted(each.path for each in listed)
+
+
+def test_a_file_that_comes_late_is_new_however_old_it_looks() -> None:
     book = FileBook().after([file("a", 24 * 30)], [file("a", 24 * 30)])
     assert not book.knows(file("late", 24 * 24))
-    assert book.knows(file("ancient", 24 * 22))
+    assert not book.knows(file("ancient", 24 * 22))
+
+
+def test_a_clock_that_is_years_ahead_hides_no_file() -> None:
+    ahead = file("a", 24 * 365 * 50)
+    book = FileBook().after([ahead], [ahead])
+    assert not book.knows(file("b", 1))
+    after = book.after([file("b", 1)], [ahead, file("b", 1)])
+    assert after.knows(file("b", 1))
+    assert not after.knows(file("b", 1, "other"))
+
+
+def test_a_book_has_a_size_and_what_does_not_fit_counts_as_received_and_is_told() -> None:
+    listed = [file(f"{number}", number / 100) for number in range(MOST_NAMES + MOST_FINGERPRINTS + 3)]
+    book = FileBook().after(listed, listed)
+    assert len(book.files) + len(book.older or ()) == MOST_NAMES + MOST_FINGERPRINTS
+    again = FileBook.from_json(json.loads(json.dumps(book.to_json())))
+    assert again == book
+    assert [each.path for each in listed if book.has_forgotten(each)] == [each.path for each in listed[:3]]
+    assert all(map(book.knows, listed))
+    assert not book.knows(file("new", 1000))
+    assert book.knows(file("late", 0))
+    assert book.has_forgotten(file("late", 0))
+    assert book.after([], listed) == book
+    assert not book.after([], listed[3:]).knows(file("late", 0))
+
+
+def test_a_book_of_the_version_before_knows_what_it_knew() -> None:
+    old = {"modified": "2025-03-31T00:00:00.000000", "files": {"s3a://landing/a": [10, "x"]}}
+    book = FileBook.from_json(old)
+    known, before = file("a", 24 * 60), SourceFile("s3a://landing/b", 1, "y", datetime(2025, 3, 1))
+    assert book.knows(known)
+    assert book.knows(before)
+    assert not book.knows(SourceFile("s3a://landing/c", 1, "y", datetime(2025, 3, 30)))
+    assert book.after([], [known, before]) == book
+    new = file("new", 24 * 61)
+    after = book.after([new], [known, before, new])
+    assert after.knows(before)
+    assert not after.knows(SourceFile("s3a://landing/d", 1, "y", datetime(2025, 3, 1)))
+
+
+def test_a_file_that_was_touched_is_known_and_told_once() -> None:
+    received, touched = (SourceFile("/landing/a", 10, "1.0", START, changed) for changed in ("1.0", "2.0"))
+    book = FileBook.from_json(json.loads(json.dumps(FileBook().after([received], [received]).to_json())))
+    assert (book.knows(touched), book.was_touched(touched), book.was_touched(received)) == (True, True, False)
+    assert not book.after([], [touched]).was_touched(touched)
 
 
 def test_a_file_with_new_content_is_new() -> None:
@@ -247,7 +314,7 @@ def test_a_file_with_new_content_is_new() -> None:
     assert not book.knows(file("a", 1, "other"))
 
 
-def test_a_file_left_for_later_holds_the_horizon_back() -> None:
+def test_a_file_left_for_later_stays_new() -> None:
     waiting, read, much_later = file("waiting", 0), file("a", 0), file("b", 24 * 30)
     book = FileBook().after([read], [read, waiting])
     book = book.after([much_later], [read, waiting, much_later])
@@ -258,4 +325,4 @@ def test_a_file_left_for_later_holds_the_horizon_back() -> None:
 
 def test_bookkeeping_of_another_kind_is_no_book() -> None:
     assert FileBook.from_json({"column": "c", "low": None, "high": "2025-03-01"}) == FileBook()
-    assert FileBook().to_json() == {"modified": None, "files": {}}
+    assert FileBook().to_json() == {"modified": None, "files": {}, "older": ""}

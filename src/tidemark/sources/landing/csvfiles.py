@@ -1,264 +1,261 @@
-"""CSV files with a header line, as RFC 4180 has them: columns meet by name, whatever their order in each file.
+"""CSV files as RFC 4180 has them, and the dialects that a load file declares: columns meet by name, in any order.
 
-Spark reads CSV by position and takes the schema of one file for all. Here the driver reads the header line of every
-file, and files with the same header are read together. All columns are text; an empty value is null and `""` is not.
-Rows with more or fewer values than the header, with a quote that is never closed (the file was cut off) or with bytes
-that are not in the encoding are corrupt. So is every line of a file whose header is of no use.
+The driver reads the header of every file, and files with the same columns are read together. Files are cut into records
+by one expression (`CsvFormat.record`), and records into values by Spark's parser. A file of moderate size is one
+document, so that its first record is known from any other that looks like it; a large one is read line by line, in many
+tasks, unless that would read something else. All columns are text; an empty value is null and `""` is not.
+
+Corrupt are rows with more or fewer values than the header, with a value in a column behind the last name, with a quote
+that is never closed (the file was cut off) or goes on behind its end, and with bytes that are not in the encoding. So
+is every record of a file whose header is of no use. The origin of a corrupt record is `file#number`, where the number
+is known: the header is number 1, so it is the line unless a value before it holds line breaks.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import re
+import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from tidemark.errors import ConfigError, choose
+from tidemark.config.csvformat import BYTE_FOR_BYTE, UTF8
 from tidemark.rows import CORRUPT, ORIGIN, own
-from tidemark.sources.landing.records import BYTE_FOR_BYTE, RAW, TEXT, VALID, decoded, documents, lines
-from tidemark.sources.staged import refuse_own_names, union
+from tidemark.sources.landing.compression import codec_of
+from tidemark.sources.landing.csvheader import Head, read_head
+from tidemark.sources.landing.listing import UnreadableError, Verdict
+from tidemark.sources.landing.records import (
+    RAW,
+    TEXT,
+    VALID,
+    as_characters,
+    as_raw,
+    as_text,
+    documents,
+    lines,
+    without_bom,
+)
+from tidemark.sources.staged import location, refuse_own_names, union
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
+    from tidemark.config.csvformat import CsvFormat
     from tidemark.sources.landing.listing import Landing
     from tidemark.sources.watermark import SourceFile
 
-_HEAD_BYTES = 64 * 1024
-_LONGEST_HEADER = 16 * 1024 * 1024
-_NO_VALUE = "\u0000\u0001"  # stands for an empty value while Spark's parser is at work; no text holds it
-_OPEN = own("open")
+DOCUMENT_BYTES = 16 * 1024 * 1024
+"""A file that is not larger is read as one document."""
+
+_PACKED = 8  # how much larger the content of a compressed file is thought to be
+_LARGEST_DOCUMENT = 1024 * 1024 * 1024
+_MOST_COLUMNS = 20_480
+_ZERO = f"\ufdd1{uuid.uuid4().hex}"  # a zero byte while Spark's parser is at work, to which it means an end
+_NO_VALUE = f"\x00{uuid.uuid4().hex}"  # an empty value while Spark's parser is at work: nobody can have written it
+_NO_QUOTE = "\ufdd0"  # what Unicode says is no character
+_MARK = "\u00ef\u00bb\u00bf"  # the byte order mark of UTF-8, a character each
+_NUMBER = own("number")
+_RECORD = own("record")
 _PARSED = own("parsed")
-_OPTIONS = ("header", "sep", "quote", "escape", "encoding", "multiLine")
+_HAS_ZERO = own("has_zero")
+_WHOLE = own("whole")
 
 
 @dataclass(frozen=True)
-class CsvFormat:
-    """How the files are written. `multi_line`: values may hold line breaks, which has to be looked for."""
-
-    separator: str = ","
-    quote: str = '"'
-    escape: str = '"'
-    encoding: str = "UTF-8"
-    multi_line: bool = True
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any], table: str) -> CsvFormat:
-        """The format that the load file's `options` say, in Spark's words; raises `ConfigError` for any other."""
-        unknown = [name for name in options if name not in _OPTIONS]
-        if unknown:
-            raise ConfigError(
-                f"{table}: CSV files have no option `{unknown[0]}`", next_step=choose(unknown[0], _OPTIONS)
-            )
-        if options.get("header", True) is not True:
-            raise ConfigError(
-                f"{table}: CSV files without a header line cannot be read by name",
-                next_step="have the header line written; `header: false` is not supported",
-            )
-        given = cls(
-            separator=str(options.get("sep", cls.separator)),
-            quote=str(options.get("quote", cls.quote)),
-            escape=str(options.get("escape", cls.escape)),
-            encoding=str(options.get("encoding", cls.encoding)),
-            multi_line=bool(options.get("multiLine", cls.multi_line)),
-        )
-        given._check(table)
-        return given
-
-    def _check(self, table: str) -> None:
-        for name, value in (("sep", self.separator), ("quote", self.quote), ("escape", self.escape)):
-            if len(value) != 1:
-                raise ConfigError(f"{table}: the CSV option `{name}` is {value!r}, not one character")
-        try:
-            line_end = "\n".encode(self.encoding)
-        except LookupError:
-            raise ConfigError(f"{table}: there is no encoding `{self.encoding}`") from None
-        if line_end != b"\n":
-            raise ConfigError(
-                f"{table}: lines cannot be told apart in the encoding `{self.encoding}`",
-                next_step="have the files written in UTF-8",
-            )
-
-
-@dataclass(frozen=True)
-class Header:
-    """A header: the columns' names (None: of no use, for this `reason`), and its text as it stands in the file."""
+class _Kind:
+    """What files that are read together have in common; `line` and `line_end` of those that are read by lines."""
 
     names: tuple[str, ...] | None
-    text: str = ""
-    reason: str = ""
+    records: int
+    encoding: str
+    line: str | None = None
+    line_end: str = "\n"
 
 
 def read_csv(
-    spark: SparkSession, landing: Landing, files: Sequence[SourceFile], form: CsvFormat
+    spark: SparkSession,
+    landing: Landing,
+    files: Sequence[SourceFile],
+    form: CsvFormat,
+    columns: Callable[[SourceFile], Collection[str]],
+    may_show: bool = True,
 ) -> tuple[DataFrame, list[str]]:
-    """The rows of the files as text columns with `_origin` and `_corrupt_record`, and what to tell about the files."""
-    headers = landing.each(files, lambda file: read_header(_bytes_of(landing, file), form))
-    broken_lines = _files_with_line_breaks(spark, files, form) if form.multi_line else frozenset()
-    groups: dict[tuple[Header, bool], list[SourceFile]] = defaultdict(list)
+    """The rows of the files as text columns with `_origin` and `_corrupt_record`, and what to tell about the files.
+
+    `columns` are those that the contract expects in a file, by the source's names and in its order; `may_show`: its
+    values are not personal.
+    """
+    heads = landing.each(
+        files, lambda file: read_head(partial(landing.head, file), form, columns(file), may_show=may_show)
+    )
     notices = []
-    for file, header in zip(files, headers, strict=True):
-        groups[header, _location(file.path) in broken_lines and header.names is not None].append(file)
-        if header.names is None:
-            notices.append(f"{file.path}: {header.reason}; each of its lines goes to the error lane")
+    for file, head in zip(files, heads, strict=True):
+        if head.names is None:
+            notices.append(f"{file.path}: {head.reason}; each of its records goes to the error lane")
         else:
-            refuse_own_names(header.names, landing.table, file.path)
-    frames = []
-    for (header, multi_line), group in groups.items():
-        records = _assembled(documents(spark, group), form) if multi_line else _lines(spark, group, form)
-        frames.append(_rows(decoded(records, form.encoding), header, form))
+            refuse_own_names(head.names, landing.table, file.path)
+    groups: dict[_Kind, list[SourceFile]] = defaultdict(list)
+    for file, kind in _kinds(spark, dict(zip(files, heads, strict=True)), form).items():
+        groups[kind].append(file)
+    frames = [
+        _rows(_whole(spark, group, kind, form) if kind.line is None else _by_lines(spark, group, kind), kind, form)
+        for kind, group in groups.items()
+    ]
     return union(frames), notices
 
 
-def read_header(first_bytes: Callable[[int], bytes], form: CsvFormat) -> Header:
-    """The header of a file, of which `first_bytes` gives as many as there are and are asked for."""
-    wanted = _HEAD_BYTES
-    while True:
-        data = first_bytes(wanted)
-        is_all = len(data) < wanted
-        content = data.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-        end = _end_of_record(content.decode(BYTE_FOR_BYTE), form.quote)
-        if end is not None or is_all:
-            return _parsed_header(content[:end], form)
-        if wanted >= _LONGEST_HEADER:
-            return Header(None, reason="its header has no end")
-        wanted *= 16
+def _kinds(spark: SparkSession, heads: Mapping[SourceFile, Head], form: CsvFormat) -> dict[SourceFile, _Kind]:
+    """How each file is read. Raises `UnreadableError` for one that is too large to be read as it would have to be."""
+    large = {file: head for file, head in heads.items() if file.size > _most_bytes(file)}
+    divisible = {file: head for file, head in large.items() if _has_lines(head, form)}
+    unsuited = _unsuited(spark, divisible, form)
+    by_lines = {file for file in divisible if location(file.path) not in unsuited}
+    too_large = [file for file in large if file not in by_lines and file.size > _LARGEST_DOCUMENT]
+    if too_large:
+        reason = "its values hold line breaks (or its encoding hides them), and it is larger than 1 GiB: divide it"
+        raise UnreadableError({file: Verdict("broken", reason) for file in too_large})
+    return {
+        file: _Kind(head.names, head.records, head.encoding, head.line, head.line_end)
+        if file in by_lines
+        else _Kind(head.names, head.records, head.encoding)
+        for file, head in heads.items()
+    }
 
 
-def _parsed_header(content: bytes, form: CsvFormat) -> Header:
-    try:
-        text = content.decode(form.encoding).removesuffix("\r")
-    except UnicodeDecodeError:
-        return Header(None, reason=f"its header is not {form.encoding}")
-    if "\x00" in text:
-        return Header(None, text, "its header is not text (or not in the encoding it should be)")
-    doubled = form.escape == form.quote
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=form.separator,
-        quotechar=form.quote,
-        doublequote=doubled,
-        escapechar=None if doubled else form.escape,
-    )
-    try:
-        names = [name.strip() for name in next(reader, [])]
-    except csv.Error as failure:
-        return Header(None, text, f"its header cannot be read ({failure})")
-    named = tuple(name or f"_c{position}" for position, name in enumerate(names))
-    folded = [name.lower() for name in named]
-    twice = sorted({name for name in folded if folded.count(name) > 1})
-    if twice:
-        return Header(None, text, f"two columns of its header are called {twice[0]}")
-    return Header(named, text) if any(names) else Header(None, text, "it has no header")
+def _most_bytes(file: SourceFile) -> int:
+    return DOCUMENT_BYTES if codec_of(file.path) is None else DOCUMENT_BYTES // _PACKED
 
 
-def _end_of_record(text: str, quote: str) -> int | None:
-    """Where the first line break outside quotes is."""
-    inside = False
-    for match in re.finditer(f"[\n{re.escape(quote)}]", text):
-        if match[0] == quote:
-            inside = not inside
-        elif not inside:
-            return match.start()
-    return None
+def _has_lines(head: Head, form: CsvFormat) -> bool:
+    """Whether lines of the file can be told apart by bytes, and its header from them."""
+    if not form.is_bytewise or head.names is None:
+        return form.is_bytewise
+    return head.is_first_line if form.header else not head.marked
 
 
-def _bytes_of(landing: Landing, file: SourceFile) -> Callable[[int], bytes]:
-    return lambda wanted: landing.bytes(file, 0, wanted)
+def _unsuited(spark: SparkSession, heads: Mapping[SourceFile, Head], form: CsvFormat) -> frozenset[str]:
+    """The files in which a record is no line: values or line ends differ, or a row looks like the header."""
+    groups: dict[str, list[SourceFile]] = defaultdict(list)
+    for file, head in heads.items():
+        groups[head.line_end].append(file)
+    found: set[str] = set()
+    seen = form.as_bytes
+    for line_end, group in groups.items():
+        line, other = as_characters(F.col(RAW)), "\r" if line_end == "\n" else "\n"
+        text = F.rtrim(line, F.lit("\r")) if line_end == "\n" else line
+        is_comment = text.startswith(seen.comment) if seen.comment else F.lit(False)
+        is_open = F.contains(text, F.lit(seen.quote)) & text.rlike(seen.left_open) if seen.quote else F.lit(False)
+        other_end = F.contains(text, F.lit(other)) | line.endswith("\r\r")
+        written = {heads[file].line for file in group if heads[file].line}
+        headers = [mark + header for header in written for mark in ("", _MARK)]
+        judged = lines(spark, group, line_end).select(
+            ORIGIN,
+            (other_end | (~is_comment & is_open & F.lit(form.multi_line))).alias(_WHOLE),
+            (text.isin(headers) & F.lit(form.header)).alias(_RECORD),
+        )
+        odd = judged.groupBy(ORIGIN).agg(F.max(_WHOLE).alias(_WHOLE), F.count_if(F.col(_RECORD)).alias(_RECORD))
+        rows = odd.where(F.col(_WHOLE) | (F.col(_RECORD) > 1)).select(ORIGIN).collect()
+        found |= {location(row[ORIGIN]) for row in rows}
+    return frozenset(found)
 
 
-def _rows(records: DataFrame, header: Header, form: CsvFormat) -> DataFrame:
+def _by_lines(spark: SparkSession, files: Sequence[SourceFile], kind: _Kind) -> DataFrame:
+    """One record a line, without the header; `_number` is not known."""
+    records = lines(spark, files, kind.line_end)
+    if kind.line and kind.records:
+        header = kind.line.encode(BYTE_FOR_BYTE)
+        marked = _MARK.encode(BYTE_FOR_BYTE) + header
+        written = [each + end for each in (header, marked) for end in (b"", b"\r")]
+        records = records.where(~F.col(RAW).isin([F.lit(bytearray(each)) for each in written]))
+    text = as_text(records, kind.encoding)
+    if kind.line_end == "\n":
+        text = text.withColumn(TEXT, F.rtrim(F.col(TEXT), F.lit("\r")))
+    return text.withColumn(_NUMBER, F.lit(None).cast("int"))
+
+
+def _whole(spark: SparkSession, files: Sequence[SourceFile], kind: _Kind, form: CsvFormat) -> DataFrame:
+    """The records of documents, without those up to the header, and their numbers from 1."""
+    contents = documents(spark, files)
+    if not form.is_bytewise:
+        decoded = as_text(contents, kind.encoding)
+        records = _cut(decoded, F.when(F.col(VALID), without_bom(F.col(TEXT))), form, unreadable=F.col(TEXT))
+        text = records.withColumnsRenamed({_RECORD: TEXT, _WHOLE: VALID})
+    else:
+        bytewise = as_characters(F.col(RAW))
+        if kind.encoding == UTF8:
+            string = F.col(RAW).cast("string")
+            whole = contents.withColumn(VALID, F.is_valid_utf8(string))
+            bytewise = F.when(bytewise.startswith(_MARK), F.substr(bytewise, F.lit(4))).otherwise(bytewise)
+            content = F.when(F.col(VALID), without_bom(string)).otherwise(bytewise)
+        else:
+            whole, content = contents.withColumn(VALID, F.lit(False)), bytewise
+        records = _cut(whole, content, form.as_bytes)
+        raw = F.when(F.col(_WHOLE), F.col(_RECORD).cast("binary")).otherwise(as_raw(F.col(_RECORD)))
+        text = as_text(records.select(ORIGIN, _NUMBER, raw.alias(RAW)), kind.encoding)
+    return text.where(F.col(_NUMBER) > kind.records)
+
+
+def _cut(whole: DataFrame, content: Column, form: CsvFormat, unreadable: Column | None = None) -> DataFrame:
+    """`_record` and `_number` of each record, `_whole`: the document that it is from was valid."""
+    records = F.regexp_extract_all(content, F.lit(rf"\G{form.record}"), F.lit(1))
+    if unreadable is not None:
+        records = F.when(F.col(VALID), records).otherwise(F.array(unreadable))
+    numbered = whole.select(ORIGIN, F.col(VALID).alias(_WHOLE), F.posexplode(records).alias(_NUMBER, _RECORD))
+    return numbered.withColumn(_NUMBER, F.col(_NUMBER) + 1)
+
+
+def _rows(records: DataFrame, kind: _Kind, form: CsvFormat) -> DataFrame:
     """Columns of text under their names; a corrupt record has only its raw text."""
-    records = records.where(F.col(TEXT) != "")
-    if header.names is None:
-        return records.select(F.col(TEXT).alias(CORRUPT), ORIGIN)
-    records = records.where(~F.col(VALID) | (F.col(TEXT) != header.text))
-    positions = [f"c{position}" for position in range(len(header.names))]
+    if form.comment:
+        records = records.where(~F.col(TEXT).startswith(form.comment))
+    is_blank = F.col(TEXT) == ""
+    numbered = F.when(F.col(_NUMBER).isNotNull(), F.concat(ORIGIN, F.lit("#"), _NUMBER)).otherwise(F.col(ORIGIN))
+    if kind.names is None:
+        return records.where(~is_blank).select(F.col(TEXT).alias(CORRUPT), numbered.alias(ORIGIN))
+    if len(kind.names) > 1:
+        records = records.where(~is_blank)
+    positions = [f"c{position}" for position in range(len(kind.names))]
+    marked = records.withColumn(_HAS_ZERO, F.contains(TEXT, F.lit("\x00")))
+    parsed = marked.withColumn(_PARSED, _parsed(positions, form))
+    has_values = F.col(_PARSED).isNotNull() & F.col(_PARSED)[CORRUPT].isNull()
+    is_corrupt = ~F.col(VALID) | ~(is_blank | has_values)
+    if form.quote:
+        is_corrupt = is_corrupt | (F.contains(TEXT, F.lit(form.quote)) & ~F.col(TEXT).rlike(form.well_formed))
+    for position, name in zip(positions, kind.names, strict=True):
+        if not name:
+            is_corrupt = is_corrupt | F.coalesce(F.col(_PARSED)[position] != "", F.lit(False))
+    judged = parsed.select(ORIGIN, _NUMBER, _HAS_ZERO, F.when(is_corrupt, F.col(TEXT)).alias(CORRUPT), _PARSED)
+    is_good = F.col(CORRUPT).isNull()
+    values = [
+        _value(F.when(is_good, F.col(_PARSED)[position]), form).alias(name)
+        for position, name in zip(positions, kind.names, strict=True)
+        if name
+    ]
+    return judged.select(*values, CORRUPT, F.when(is_good, F.col(ORIGIN)).otherwise(numbered).alias(ORIGIN))
+
+
+def _parsed(positions: Sequence[str], form: CsvFormat) -> Column:
+    """A struct of the values, null where there are more than Spark's parser takes."""
     schema = ", ".join(f"{name} string" for name in (*positions, CORRUPT))
+    most = max(_MOST_COLUMNS, len(positions) + 1)
     options = {
         "sep": form.separator,
-        "quote": form.quote,
-        "escape": form.escape,
+        "quote": form.quote or _NO_QUOTE,
+        "escape": form.escape if form.quote else _NO_QUOTE,
         "nullValue": _NO_VALUE,
         "emptyValue": "",
+        "maxColumns": str(most),
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": CORRUPT,
     }
-    parsed = records.select(ORIGIN, TEXT, VALID, _OPEN, F.from_csv(F.col(TEXT), schema, options).alias(_PARSED))
-    is_corrupt = ~F.col(VALID) | F.col(_OPEN) | F.col(_PARSED)[CORRUPT].isNotNull()
-    judged = parsed.select(ORIGIN, F.when(is_corrupt, F.col(TEXT)).alias(CORRUPT), _PARSED)
-    values = [
-        F.when(F.col(CORRUPT).isNull(), F.col(_PARSED)[position]).alias(name)
-        for position, name in zip(positions, header.names, strict=True)
-    ]
-    return judged.select(*values, CORRUPT, ORIGIN)
+    text = F.when(F.col(_HAS_ZERO), F.replace(TEXT, F.lit("\x00"), F.lit(_ZERO))).otherwise(F.col(TEXT))
+    separators = F.length(text) - F.length(F.replace(text, F.lit(form.separator), F.lit("")))
+    return F.when((F.length(text) < most) | (separators < most), F.from_csv(text, schema, options))
 
 
-def _lines(spark: SparkSession, files: Sequence[SourceFile], form: CsvFormat) -> DataFrame:
-    """One record a line; `_open`: it ends inside a quoted value."""
-    return lines(spark, files).withColumn(_OPEN, _leaves_open(_as_characters(), form))
-
-
-def _files_with_line_breaks(spark: SparkSession, files: Sequence[SourceFile], form: CsvFormat) -> frozenset[str]:
-    """The files in which a quoted value goes on in the next line. (Or would, had the file not been cut off.)"""
-    open_lines = lines(spark, files).where(_leaves_open(_as_characters(), form))
-    return frozenset(_location(row[ORIGIN]) for row in open_lines.select(ORIGIN).distinct().collect())
-
-
-def _assembled(files: DataFrame, form: CsvFormat) -> DataFrame:
-    """Records of files in which values hold line breaks: lines from where a quote opens to where it closes, joined."""
-    exploded = files.select(ORIGIN, F.posexplode(F.split(_as_characters(), "\n")).alias("_line_number", "_line"))
-    turned = exploded.withColumn("_turn", _turns(F.col("_line"), form).cast("int"))
-    before = Window.partitionBy(ORIGIN).orderBy("_line_number")
-    turns = F.coalesce(F.sum("_turn").over(before.rowsBetween(Window.unboundedPreceding, -1)), F.lit(0))
-    numbered = turned.withColumn("_starts", (turns % 2 == 0).cast("int"))
-    numbered = numbered.withColumn("_record_number", F.sum("_starts").over(before))
-    parts = F.sort_array(F.collect_list(F.struct("_line_number", "_line")))
-    joined = numbered.groupBy(ORIGIN, "_record_number").agg(
-        F.array_join(F.transform(parts, lambda part: part["_line"]), "\n").alias("_record"),
-        (F.sum("_turn") % 2 == 1).alias(_OPEN),
-    )
-    return joined.select(ORIGIN, F.encode("_record", BYTE_FOR_BYTE).alias(RAW), _OPEN)
-
-
-def _as_characters() -> Column:
-    """Raw bytes as one character each, in which separators, quotes and line ends are what they are."""
-    return F.decode(RAW, BYTE_FOR_BYTE)
-
-
-def _leaves_open(line: Column, form: CsvFormat) -> Column:
-    """Whether a line that starts outside quotes ends inside: its last quote opens a value."""
-    bare = _without_escaped(line, form)
-    quote, separator = re.escape(form.quote), re.escape(form.separator)
-    return _has_odd_quotes(bare, form) & bare.rlike(f"(^|{separator}){quote}[^{quote}]*$")
-
-
-def _turns(line: Column, form: CsvFormat) -> Column:
-    """Whether a line ends on the other side of a quote than it starts: it opens a value, or closes one.
-
-    A stray quote inside a value without quotes does neither.
-    """
-    bare = _without_escaped(line, form)
-    quote, separator = re.escape(form.quote), re.escape(form.separator)
-    closes = bare.rlike(f"^[^{quote}]*{quote}({separator}|\\r?$)")
-    return _has_odd_quotes(bare, form) & (_leaves_open(line, form) | closes)
-
-
-def _without_escaped(line: Column, form: CsvFormat) -> Column:
-    return F.replace(line, F.lit(form.escape + form.quote), F.lit(""))
-
-
-def _has_odd_quotes(bare: Column, form: CsvFormat) -> Column:
-    return (F.length(bare) - F.length(F.replace(bare, F.lit(form.quote), F.lit("")))) % 2 == 1
-
-
-def _location(path: str) -> str:
-    """A path in one form: Spark writes local ones as `file:/…`."""
-    return re.sub(r"^file:/+", "/", path)
+def _value(value: Column, form: CsvFormat) -> Column:
+    value = F.when(F.col(_HAS_ZERO), F.replace(value, F.lit(_ZERO), F.lit("\x00"))).otherwise(value)
+    return F.when(~value.isin(list(form.null_values)), value) if form.null_values else value

@@ -2,24 +2,34 @@
 
 New is a file whose path, size and tag are not in the book that the table's last commit carries. A file that was
 written anew under its old name is new. Files in `dt=YYYY-MM-DD` folders later than the run's day wait for theirs.
+
+A file that cannot be read does not keep the others from being read. A broken one is one corrupt record, and is read
+again when it changes; one that is out of reach is left for the next run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tidemark.errors import ConfigError
+from pyspark.sql.types import StringType, StructField, StructType
+
+from tidemark.config.csvformat import CsvFormat
+from tidemark.errors import ConfigError, SourceError
+from tidemark.rows import CORRUPT, ORIGIN
 from tidemark.sources import Extract, ExtractRequest
-from tidemark.sources.landing.csvfiles import CsvFormat, read_csv
+from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, file_at, verdict_on
+from tidemark.sources.landing.csvfiles import read_csv
+from tidemark.sources.landing.folders import columns_of, partition_columns, with_partitions
 from tidemark.sources.landing.jsonfiles import read_json, whole_documents
-from tidemark.sources.landing.listing import Landing, folder_day
+from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
 from tidemark.sources.landing.parquetfiles import read_parquet_files, refuse_options
-from tidemark.sources.staged import empty_frame
+from tidemark.sources.staged import empty_frame, refuse_own_names, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
 if TYPE_CHECKING:
@@ -27,8 +37,10 @@ if TYPE_CHECKING:
 
 KIND = "files"
 _NAMED = 3
+_EACH = 10
 
-Reader = Callable[["SparkSession", Landing, Sequence[SourceFile]], tuple["DataFrame", list[str]]]
+Reader = Callable[["SparkSession", Landing, Sequence[SourceFile], str], tuple["DataFrame", list[str]]]
+"""Gives the rows of files below a folder, and what to tell of them."""
 
 
 class FilesSource:
@@ -41,41 +53,130 @@ class FilesSource:
         received stay due. With a `period`, by its days; files outside `dt=…` folders by when they were put there.
         """
         read, landing = _reader(request), Landing.of(request)
-        listed = landing.files()
-        due = [file for file in listed if not _is_later(file, request.as_of)]
+        listing = landing.files()
+        due = [file for file in listing.files if not _is_later(file, request.as_of)]
+        if request.period is not None:
+            return self._again(request, read, landing, listing, [file for file in due if _is_of(file, request.period)])
         book = FileBook.from_json(request.bookkeeping)
         everything = request.full or request.source.mode == "full"
-        if request.period is not None:
-            return self._again(request, read, landing, [file for file in due if _is_of(file, request.period)])
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
-        with_content = [file for file in chosen if file.size]
-        given, told = _rows(request, read, landing, with_content)
-        notices = _notices(landing, listed, due, chosen)
+        reading = _read(request, read, landing, listing, chosen)
         return Extract(
             table=request.table.name,
-            given=given,
-            watermark=book.after(chosen, listed).to_json(),
-            identity=_identity(chosen),
-            full=everything and len(due) == len(listed),
+            given=reading.given,
+            watermark=book.after(reading.received, listing.files).to_json(),
+            identity=_identity(reading.received),
+            full=everything and len(due) == len(listing.files) and not reading.verdicts,
             source_system=KIND,
-            notices=(*notices, *told),
-            empty=not with_content,
+            notices=(
+                *_notices(landing, listing, due, reading.received),
+                *_of_book(book, due, chosen),
+                *reading.notices,
+            ),
+            empty=reading.is_empty,
         )
 
-    def _again(self, request: ExtractRequest, read: Reader, landing: Landing, chosen: Sequence[SourceFile]) -> Extract:
+    def _again(
+        self, request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, chosen: Sequence[SourceFile]
+    ) -> Extract:
         """Files of a period, received before or not; the book of what was received stays as it is."""
-        with_content = [file for file in chosen if file.size]
-        given, told = _rows(request, read, landing, with_content)
+        reading = _read(request, read, landing, listing, chosen)
         return Extract(
             table=request.table.name,
-            given=given,
+            given=reading.given,
             watermark=request.bookkeeping,
-            identity={"again": _identity(chosen)},
+            identity={"again": _identity(reading.received)},
             full=False,
             source_system=KIND,
-            notices=tuple(told),
-            empty=not with_content,
+            notices=reading.notices,
+            empty=reading.is_empty,
         )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the chosen files gave. `received` are all but those that wait for the next run."""
+
+    given: DataFrame | Callable[[], DataFrame]
+    received: tuple[SourceFile, ...]
+    notices: tuple[str, ...]
+    verdicts: dict[SourceFile, Verdict]
+    is_empty: bool
+
+
+def _read(
+    request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, chosen: Sequence[SourceFile]
+) -> _Reading:
+    """The rows of the files that can be read, and a corrupt record for each that is broken."""
+    verdicts = _suspected(request, landing, chosen)
+    given: DataFrame | None = None
+    told: list[str] = []
+    while readable := [file for file in chosen if file.size and file not in verdicts]:
+        try:
+            frame, told = read(request.spark, landing, readable, listing.folder)
+        except UnreadableError as unreadable:
+            verdicts |= unreadable.verdicts
+        except SPARK_FAILURES as failure:
+            found = _verdict(landing, readable, *(failed_read(failure) or ("", "")))
+            if found is None:
+                raise
+            verdicts |= found
+        else:
+            columns = partition_columns(readable, listing.folder, _expected(request))
+            refuse_own_names(tuple(columns), request.table.name, listing.folder)
+            given = with_partitions(frame, listing.folder, columns) if columns else frame
+            break
+    _refuse_where_nothing_may_be_read(landing, verdicts, readable)
+    broken = {file: verdict for file, verdict in verdicts.items() if verdict.kind == "broken"}
+    if broken:
+        records = _quarantined(request.spark, broken)
+        given = records if given is None else union([given, records])
+    return _Reading(
+        given=partial(_nothing, request) if given is None else given,
+        received=tuple(file for file in chosen if file not in verdicts or file in broken),
+        notices=(*told, *_of_unreadable(verdicts)),
+        verdicts=verdicts,
+        is_empty=given is None,
+    )
+
+
+def _suspected(request: ExtractRequest, landing: Landing, files: Sequence[SourceFile]) -> dict[SourceFile, Verdict]:
+    """What is wrong with the files that Spark failed on before; one with which nothing is may be read this time."""
+    verdicts: dict[SourceFile, Verdict] = {}
+    for path, cause in request.failed.items():
+        verdicts |= _verdict(landing, files, path, cause) or {}
+    return verdicts
+
+
+def _verdict(landing: Landing, files: Sequence[SourceFile], path: str, cause: str) -> dict[SourceFile, Verdict] | None:
+    file = file_at(path, files)
+    verdict = verdict_on(landing, file, cause) if file else None
+    return {file: verdict} if file and verdict else None
+
+
+def _refuse_where_nothing_may_be_read(
+    landing: Landing, verdicts: dict[SourceFile, Verdict], readable: Sequence[SourceFile]
+) -> None:
+    """One file that may not be read is that file's matter; all of them are the place's."""
+    if readable or not verdicts or any(verdict.kind != "refused" for verdict in verdicts.values()):
+        return
+    raise SourceError(
+        f"none of the {len(verdicts)} files that are due in {landing.location} may be read",
+        table=landing.table,
+        step="extract",
+        seen=[f"{file.path}: {verdict.reason}" for file, verdict in list(verdicts.items())[:_NAMED]],
+        next_step="grant this role or user access, then run again",
+    )
+
+
+def _quarantined(spark: SparkSession, broken: dict[SourceFile, Verdict]) -> DataFrame:
+    columns = StructType([StructField(CORRUPT, StringType()), StructField(ORIGIN, StringType())])
+    records = [(f"{verdict.reason}: {file.path} ({file.size} bytes)", file.path) for file, verdict in _by_path(broken)]
+    return spark.createDataFrame(records, columns)
+
+
+def _by_path(verdicts: dict[SourceFile, Verdict]) -> list[tuple[SourceFile, Verdict]]:
+    return sorted(verdicts.items(), key=lambda each: each[0].path)
 
 
 def _is_later(file: SourceFile, as_of: datetime) -> bool:
@@ -97,31 +198,47 @@ def _is_of(file: SourceFile, period: Period) -> bool:
     return period.start.date() <= day <= period.end.date()
 
 
+def _expected(request: ExtractRequest) -> tuple[str, ...]:
+    """The columns of the contract by the source's names, in the contract's order."""
+    fields = request.source.fields
+    return tuple(fields.get(name, name) for name in request.table.contract.column_names)
+
+
 def _reader(request: ExtractRequest) -> Reader:
     """What reads the format that the load file names, with its options; raises `ConfigError` for what cannot be."""
     options, table = request.source.options, request.table.name
     match request.source.format:
         case "csv":
-            return partial(read_csv, form=CsvFormat.of(options, table))
+            return partial(_read_csv, request, CsvFormat.of(options))
         case "json":
-            return partial(read_json, whole=whole_documents(options, table))
+            whole = whole_documents(options, table)
+            return lambda spark, landing, files, _: read_json(spark, landing, files, whole)
         case "parquet":
             refuse_options(options, table)
-            return read_parquet_files
+            return lambda spark, landing, files, _: read_parquet_files(spark, landing, files)
     raise ConfigError(f"{table} does not say what its files are", next_step="add `format: json`, `csv` or `parquet`")
 
 
-def _rows(
-    request: ExtractRequest, read: Reader, landing: Landing, files: Sequence[SourceFile]
-) -> tuple[DataFrame | Callable[[], DataFrame], list[str]]:
-    """The rows of the files, or what makes a frame of none, and what there is to tell of them."""
-    return read(request.spark, landing, files) if files else (partial(_nothing, request), [])
+def _read_csv(
+    request: ExtractRequest,
+    form: CsvFormat,
+    spark: SparkSession,
+    landing: Landing,
+    files: Sequence[SourceFile],
+    folder: str,
+) -> tuple[DataFrame, list[str]]:
+    may_show = not any(column.is_personal for column in request.table.contract.columns)
+    return read_csv(spark, landing, files, form, partial(_in_file, _expected(request), folder), may_show)
+
+
+def _in_file(expected: Collection[str], folder: str, file: SourceFile) -> tuple[str, ...]:
+    """The expected columns that a file has itself: those of its folders are not in it."""
+    given = columns_of(file.path, folder)
+    return tuple(name for name in expected if name.lower() not in given)
 
 
 def _nothing(request: ExtractRequest) -> DataFrame:
-    fields = request.source.fields
-    names = [fields.get(name, name) for name in request.table.contract.column_names]
-    return empty_frame(request.spark, names, corrupt=True)
+    return empty_frame(request.spark, _expected(request), corrupt=True)
 
 
 def _identity(files: Sequence[SourceFile]) -> dict[str, Any]:
@@ -130,15 +247,52 @@ def _identity(files: Sequence[SourceFile]) -> dict[str, Any]:
 
 
 def _notices(
-    landing: Landing, listed: Sequence[SourceFile], due: Sequence[SourceFile], chosen: Sequence[SourceFile]
-) -> list[str]:
-    notices = []
-    if not listed:
-        notices.append(f"there are no files in {landing.location}")
-    if len(due) < len(listed):
-        notices.append(f"{len(listed) - len(due)} files lie in folders of later days: they wait")
-    empty = [file.path for file in chosen if not file.size]
+    landing: Landing, listing: Listing, due: Sequence[SourceFile], received: Sequence[SourceFile]
+) -> Iterator[str]:
+    """What there is to tell of the files that lie there."""
+    if not listing.files:
+        yield f"there are no files in {landing.location}"
+    if len(due) < len(listing.files):
+        yield f"{len(listing.files) - len(due)} files lie in folders of later days: they wait"
+    empty = [file.path for file in received if not file.size]
     if empty:
-        more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
-        notices.append(f"empty files: {', '.join(empty[:_NAMED])}{more}")
-    return notices
+        yield f"empty files: {_some(empty)}"
+    if listing.hidden:
+        yield (
+            f"{len(listing.hidden)} files are left out, for a dot or underscore before their name or a folder's, or"
+            f" because they are still being copied: {_some(listing.hidden)}"
+        )
+    if listing.nameless:
+        nameless = _some(listing.nameless)
+        yield f"{len(listing.nameless)} files have names that Spark cannot address, rename them: {nameless}"
+
+
+def _of_book(book: FileBook, due: Sequence[SourceFile], chosen: Sequence[SourceFile]) -> Iterator[str]:
+    """What there is to tell of files that count as known."""
+    passed = set(due) - set(chosen)
+    touched = sorted(file.path for file in passed if book.was_touched(file))
+    if touched:
+        yield (
+            "files count as known, though they were written to or replaced since they were received: size and"
+            f" modification time are the same (`touch` them to have them read again): {_some(touched)}"
+        )
+    forgotten = sorted(file.path for file in passed if book.has_forgotten(file))
+    if forgotten:
+        yield (
+            f"{len(forgotten)} files are older than the newest that fit into the book and count as received, whether"
+            f" they were or not (move files away that were): {_some(forgotten)}"
+        )
+
+
+def _of_unreadable(verdicts: dict[SourceFile, Verdict]) -> Iterator[str]:
+    says = dict.fromkeys(("gone", "refused"), "it is left for the next run")
+    says["broken"] = "it is in the error lane as a whole, and read again when it changes"
+    for file, verdict in _by_path(verdicts)[:_EACH]:
+        yield f"{file.path}: {verdict.reason}; {says[verdict.kind]}"
+    if len(verdicts) > _EACH:
+        yield f"{len(verdicts) - _EACH} more files could not be read"
+
+
+def _some(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+    return f"{', '.join(paths[:_NAMED])}{more}"

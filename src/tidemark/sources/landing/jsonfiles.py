@@ -46,7 +46,7 @@ def read_json(
 ) -> tuple[DataFrame, list[str]]:
     """The objects of the files as text columns with `_origin` and `_corrupt_record`, and what to tell of the files."""
     if whole is None:
-        kinds = landing.each(files, lambda file: is_document(landing.bytes(file, 0, _HEAD_BYTES)))
+        kinds = landing.each(files, lambda file: is_document(landing.head(file, _HEAD_BYTES)))
     else:
         kinds = [whole] * len(files)
     groups: dict[bool, list[SourceFile]] = defaultdict(list)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import fsspec
 
 from tidemark.aws.clients import AWS_FAILURES, filesystem, passes
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.retry import RetryPolicy
+from tidemark.sources.landing import compression
+from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part
 from tidemark.sources.watermark import SourceFile
 
 if TYPE_CHECKING:
@@ -27,16 +28,53 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 
 _AT_ONCE = 16
-_GLOB = re.compile(r"[*?\[]")
 _DAY = re.compile(r"(?:^|/)dt=(\d{4}-\d{2}-\d{2})(?=/)")
+_BLOCK = 1024 * 1024
+_AT_LEAST = {"gzip": 0, "bzip2": _BLOCK, "zstd": _BLOCK // 4}  # of a compressed block, to have anything of its content
+_TAIL = 16
+# What writers leave beside their files. Whatever else is hidden is told.
+_BESIDE = re.compile(
+    r"(^|/)(_SUCCESS|_(common_)?metadata|_(committed|started)_[^/]*|\.DS_Store|_temporary/.*|[^/]*\.crc)$"
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a file cannot be read: its content is `broken`; or it is `gone` or `refused`, and left for the next run."""
+
+    kind: Literal["broken", "gone", "refused"]
+    reason: str
+
+
+class UnreadableError(Exception):
+    """Files that cannot be read; the others can."""
+
+    def __init__(self, verdicts: Mapping[SourceFile, Verdict]) -> None:
+        super().__init__(*(f"{file.path}: {verdict.reason}" for file, verdict in verdicts.items()))
+        self.verdicts = dict(verdicts)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a landing place: files that Spark reads under their names, and paths that are left out.
+
+    `folder` is the one below which they lie: what stands in its own path says nothing of the files. `hidden`: by a dot
+    or an underscore in front, or still being copied. `nameless`: Spark cannot address them.
+    """
+
+    folder: str
+    files: tuple[SourceFile, ...]
+    hidden: tuple[str, ...] = ()
+    nameless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Landing:
-    """One folder (or pattern) of a landing place, for one table."""
+    """One folder (or the files of a pattern) of a landing place, for one table."""
 
-    store: AbstractFileSystem
-    location: str
+    store: AbstractFileSystem = field(compare=False)
+    root: str
+    object: str
     table: str
     policy: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -47,57 +85,147 @@ class Landing:
         is_remote = "://" in uri
         store = filesystem(request.environment.aws) if is_remote else fsspec.filesystem("file")
         root = uri if is_remote else str(Path(uri).expanduser().absolute())
-        location = f"{root.rstrip('/')}/{request.source.object.lstrip('/')}"
         policy = request.environment.patience(request.source.connection)
-        return cls(store, location, request.table.name, policy)
+        return cls(store, root.rstrip("/"), request.source.object.lstrip("/"), request.table.name, policy)
 
-    def files(self) -> tuple[SourceFile, ...]:
-        """Every file there by name; those that Spark would hide (`_SUCCESS`, `.part.crc`) are left out.
+    @property
+    def location(self) -> str:
+        """The address of the folder, with the pattern where there is one."""
+        return f"{self.root}/{self.object}"
 
-        Raises `SourceError` when the place cannot be listed.
+    def files(self) -> Listing:
+        """Every file there, by name.
+
+        `object` is a pattern where it has `*`, `?`, `[` or `{`, unless a folder or file is called just so. Raises
+        `SourceError` when the place cannot be listed.
         """
-        pattern = _GLOB.search(self.location)
-        base = self.location[: pattern.start()].rpartition("/")[0] if pattern else self.location
+        listed = self._found(is_literal=True)
+        is_literal = bool(listed) or not is_pattern(self.object)
+        if not is_literal:
+            listed = self._found(is_literal=False)
+        base, root = self._bare(self._base(is_literal=is_literal)), f"{self._bare(self.root)}/"
+        wanted = {
+            path: details
+            for path, details in listed.items()
+            if not path.endswith("/") and (is_literal or in_pattern(path.removeprefix(root), self.object.strip("/")))
+        }
+        files, hidden, nameless = [], [], []
+        for path in sorted(wanted):
+            within = path.removeprefix(base).removeprefix("/")
+            if _is_hidden(within):
+                hidden.append(path)
+            elif _has_no_address(path):
+                nameless.append(path)
+            else:
+                files.append(_source_file(f"{'' if self._is_local else 's3a://'}{path}", wanted[path]))
+        told = tuple(path for path in hidden if not _BESIDE.search(path))
+        return Listing(base, tuple(files), told, tuple(nameless))
+
+    def _found(self, *, is_literal: bool) -> Mapping[str, Any]:
+        base = self._base(is_literal=is_literal)
         with self._reachable(SourceDownError):
             if self._is_local and not self.store.exists(base):
+                if is_literal and is_pattern(self.object):
+                    return {}
                 raise FileNotFoundError(base)
-            listed: Mapping[str, Any] = self._patiently(lambda: self.store.find(base, detail=True))
-        prefix = "" if self._is_local else "s3a://"
-        wanted = self._bare(self.location)
-        return tuple(
-            _source_file(f"{prefix}{path}", details)
-            for path, details in sorted(listed.items())
-            if not _is_hidden(path.removeprefix(self._bare(base))) and (not pattern or fnmatch.fnmatch(path, wanted))
-        )
+            found: Mapping[str, Any] = self._patiently(lambda: self.store.find(base, detail=True))
+        return found
 
-    def bytes(self, file: SourceFile, start: int, end: int) -> bytes:
-        """A range of a file; raises `SourceError` when it cannot be read."""
-        with self._reachable(SourceDownError):
+    def _base(self, *, is_literal: bool) -> str:
+        below = self.object if is_literal else literal_part(self.object)
+        return f"{self.root}/{below}".rstrip("/")
+
+    def content(self, file: SourceFile, start: int, end: int) -> bytes:
+        """A range of a file; raises `UnreadableError` when just it is out of reach, `SourceError` when the place is."""
+        with self._within_reach(file, SourceDownError):
             content: bytes = self._patiently(
                 lambda: self.store.cat_file(file.path, start=start, end=min(end, file.size))
             )
         return content
 
+    def head(self, file: SourceFile, wanted: int) -> bytes:
+        """The first bytes of a file's text, unpacked if its name says that it is compressed; all there are, if fewer.
+
+        Raises `UnreadableError` where there is no such text.
+        """
+        try:
+            codec = compression.codec_of(file.path)
+            if codec is None:
+                return self.content(file, 0, wanted)
+            if codec == "bzip2" and not compression.ends_well(self.content(file, max(0, file.size - _TAIL), file.size)):
+                compression.examine(self._chunks(file), codec)
+            size = max(wanted, _AT_LEAST[codec])
+            while True:
+                content = compression.first_bytes(self.content(file, 0, size), codec, whole=size >= file.size)
+                if len(content) >= wanted or size >= file.size:
+                    return content[:wanted]
+                size *= 4
+        except compression.BrokenError as broken:
+            raise UnreadableError({file: Verdict("broken", str(broken))}) from None
+
+    def examine(self, file: SourceFile) -> Verdict | None:
+        """Reads a file to its end, on which Spark has failed; None when there is nothing wrong with it."""
+        try:
+            codec = compression.codec_of(file.path)
+            if codec is None:
+                for _ in self._chunks(file):
+                    pass
+            else:
+                compression.examine(self._chunks(file), codec)
+        except compression.BrokenError as broken:
+            return Verdict("broken", str(broken))
+        except UnreadableError as unreadable:
+            return unreadable.verdicts[file]
+        return None
+
+    def _chunks(self, file: SourceFile) -> Iterator[bytes]:
+        for start in range(0, max(file.size, 1), _BLOCK):
+            yield self.content(file, start, start + _BLOCK)
+
     @contextmanager
     def opened(self, file: SourceFile) -> Iterator[Any]:
-        """A file open for reading, in the small pieces that footers need; raises `SourceError` when it cannot be."""
-        with self._reachable(), self.store.open(file.path, "rb", cache_type="none") as content:
+        """A file open for reading, in the small pieces that footers need; raises as `content` does."""
+        with self._within_reach(file), self.store.open(file.path, "rb", cache_type="none") as content:
             yield content
 
     def each(self, files: Sequence[SourceFile], look: Callable[[SourceFile], Found]) -> list[Found]:
-        """What `look` says of each file, in their order; many are looked at side by side."""
+        """What `look` says of each file, in their order; many are looked at side by side.
+
+        Raises `UnreadableError` for all those that cannot be read, together.
+        """
+
+        def attempt(file: SourceFile) -> Found | UnreadableError:
+            try:
+                return look(file)
+            except UnreadableError as unreadable:
+                return unreadable
+
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(look, files))
+            looked = list(pool.map(attempt, files))
+        failures = [each for each in looked if isinstance(each, UnreadableError)]
+        if failures:
+            raise UnreadableError({file: why for each in failures for file, why in each.verdicts.items()})
+        return [each for each in looked if not isinstance(each, UnreadableError)]
 
     def _patiently(self, ask: Callable[[], Found]) -> Found:
         return self.policy.call(ask, passing=passes)
 
     @property
     def _is_local(self) -> bool:
-        return "://" not in self.location
+        return "://" not in self.root
 
     def _bare(self, location: str) -> str:
         return location.partition("://")[2] or location
+
+    @contextmanager
+    def _within_reach(self, file: SourceFile, down: type[SourceError] = SourceError) -> Iterator[None]:
+        with self._reachable(down):
+            try:
+                yield
+            except FileNotFoundError:
+                raise UnreadableError({file: Verdict("gone", "it was gone before it could be read")}) from None
+            except PermissionError as refused:
+                raise UnreadableError({file: Verdict("refused", f"it may not be read ({refused})")}) from None
 
     @contextmanager
     def _reachable(self, down: type[SourceError] = SourceError) -> Iterator[None]:
@@ -128,7 +256,17 @@ def folder_day(file: SourceFile) -> date | None:
 
 
 def _is_hidden(path: str) -> bool:
-    return path.endswith("/") or any(part.startswith(("_", ".")) and "=" not in part for part in path.split("/"))
+    """Whether Spark would pass over a file, without a word."""
+    return path.endswith("._COPYING_") or any(
+        part.startswith(".") or (part.startswith("_") and "=" not in part) for part in path.split("/")
+    )
+
+
+def _has_no_address(path: str) -> bool:
+    """Whether no Hadoop path is this one: it has no names that are not UTF-8, empty, `.` or `..`."""
+    return any(part in ("", ".", "..") for part in path.lstrip("/").split("/")) or any(
+        "\ud800" <= character <= "\udfff" for character in path
+    )
 
 
 def _source_file(path: str, details: Mapping[str, Any]) -> SourceFile:
@@ -136,6 +274,7 @@ def _source_file(path: str, details: Mapping[str, Any]) -> SourceFile:
         modified = details["LastModified"].astimezone(UTC).replace(tzinfo=None)
         return SourceFile(path, int(details["size"]), str(details["ETag"]).strip('"'), modified)
     # A file that was copied or moved here keeps its old modification time, but not its change time.
-    seconds = max(details["mtime"], details["created"])
-    modified = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-    return SourceFile(path, int(details["size"]), f"{details['mtime']:.6f}", modified)
+    modified = datetime.fromtimestamp(max(details["mtime"], details["created"]), UTC).replace(tzinfo=None)
+    return SourceFile(
+        path, int(details["size"]), f"{details['mtime']:.6f}", modified, changed=f"{details['created']:.6f}"
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from tidemark.config.csvformat import BYTE_FOR_BYTE
 from tidemark.rows import ORIGIN, own
 from tidemark.sources.staged import FILE_OPTIONS, file_origin
 
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
 RAW = own("raw")
 TEXT = own("text")
 VALID = own("valid")
-BYTE_FOR_BYTE = "ISO-8859-1"
-_BOM = "\ufeff"
+BOM = "\ufeff"
 # Spark 4 raises where bytes do not decode, and takes few encodings: here such bytes are told by coming back as others.
 _LENIENT = ("spark.sql.legacy.codingErrorAction", "spark.sql.legacy.javaCharsets")
 
 
-def lines(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
+def lines(spark: SparkSession, files: Sequence[SourceFile], line_end: str = "\n") -> DataFrame:
     """`_origin` and `_raw` (binary): one row for each line, in files of any size."""
-    frame = spark.read.options(**FILE_OPTIONS, lineSep="\n").text([file.path for file in files])
+    frame = spark.read.options(**FILE_OPTIONS, lineSep=line_end).text([file.path for file in files])
     return frame.select(file_origin().alias(ORIGIN), F.col("value").cast("binary").alias(RAW))
 
 
@@ -42,13 +42,32 @@ def documents(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
 
 
 def decoded(records: DataFrame, encoding: str) -> DataFrame:
-    """`_raw` becomes `_text`, without a BOM before and a `\\r` behind it, and `_valid`: it is what the bytes say."""
+    """`as_text`, without a BOM before and a `\\r` behind each record."""
+    text = as_text(records, encoding)
+    without_mark = F.when(F.col(VALID), without_bom(F.col(TEXT))).otherwise(F.col(TEXT))
+    return text.withColumn(TEXT, without_mark).withColumn(TEXT, F.expr(f"rtrim('\\r', {TEXT})"))
+
+
+def as_text(records: DataFrame, encoding: str) -> DataFrame:
+    """`_raw` becomes `_text` and `_valid`: it is what the bytes say."""
     if encoding.upper() in ("UTF-8", "UTF8"):
         checked = records.withColumn(TEXT, F.col(RAW).cast("string")).withColumn(VALID, F.is_valid_utf8(TEXT))
+    elif encoding == BYTE_FOR_BYTE:
+        return records.withColumn(TEXT, as_characters(F.col(RAW))).withColumn(VALID, F.lit(True)).drop(RAW)
     else:
         checked = _decoded_leniently(records, encoding)
-    lossless = F.when(F.col(VALID), _without_bom()).otherwise(F.decode(RAW, BYTE_FOR_BYTE))
-    return checked.withColumn(TEXT, lossless).withColumn(TEXT, F.expr(f"rtrim('\\r', {TEXT})")).drop(RAW)
+    lossless = F.when(F.col(VALID), F.col(TEXT)).otherwise(as_characters(F.col(RAW)))
+    return checked.withColumn(TEXT, lossless).drop(RAW)
+
+
+def as_characters(raw: Column) -> Column:
+    """Raw bytes as one character each, in which separators, quotes and line ends are what they are."""
+    return F.decode(raw, BYTE_FOR_BYTE)
+
+
+def as_raw(characters: Column) -> Column:
+    """The bytes that `as_characters` was given."""
+    return F.encode(characters, BYTE_FOR_BYTE)
 
 
 def _decoded_leniently(records: DataFrame, encoding: str) -> DataFrame:
@@ -65,6 +84,6 @@ def _decoded_leniently(records: DataFrame, encoding: str) -> DataFrame:
             conf.set(name, value or "false")
 
 
-def _without_bom() -> Column:
-    text = F.col(TEXT)
-    return F.when(text.startswith(_BOM), F.expr(f"substring({TEXT}, 2)")).otherwise(text)
+def without_bom(text: Column) -> Column:
+    """The text behind a byte order mark, or all of it."""
+    return F.when(text.startswith(BOM), F.substr(text, F.lit(2))).otherwise(text)

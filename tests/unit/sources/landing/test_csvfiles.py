@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.lakes.landing import LandingFolder
-from tidemark.errors import ConfigError, SourceError
-from tidemark.sources.landing.csvfiles import CsvFormat, Header, read_header
+from tidemark.config.csvformat import CsvFormat
+from tidemark.errors import SourceError
+from tidemark.sources.landing import csvfiles
+from tidemark.sources.landing.csvheader import read_head
 
 
 def test_columns_meet_by_name_whatever_their_order_and_a_new_one_comes_through(csv_landing: LandingFolder) -> None:
@@ -91,8 +93,21 @@ def test_every_line_of_a_file_without_a_usable_header_is_kept(
 
 
 def test_names_with_quotes_line_breaks_and_dots_are_names(csv_landing: LandingFolder) -> None:
-    csv_landing.put("a.csv", 'id,"a ""b""","c\nd",e.f,`g`,\n1,2,3,4,5,6\n')
-    assert csv_landing.rows() == [{"id": "1", 'a "b"': "2", "c\nd": "3", "e.f": "4", "`g`": "5", "_c5": "6"}]
+    csv_landing.put("a.csv", 'id,"a ""b""","c\nd",,e.f,`g`\n1,2,3,4,5,6\n')
+    assert csv_landing.rows() == [{"id": "1", 'a "b"': "2", "c\nd": "3", "_c3": "4", "e.f": "5", "`g`": "6"}]
+
+
+def test_a_comma_at_the_end_of_each_line_is_no_column_and_a_value_behind_it_is_told(csv_landing: LandingFolder) -> None:
+    csv_landing.options = {"null_values": ["N/A"]}
+    csv_landing.put("a.csv", 'ID, Name,\n1,Ann,\n2,N/A,""\n3,Cid,x\n4,Dee\n')
+    extract = csv_landing.extract()
+    assert extract.frame.columns == ["ID", "Name", "_corrupt_record", "_origin"]
+    assert csv_landing.rows(extract) == [
+        {"ID": "1", "Name": "Ann"},
+        {"ID": "2"},
+        {"_corrupt_record": "3,Cid,x"},
+        {"_corrupt_record": "4,Dee"},
+    ]
 
 
 def test_a_byte_order_mark_carriage_returns_and_blank_lines_are_no_data(csv_landing: LandingFolder) -> None:
@@ -128,33 +143,22 @@ def test_a_column_with_a_name_of_the_engine_is_refused(csv_landing: LandingFolde
     assert refused.value.table == "bronze.events"
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"seperator": ";"}, "seperator"),
-        ({"header": False}, "without a header line"),
-        ({"sep": "||"}, "not one character"),
-        ({"encoding": "utf-16"}, "lines cannot be told apart"),
-        ({"encoding": "klingon"}, "no encoding `klingon`"),
-    ],
-)
-def test_options_that_cannot_work_are_refused_by_name(options: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        CsvFormat.of(options, "bronze.events")
-
-
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=6))
 def test_any_names_that_a_csv_writer_writes_are_read_back(names: list[str]) -> None:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(names)
     content = f"{buffer.getvalue()}1,2\n".encode(errors="surrogatepass")
-    header = read_header(lambda wanted: content[:wanted], CsvFormat())
-    trimmed = [name.strip() for name in names]
-    folded = [(name or f"_c{position}").lower() for position, name in enumerate(trimmed)]
-    if header.names is not None:
-        assert [*header.names] == [name or f"_c{position}" for position, name in enumerate(trimmed)]
+    head = read_head(lambda wanted: content[:wanted], CsvFormat(), ())
+    named = [name.strip() for name in names]
+    while named and not named[-1]:
+        named.pop()
+    trimmed = [name or f"_c{position}" for position, name in enumerate(named)]
+    expected = [*trimmed, *[""] * (len(names) - len(trimmed))]
+    folded = [name.lower() for name in trimmed]
+    if head.names is not None:
+        assert [*head.names] == expected
     else:
-        usable = "\x00" not in buffer.getvalue() and len(set(folded)) == len(folded) and any(trimmed)
+        usable = "\x00" not in buffer.getvalue() and len(set(folded)) == len(folded) and bool(named)
         assert not usable or any("\ud800" <= character <= "\udfff" for character in buffer.getvalue())
 
 
@@ -167,7 +171,8 @@ def test_a_header_longer_than_the_first_read_is_read_to_its_end() -> None:
         asked.append(wanted)
         return content[:wanted]
 
-    assert read_header(first_bytes, CsvFormat()) == Header(tuple(names), ",".join(names))
+    head = read_head(first_bytes, CsvFormat(), ())
+    assert (head.names, head.line) == (tuple(names), ",".join(names))
     assert len(asked) > 1
 
 
@@ -186,7 +191,11 @@ def test_whatever_a_csv_writer_writes_is_read_back(csv_landing: LandingFolder, w
     assert sorted(read) == sorted(written)
 
 
-def test_thousands_of_nasty_values_in_many_dialects_are_read_back(csv_landing: LandingFolder) -> None:
+@pytest.mark.parametrize("document_bytes", [csvfiles.DOCUMENT_BYTES, 0])
+def test_thousands_of_nasty_values_in_many_dialects_are_read_back(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch, document_bytes: int
+) -> None:
+    monkeypatch.setattr(csvfiles, "DOCUMENT_BYTES", document_bytes)
     random = Random(5)
     written = []
     for number in range(30):
@@ -203,3 +212,167 @@ def test_thousands_of_nasty_values_in_many_dialects_are_read_back(csv_landing: L
         csv_landing.put(f"{number}.csv", buffer.getvalue())
     read = [(row["id"], row["a"], row["b"]) for row in csv_landing.extract().frame.collect()]
     assert sorted(read, key=repr) == sorted(written, key=repr)
+
+
+def origins(landing: LandingFolder) -> dict[str, list[str]]:
+    """Which records of the files were corrupt, by what of their origin stands behind the folder."""
+    frame = landing.extract().frame.where("_corrupt_record IS NOT NULL")
+    found: dict[str, list[str]] = {}
+    for row in sorted(frame.collect()):
+        found.setdefault(row["_origin"].rpartition("/")[2], []).append(row["_corrupt_record"])
+    return found
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("document_bytes", [csvfiles.DOCUMENT_BYTES, 0])
+def test_lines_may_end_in_any_way_and_in_several(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch, document_bytes: int, end: str
+) -> None:
+    monkeypatch.setattr(csvfiles, "DOCUMENT_BYTES", document_bytes)
+    csv_landing.put("a.csv", f"id,name{end}1,Ann{end}2,Bob{end}")
+    csv_landing.put("b.csv", f"id,name{end}3,Cid\r4,Dee\n5,Eve\r\n6,Fay\r\r\n7,Gus")
+    csv_landing.put("c.csv", f'id,name{end}8,"H\ral"{end}9,"I\n\r\nan"{end}')
+    names = ["Ann", "Bob", "Cid", "Dee", "Eve", "Fay", "Gus", "H\ral", "I\n\r\nan"]
+    assert [row["name"] for row in csv_landing.rows()] == names
+
+
+@pytest.mark.parametrize("document_bytes", [csvfiles.DOCUMENT_BYTES, 0])
+def test_only_the_first_record_is_the_header(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch, document_bytes: int
+) -> None:
+    monkeypatch.setattr(csvfiles, "DOCUMENT_BYTES", document_bytes)
+    csv_landing.put("a.csv", "\ufeffid,name\r\n1,Ann\r\nid,name\r\n".encode())
+    csv_landing.put("b.csv", "id,name\n2,Bob\n")
+    assert [row["id"] for row in csv_landing.rows()] == ["1", "2", "id"]
+
+
+def test_a_missing_header_is_found_out_and_no_row_is_lost(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id,name\n1,Ann\n")
+    csv_landing.put("b.csv", "2,Bob\n3,Cid\n")
+    extract = csv_landing.extract()
+    assert set(extract.frame.columns) == {"id", "name", "_corrupt_record", "_origin"}
+    assert csv_landing.rows(extract) == [
+        {"_corrupt_record": "2,Bob"},
+        {"_corrupt_record": "3,Cid"},
+        {"id": "1", "name": "Ann"},
+    ]
+    assert any("b.csv" in told and "`2,Bob`" in told and "header: false" in told for told in extract.notices)
+    assert origins(csv_landing) == {"b.csv#1": ["2,Bob"], "b.csv#2": ["3,Cid"]}
+
+
+def test_the_first_line_is_not_shown_where_it_may_be_personal(csv_landing: LandingFolder) -> None:
+    csv_landing.columns = "id int\nname string {classification: personal}"
+    csv_landing.put("a.csv", "2,Bob\n")
+    (told,) = csv_landing.extract().notices
+    assert "Bob" not in told
+    assert "header" in told
+
+
+@pytest.mark.parametrize("document_bytes", [csvfiles.DOCUMENT_BYTES, 0])
+def test_without_a_header_columns_are_the_contracts_in_its_order(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch, document_bytes: int
+) -> None:
+    monkeypatch.setattr(csvfiles, "DOCUMENT_BYTES", document_bytes)
+    csv_landing.options = {"header": False}
+    csv_landing.put("a.csv", "1,Ann\n2,Bob,x\n")
+    csv_landing.put("b.csv", "\ufeff3,Cid\n".encode())
+    csv_landing.put("name=Dee/c.csv", "4\n")
+    assert csv_landing.rows() == [
+        {"_corrupt_record": "2,Bob,x"},
+        {"id": "1", "name": "Ann"},
+        {"id": "3", "name": "Cid"},
+        {"id": "4", "name": "Dee"},
+    ]
+
+
+def test_a_backslash_escapes_inside_quotes_and_is_itself_elsewhere(csv_landing: LandingFolder) -> None:
+    csv_landing.options = {"escape": "\\", "null_values": ["\\N"]}
+    rows = [
+        r'1,"a \"quoted\" b"',
+        r'2,"ends with a backslash \\"',
+        '3,"two\nlines \\" and"',
+        r"4,plain \ one",
+        r'5,"a\nb \\\\ c"',
+        r"6,\N",
+        r'7,"open \"',
+    ]
+    csv_landing.put("a.csv", "\n".join(["id,name", *rows]))
+    *good, corrupt = sorted(csv_landing.rows(), key=lambda row: row.get("id", "z"))
+    assert [row.get("name") for row in good] == [
+        'a "quoted" b',
+        "ends with a backslash \\",
+        'two\nlines " and',
+        "plain \\ one",
+        r"a\nb \\ c",
+        None,
+    ]
+    assert corrupt == {"_corrupt_record": r'7,"open \"'}
+
+
+def test_what_goes_on_behind_a_closing_quote_is_told_and_not_guessed(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", 'id,name\n1,"Ann" Lee\n2,"5" pipe, long"\n3,"ok"\n')
+    assert csv_landing.rows() == [
+        {"_corrupt_record": '1,"Ann" Lee'},
+        {"_corrupt_record": '2,"5" pipe, long"'},
+        {"id": "3", "name": "ok"},
+    ]
+    assert origins(csv_landing) == {"a.csv#2": ['1,"Ann" Lee'], "a.csv#3": ['2,"5" pipe, long"']}
+
+
+def test_comments_are_no_rows_whatever_is_in_them(csv_landing: LandingFolder) -> None:
+    csv_landing.options = {"comment": "#"}
+    csv_landing.put("a.csv", '# of "March\n\nid,name\n#,"open\n1,Ann # not one\n2,"#\n#3"\n# end')
+    assert csv_landing.rows() == [{"id": "1", "name": "Ann # not one"}, {"id": "2", "name": "#\n#3"}]
+
+
+def test_a_blank_line_is_a_row_where_there_is_one_column_only(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "\nname\nAnn\n\nBob\n")
+    csv_landing.put("b.csv", "id,name\n\n1,Cid\n  \n")
+    assert csv_landing.rows() == [
+        {"_corrupt_record": "  "},
+        {"id": "1", "name": "Cid"},
+        {"name": "Ann"},
+        {"name": "Bob"},
+        {},
+    ]
+
+
+def test_zero_bytes_more_values_than_any_parser_takes_and_no_quotes_at_all(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id,name\n\x001,A\x00n\x00\n2," + "," * 50_000 + "\n3,Cid\n")
+    corrupt, *good = csv_landing.rows()
+    assert len(corrupt["_corrupt_record"]) == 50_002
+    assert good == [{"id": "3", "name": "Cid"}, {"id": "\x001", "name": "A\x00n\x00"}]
+    csv_landing.options = {"quote": "", "sep": "\\t"}
+    csv_landing.put("a.csv", 'id\tname\n1\t"A\n2\t"B"\n')
+    assert csv_landing.rows() == [{"id": "1", "name": '"A'}, {"id": "2", "name": '"B"'}]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [
+        ("UTF-16", "utf-16"),
+        ("UTF-16", "utf-16-le"),
+        ("UTF-16", "utf-16-be"),
+        ("UTF-16LE", "utf-16-le"),
+        ("windows-1252", "cp1252"),
+        ("Shift_JIS", "shift_jis"),
+        ("UTF-8", "utf-8-sig"),
+    ],
+)
+def test_files_are_read_in_the_encoding_that_the_load_file_declares(
+    csv_landing: LandingFolder, encoding: str, written: str
+) -> None:
+    name = "ソ表" if written == "shift_jis" else "Müller"  # characters that hold a backslash, byte by byte
+    csv_landing.options = {"encoding": encoding, "escape": "\\"}
+    csv_landing.put("a.csv", f'id,name\r\n1,{name}\r\n2,"{name}\n""\r\n'.replace('""', '\\""').encode(written))
+    assert csv_landing.rows() == [{"id": "1", "name": name}, {"id": "2", "name": f'{name}\n"'}]
+
+
+def test_a_file_that_is_not_in_a_declared_encoding_of_many_bytes_is_kept_whole(csv_landing: LandingFolder) -> None:
+    csv_landing.options = {"encoding": "UTF-16"}
+    content = "id,name\n1,Ann\n".encode("utf-16-le") + b"\x00\xd8" + "\n2,Bob\n".encode("utf-16-le")
+    csv_landing.put("bad.csv", content)
+    csv_landing.put("good.csv", "id,name\n3,Cid\n".encode("utf-16"))
+    corrupt, good = csv_landing.rows()
+    assert good == {"id": "3", "name": "Cid"}
+    assert corrupt["_corrupt_record"].encode("latin-1") == content

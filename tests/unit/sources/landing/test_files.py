@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.lakes.lake import Lake
 from tests.support.lakes.landing import LandingFolder
 from tidemark.errors import ConfigError, SourceError
 from tidemark.sources import Extract
-from tidemark.sources.watermark import FileBook, Period
+from tidemark.sources.landing import listing
+from tidemark.sources.watermark import FileBook, Period, SourceFile
 
 NOW = datetime(2025, 3, 20, 12)
 
@@ -100,21 +106,118 @@ def test_empty_files_are_told_of_and_received(csv_landing: LandingFolder) -> Non
     assert csv_landing.extract(extract.watermark).notices == ()
 
 
-def test_files_that_spark_hides_are_no_files(csv_landing: LandingFolder) -> None:
-    for name in ("_SUCCESS", ".a.csv.crc", "_temporary/0/a.csv", "dt=2025-03-01/_b.csv"):
+def test_files_that_spark_hides_are_no_files_and_are_told_unless_a_writer_left_them(
+    csv_landing: LandingFolder,
+) -> None:
+    for name in ("_SUCCESS", ".a.csv.crc", "_temporary/0/a.csv", "_metadata", "_committed_123", "sub/.DS_Store"):
         csv_landing.put(name, "id\n1\n")
     csv_landing.put("_day=1/a.csv", "id\n2\n")
+    extract = csv_landing.extract()
+    assert [row["id"] for row in csv_landing.rows(extract)] == ["2"]
+    assert extract.notices == ()
+    for name in ("dt=2025-03-01/_b.csv", ".c.csv", ".d=1.csv", "e.csv._COPYING_", "_old/f.csv"):
+        csv_landing.put(name, "id\n3\n")
+    again = csv_landing.extract(extract.watermark)
+    assert again.empty
+    (told,) = again.notices
+    assert told.startswith("5 files are left out")
+    assert ".c.csv" in told
+    assert "2 more" in told
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("events/", ["1", "2", "3", "4"]),
+        ("events/*.csv", ["1", "4"]),
+        ("events/**/*.csv", ["1", "3", "4"]),
+        ("events/day-?/", ["3"]),
+        ("events/{a,b}.*", ["1", "2"]),
+        ("events/[!a].csv", []),
+        ("events/c[[]1].csv", ["4"]),
+        ("events/c[1].csv", ["4"]),
+    ],
+)
+def test_a_pattern_picks_files_as_a_shell_does(csv_landing: LandingFolder, pattern: str, found: list[str]) -> None:
+    csv_landing.put("a.csv", "id\n1\n")
+    csv_landing.put("b.txt", "id\n2\n")
+    csv_landing.put("day-1/a.csv", "id\n3\n")
+    csv_landing.put("c[1].csv", "id\n4\n")
+    csv_landing.pattern = pattern
+    assert ids(csv_landing) == found
+
+
+def test_a_place_and_a_folder_that_look_like_patterns_are_none(csv_landing: LandingFolder) -> None:
+    csv_landing.place = "land[i]ng {1}*"
+    csv_landing.put("q[1]/a.csv", "id\n1\n")
+    csv_landing.put("q1/a.csv", "id\n2\n")
+    assert ids(csv_landing) == ["1", "2"]
+    csv_landing.pattern = "events/q[1]/"
+    assert ids(csv_landing) == ["1"]
+    csv_landing.pattern = "events/q[1]*"
     assert ids(csv_landing) == ["2"]
 
 
-def test_a_pattern_picks_files(csv_landing: LandingFolder) -> None:
+ODD_NAMES = [
+    "orders.csv", "orders[1].csv", "c{x}.csv", "q?.csv", "st*r.csv", "co:lon.csv", " blank .csv", "per%20cent.csv",
+    "pl+us.csv", "new\nline.csv", "h#sh.csv", "\u00fc.csv", "u\u0308.csv", "back\\slash.csv", "q'u\"o.csv",
+    "se;mi&,.csv", "a=b.csv", "\u65e5\u672c/\U0001f600.csv", "x[a]/y{1}/z.csv",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_every_file_is_read_once_whatever_its_name(lake: Lake, form: str) -> None:
+    landing = LandingFolder(lake, form, columns="id string")
+    for number, name in enumerate(ODD_NAMES):
+        if form == "parquet":
+            place = landing.put(name, b"")
+            pq.write_table(pa.table({"id": [str(number)]}), str(place))
+        else:
+            landing.put(name, f"id\n{number}\n" if form == "csv" else f'{{"id": "{number}"}}\n')
+    extract = landing.extract()
+    found = {(row["id"], row["_origin"]) for row in extract.frame.collect()}
+    assert found == {(str(number), f"file:{landing.folder / name}") for number, name in enumerate(ODD_NAMES)}
+    assert extract.frame.count() == len(ODD_NAMES)
+    assert landing.extract(extract.watermark).empty
+
+
+def test_a_name_that_is_not_utf8_is_told_and_left_out(csv_landing: LandingFolder) -> None:
     csv_landing.put("a.csv", "id\n1\n")
-    csv_landing.put("b.txt", "id\n2\n")
-    table = csv_landing.table()
-    assert table.load.source is not None
-    assert ids(csv_landing) == ["1", "2"]
-    csv_landing.pattern = "events/*.csv"
-    assert ids(csv_landing) == ["1"]
+    csv_landing.put(os.fsdecode(b"\xff.csv"), "id\n2\n")
+    extract = csv_landing.extract()
+    assert [row["id"] for row in csv_landing.rows(extract)] == ["1"]
+    assert any("cannot address" in told for told in extract.notices)
+
+
+def test_a_file_that_was_replaced_is_read_again_or_told(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id\n1\n2\n", NOW)
+    book = csv_landing.extract().watermark
+    csv_landing.put("a.csv", "id\n3\n", NOW)
+    shorter = csv_landing.extract(book)
+    assert [row["id"] for row in csv_landing.rows(shorter)] == ["3"]
+    csv_landing.put("a.csv", "id\n4\n", NOW + timedelta(seconds=1))
+    same_size = csv_landing.extract(shorter.watermark)
+    assert [row["id"] for row in csv_landing.rows(same_size)] == ["4"]
+    csv_landing.put("a.csv", "id\n5\n", NOW + timedelta(seconds=1))
+    same_time = csv_landing.extract(same_size.watermark)
+    assert same_time.empty
+    assert any("a.csv" in told and "touch" in told for told in same_time.notices)
+    assert csv_landing.extract(same_time.watermark).notices == ()
+
+
+def test_a_file_with_an_old_time_is_read_when_it_comes(csv_landing: LandingFolder, monkeypatch: Any) -> None:
+    dated = {"new.csv": NOW, "late.csv": NOW - timedelta(days=300)}
+
+    def listed(path: str, details: Mapping[str, Any]) -> SourceFile:
+        return SourceFile(path, int(details["size"]), "tag", dated[path.rpartition("/")[2]])
+
+    monkeypatch.setattr(listing, "_source_file", listed)
+    csv_landing.put("new.csv", "id\n1\n")
+    book = csv_landing.extract().watermark
+    csv_landing.put("late.csv", "id\n2\n")
+    late = csv_landing.extract(book)
+    assert [row["id"] for row in csv_landing.rows(late)] == ["2"]
+    assert csv_landing.extract(late.watermark).empty
 
 
 def test_a_folder_that_is_not_there_is_an_error_and_an_empty_one_is_not(csv_landing: LandingFolder) -> None:

@@ -1,0 +1,168 @@
+"""One file that cannot be read never stops the others, and is read when it can be."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pytest
+
+from tests.support.lakes.lake import Lake
+from tests.support.lakes.landing import LandingFolder
+from tidemark.errors import SourceError
+from tidemark.sources.landing import compression
+from tidemark.sources.landing.listing import Landing
+from tidemark.sources.watermark import SourceFile
+
+
+def zstd(content: bytes) -> bytes:
+    return bytes(pa.compress(content, codec="zstd", asbytes=True))
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, ".zst": zstd}
+MANY = "id,name\n" + "".join(f"{number},{Random(number).random()}\n" for number in range(20_000))
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_compressed_files_are_read_by_their_names(lake: Lake, form: str) -> None:
+    landing = LandingFolder(lake, form)
+    for number, (end, pack) in enumerate(PACKERS.items()):
+        text = f"id,name\n{number},Ann\n" if form == "csv" else f'[\n{{"id": {number},\n"name": "Ann"}}]'
+        landing.put(f"a.{form}{end}", pack(text.encode()))
+    landing.put(f"two.{form}.gz", gzip.compress(b"id,name\n" if form == "csv" else b"") + gzip.compress(b'{"id":3}\n'))
+    rows = landing.rows()
+    assert [row for row in rows if "name" in row] == [{"id": str(number), "name": "Ann"} for number in range(3)]
+    assert len(rows) == 4
+
+
+@pytest.mark.parametrize("end", PACKERS)
+@pytest.mark.parametrize("content", [MANY, "id,name\n1,Ann\n"])
+def test_a_compressed_file_that_was_cut_off_is_one_broken_file(
+    csv_landing: LandingFolder, end: str, content: str
+) -> None:
+    packed = PACKERS[end](content.encode())
+    csv_landing.put("good.csv", "id,name\n1,Ann\n")
+    csv_landing.put(f"cut.csv{end}", packed[: len(packed) - 9])
+    csv_landing.put(f"other.csv{end}", b"id,name\n2,Bob\n")
+    extract = csv_landing.step()
+    rows = csv_landing.rows(extract)
+    assert [row for row in rows if "_corrupt_record" not in row] == [{"id": "1", "name": "Ann"}]
+    assert len(rows) == 3
+    assert sum("error lane as a whole" in told for told in extract.notices) == 2
+    assert not extract.full
+    assert csv_landing.extract(extract.watermark).empty
+    csv_landing.put(f"cut.csv{end}", packed)
+    again = csv_landing.rows(csv_landing.extract(extract.watermark))
+    assert len(again) == content.count("\n") - 1
+
+
+def test_json_that_was_cut_off_in_its_compressed_form_stops_no_other(json_landing: LandingFolder) -> None:
+    lines = "".join(f'{{"id": {number}, "name": "{Random(number).random()}"}}\n' for number in range(20_000))
+    json_landing.put("cut.json.gz", gzip.compress(lines.encode())[:-9])
+    json_landing.put("good.json", '{"id": 1}\n')
+    extract = json_landing.step()
+    corrupt, good = json_landing.rows(extract)
+    assert good == {"id": "1"}
+    assert "cut.json.gz" in corrupt["_corrupt_record"]
+
+
+def test_a_compression_that_nobody_reads_is_told(csv_landing: LandingFolder) -> None:
+    csv_landing.put("good.csv", "id,name\n1,Ann\n")
+    csv_landing.put("a.csv.xz", b"\xfd7zXZ\x00...")
+    csv_landing.put("b.csv.GZ", gzip.compress(b"id,name\n2,Bob\n"))
+    csv_landing.put("c.csv", gzip.compress(b"id,name\n3,Cid\n"))
+    extract = csv_landing.extract()
+    assert {"id": "1", "name": "Ann"} in csv_landing.rows(extract)
+    told = "\n".join(extract.notices)
+    assert "`.xz` is no compression that is read" in told
+    assert "`.GZ` is no compression that is read" in told
+    assert "c.csv: its header is not UTF-8 (it begins like a .gz file" in told
+
+
+def test_a_file_that_is_gone_before_it_is_read_is_no_file_received(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv_landing.put("a.csv", "id,name\n1,Ann\n")
+    goes = csv_landing.put("b.csv", "id,name\n2,Bob\n")
+    list_files = Landing.files
+
+    def files_and_then_one_goes(landing: Landing) -> object:
+        listed = list_files(landing)
+        goes.unlink(missing_ok=True)
+        return listed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Landing, "files", files_and_then_one_goes)
+        extract = csv_landing.extract()
+    assert csv_landing.rows(extract) == [{"id": "1", "name": "Ann"}]
+    assert any("b.csv: it was gone" in told for told in extract.notices)
+    csv_landing.put("b.csv", "id,name\n2,Bob\n")
+    assert csv_landing.rows(csv_landing.extract(extract.watermark)) == [{"id": "2", "name": "Bob"}]
+
+
+def test_a_file_that_goes_while_it_is_read_stops_no_other(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv_landing.put("a.csv", "id,name\n1,Ann\n")
+    goes = csv_landing.put("b.csv", "id,name\n2,Bob\n")
+    head = Landing.head
+
+    def head_and_then_it_goes(landing: Landing, file: SourceFile, wanted: int) -> bytes:
+        content = head(landing, file, wanted)
+        if file.path == str(goes):
+            goes.unlink()
+        return content
+
+    monkeypatch.setattr(Landing, "head", head_and_then_it_goes)
+    extract = csv_landing.step()
+    assert csv_landing.rows(extract) == [{"id": "1", "name": "Ann"}]
+    assert str(goes) not in extract.watermark["files"]
+
+
+def test_one_file_that_may_not_be_read_waits_and_all_of_them_are_an_error(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv_landing.put("a.csv", "id,name\n1,Ann\n")
+    csv_landing.put("b.csv", "id,name\n2,Bob\n")
+    refused = {"b.csv"}
+    store = type(Landing.of(csv_landing.request()).store)
+    cat_file = store.cat_file
+
+    def guarded(self: object, path: str, **ends: object) -> bytes:
+        if Path(path).name in refused:
+            raise PermissionError(13, "Permission denied", path)
+        content: bytes = cat_file(self, path, **ends)
+        return content
+
+    monkeypatch.setattr(store, "cat_file", guarded)
+    extract = csv_landing.extract()
+    assert csv_landing.rows(extract) == [{"id": "1", "name": "Ann"}]
+    assert any("b.csv: it may not be read" in told for told in extract.notices)
+    assert not csv_landing.extract(full=True).full
+    refused.add("a.csv")
+    with pytest.raises(SourceError, match="none of the 2 files"):
+        csv_landing.extract()
+    refused.clear()
+    assert csv_landing.rows(csv_landing.extract(extract.watermark)) == [{"id": "2", "name": "Bob"}]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bzip2", "zstd"])
+@pytest.mark.parametrize("size", [0, 1, 100_000, 2_000_000])
+def test_a_whole_file_is_told_from_every_beginning_of_it(codec: compression.Codec, size: int) -> None:
+    content = Random(size).randbytes(size)
+    pack = {"gzip": gzip.compress, "bzip2": bz2.compress, "zstd": zstd}[codec]
+    packed = pack(content)
+    compression.examine([packed[at : at + 5_000] for at in range(0, len(packed), 5_000)], codec)
+    assert compression.first_bytes(packed, codec, whole=True) == content
+    if codec == "bzip2":
+        assert compression.ends_well(packed)
+    for length in {len(packed) - 1, len(packed) // 2, 3}:
+        with pytest.raises(compression.BrokenError):
+            compression.examine([packed[:length]], codec)
+    if size:
+        beginning = compression.first_bytes(packed[: len(packed) * 3 // 4], codec, whole=False)
+        assert content.startswith(beginning)

@@ -1,0 +1,72 @@
+"""Partition folders are columns of the files in them, in every format."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.lakes.lake import Lake
+from tests.support.lakes.landing import LandingFolder
+from tidemark.errors import SourceError
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_what_a_folder_says_is_a_column(lake: Lake, form: str) -> None:
+    landing = LandingFolder(lake, form, columns="id int\ncountry string\nyear int")
+    landing.place = "country=XX"  # not below the source's folder
+    folders = {
+        1: "country=DE/year=2025",
+        2: "country=C%C3%B4te d%27Ivoire+%2F/year=2025",
+        3: "country=__HIVE_DEFAULT_PARTITION__/year=2024",
+        4: "Country=50%/sub[1]/year=2024",
+        5: "none",
+    }
+    for number, folder in folders.items():
+        if form == "parquet":
+            pq.write_table(pa.table({"id": [str(number)]}), str(landing.put(f"{folder}/part.parquet", b"")))
+        else:
+            landing.put(f"{folder}/part", f"id\n{number}\n" if form == "csv" else f'{{"id": "{number}"}}\n')
+    assert sorted(landing.rows(), key=lambda row: str(row["id"])) == [
+        {"country": "DE", "id": "1", "year": "2025"},
+        {"country": "C\u00f4te d'Ivoire+/", "id": "2", "year": "2025"},
+        {"id": "3", "year": "2024"},
+        {"country": "50%", "id": "4", "year": "2024"},
+        {"id": "5"},
+    ]
+
+
+def test_a_row_that_contradicts_its_folder_is_told(csv_landing: LandingFolder) -> None:
+    csv_landing.put("country=DE/a.csv", "id,country\n1,DE\n2,FR\n3,\n")
+    csv_landing.put("country=FR/b.csv", "id\n4\n")
+    good = {row["id"]: row.get("country") for row in csv_landing.rows() if "id" in row}
+    assert good == {"1": "DE", "3": "DE", "4": "FR"}
+    (corrupt,) = [row for row in csv_landing.rows() if "id" not in row]
+    assert corrupt == {"_corrupt_record": 'the folder says country=DE, the row {"id":"2","country":"FR"}'}
+
+
+def test_a_typed_value_is_its_folders_where_they_mean_the_same(parquet_landing: LandingFolder) -> None:
+    place = parquet_landing.put("day=2025-03-01/n=07/a.parquet", b"")
+    days = [date(2025, 3, 1), None, date(2025, 3, 2)]
+    pq.write_table(pa.table({"id": ["1", "2", "3"], "day": pa.array(days), "n": pa.array([7, 7, 7])}), str(place))
+    corrupt, one, two = parquet_landing.rows()
+    assert one == {"id": "1", "day": date(2025, 3, 1), "n": 7}
+    assert two == {"id": "2", "day": date(2025, 3, 1), "n": 7}
+    assert "the folder says day=2025-03-01" in corrupt["_corrupt_record"]
+
+
+def test_dt_is_a_day_and_a_column_only_where_the_contract_has_it(csv_landing: LandingFolder) -> None:
+    csv_landing.put("dt=2025-03-01/a.csv", "id\n1\n")
+    assert csv_landing.rows() == [{"id": "1"}]
+    csv_landing.columns = "id int\ndt date"
+    assert csv_landing.rows() == [{"dt": "2025-03-01", "id": "1"}]
+    csv_landing.put("dt=2025-03-02/b.csv", "id,dt\n2,2025-02-28\n")
+    assert csv_landing.rows() == [{"dt": "2025-02-28", "id": "2"}, {"dt": "2025-03-01", "id": "1"}]
+
+
+def test_a_folder_named_like_the_engines_own_is_refused(csv_landing: LandingFolder) -> None:
+    csv_landing.put("_origin=x/a.csv", "id\n1\n")
+    with pytest.raises(SourceError, match="_origin"):
+        csv_landing.extract()
