@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -224,9 +223,9 @@ class WriteSpec(_Model):
             "track": self.track if isinstance(self.track, tuple) else (),
             "overwrite": self.overwrite if isinstance(self.overwrite, tuple) else (),
         }
-        for first, second in combinations(named, 2):
-            if both := sorted({*named[first]} & {*named[second]}):
-                raise ValueError(f"`{both[0]}` is in `{first}` and in `{second}`: keep it in one of them")
+        for other in ("keys", "track"):
+            if both := sorted({*named[other]} & {*named["overwrite"]}):
+                raise ValueError(f"`{both[0]}` is in `{other}` and in `overwrite`: keep it in one of them")
         for name, columns in named.items():
             if filled := sorted({*columns} & {*self.made}):
                 raise ValueError(f"`{filled[0]}` in `{name}` is filled by the engine")
@@ -245,12 +244,12 @@ class WriteSpec(_Model):
         return tuple(dict.fromkeys(name for name in (*self.order_by, self.effective_from, *at_deletes) if name))
 
     def tracked(self, columns: Sequence[str]) -> Names:
-        """Of the contract's columns those whose change begins a new row of the history."""
+        """Of the contract's columns those whose change begins a row of the history; where there is none, the keys."""
         if isinstance(self.track, tuple):
             return self.track
         overwritten = self.overwrite if isinstance(self.overwrite, tuple) else ()
         left_out = {*self.track.all_but, *self.keys, *self.made, *self.helpers, *overwritten}
-        return tuple(name for name in columns if name not in left_out)
+        return tuple(name for name in columns if name not in left_out) or self.keys
 
     def overwritten(self, columns: Sequence[str]) -> Names:
         """Of the contract's columns those that follow the newest version of a row's time."""
@@ -344,6 +343,14 @@ class Load(_Model):
     def grain(self) -> Names | None:
         """The columns for whole values of which rows are computed: the first input's `on`; None where none has one."""
         return next((spec.on for spec in self.inputs.values() if spec.on and not spec.as_of), None)
+
+    @model_validator(mode="after")
+    def _history_has_a_log(self) -> Load:
+        if self.source is not None and self.write.mode == "scd2":
+            raise ValueError(
+                "a history is made of a log: write `mode: append` here and `mode: scd2` in a table that reads it"
+            )
+        return self
 
     def on_unknown(self, column: str) -> DriftAction:
         """What becomes of a source column that the contract does not know; the first name in `drift` that fits counts.

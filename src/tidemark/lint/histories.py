@@ -41,8 +41,6 @@ def _columns(contract: Contract, write: WriteSpec, document: Document) -> Iterat
             if name not in contract.column_names:
                 message = f"{'.'.join(map(str, where[:2]))}: there is no column `{name}`"
                 yield document.finding((*where, position), message, choose(name, contract.column_names))
-    if not write.tracked(contract.column_names):
-        yield document.finding((_WRITE, "track"), "no column is tracked", "name the columns whose change begins a row")
     for name in write.made:
         if name not in contract.column_names:
             message = f"the history {contract.table} has no column `{name}`, which the engine fills"

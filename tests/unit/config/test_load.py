@@ -129,6 +129,19 @@ def test_other_spans_are_refused(text: object) -> None:
             "mode scd2 needs `effective_from:`",
         ),
         ("write: {mode: scd2, keys: [a], effective_from: t, surrogate_key: s}", 1, "mode scd2 needs `track:`"),
+        ("write: {mode: scd2, keys: [a], effective_from: t, surrogate_key: s, track: some}", 1, "write `all`"),
+        (
+            "source: {connection: c, object: o}\n"
+            "write: {mode: scd2, keys: [a], effective_from: t, surrogate_key: s, track: all}",
+            1,
+            "a history is made of a log",
+        ),
+        (
+            "write: {mode: scd2, keys: [a], effective_from: t, surrogate_key: s, track: [b], overwrite: [b]}",
+            1,
+            "`b` is in `track` and in `overwrite`",
+        ),
+        ("write: {mode: upsert, keys: [a], deletes: {flag: f, at: t}}", 1, "`deletes.at` belongs to mode scd2"),
         ("write: {mode: append, track: [b]}", 1, "`track` belongs to mode scd2, the mode is append"),
         ("write: {mode: append, unknown_member: true}", 1, "`unknown_member` belongs to mode scd2"),
         ("write: {mode: append, partition_by: [d]}", 1, "`write.partition_by` belongs to mode replace"),
