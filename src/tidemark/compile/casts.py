@@ -31,7 +31,9 @@ JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.S
 
 _BLANK = r"[ \t]*"
 # Exponents and lengths have bounds: Java would try to write out every digit of 1e-999999999.
-_NUMBER = rf"\A{_BLANK}[+-]?(?=\.?[0-9])([0-9]{{0,60}})(?:\.([0-9]{{0,60}}))?(?:[eE]([+-]?[0-9]{{1,3}}))?{_BLANK}\z"
+_NUMBER = rf"\A{_BLANK}[+-]?(?=\.?[0-9])[0-9]{{0,60}}(?:\.[0-9]{{0,60}})?(?:[eE][+-]?[0-9]{{1,3}})?{_BLANK}\z"
+# Of so few digits two decimals are never the same double.
+_SCIENTIFIC = rf"\A{_BLANK}[+-]?(?=\.?[0-9])(?=[0-9.]{{1,15}}[eE])[0-9]*\.?[0-9]*[eE][+-]?[0-9]{{1,2}}{_BLANK}\z"
 _TRUTH = rf"\A{_BLANK}(?i:true|t|yes|y|1|false|f|no|n|0){_BLANK}\z"
 _DATE = rf"\A{_BLANK}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}{_BLANK}\z"
 _WIDEST = f"decimal({MAX_PRECISION},0)"
@@ -136,18 +138,25 @@ def _json_of_nested(given: _Given) -> Column:
 
 
 def _integer_of_text(given: _Given) -> Column:
-    number = given.value.try_cast(given.wanted)
-    other = given.value.try_cast(_WIDEST).try_cast(given.wanted)  # ` 7`, `+7`, `7.0`, `7e0`
-    spelled = _is_number(given.value) & (_decimals(given.value) <= 0)
-    return F.when(number.cast("string") == given.value, number).when(spelled, other)
+    number, whole = given.value.try_cast(given.wanted), given.value.try_cast(_WIDEST)
+    spelled = given.value.rlike(_spelled(0)) | _is_exactly(given.value, whole)  # ` 7`, `+7`, `7.0`, `7e0`
+    return F.when(number.cast("string") == given.value, number).when(spelled, whole.try_cast(given.wanted))
 
 
 def _decimal_of_text(given: _Given) -> Column:
-    scale = _scale(given.wanted)
-    plain = rf"\A[+-]?[0-9]{{1,{MAX_PRECISION}}}(?:\.[0-9]{{0,{scale}}}0{{0,{MAX_PRECISION}}})?\z"
-    other = _is_number(given.value) & (_decimals(given.value) <= scale)
     number = given.value.try_cast(given.wanted)
-    return F.when(given.value.rlike(plain), number).when(other, number)
+    return F.when(given.value.rlike(_spelled(_scale(given.wanted))) | _is_exactly(given.value, number), number)
+
+
+def _spelled(scale: int) -> str:
+    """What a number without an exponent looks like that needs no more digits behind the point than `scale`."""
+    behind = rf"(?:\.[0-9]{{0,{scale}}}0{{0,60}})?"
+    return rf"\A{_BLANK}[+-]?(?=\.?[0-9])[0-9]{{0,60}}{behind}{_BLANK}\z"
+
+
+def _is_exactly(text: Column, number: Column) -> Column:
+    """Whether a text with an exponent is this decimal."""
+    return text.rlike(_SCIENTIFIC) & (number.cast("double") == text.try_cast("double"))
 
 
 def _fraction_of_text(given: _Given) -> Column:
@@ -157,7 +166,7 @@ def _fraction_of_text(given: _Given) -> Column:
     are values too.
     """
     number, digits = given.value.try_cast(given.wanted), _DIGITS[given.wanted]
-    plain = rf"\A-?(?=[0-9.]{{1,{digits.safe}}}\z)[0-9]+(?:\.[0-9]+)?\z"
+    plain = rf"\A{_BLANK}[+-]?(?=\.?[0-9])(?=[0-9.]{{1,{digits.safe}}}{_BLANK}\z)[0-9]*\.?[0-9]*{_BLANK}\z"
     as_written = number.cast("string")
     return (
         F.when(given.value.rlike(plain), number)
@@ -188,15 +197,7 @@ def _is_number(text: Column) -> Column:
 
 def _significant(number: Column) -> Column:
     """The digits of a number's text from the first to the last that is not 0."""
-    return F.trim(F.concat(*(F.regexp_extract(number, _NUMBER, part) for part in (1, 2))), F.lit("0"))
-
-
-def _decimals(number: Column) -> Column:
-    """How many digits behind the point a number's text needs, its exponent counted in; negative: zeros before it."""
-    whole, fraction, exponent = (F.regexp_extract(number, _NUMBER, part) for part in (1, 2, 3))
-    digits = F.rtrim(F.concat(whole, fraction), F.lit("0"))
-    shift = F.when(exponent != "", exponent.try_cast("int")).otherwise(F.lit(0))
-    return F.when(digits == "", F.lit(0)).otherwise(F.length(digits) - F.length(whole) - shift)
+    return F.trim(F.regexp_replace(number, r"[eE].*|[^0-9]", ""), F.lit("0"))
 
 
 # ---- numbers from numbers

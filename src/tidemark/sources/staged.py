@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -120,4 +121,20 @@ def refuse_own_names(names: Sequence[str], table: str, where: str) -> None:
             step="extract",
             seen=[where],
             next_step="rename the column in the source, or read it through a view",
+        )
+
+
+def refuse_twins(names: Sequence[str], table: str, where: str) -> None:
+    """Raises `SourceError` when names of source columns differ by case alone: Spark cannot tell these apart."""
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_name[name.lower()].append(name)
+    twins = [", ".join(alike) for alike in by_name.values() if len(alike) > 1]
+    if twins:
+        raise SourceError(
+            f"the source has columns whose names differ by case alone: {'; '.join(twins)}",
+            table=table,
+            step="extract",
+            seen=[where],
+            next_step="rename one of them in the source, or read it through a view that does",
         )

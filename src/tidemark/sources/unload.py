@@ -40,6 +40,7 @@ from tidemark.sources.staged import (
     parquet_files,
     read_parquet,
     refuse_own_names,
+    refuse_twins,
 )
 from tidemark.sources.watermark import RESOLUTION, Window
 from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, WarehouseError, quoted
@@ -94,6 +95,7 @@ class UnloadSource(ABC):
             columns = session.columns(relation)
             names = [column.name for column in columns]
             refuse_own_names(names, request.table.name, request.source.object)
+            refuse_twins(names, request.table.name, request.source.object)
             reading = _reading(request, session, relation, columns)
             look = _look(request, session, relation, columns, reading)
             if shows_the_same(request, reading, look):

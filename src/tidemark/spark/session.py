@@ -48,6 +48,9 @@ SPARK_CONF: dict[str, str] = {
     # A load runs some hundred pieces of generated code, many of them the same in each load. Spark keeps 100: every load
     # then compiled them all anew, which was a quarter of an upsert's CPU.
     "spark.sql.codegen.cache.maxEntries": "2000",
+    # HotSpot leaves larger methods to its interpreter: a pass over many columns of text then took four times as long.
+    # Spark divides the code of such a stage when it may not be one method.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
     "spark.databricks.delta.snapshotPartitions": "1",
     # The source of every MERGE is a staged batch, which never changes: Delta need not copy it first to be sure.
     "spark.databricks.delta.merge.materializeSource": "none",

@@ -6,7 +6,7 @@ a rule leaves the version before it in force.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from tidemark.config.contract.model import Column as ContractColumn
 from tidemark.rows import BAD, own, quoted
 from tidemark.rows.batches import row_hash
-from tidemark.sql.types import is_numeric
+from tidemark.sql.types import FRACTIONS, is_numeric
 
 if TYPE_CHECKING:
     from pyspark.sql import WindowSpec
@@ -110,17 +110,20 @@ def history(versions: DataFrame, contract: Contract, write: WriteSpec) -> DataFr
     if write.surrogate_key:
         as_given = [_KEY + key if _KEY + key in rows.columns else key for key in write.keys]
         start = start_text(names.start, contract.column(names.start).type)
-        rows = rows.withColumn(write.surrogate_key, surrogate_key(as_given, start))
+        fractions = [key for key in as_given if rows.schema[key].dataType.simpleString() in FRACTIONS]
+        rows = rows.withColumn(write.surrogate_key, surrogate_key(as_given, start, fractions))
     return rows.drop(*(name for name in rows.columns if name.startswith(_OWN)))
 
 
-def surrogate_key(keys: Sequence[str], start: Column) -> Column:
+def surrogate_key(keys: Sequence[str], start: Column, fractions: Collection[str] = ()) -> Column:
     """The first 32 hex digits of SHA-256 over key and start (as text): a rebuild gives the same keys.
 
     They are joined by `|`; in a key of several columns a `|` or `\\` of the values is escaped by `\\`, as (`a|b`, `c`)
-    and (`a`, `b|c`) are two keys.
+    and (`a`, `b|c`) are two keys. Of `fractions` -0.0 and 0.0 are one key, as they are where keys are compared.
     """
-    texts = [quoted(key).cast("string") for key in keys]
+    no_sign = F.lit(0.0).cast("float")  # -0.0 + 0.0 is 0.0
+    values = [quoted(key) + no_sign if key in fractions else quoted(key) for key in keys]
+    texts = [value.cast("string") for value in values]
     if len(texts) > 1:
         texts = [F.regexp_replace(text, r"([\\|])", r"\\$1") for text in texts]
     return F.substring(F.sha2(F.concat_ws("|", *texts, start), 256), 1, 32)

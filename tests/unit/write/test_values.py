@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 from tests.support.lakes.lake import Lake, at
 
 SOURCE = {"connection": "shop", "object": "x"}
-TABLE = "bronze.values"
+TABLE = "bronze.measures"
 
 
 def reasons(lake: Lake) -> list[tuple[str, str, str | None]]:
@@ -98,3 +99,21 @@ def test_nan_and_the_two_zeros_are_one_value_each_as_keys_and_in_comparison(lake
     assert changed.prepared is not None
     assert (changed.prepared.books.updated, changed.prepared.books.inserted) == (2, 1)
     assert sorted(row[1] for row in lake.read(TABLE)) == [0.0, 2.0, 5.0, math.inf]
+
+
+def test_a_surrogate_key_does_not_tell_the_two_zeros_apart(lake: Lake) -> None:
+    versions = "k! double\nv string\nseen! timestamp"
+    lake.table(TABLE, versions, {"source": SOURCE, "write": {"mode": "append"}})
+    write = {"mode": "scd2", "keys": ["k"], "effective_from": "seen", "surrogate_key": "sk", "track": ["v"]}
+    load = {"inputs": {TABLE: {"on": ["k"]}}, "write": write}
+    history = f"{versions}\nsk! string\nvalid_from! timestamp\nvalid_to timestamp\nis_current boolean"
+    lake.table("gold.measures", history, load, keys=["sk"], sql=f"SELECT k, v, seen FROM {TABLE}")
+    lake.load(TABLE, lake.frame("k double, v string, seen timestamp", [(-0.0, "a", at(1)), (0.5, "a", at(1))]))
+    lake.build("gold.measures")
+    before = lake.read("gold.measures", "sk")
+    lake.load(TABLE, lake.frame("k double, v string, seen timestamp", [(0.0, "b", at(2))]))
+    lake.build("gold.measures")
+    assert set(before) < set(lake.read("gold.measures", "sk"))
+    assert lake.read("gold.measures", "v", "valid_to") == [("a", at(2)), ("a", None), ("b", None)]
+    expected = hashlib.sha256(b"0.0|2025-03-01 00:00:00.000000").hexdigest()[:32]
+    assert (expected,) in before
