@@ -263,7 +263,9 @@ def _boolean_of_number(given: _Given) -> Column:
 
 
 def _date_of_text(given: _Given) -> Column:
-    midnight = _date_of_instant(_Given(instant_of_text(given.value, given.how), "timestamp", "date", given.how))
+    midnight = _date_of_instant(
+        _Given(instant_of_text(given.value, given.how, names=False), "timestamp", "date", given.how)
+    )
     return F.when(given.value.rlike(_DATE), given.value.try_cast("date")).otherwise(midnight)
 
 
@@ -361,7 +363,7 @@ def _nearest(given: _Given) -> Column:
 
 
 def _day_of_text(given: _Given) -> Column:
-    return wall_clock(instant_of_text(given.value, given.how), given.how).cast("date")
+    return wall_clock(instant_of_text(given.value, given.how, names=False), given.how).cast("date")
 
 
 def _day_of_instant(given: _Given) -> Column:

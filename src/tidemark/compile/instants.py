@@ -26,10 +26,11 @@ _ZONE = r"([A-Za-z]+(?:/[A-Za-z0-9_+-]+)+)"
 _NAME_AT_THE_END = rf"[ \t]*{_ZONE}{_BLANK}\z"
 
 
-def instant_of_text(text: Column, how: CastSpec) -> Column:
+def instant_of_text(text: Column, how: CastSpec, *, names: bool = True) -> Column:
     """The instant that a text names, null where it names none, or more than a timestamp can keep.
 
-    Without an offset or zone it is a time of the column's zone; a date is its first instant.
+    Without an offset or zone it is a time of the column's zone; a date is its first instant. `names`: a zone may be
+    named.
     """
     seconds = _ANY_SECONDS if how.fit == "truncate" else _EXACT_SECONDS
     time = r"[T ][0-9]{1,2}:[0-9]{2}"
@@ -42,12 +43,17 @@ def instant_of_text(text: Column, how: CastSpec) -> Column:
         found = F.when(text.rlike(either), instant)
     else:
         found = F.when(text.rlike(offset), instant).when(text.rlike(naive), in_zone(instant, how))
-    return found.when(text.rlike(named) & instant.isNotNull(), _in_named_zone(text, how))
+    if not names:
+        return found
+    return found.when(text.rlike(named) & instant.isNotNull(), _in_named_zone(text, instant, how))
 
 
 def in_zone(clock: Column, how: CastSpec) -> Column:
     """The instant at which clocks of the column's zone show what `clock` shows in UTC."""
-    return clock if how.zone in (None, UTC) else _instant(clock, F.lit(how.zone), how)
+    if how.zone in (None, UTC):
+        return clock
+    zone = F.lit(how.zone)
+    return _instant(F.to_utc_timestamp(clock, zone), clock, zone, how)
 
 
 def wall_clock(instant: Column, how: CastSpec) -> Column:
@@ -55,20 +61,19 @@ def wall_clock(instant: Column, how: CastSpec) -> Column:
     return instant if how.zone in (None, UTC) else F.from_utc_timestamp(instant, str(how.zone))
 
 
-def _in_named_zone(text: Column, how: CastSpec) -> Column:
+def _in_named_zone(text: Column, instant: Column, how: CastSpec) -> Column:
     clock = F.regexp_replace(text, _NAME_AT_THE_END, "").try_cast("timestamp")
-    return _instant(clock, F.regexp_extract(text, _NAME_AT_THE_END, 1), how)
+    return _instant(instant, clock, F.regexp_extract(text, _NAME_AT_THE_END, 1), how)
 
 
-def _instant(clock: Column, zone: Column, how: CastSpec) -> Column:
+def _instant(first: Column, clock: Column, zone: Column, how: CastSpec) -> Column:
     """The only instant at which clocks of the zone show `clock`; of two, what `fold` says.
 
-    Java gives the earlier of two. The later one follows from the offset that holds a day afterwards: no zone changes
-    its clocks twice in a day, or by more than a day.
+    `first` is what Java takes: of two the earlier. The later one follows from the offset that the same time has a day
+    afterwards: no zone changes its clocks twice in a day, or by more than a day.
     """
-    first = F.to_utc_timestamp(clock, zone)
-    day_after = first + F.make_dt_interval(F.lit(1))
-    second = clock - (F.from_utc_timestamp(day_after, zone) - day_after)
+    day = F.make_dt_interval(F.lit(1))
+    second = F.to_utc_timestamp(clock + day, zone) - day
     shown = F.from_utc_timestamp(first, zone) == clock
     twice = (second > first) & (F.from_utc_timestamp(second, zone) == clock)
     if how.fold == "later":
