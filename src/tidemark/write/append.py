@@ -5,6 +5,7 @@ An append that compares with nothing is staged in one pass: good and bad rows si
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from tidemark.books import Books
+from tidemark.compile.casts import casts_of
 from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
 from tidemark.rows.batches import Counter, newest, stamp
 from tidemark.rows.judging import adapted_values, judged_with_errors
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
 
     from pyspark.sql.types import StructType
 
+    from tidemark.sources.watermark import Mark
     from tidemark.write.batch import Work
 
 _OLD, _NUMBER, _KNOWN = own("old_"), own("number"), own("known")
 _RECEIVED = "_ingest_ts"
+_DAY = timedelta(days=1)
 _LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
 
 
@@ -81,9 +85,21 @@ def _in_window(work: Work, target: DataFrame) -> DataFrame:
     if spec is None or window is None or window.low is None:
         return target
     value = quoted(spec.column)
-    inside = value.between(literal(window.low), literal(window.high))
+    low, high = _as_stored(work, spec.column, window.low, window.high)
+    inside = value.between(literal(low), literal(high))
     required = {column.name for column in work.table.contract.columns if column.required}
     return target.where(inside if spec.column in required else inside | value.isNull())
+
+
+def _as_stored(work: Work, column: str, low: Mark, high: Mark) -> tuple[Mark, Mark]:
+    """Between what the table may have what the source has between `low` and `high`: where a value is cast from another
+    time zone, to its day or to a whole number, it may lie a day, or one, beside what it was."""
+    types = {each.name: each.type for each in work.table.contract.columns}
+    if types.get(column) != "date" and column not in casts_of(work.table.contract, work.table.load):
+        return low, high
+    if isinstance(high, datetime):
+        return watermark.window_start(low, None, _DAY) or low, high + _DAY
+    return watermark.window_start(low, None, 1) or low, high + 1
 
 
 def compares_with_nothing(work: Work) -> bool:

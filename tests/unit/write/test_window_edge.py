@@ -141,3 +141,29 @@ def test_what_an_older_version_has_kept_of_a_window_goes_on(lake: Lake) -> None:
     later = receive(lake, [("a", 1, at(2)), ("b", 1, at(2)), ("c", 1, at(2) + timedelta(hours=1))], at(2), at(3))
 
     assert later.prepared.books == Books(extracted=3, accepted=3, inserted=2, unchanged=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cast"),
+    [("date", {"fit": "truncate"}), ("timestamp", {"zone": "Asia/Tokyo"}), ("timestamp", {"zone": "America/Lima"})],
+)
+def test_rows_are_known_where_their_time_is_cast_on_its_way_into_the_table(
+    lake: Lake, kind: str, cast: dict[str, str]
+) -> None:
+    """The window speaks of what the source has, the table has another value."""
+    load = {
+        "source": {"connection": "shop", "object": "readings"},
+        "watermark": {"column": "read_at"},
+        "write": {"mode": "append"},
+        "cast": {"read_at": cast},
+    }
+    lake.table(TABLE, f"meter! string\nvalue int\nread_at {kind}", load)
+    schema = "meter string, value int, read_at string"
+    receive(lake, [("a", 1, "2025-03-02 10:00:00")], None, at(2, 10), schema)
+
+    again = receive(
+        lake, [("a", 1, "2025-03-02 10:00:00"), ("b", 1, "2025-03-02 10:00:00")], at(2, 10), at(2, 10), schema
+    )
+
+    books = again.prepared.books
+    assert (books.extracted, books.inserted, books.unchanged, books.superseded) == (2, 1, 1, 0)
