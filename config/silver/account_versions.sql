@@ -10,5 +10,6 @@ SELECT
   country,
   created_at,
   system_modstamp AS updated_at,
-  is_deleted
+  is_deleted,
+  _source_order
 FROM bronze.crm_accounts

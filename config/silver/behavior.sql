@@ -9,5 +9,6 @@ SELECT
   duration_seconds,
   event_at,
   CAST(event_at AS DATE) AS event_date,
-  loaded_at
+  loaded_at,
+  _source_order
 FROM bronze.redshift_behavior

@@ -10,5 +10,6 @@ SELECT
   title,
   opted_out,
   system_modstamp AS updated_at,
-  is_deleted
+  is_deleted,
+  _source_order
 FROM bronze.crm_contacts

@@ -14,5 +14,6 @@ SELECT
   marketing_opt_in,
   created_at,
   updated_at,
-  is_deleted
+  is_deleted,
+  _source_order
 FROM bronze.snowflake_customers

@@ -7,7 +7,9 @@ WITH ranked AS (
     currency,
     rate,
     published_at,
-    row_number() OVER (PARTITION BY rate_date, currency ORDER BY published_at DESC, rate DESC) AS recency
+    row_number() OVER (
+      PARTITION BY rate_date, currency ORDER BY published_at DESC, _source_order DESC NULLS LAST, rate DESC
+    ) AS recency
   FROM bronze.fx_rates
   WHERE currency <> 'EUR'
 ),

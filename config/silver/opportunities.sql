@@ -11,7 +11,8 @@ WITH versions AS (
     close_date,
     system_modstamp AS updated_at,
     CAST(system_modstamp AS DATE) AS valued_on,
-    is_deleted
+    is_deleted,
+    _source_order
   FROM bronze.crm_opportunities
 ),
 
@@ -40,6 +41,7 @@ SELECT
   v.probability,
   v.close_date,
   v.updated_at,
-  v.is_deleted
+  v.is_deleted,
+  v._source_order
 FROM versions AS v
 LEFT JOIN rates AS r ON r.currency = v.currency AND r.valued_on = v.valued_on

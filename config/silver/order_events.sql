@@ -7,5 +7,6 @@ SELECT
   CAST(event_at AS DATE) AS event_date,
   `partition`,
   `offset`,
-  payload
+  payload,
+  _source_order
 FROM bronze.kafka_events

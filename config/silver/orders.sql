@@ -16,7 +16,8 @@ WITH versions AS (
     ordered_at,
     order_date,
     updated_at,
-    is_deleted
+    is_deleted,
+    _source_order
   FROM bronze.snowflake_orders
 ),
 
@@ -49,6 +50,7 @@ SELECT
   v.ordered_at,
   v.order_date,
   v.updated_at,
-  v.is_deleted
+  v.is_deleted,
+  v._source_order
 FROM versions AS v
 LEFT JOIN rates AS r ON r.currency = v.currency AND r.order_date = v.order_date

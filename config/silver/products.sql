@@ -1,5 +1,6 @@
 -- The newest version received of each product; a product that vanished from the source stays, as discontinued.
--- Bronze has no change time of the source, so what counts is when a version was received.
+-- Bronze has no change time of the source, so what counts is where a version stood there (a tombstone: with the last
+-- version), and then when it was received.
 WITH ranked AS (
   SELECT
     product_id,
@@ -10,7 +11,9 @@ WITH ranked AS (
     is_active,
     is_deleted,
     _ingest_ts AS received_at,
-    row_number() OVER (PARTITION BY product_id ORDER BY _ingest_ts DESC, _row_hash DESC) AS recency
+    row_number() OVER (
+      PARTITION BY product_id ORDER BY _source_order DESC NULLS LAST, _ingest_ts DESC, _row_hash DESC
+    ) AS recency
   FROM bronze.snowflake_products
 )
 

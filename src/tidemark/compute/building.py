@@ -12,8 +12,9 @@ from tidemark.compile.masks import masked
 from tidemark.compute import histories, incremental
 from tidemark.config.definition import transform_of
 from tidemark.errors import ConfigError
-from tidemark.rows import ORIGIN, judging
+from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, judging
 from tidemark.rows.alignment import align
+from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
 from tidemark.sql import queries
 from tidemark.write.batch import Checked
@@ -30,7 +31,7 @@ OWN_SYSTEM = "tidemark"
 
 def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> Checked:
     """The rows of `table` as the candidates of its inputs make them: the `affected` ones, or all."""
-    frame = query(engine, spark, table, affected)
+    frame = with_order(query(engine, spark, table, affected), *table.load.write.order_by)
     is_history = table.load.write.mode == "scd2"
     if affected is not None:
         frame = affected.rows_of(frame)  # a query can have rows of its own
@@ -53,8 +54,11 @@ def check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
 
 
 def _helpers(table: Table) -> frozenset[str]:
-    """Columns that only order rows or mark deletes: used while comparing, stored only if the contract has them."""
-    return frozenset(set(table.load.write.helpers) - set(table.contract.column_names))
+    """Columns that only order rows or mark deletes: used while comparing, stored only if the contract has them.
+
+    So are the engine's own, of which the order at the source is stored beside the contract's columns.
+    """
+    return frozenset((set(table.load.write.helpers) - set(table.contract.column_names)) | {ORDER, AGE, MAYBE_AGE})
 
 
 def query(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> DataFrame:

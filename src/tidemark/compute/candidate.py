@@ -11,6 +11,7 @@ from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
 from tidemark.compute.tables import pinned
 from tidemark.delta.sizes import gathered, table_bytes
 from tidemark.delta.table import read_version
+from tidemark.rows.batches import lacking
 from tidemark.write import rewrite
 from tidemark.write.manifest import CHANGE_TYPE, Prepared
 
@@ -49,7 +50,7 @@ def with_batch(
         base = base.join(rows.select(*prepared.keys), list(prepared.keys), "left_anti")
     elif prepared.operation == "overwrite":
         staying = list(partitions)
-        base = base.join(rows.select(*staying).distinct(), staying, "left_anti") if staying else base.limit(0)
+        base = lacking(base, rows.select(*staying).distinct(), staying) if staying else base.limit(0)
     united = base.unionByName(arriving, allowMissingColumns=True)
     return gathered(united, None if prepared.size is None or size is None else prepared.size + size)
 

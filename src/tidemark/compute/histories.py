@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.compile.casts import casts_of
 from tidemark.errors import ConfigError
-from tidemark.rows import judging
+from tidemark.rows import ORDER, judging
 from tidemark.rows.alignment import align
 from tidemark.write import scd2
 from tidemark.write.batch import Checked
@@ -36,7 +36,7 @@ def check(table: Table, versions: DataFrame, affected: Affected | None, *, sourc
         )
     contract = scd2.of_versions(table.contract, write)
     helpers = {name for name in versions.columns if scd2.is_helper(name)}
-    helpers |= set(write.helpers) - set(table.contract.column_names)
+    helpers |= {ORDER, *write.helpers} - set(table.contract.column_names)
     fields = {write.validity.start: write.effective_from or ""}
     casts = casts_of(contract, table.load)
     alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts)

@@ -24,6 +24,7 @@ from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version
 from tidemark.rows import quoted
 from tidemark.rows.batches import having
+from tidemark.rows.order import with_stored_order
 from tidemark.spark import storage
 from tidemark.write.batch import Affected
 from tidemark.write.pruning import Extent
@@ -111,7 +112,7 @@ def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affec
     Inputs of the table's own grain come with the affected keys. Of a large one with another `on` (a dimension under a
     fact) only the rows come that the others point at; a small one is read as it is.
     """
-    found = {name: candidate(engine, spark, name) for name in table.inputs}
+    found = {name: with_stored_order(candidate(engine, spark, name)) for name in table.inputs}
     if affected is None:
         return found
     whole = dict(found)

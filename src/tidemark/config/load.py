@@ -23,6 +23,7 @@ INCREMENTAL_MODES = ("upsert", "scd2")
 """Write modes of tables that are computed for the keys that changed; the others are always computed as a whole."""
 
 Names = tuple[str, ...]
+SnapshotWord = Literal["file", "folder", "day"]
 
 _ALL = re.compile(r"all(?:\s+but\s+(.+))?")
 
@@ -33,7 +34,10 @@ class _Model(BaseModel):
 
 class SourceSpec(_Model):
     """Where rows come from: `object` of a connection. `fields` maps a column to the source's name for it; `system` is
-    what `_source_system` says, if not the connection's name."""
+    what `_source_system` says, if not the connection's name.
+
+    `snapshot` says which files are one snapshot, where a snapshot replaces the table or what it lacks is deleted.
+    """
 
     connection: str
     object: str
@@ -42,6 +46,7 @@ class SourceSpec(_Model):
     options: dict[str, Any] = {}
     fields: dict[str, str] = {}
     mode: Literal["incremental", "full"] = "incremental"
+    snapshot: SnapshotWord | None = None
 
     @property
     def system_name(self) -> str:

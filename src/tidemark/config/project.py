@@ -17,7 +17,7 @@ from tidemark.config.load import Load
 from tidemark.config.source import local_folder
 from tidemark.config.yamltext import Document, read_text
 from tidemark.errors import ConfigError, Finding, choose
-from tidemark.sql.types import TIMES
+from tidemark.sql.types import SOURCE_ORDER, TIMES
 
 SQL_SUFFIX = ".sql"
 
@@ -201,7 +201,7 @@ def versions_query(contract: Contract, load: Load) -> str | None:
         return None
     (source,) = load.inputs
     wanted = dict.fromkeys((*contract.column_names, *load.write.helpers))
-    columns = [f"`{name}`" for name in wanted if name not in load.write.made]
+    columns = [f"`{name}`" for name in (*wanted, SOURCE_ORDER) if name not in load.write.made]
     return f"SELECT {', '.join(columns)} FROM {source}"
 
 

@@ -14,6 +14,7 @@ from tidemark import faults
 from tidemark.errorlane import rejects
 from tidemark.rows import ORIGIN, own
 from tidemark.rows.batches import Counter
+from tidemark.rows.order import stored_order
 from tidemark.spark import storage
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 REASONS = "array<struct<rule: string, column: string, value: string, message: string>>"
 ERROR_SCHEMA = (
-    f"error_id string, table string, reasons {REASONS}, payload string, origin string,"
+    f"error_id string, table string, reasons {REASONS}, payload string, origin string, source_order string,"
     " contract_version string, batch_id string"
 )
 LANE_SCHEMA = f"{ERROR_SCHEMA}, run_id string, dt date"
@@ -55,7 +56,7 @@ class Rejected:
 def write_errors(
     spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]
 ) -> Rejected:
-    """Adds rejected rows (`reasons`, `payload`, `_origin`) to the table's lane; `rules` are the codes to count by.
+    """Adds rejected rows, as `judging.rejected` gives them, to the table's lane; `rules` are the codes to count by.
 
     A row that was rejected before, in an earlier overlapping window, is known by its `error_id` and not added again.
     Doing it again for the same run replaces what the run had written.
@@ -86,6 +87,7 @@ def _errors(rejected: DataFrame, batch: ErrorBatch) -> DataFrame:
         "reasons",
         "payload",
         F.col(ORIGIN).alias("origin"),
+        stored_order(rejected).alias("source_order"),
         F.lit(batch.contract_version).alias("contract_version"),
         F.lit(batch.batch_id).alias("batch_id"),
     )

@@ -21,7 +21,7 @@ from tidemark.delta.table import read_state, stored_schema
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errorlane.rejects import replayed_folder
 from tidemark.errors import ConfigError
-from tidemark.rows import CORRUPT, ORIGIN, ROW_HASH, alignment, judging, own
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, alignment, judging, own
 from tidemark.sources import Extract
 from tidemark.spark import storage
 from tidemark.write.commit import app_id
@@ -62,7 +62,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
         return None
     chosen = still_open(spark, read_errors(spark, lane), lane).where(_admits(which))
     staged = f"{engine.staging_path(table)}/replayed"
-    once = chosen.dropDuplicates([ERROR_ID]).select(ERROR_ID, "payload", "origin", "reasons")
+    once = chosen.dropDuplicates([ERROR_ID]).select(ERROR_ID, "payload", "origin", "source_order", "reasons")
     once.write.mode("overwrite").parquet(staged)
     errors = spark.read.parquet(staged)
     if errors.isEmpty():
@@ -175,7 +175,8 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     is_text = source is not None and source.format in ("csv", "json")
     bad = [*([_field(CORRUPT, F.lower)] if is_text else []), *lost]
     corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
-    return fields.select(*columns, *corrupt, F.col("origin").alias(ORIGIN), F.col(ERROR_ID).alias(_ID))
+    origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)
+    return fields.select(*columns, *corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
 
 
 def _refused(errors: DataFrame) -> list[str]:

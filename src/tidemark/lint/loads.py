@@ -169,6 +169,9 @@ def _environment_names(environment: Environment, table: Table, document: Documen
         elif connection.kind not in _FILE_KINDS and source.mode == "incremental" and table.load.watermark is None:
             fix = "add `watermark: {column: …}`, or `mode: full` to the source"
             yield document.finding(("source",), f"{table.name} does not say how far it was read", fix)
+        if source.snapshot is not None and connection is not None and connection.kind not in _FILE_KINDS:
+            message = f"`snapshot` has no meaning for a {connection.kind} connection"
+            yield document.finding(("source", "snapshot"), message, "remove it")
     for position, target in enumerate(table.load.publish):
         here = ("publish", position)
         if target not in environment.targets:

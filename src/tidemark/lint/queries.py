@@ -11,7 +11,7 @@ from tidemark.lint.inspection import Inspection, engine_columns, helper_columns
 from tidemark.sql import queries
 from tidemark.sql.columns import ReadQuery
 from tidemark.sql.queries import SqlError, line_of
-from tidemark.sql.types import METADATA_COLUMNS
+from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:
@@ -66,9 +66,9 @@ def _outputs(table: Table, query: ReadQuery) -> Iterator[Finding]:
         line = query.output_line(name)
         if count > 1:
             yield Finding(path, line, f"the query gives `{name}` {count} times", "keep one, or rename the others")
-        if name in METADATA_COLUMNS or name in made:
+        if (name in METADATA_COLUMNS and name != SOURCE_ORDER) or name in made:
             yield Finding(path, line, f"`{name}` is filled by the engine", "leave it out of the query")
-        elif name not in contract.column_names and name not in helpers:
+        elif name not in (*contract.column_names, *helpers, SOURCE_ORDER):
             near = close_match(name, missing)
             fix = f"did you mean `{near}`?" if near else f"leave it out, or add it to {contract.path.name}"
             yield Finding(path, line, f"the query gives `{name}`, which the contract lacks", fix)

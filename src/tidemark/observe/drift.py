@@ -15,7 +15,7 @@ from tidemark.delta.table import read_state, stored_schema
 from tidemark.rows import CORRUPT, ORIGIN
 from tidemark.sources import Change
 from tidemark.spark import storage
-from tidemark.sql.types import widens
+from tidemark.sql.types import HELPER_PREFIX, widens
 from tidemark.write.commit import append_record
 
 if TYPE_CHECKING:
@@ -127,8 +127,12 @@ def _log(engine: Engine, table: Table, source_system: str, found: tuple[Change, 
     append_record(log_path(engine), records, f"tidemark:{KIND}:{table.name}", number)
 
 
+def _is_own(name: str) -> bool:
+    return name in (ORIGIN, CORRUPT) or name.startswith(HELPER_PREFIX)
+
+
 def _shape(frame: DataFrame) -> dict[str, str]:
-    fields = [field for field in frame.schema.fields if field.name not in (ORIGIN, CORRUPT)]
+    fields = [field for field in frame.schema.fields if not _is_own(field.name)]
     return {field.name: field.dataType.simpleString() for field in fields}
 
 

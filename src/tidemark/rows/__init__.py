@@ -15,6 +15,9 @@ from tidemark.sql.types import HELPER_PREFIX
 
 ORIGIN = "_origin"
 CORRUPT = "_corrupt_record"
+ORDER = f"{HELPER_PREFIX}source_order"
+AGE = f"{HELPER_PREFIX}snapshot_age"
+MAYBE_AGE = f"{HELPER_PREFIX}maybe_snapshot_age"
 BAD = f"{HELPER_PREFIX}bad"
 ERROR = f"{HELPER_PREFIX}error"
 ROW_HASH = "_row_hash"

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import BAD, ROW_HASH, literal, own, quoted
+from tidemark.rows import BAD, ORDER, ROW_HASH, literal, own, quoted
 
 _POSITION = own("position")
 _WANTED = own("wanted_")
@@ -19,9 +19,18 @@ _NULL_BITS = 60  # bits of a word of the hash's null map; below 63 to stay clear
 
 def having(frame: DataFrame, values: DataFrame, columns: Sequence[str]) -> DataFrame:
     """The rows of `frame` whose `columns` have values that `values` has in one row; a null is equal to a null."""
+    return _held_against(frame, values, columns, "left_semi")
+
+
+def lacking(frame: DataFrame, values: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """The other rows of `frame`: those that `having` leaves out."""
+    return _held_against(frame, values, columns, "left_anti")
+
+
+def _held_against(frame: DataFrame, values: DataFrame, columns: Sequence[str], kind: str) -> DataFrame:
     wanted = values.select(*[quoted(name).alias(_WANTED + name) for name in columns])
     equal = reduce(and_, (quoted(name).eqNullSafe(quoted(_WANTED + name)) for name in columns))
-    return frame.join(wanted, equal, "left_semi")
+    return frame.join(wanted, equal, kind)
 
 
 def row_hash(columns: Sequence[str], earlier_types: Mapping[str, Sequence[str]] | None = None) -> Column:
@@ -66,17 +75,34 @@ def newest(
     delete_flag: str | None = None,
     last: Column | None = None,
     superseded: Counter | None = None,
+    contested: str | None = None,
 ) -> DataFrame:
     """One row a key: the one with the largest `order_by`.
 
-    Of equal ones a delete counts, else the one with the largest hash, whatever came first. One for which `last` is
-    true counts where its key has no other. `superseded`, of `superseded_rows`, counts the rows that are left out.
+    Of equal ones a delete counts, else the later one at the source, and where nobody knows that, the one with the
+    largest hash, whatever came first. Without `order_by` no row is of one instant with another, and the order at the
+    source says it all. One for which `last` is true counts where its key has no other. `superseded`, of
+    `superseded_rows`, counts the rows that are left out. `contested`: a column of this name tells whether the key had
+    rows with other values, too.
     """
     deletes = [F.desc(F.coalesce(quoted(delete_flag), F.lit(False)))] if delete_flag else []
+    at_source = [F.desc_nulls_last(quoted(ORDER))] if ORDER in frame.columns else []
+    ties = [*deletes, *at_source] if order_by else [*at_source, *deletes]
     later = [] if last is None else [last.asc()]
-    order = [*later, *(F.desc_nulls_last(quoted(name)) for name in order_by), *deletes, F.desc(ROW_HASH)]
-    window = Window.partitionBy(*map(quoted, keys)).orderBy(*order)
-    placed = frame.withColumn(_POSITION, F.row_number().over(window))
+    order = [*later, *(F.desc_nulls_last(quoted(name)) for name in order_by), *ties, F.desc(ROW_HASH)]
+    of_key = Window.partitionBy(*map(quoted, keys))
+    if contested:
+        differ = F.min(ROW_HASH).over(of_key) != F.max(ROW_HASH).over(of_key)
+        frame = frame.withColumn(contested, differ)
+    return _first(frame.withColumn(_POSITION, F.row_number().over(of_key.orderBy(*order))), superseded)
+
+
+def leaving_out(frame: DataFrame, left_out: Column, superseded: Counter) -> DataFrame:
+    """The other rows of the frame; those that are left out are counted as in `newest`."""
+    return _first(frame.withColumn(_POSITION, F.when(left_out, 2).otherwise(1)), superseded)
+
+
+def _first(placed: DataFrame, superseded: Counter | None) -> DataFrame:
     counted = superseded.on(placed) if superseded else placed
     return counted.where(F.col(_POSITION) == 1).drop(_POSITION)
 

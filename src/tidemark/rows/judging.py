@@ -14,8 +14,9 @@ from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructT
 
 from tidemark.compile.casts import EXACT, JSON, adapted, same_value
 from tidemark.compile.rules import RowRule, row_rules
-from tidemark.rows import BAD, CORRUPT, ERROR, ORIGIN, own, quoted
-from tidemark.sql.types import HELPER_PREFIX
+from tidemark.rows import BAD, CORRUPT, ERROR, ORDER, ORIGIN, own, quoted
+from tidemark.rows.order import order_in
+from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Column as ContractColumn
@@ -54,18 +55,20 @@ def judged(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFr
 def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
     """`judged` and `_error`: null for a good row; what the error lane needs of a bad one.
 
-    That is its `reasons` (array of rule, column, value, message), its `payload` (JSON) and its `_origin`. The payload
-    holds the row as the source gave it, under the source's names, nulls included.
+    That is its `reasons` (array of rule, column, value, message), its `payload` (JSON), its `_origin` and its
+    `_source_order`. The payload holds the row as the source gave it, under the source's names, nulls included.
     """
     rules = _rules(frame, contract, alignment)
     given = [name for name in frame.columns if name != ORIGIN and not name.startswith(HELPER_PREFIX)]
     carried = (*[quoted(name).alias(_GIVEN + name) for name in given], F.col(ORIGIN))
+    order = order_in(frame) if ORDER in {field.name for field in alignment.helpers} else F.lit(None).cast("string")
     marked = _cast(frame, contract, alignment, *carried).withColumn(BAD, _any_broken(rules))
     payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
     error = F.struct(
         F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
         F.to_json(payload, JSON).alias("payload"),
         F.col(ORIGIN),
+        order.alias(SOURCE_ORDER),
     )
     return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
 
@@ -82,7 +85,7 @@ def _may_adapt(alignment: Alignment, name: str) -> bool:
 
 
 def rejected(frame: DataFrame, contract: Contract, alignment: Alignment) -> DataFrame:
-    """The rows that break a rule: `reasons`, `payload` and `_origin`, as `judged_with_errors` says."""
+    """The rows that break a rule: `reasons`, `payload`, `_origin` and `_source_order`, as `judged_with_errors` says."""
     return judged_with_errors(frame, contract, alignment).where(F.col(BAD)).select(f"{ERROR}.*")
 
 

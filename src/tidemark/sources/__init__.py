@@ -100,6 +100,7 @@ class Extract:
 
     `frame` has the source's columns under the source's names, `_origin` (string: where the row came from), and for
     text formats `_corrupt_record` (string: the raw text of what could not be read; all other columns are null then).
+    Where the source knows, a helper column says where each row stands there: see `rows.order`.
     `watermark` becomes the commit's bookkeeping; `identity` names this batch: equal work has an equal identity. Both
     are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
     stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looks`.

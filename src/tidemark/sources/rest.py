@@ -21,7 +21,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from tidemark.aws.folder import open_folder
 from tidemark.errors import SourceDownError, SourceError
-from tidemark.rows import CORRUPT, ORIGIN, own
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, own, quoted
+from tidemark.rows.order import at_page, place_of_asking
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.api import Api, ApiError, Failure, exact_json
 from tidemark.sources.crm import Check, Crm, Keys, read_again
@@ -78,7 +79,7 @@ class RestSource:
     def extract(self, request: ExtractRequest) -> Extract:
         """The records of the window, as `Source.extract` says."""
         settings = request.connection.settings
-        fields = _fields(request)
+        fields, asked = _fields(request), place_of_asking(datetime.now(UTC).replace(tzinfo=None))
         login_path = str(settings.get("login_path", LOGIN_PATH))
         policy = self._policy or request.environment.patience(request.source.connection)
         try:
@@ -92,7 +93,7 @@ class RestSource:
                 )
         except ApiError as failure:
             raise _source_error(request, failure) from None
-        return _extract(request, reading, fields, download)
+        return _extract(request, reading, fields, download, asked)
 
 
 def _fields(request: ExtractRequest) -> list[str]:
@@ -230,7 +231,9 @@ def _is_within(window: Window | None, row: Mapping[str, str | None]) -> bool:
     return window.contains(*values)
 
 
-def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], download: Download) -> Extract:
+def _extract(
+    request: ExtractRequest, reading: Reading, fields: Sequence[str], download: Download, asked: str
+) -> Extract:
     notices = reading.notices
     if download.timeless:
         about = f"{download.timeless} records of {request.source.object} have no {reading.column}"
@@ -244,7 +247,7 @@ def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], d
     files = [] if same else download.files
     return Extract(
         table=request.table.name,
-        given=lambda: _frame(request, fields, files, broken=download.broken),
+        given=lambda: _frame(request, fields, files, asked, broken=download.broken),
         watermark=reading.watermark,
         identity=reading.identity,
         full=reading.full and not same,
@@ -257,15 +260,18 @@ def _extract(request: ExtractRequest, reading: Reading, fields: Sequence[str], d
     )
 
 
-def _frame(request: ExtractRequest, fields: Sequence[str], files: Sequence[str], *, broken: bool) -> DataFrame:
+def _frame(
+    request: ExtractRequest, fields: Sequence[str], files: Sequence[str], asked: str, *, broken: bool
+) -> DataFrame:
     if not files:
         return empty_frame(request.spark, fields)
     names = [*fields, BROKEN] if broken else fields
     schema = StructType([StructField(name, StringType()) for name in names])
     frame = request.spark.read.schema(schema).options(**FILE_OPTIONS).json(list(files))
-    if broken:
-        frame = frame.withColumnRenamed(BROKEN, CORRUPT)
-    return frame.withColumn(ORIGIN, F.lit(f"{KIND}://{request.connection.name}/{request.source.object}"))
+    order = at_page(F.lit(asked)).alias(ORDER)
+    origin = F.lit(f"{KIND}://{request.connection.name}/{request.source.object}").alias(ORIGIN)
+    columns = [quoted(name).alias(CORRUPT if name == BROKEN else name) for name in names]
+    return frame.select(*columns, origin, order)
 
 
 def _value(record: Mapping[str, Any], name: str) -> Any:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampNTZType
 
 from tidemark.errors import SourceError
-from tidemark.rows import CORRUPT, ORIGIN, quoted
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
 from tidemark.sql.types import HELPER_PREFIX
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def parquet_contents(store: AbstractFileSystem, files: Sequence[str]) -> list[Fi
         return list(pool.map(look, files))
 
 
-def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column) -> DataFrame:
-    """Parquet files of one schema with `_origin`. Times without a zone are UTC, as all times here."""
+def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column, order: Column) -> DataFrame:
+    """Parquet files of one schema with `_origin` and the order. Times without a zone are UTC, as all times here."""
     frame = spark.read.options(**FILE_OPTIONS).parquet(*files)
     columns = [
         quoted(field.name).cast("timestamp").alias(field.name)
@@ -78,7 +78,7 @@ def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column) -> D
         else quoted(field.name)
         for field in frame.schema.fields
     ]
-    return frame.select(*columns, origin.alias(ORIGIN))
+    return frame.select(*columns, origin.alias(ORIGIN), order.alias(ORDER))
 
 
 def empty_frame(spark: SparkSession, names: Sequence[str], *, corrupt: bool = False) -> DataFrame:

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from tidemark.aws.clients import AWS_FAILURES, filesystem, s3_uri
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.retry import RetryPolicy
+from tidemark.rows.order import place_of_asking
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.looks import Look, following, shape_of, shows_the_same
 from tidemark.sources.reading import (
@@ -90,6 +91,7 @@ class UnloadSource(ABC):
             ) from None
 
     def _attempt(self, request: ExtractRequest, warehouse: Warehouse) -> Extract:
+        asked = place_of_asking(datetime.now(UTC).replace(tzinfo=None))
         with warehouse.session() as session:
             relation = warehouse.name(request.source.object)
             columns = session.columns(relation)
@@ -99,7 +101,7 @@ class UnloadSource(ABC):
             reading = _reading(request, session, relation, columns)
             look = _look(request, session, relation, columns, reading)
             if shows_the_same(request, reading, look):
-                return self._extract(request, replace(reading, full=False), names, (), look)
+                return self._extract(request, replace(reading, full=False), names, (), look, asked)
             selected = ", ".join(f"{self.expression(column)} AS {quoted(column.name)}" for column in columns)
             query = f"SELECT {selected} FROM {relation}{_where(reading, warehouse)}"
             folder = f"{request.staging}/{uuid.uuid4().hex}"
@@ -107,7 +109,7 @@ class UnloadSource(ABC):
             if look != _look(request, session, relation, columns, reading):
                 look = None  # a row that changed meanwhile may change back, and the look would not tell
         files = _unloaded_files(request, warehouse, folder, rows, names)
-        return self._extract(request, reading, names, files, look)
+        return self._extract(request, reading, names, files, look, asked)
 
     def _unloaded(
         self,
@@ -136,12 +138,15 @@ class UnloadSource(ABC):
         names: list[str],
         files: tuple[str, ...],
         look: Look | None,
+        asked: str,
     ) -> Extract:
         database = request.connection.settings.get("database", request.connection.name)
         origin = F.lit(f"{self.kind}://{database}/{request.source.object}")
         return Extract(
             table=request.table.name,
-            given=lambda: read_parquet(request.spark, files, origin) if files else empty_frame(request.spark, names),
+            given=lambda: (
+                read_parquet(request.spark, files, origin, F.lit(asked)) if files else empty_frame(request.spark, names)
+            ),
             watermark=reading.watermark,
             identity=reading.identity,
             full=reading.full,

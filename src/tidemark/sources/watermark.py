@@ -140,7 +140,8 @@ def is_further(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
 class SourceFile:
     """A file as its store lists it: bytes, the store's tag for the content, and when it was put there (naive UTC).
 
-    `changed`: when it was last touched, of stores whose tag does not tell every content from every other.
+    `changed`: when it was last touched, of stores whose tag does not tell every content from every other. `written`:
+    when its content was, where the store knows that, too.
     """
 
     path: str
@@ -148,6 +149,7 @@ class SourceFile:
     etag: str
     modified: datetime
     changed: str = ""
+    written: datetime | None = None
 
     @property
     def entry(self) -> tuple[int, str, str]:

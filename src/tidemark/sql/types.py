@@ -18,14 +18,18 @@ SIMPLE_TYPES = ("string", "boolean", *INTEGERS, *FRACTIONS, "date", "timestamp")
 MAX_PRECISION = 38
 _INT_DIGITS, _BIGINT_DIGITS = 10, 20  # of a decimal that Delta takes for wider than any int, any bigint
 
+SOURCE_ORDER = "_source_order"
 METADATA_COLUMNS: Mapping[str, str] = {
     "_ingest_ts": "timestamp",
     "_batch_id": "string",
     "_source_system": "string",
     "_run_date": "date",
     "_row_hash": "bigint",
+    SOURCE_ORDER: "string",
 }
-"""What the engine adds to every table, in the order in which the columns stand there."""
+"""What the engine adds to every table, in the order in which the columns stand there.
+
+The order at the source alone may be selected by a query: it goes along with the row."""
 
 HELPER_PREFIX = "__tidemark_"
 """Begins the names of the engine's helper columns; neither a contract nor a source can have such a name."""

@@ -10,21 +10,23 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from tidemark.books import Books
 from tidemark.compile.casts import casts_of
 from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
-from tidemark.rows.batches import Counter, newest, stamp
+from tidemark.rows.batches import Counter, having, leaving_out, newest, stamp
 from tidemark.rows.judging import adapted_values, judged_with_errors
+from tidemark.rows.order import has_position, order_in, place, stored_order
 from tidemark.sources import watermark
+from tidemark.sql.types import SOURCE_ORDER
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
-from tidemark.write.compare import vanished_rows
+from tidemark.write.compare import is_small, vanished_rows
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pyspark.sql.types import StructType
@@ -35,33 +37,102 @@ if TYPE_CHECKING:
 _OLD, _NUMBER, _KNOWN = own("old_"), own("number"), own("known")
 _RECEIVED = "_ingest_ts"
 _DAY = timedelta(days=1)
+_ORDER, _BEFORE, _AFTER = own("order"), own("before"), own("after")
+_SEVERAL, _VERSIONS = own("several"), own("versions")
+_REPEATED = "repeated"
 _LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
 
 
 def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
-    """Labels `rows` (good, hashed) as `insert` or `unchanged`; with keys, identical rows of the batch come back once,
-    and are counted by `superseded`.
+    """Labels `rows` (good, hashed) as `insert` or `unchanged`; what the batch only repeats of a key is left out, and
+    counted by `superseded`.
 
-    A full extract is held against the newest version of each key, anything else against every version in the batch's
-    window. Under `deletes: {missing: soft}` keys that a full extract lacks get a `vanished` row: a tombstone.
+    A row repeats what is known if the version of its key right before it, in the order at the source, has the same
+    values (or the one right after it, for a row that comes late): one that comes back after another is a return, and is
+    logged, in whatever batches it came. What was read before can come again, though: rows of a file that has given
+    versions of the key before, and of a system that shows several at once, are new only if their values are.
+
+    Where nobody knows the order, a full extract is held against the newest version of each key, anything else against
+    every version in the batch's window. Under `deletes: {missing: soft}` keys that a full extract lacks get a
+    `vanished` row: a tombstone.
     """
     if not work.keys:
         return _label_copies(work, rows)
-    once = newest(rows, [*work.keys, ROW_HASH], [], superseded=superseded)
     target = work.target()
-    if target is None:
-        return once.withColumn(LABEL, F.lit(INSERT))
-    source = work.table.load.source
-    versions = newest(target, work.keys, [_RECEIVED]) if source and source.mode == "full" else _in_window(work, target)
-    known = versions.select(
-        *[quoted(key).alias(_OLD + key) for key in work.keys], quoted(ROW_HASH).alias(_OLD + ROW_HASH)
-    )
-    same = [quoted(name) == quoted(_OLD + name) for name in (*work.keys, ROW_HASH)]
-    joined = once.join(known, reduce(and_, same), "left")
-    is_known = F.when(quoted(_OLD + ROW_HASH).isNotNull(), UNCHANGED).otherwise(INSERT)
-    labelled = joined.select(*map(quoted, once.columns), is_known.alias(LABEL))
-    gone = vanished_rows(work, labelled.columns, versions)
+    columns = [*rows.columns, LABEL]
+    of = _version_of(work, rows, target)
+    joined = _in_sequence(rows, of)
+    none = F.lit(None).cast(f"array<struct<{_ORDER}: string, {_RECEIVED}: timestamp, {ROW_HASH}: bigint>>")
+    joined = joined.withColumn(_VERSIONS, none) if target is None else _beside(work, joined, target, of)
+    judged = joined.withColumn(LABEL, _what_it_is(work))
+    labelled = leaving_out(judged, F.col(LABEL) == _REPEATED, superseded).select(*map(quoted, columns))
+    if target is None or work.missing is None:
+        return labelled
+    newest_first = [name for name in (SOURCE_ORDER, _RECEIVED) if name in target.columns]
+    gone = vanished_rows(work, columns, newest(target, work.keys, newest_first))
     return labelled if gone is None else labelled.unionByName(gone)
+
+
+def _version_of(work: Work, rows: DataFrame, target: DataFrame | None) -> tuple[str, ...]:
+    """What rows have in common that may be versions of each other, or repetitions: the key, and the change time."""
+    cursor = work.table.load.watermark
+    known = rows.columns if target is None else set(rows.columns) & set(target.columns)
+    return tuple(name for name in dict.fromkeys((*work.keys, *(cursor.columns if cursor else ()))) if name in known)
+
+
+def _in_sequence(rows: DataFrame, of: Sequence[str]) -> DataFrame:
+    """The rows with their order, their neighbours in the batch, and whether the batch has several versions of them."""
+    ordered = rows.withColumn(_ORDER, order_in(rows))
+    sequence = Window.partitionBy(*map(quoted, of)).orderBy(F.asc_nulls_first(_ORDER), ROW_HASH)
+    version = F.struct(F.col(_ORDER).alias(_ORDER), F.col(ROW_HASH).alias(ROW_HASH))
+    all_of_key = Window.partitionBy(*map(quoted, of))
+    differ = F.min(ROW_HASH).over(all_of_key) != F.max(ROW_HASH).over(all_of_key)
+    neighbours = {_BEFORE: F.lag(version).over(sequence), _AFTER: F.lead(version).over(sequence)}
+    return ordered.withColumns({**neighbours, _SEVERAL: differ})
+
+
+def _beside(work: Work, rows: DataFrame, target: DataFrame, of: Sequence[str]) -> DataFrame:
+    """The rows with the versions of their keys that the table has, in an array."""
+    near = _in_window(work, target)
+    if not is_small(work):
+        near = having(near, work.checked.judged.select(*map(quoted, of)), of)
+    order = stored_order(near)
+    version = F.struct(order.alias(_ORDER), F.col(_RECEIVED).alias(_RECEIVED), F.col(ROW_HASH).alias(ROW_HASH))
+    old = [quoted(name).alias(_OLD + name) for name in of]
+    known = near.groupBy(*old).agg(F.collect_list(version).alias(_VERSIONS))
+    same = reduce(and_, (quoted(name).eqNullSafe(quoted(_OLD + name)) for name in of))
+    return rows.join(known, same, "left")
+
+
+def _what_it_is(work: Work) -> Column:
+    """The label of a row of `_in_sequence` and `_beside`; `_REPEATED` where the batch itself has it already."""
+    source = work.table.load.source
+    is_full = source is not None and source.mode == "full"
+    order, row_hash, versions = F.col(_ORDER), F.col(ROW_HASH), F.col(_VERSIONS)
+    before, after = F.col(_BEFORE), F.col(_AFTER)
+    is_known = F.array_contains(versions[ROW_HASH], row_hash)
+    earlier, later = _last_before(order, versions), _first_after(order, versions)
+    in_table = before.isNull() | F.coalesce(earlier[_ORDER] > before[_ORDER], F.lit(False))
+    repeats_batch = ~in_table & (before[ROW_HASH] == row_hash)
+    repeats_table = in_table & (earlier[ROW_HASH] == row_hash)
+    is_next = after.isNull() | (after[_ORDER] > later[_ORDER])
+    stands_later = (later[ROW_HASH] == row_hash) & is_next
+    read_before = order.isNotNull() & F.exists(versions, lambda each: place(each[_ORDER]) == place(order))
+    has_no_sequence = ~F.coalesce(has_position(order), F.lit(False))
+    is_log = F.lit(not is_full) & order.isNull() | has_no_sequence & F.col(_SEVERAL)
+    known = is_known & (is_log | repeats_table | stands_later | read_before)
+    return F.when(repeats_batch, _REPEATED).when(known, UNCHANGED).otherwise(INSERT)
+
+
+def _last_before(order: Column, versions: Column) -> Column:
+    """The newest of the versions that come before a row of this order; those of which nobody knows it come first."""
+    precedes = F.filter(versions, lambda each: F.coalesce(each[_ORDER] < order, each[_ORDER].isNull()))
+    return F.array_max(precedes)
+
+
+def _first_after(order: Column, versions: Column) -> Column:
+    """The oldest of the versions that come after a row of this order."""
+    return F.array_min(F.filter(versions, lambda each: each[_ORDER] > order))
 
 
 def _label_copies(work: Work, rows: DataFrame) -> DataFrame:
@@ -117,6 +188,7 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
         F.lit("insert").alias(CHANGE_TYPE),
         *work.columns,
         work.row_hash.alias(ROW_HASH),
+        order_in(judged).alias(SOURCE_ORDER),
         ERROR,
         F.when(F.col(BAD), _REJECTED).otherwise(_ACCEPTED).alias(_LANE),
     )

@@ -237,7 +237,8 @@ def _let_columns_grow(spark: SparkSession, path: str) -> None:
 
 def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:
     descriptions = {column.name: column.description for column in table.contract.columns}
-    names = [*(name for name in types if name not in METADATA_COLUMNS.fieldNames()), *METADATA_COLUMNS.fieldNames()]
+    metadata = [name for name in METADATA_COLUMNS.fieldNames() if name in types]  # an older version staged fewer
+    names = [*(name for name in types if name not in metadata), *metadata]
     fields = []
     for name in names:
         comment = descriptions.get(name)

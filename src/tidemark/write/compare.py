@@ -14,8 +14,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import BAD, ROW_HASH, own, quoted
+from tidemark.rows import AGE, BAD, ORDER, ROW_HASH, own, quoted
 from tidemark.rows.batches import row_hash
+from tidemark.rows.order import order_in, stored_order
 from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, REJECTED, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 
@@ -27,6 +28,7 @@ _OLD = own("old_")
 _MATCHED = own("matched")
 _PLACE = own("place_")
 _PRESENT = own("present")
+CONTESTED = own("contested")
 
 
 def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
@@ -35,10 +37,13 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     With `complete`, keys of the target (where the batch has a scope: of that) that `rows` lacks come back as
     `vanished`; of those only the keys are filled, the contract's too: by them a warehouse knows the row.
     Otherwise a row older than the target's, by `order_by`, is `stale`. So is, in a batch of changes, one of the same
-    age whose hash is smaller, and which is no delete: whichever comes first, the same row stays. Of a large target the
-    result also says where its rows lie, for `replaced`.
+    age that is no delete, and is the earlier one at the source, or, where nobody knows that, the one whose hash is
+    smaller: whichever comes first, the same row stays. Of a large target the result also says where its rows lie, for
+    `replaced`.
 
-    Where `rows` has `_bad`, a key whose row is bad has no good one: the target's row is `kept`, as it is.
+    A row that is there already is `unchanged`, and keeps the order at the source that it has; but where the batch has
+    other values of the key too (`CONTESTED`), which came in between, the table is told that the row came again. Where
+    `rows` has `_bad`, a key whose row is bad has no good one: the target's row is `kept`, as it is.
     """
     target = work.target()
     bad = F.col(BAD) if BAD in rows.columns else F.lit(False)
@@ -47,29 +52,30 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
         return rows.withColumn(LABEL, new)
     order_by = work.table.load.write.order_by
     order = [] if complete else [name for name in order_by if name in target.columns]
-    is_log = len(order) == len(order_by) > 0 and not work.checked.complete  # what a full extract says last is true
+    is_log = len(order) == len(order_by) and not complete and not work.checked.complete  # a full extract is the truth
     known = _in_scope(work, target) if complete else _met_by(work, target)
     names = tuple(dict.fromkeys((*work.keys, *(key for key in work.table.contract.keys if key in target.columns))))
-    places = [] if _is_small(work) else [name for name in work.layout if name in target.columns]
+    places = [] if is_small(work) else [name for name in work.layout if name in target.columns]
     old = known.select(
         *[quoted(name).alias(_OLD + name) for name in names],
         _known_hash(work, target).alias(_OLD + ROW_HASH),
         *[quoted(name).alias(_OLD + name) for name in order if name not in names],
         *[quoted(name).alias(_PLACE + name) for name in places],
+        *([stored_order(known).alias(_OLD + ORDER)] if is_log else []),
         F.lit(True).alias(_MATCHED),
     )
     condition = reduce(and_, (quoted(key) == quoted(_OLD + key) for key in work.keys))
     marked = rows.withColumn(_PRESENT, F.lit(True))
     joined = marked.join(old, condition, "full" if complete else "left")
     same = F.coalesce(quoted(ROW_HASH) == quoted(_OLD + ROW_HASH), F.lit(False))
-    loses = quoted(ROW_HASH) < quoted(_OLD + ROW_HASH)
-    loses_tie = _deleting(work, F.lit(False), loses) if is_log else F.lit(False)
+    loses_tie = ~same & _loses_tie(work, order_in(rows)) if is_log else F.lit(False)
+    stays = same & ~_came_again(rows) if is_log else same
     label = (
         F.when(F.col(_PRESENT).isNull(), VANISHED)
         .when(F.col(_MATCHED).isNull(), new)
         .when(bad, KEPT)
         .when(_older(order, loses_tie), STALE)
-        .otherwise(_deleting(work, F.lit(DELETE), F.when(same, UNCHANGED).otherwise(UPDATE)))
+        .otherwise(_deleting(work, F.lit(DELETE), F.when(stays, UNCHANGED).otherwise(UPDATE)))
     )
     named = {name: F.coalesce(quoted(name), quoted(_OLD + name)).alias(name) for name in names}
     placed = [quoted(_PLACE + name) for name in places]
@@ -83,27 +89,22 @@ def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = 
 
     `known` is what the extract is held against, by default the whole target. Under `soft` the rows are tombstones: as
     they were, with the delete flag set; one that is a tombstone already is none again. A key counts as present
-    whatever else is wrong with its row: a rejected row is not a deletion.
+    whatever else is wrong with its row: a rejected row is not a deletion. Of several extracts in one batch the newest
+    says what is missing.
     """
     target = work.target() if known is None else known
     if work.missing is None or target is None:
         return None
-    present = work.checked.judged.select(*map(quoted, work.keys)).distinct()
+    judged = work.checked.judged
+    last = judged.where(quoted(AGE) == 0) if AGE in judged.columns else judged
+    present = last.select(*map(quoted, work.keys)).distinct()
     gone = target.join(present, list(work.keys), "left_anti")
     if work.missing == "soft" and work.delete_flag is not None:
         living = gone.where(~F.coalesce(quoted(work.delete_flag), F.lit(False)))
         gone = living.withColumn(work.delete_flag, F.lit(True)).withColumn(ROW_HASH, work.row_hash)
-    stored = set(target.columns)
-    return gone.select(
-        *[
-            F.lit(VANISHED).alias(name)
-            if name == LABEL
-            else quoted(name)
-            if name in stored
-            else F.lit(None).alias(name)
-            for name in columns
-        ]
-    )
+    values = {name: quoted(name) for name in target.columns}
+    values |= {LABEL: F.lit(VANISHED), ORDER: stored_order(target)}
+    return gone.select(*[values.get(name, F.lit(None)).alias(name) for name in columns])
 
 
 def replaced(work: Work, labelled: DataFrame) -> Extent | None:
@@ -113,7 +114,7 @@ def replaced(work: Work, labelled: DataFrame) -> Extent | None:
     A row can move: what it has in the batch says nothing of where its old version is.
     """
     compared = work.table.load.write.mode != "append" and work.state.version is not None
-    if not compared or work.missing is not None or _is_small(work):
+    if not compared or work.missing is not None or is_small(work):
         return None
     places = {name: _PLACE + name for name in work.layout if _PLACE + name in labelled.columns}
     columns = {name: name for name in work.keys if name not in places} | places
@@ -128,7 +129,8 @@ def _known_hash(work: Work, target: DataFrame) -> Column:
     return F.when(row_hash(columns, work.earlier_types) == quoted(ROW_HASH), quoted(ROW_HASH))
 
 
-def _is_small(work: Work) -> bool:
+def is_small(work: Work) -> bool:
+    """Whether the target is so small that it is compared with as a whole."""
     return table_bytes(work.spark, work.path) <= SMALL_TABLE
 
 
@@ -144,7 +146,7 @@ def _met_by(work: Work, target: DataFrame) -> DataFrame:
 
     These are as few as the batch's, so that both joins are broadcasts and no row of the target goes through a shuffle.
     """
-    if _is_small(work):
+    if is_small(work):
         return target
     keys = work.checked.judged.select(*map(quoted, work.keys))
     batch = measured(keys, work.keys)
@@ -159,6 +161,26 @@ def _deleting(work: Work, deleted: Column, otherwise: Column) -> Column:
     if work.delete_flag is None:
         return otherwise
     return F.when(F.coalesce(quoted(work.delete_flag), F.lit(False)), deleted).otherwise(otherwise)
+
+
+def _came_again(rows: DataFrame) -> Column:
+    """Whether a row that is there already came later at the source, and others of its key with it."""
+    if CONTESTED not in rows.columns:
+        return F.lit(False)
+    return quoted(CONTESTED) & F.coalesce(order_in(rows) > quoted(_OLD + ORDER), F.lit(False))
+
+
+def _loses_tie(work: Work, new_at_source: Column) -> Column:
+    """Whether the batch's row stays behind the target's, where neither is older by `order_by`.
+
+    Without `order_by` only the order at the source can say so: where it is not known, what comes last counts.
+    """
+    by_hash, old_at_source = quoted(ROW_HASH) < quoted(_OLD + ROW_HASH), quoted(_OLD + ORDER)
+    if not work.table.load.write.order_by:
+        return F.coalesce(new_at_source < old_at_source, F.lit(False))
+    both_known = new_at_source.isNotNull() & old_at_source.isNotNull()
+    behind = F.when(both_known & (new_at_source != old_at_source), new_at_source < old_at_source).otherwise(by_hash)
+    return _deleting(work, F.lit(False), behind)
 
 
 def _older(order: Sequence[str], loses_tie: Column) -> Column:

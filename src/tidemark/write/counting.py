@@ -43,16 +43,16 @@ class Tally:
         self.labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
 
     def books(self, work: Work, distinct: Sequence[str]) -> Books:
-        """What was counted, once the batch is staged. `distinct`: the columns of which one row each was kept ((): all
-        rows were).
+        """What was counted, once the batch is staged. `distinct`: the columns of which one row each was kept; (): rows
+        were left out for another reason, and counted with the labels, after the last shuffle.
         """
         labels = self.labels.values
-        superseded = self.superseded.values["superseded"] if distinct else 0
+        superseded = self.superseded.values["superseded"] if work.keys else 0
         books = _books(self.judged.values, superseded, labels)
         if books.balance:
             return books
         judged = recounted(work, distinct)
-        return _books(judged, judged["superseded"], labels)
+        return _books(judged, judged["superseded"] if distinct else superseded, labels)
 
 
 def recounted(work: Work, distinct: Sequence[str]) -> dict[str, int]:
@@ -73,15 +73,18 @@ def recounted(work: Work, distinct: Sequence[str]) -> dict[str, int]:
     return found if distinct else found | {"superseded": 0}
 
 
-def whole_books(work: Work, tally: Tally, kept: int, differences: Mapping[str, int]) -> Books:
-    """The books of a batch that stands for all there is: `kept` rows, which differ so from those that they replace."""
+def whole_books(work: Work, tally: Tally, kept: int, differences: Mapping[str, int], older: int = 0) -> Books:
+    """The books of a batch that stands for all there is: `kept` rows, which differ so from those that they replace.
+
+    `older` rows are of snapshots that do not count.
+    """
 
     def of(judged: Mapping[str, int], superseded: int) -> Books:
         return Books(
             extracted=judged["extracted"],
             quarantined=judged["quarantined"],
             accepted=kept,
-            superseded=superseded,
+            superseded=superseded + older,
             inserted=differences["insert"],
             unchanged=differences["unchanged"],
             vanished=differences["vanished"],

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_values
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -15,11 +17,12 @@ from tidemark import faults
 from tidemark.books import Books
 from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
-from tidemark.rows import BAD, ROW_HASH, quoted
-from tidemark.rows.batches import Counter, newest, stamp
+from tidemark.rows import AGE, BAD, MAYBE_AGE, ORDER, ROW_HASH, own, quoted
+from tidemark.rows.batches import Counter, having, newest, stamp
 from tidemark.rows.judging import without_marks
+from tidemark.rows.order import order_in
 from tidemark.spark import storage
-from tidemark.sql.types import widens
+from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER, widens
 from tidemark.write import append, compare, rewrite
 from tidemark.write.batch import DELETE, INSERT, LABEL, UPDATE, VANISHED, Work
 from tidemark.write.counting import Tally, whole_books
@@ -27,6 +30,7 @@ from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChan
 from tidemark.write.pruning import Bounds
 
 _STAGED = (INSERT, UPDATE, DELETE, VANISHED)
+_COUNTS, _YOUNGEST, _OF = own("counts"), own("youngest"), own("of_")
 _CHANGE_TYPES = {INSERT: "insert", UPDATE: "update_postimage", DELETE: "delete", VANISHED: "delete"}
 
 
@@ -43,6 +47,7 @@ def prepare(
     work = _with_grown(work, changes)
     checked = work.checked
     operation, books, schema, replaced = _stage(work, data, metadata)
+    changes += _metadata_changes(work, books)
     in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
     prepared = Prepared(
@@ -104,6 +109,14 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
     return tuple(SchemaChange(name, wanted[name], stored.get(name)) for name in changed)
 
 
+def _metadata_changes(work: Work, books: Books) -> tuple[SchemaChange, ...]:
+    """The metadata column that a table of before does not have: it gets it with the first rows that it takes."""
+    if work.state.version is None or not books.changes:
+        return ()
+    stored = stored_schema(work.spark, work.path).fieldNames()
+    return () if SOURCE_ORDER in stored else (SchemaChange(SOURCE_ORDER, METADATA_COLUMNS[SOURCE_ORDER]),)
+
+
 def _with_grown(work: Work, changes: Sequence[SchemaChange]) -> Work:
     """The work, with what it needs to know of columns that grow with it."""
     known = work.earlier_types
@@ -117,27 +130,30 @@ def _stage(
     """Writes the batch to `data`; gives its operation, books and schema, and the bounds of what it replaces."""
     if append.compares_with_nothing(work):
         return "append", *append.stage(work, data, metadata), ()
-    tally = Tally(work.checked.judged, among_rejected=_is_computed_by_key(work))
-    hashed = without_marks(tally.judged.on(work.checked.judged)).withColumn(ROW_HASH, work.row_hash)
+    checked = work.checked
+    tally = Tally(checked.judged, among_rejected=_is_computed_by_key(work))
+    hashed = without_marks(tally.judged.on(checked.judged)).withColumn(ROW_HASH, work.row_hash)
     good = hashed.where(~F.col(BAD)).drop(BAD)
-    if work.table.load.write.mode == "replace":
+    # A source that gives no file has nothing to put in place of the table; one that is whole and empty has.
+    if work.table.load.write.mode == "replace" and (checked.complete or not checked.empty):
         return "overwrite", *_stage_whole(work, good, tally, data, metadata), ()
     label = _label_computed(work, hashed, tally) if _is_computed_by_key(work) else _label(work, good, tally)
     labelled = tally.labels.on(label)
     replaced = compare.replaced(work, labelled)
-    measured = replaced.on(labelled) if replaced else labelled
-    staged = measured.where(F.col(LABEL).isin(*_STAGED)).select(_change_type(work), *work.columns, ROW_HASH)
+    changing = (replaced.on(labelled) if replaced else labelled).where(F.col(LABEL).isin(*_STAGED))
+    staged = changing.select(_change_type(work), *work.columns, ROW_HASH, order_in(changing).alias(SOURCE_ORDER))
     schema = _write(stamp(staged, metadata), data)
-    one_each = (*work.keys, ROW_HASH) if work.keys and work.table.load.write.mode == "append" else work.keys
-    books = tally.books(work, one_each)
+    books = tally.books(work, () if work.table.load.write.mode in ("append", "replace") else work.keys)
     return _operation(work, tally.labels), books, schema, replaced.bounds if replaced else ()
 
 
 def _label(work: Work, good: DataFrame, tally: Tally) -> DataFrame:
     write = work.table.load.write
-    if write.mode == "append":
+    if write.mode in ("append", "replace"):
         return append.label(work, good, tally.superseded)
-    one_a_key = newest(good, work.keys, write.order_by, work.delete_flag, superseded=tally.superseded)
+    superseded, is_log = tally.superseded, work.table.load.source is not None and not work.checked.complete
+    contested = compare.CONTESTED if is_log and ORDER in good.columns else None
+    one_a_key = newest(good, work.keys, write.order_by, work.delete_flag, superseded=superseded, contested=contested)
     if work.table.load.source is None:  # a history: what is rejected of a key is no row of its own
         return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
     labelled = compare.label_by_key(work, one_a_key, complete=False)
@@ -164,22 +180,58 @@ def _stage_whole(
 ) -> tuple[Books, StructType]:
     """Stages every row, and counts how they differ from what they replace."""
     order_by = work.table.load.write.order_by
-    rows = newest(good, work.keys, order_by, superseded=tally.superseded) if work.keys else good
+    passed_over = Counter(rows=F.count_if(~F.col(_COUNTS))) if _has_older_snapshots(work, good) else None
+    counting = _of_newest_snapshots(work, good, passed_over) if passed_over else good
+    rows = newest(counting, work.keys, order_by, superseded=tally.superseded) if work.keys else counting
     kept = Counter(rows=F.count("*"))
-    staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH)
+    order = order_in(rows).alias(SOURCE_ORDER)
+    staged = kept.on(rows).select(F.lit("insert").alias(CHANGE_TYPE), *work.columns, ROW_HASH, order)
     schema = _write(stamp(staged, metadata), data)
     written = work.spark.read.schema(schema).parquet(data)
+    older = passed_over.values["rows"] if passed_over else 0
+    if MAYBE_AGE in good.columns and older:
+        raise _unclear_snapshots(work, older)
     differences = _differences(written, _stood_for(work, written))
-    return whole_books(work, tally, kept.values["rows"], differences), schema
+    return whole_books(work, tally, kept.values["rows"], differences, older), schema
+
+
+def _has_older_snapshots(work: Work, good: DataFrame) -> bool:
+    return bool(work.table.load.write.partition_by) and not {AGE, MAYBE_AGE}.isdisjoint(good.columns)
+
+
+def _of_newest_snapshots(work: Work, good: DataFrame, passed_over: Counter) -> DataFrame:
+    """The rows that count: for each partition those of the newest snapshot in the batch that has it.
+
+    A rejected row counts too where the partition has one: an older snapshot does not come back for its sake.
+    """
+    age = AGE if AGE in good.columns else MAYBE_AGE
+    partitions = work.table.load.write.partition_by
+    of = [quoted(name).alias(_OF + name) for name in partitions]
+    youngest = work.checked.judged.groupBy(*of).agg(F.min(age).alias(_YOUNGEST))
+    same = reduce(and_, (quoted(name).eqNullSafe(quoted(_OF + name)) for name in partitions))
+    counts = (quoted(age) == quoted(_YOUNGEST)).alias(_COUNTS)
+    marked = good.join(youngest, same).select(*map(quoted, good.columns), counts)
+    return passed_over.on(marked).where(F.col(_COUNTS)).drop(_COUNTS)
+
+
+def _unclear_snapshots(work: Work, rows: int) -> CommitError:
+    return CommitError(
+        f"several files have the same partition, and nothing says which of them counts ({rows} rows are in others than "
+        "the newest); nothing was written",
+        table=work.table.name,
+        step="prepare",
+        next_step="say in the load file what a snapshot is: `source: {snapshot: file}` (the newest file that has a "
+        "partition counts), `folder` or `day` (all files of one count)",
+    )
 
 
 def _stood_for(work: Work, staged: DataFrame) -> DataFrame | None:
     """What of the target the batch stands in for: all, or the partitions in it; None when there is no target yet."""
     target = work.target()
-    partitions = list(work.table.load.write.partition_by)
+    partitions = work.table.load.write.partition_by
     if target is None or not partitions:
         return target
-    return target.join(staged.select(*map(quoted, partitions)).distinct(), partitions, "left_semi")
+    return having(target, staged.select(*map(quoted, partitions)).distinct(), partitions)
 
 
 def _differences(staged: DataFrame, old: DataFrame | None) -> dict[str, int]:

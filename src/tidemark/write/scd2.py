@@ -14,7 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from tidemark.config.contract.model import Column as ContractColumn
-from tidemark.rows import BAD, own, quoted
+from tidemark.rows import BAD, ORDER, own, quoted
 from tidemark.rows.batches import row_hash
 from tidemark.sql.types import FRACTIONS, is_numeric
 
@@ -47,7 +47,7 @@ def identified(versions: DataFrame, contract: Contract, write: WriteSpec) -> Dat
     return versions.select(
         "*",
         state.alias(_STATE),
-        row_hash(versions.columns).alias(_TIE),
+        row_hash([name for name in versions.columns if name != ORDER]).alias(_TIE),
         *[quoted(key).alias(_KEY + key) for key in changing],
     )
 
@@ -169,15 +169,17 @@ def _versions_of_a_key(write: WriteSpec) -> WindowSpec:
 
 
 def _one_at_a_time(versions: DataFrame, write: WriteSpec) -> DataFrame:
-    """One version a key and instant, the last of several: by the declared sequence, then a delete, else the one whose
-    values hash highest, whatever came first.
+    """One version a key and instant, the last of several: by the declared sequence, then a delete, then the later one
+    at the source, and where nobody knows that, the one whose values hash highest, whatever came first.
 
     The window begins as that of the history, so that one shuffle and one sort serve both.
     """
     start = quoted(write.validity.start)
     received = [write.deletes.at] if write.deletes and write.deletes.at else []
     sequence = [F.desc_nulls_last(quoted(name)) for name in (*write.order_by, *received)]
-    window = _versions_of_a_key(write).orderBy(start, *sequence, F.col(_STATE).isNull().desc(), F.desc(_TIE))
+    at_source = [F.desc_nulls_last(quoted(ORDER))] if ORDER in versions.columns else []
+    ties = (*sequence, F.col(_STATE).isNull().desc(), *at_source, F.desc(_TIE))
+    window = _versions_of_a_key(write).orderBy(start, *ties)
     again = start.eqNullSafe(F.lag(start).over(window)) & (F.row_number().over(window) > 1)
     return versions.withColumn(_AGAIN, again).where(F.col(BAD) | ~F.col(_AGAIN)).drop(_AGAIN)
 

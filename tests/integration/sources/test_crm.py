@@ -12,6 +12,7 @@ import pytest
 from tests.support.worlds.systems import Systems, rows
 from tidemark.config.project import Table
 from tidemark.errors import SourceError
+from tidemark.rows import ORDER
 from tidemark.sources import Extract
 from tidemark.sources.watermark import Period
 
@@ -69,7 +70,7 @@ def test_every_record_comes_through_pages_throttling_and_dying_tokens(
     assert by_id["GAD-0001"]["Name"] == "Gädget 1"
     assert by_id["GAD-0003"]["Name"] is None
     assert by_id["GAD-0449"]["SystemModstamp"] is None
-    assert got.frame.columns == [*FIELDS.values(), "_origin"]
+    assert got.frame.columns == [*FIELDS.values(), "_origin", ORDER]
     assert by_id["GAD-0001"]["_origin"] == "rest://crm/Gadget"
     assert got.watermark["high"] == max(record["SystemModstamp"] or "" for record in gadgets).removesuffix("Z") + "000"
     assert any("have no SystemModstamp" in notice for notice in got.notices)

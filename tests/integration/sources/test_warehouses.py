@@ -21,6 +21,7 @@ from tidemark.config.connections import ConnectionValue, load_plugin
 from tidemark.config.project import Table
 from tidemark.errors import SourceError
 from tidemark.retry import RetryPolicy
+from tidemark.rows import ORDER
 from tidemark.sources import SOURCES, Extract
 from tidemark.sources.watermark import Period
 
@@ -241,7 +242,7 @@ def test_names_with_quotes_dots_line_breaks_and_signs_are_names(systems: Systems
     load = {"watermark": {"column": "updated_at"}}
     described = systems.table(COLUMNS, {"object": table, "fields": {"updated_at": "Updated At"}}, **load)
     got = systems.extract(described, systems.connection(warehouse))
-    assert got.frame.columns == ['a "b"', "c.d", "e\nf", "100%", "Updated At", "_origin"]
+    assert got.frame.columns == ['a "b"', "c.d", "e\nf", "100%", "Updated At", "_origin", ORDER]
     assert [tuple(row)[:4] for row in got.frame.collect()] == [("1", "2", "3", "4")]
 
 

@@ -13,6 +13,7 @@ from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.config.connections import ConnectionValue
 from tidemark.config.project import Table
+from tidemark.rows import ORDER, ORIGIN
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing.files import FilesSource
 
@@ -79,10 +80,10 @@ class LandingFolder:
         return ConnectionValue("landing", "files", {"uri": str(self.lake.root / self.place)})
 
     def rows(self, extract: Extract | None = None) -> list[dict[str, Any]]:
-        """The rows of an extract (default: a first one) without `_origin`, null columns left out, sorted."""
+        """The rows of an extract (default: a first one) without what the engine adds, null columns left out, sorted."""
         frame = (extract or self.extract()).frame
         rows = [{name: value for name, value in row.asDict().items() if value is not None} for row in frame.collect()]
-        return sorted(({key: row[key] for key in sorted(row) if key != "_origin"} for row in rows), key=repr)
+        return sorted(({key: row[key] for key in sorted(row) if key not in (ORIGIN, ORDER)} for row in rows), key=repr)
 
     def table(self) -> Table:
         source = {

@@ -32,6 +32,7 @@ def test_metadata_columns_are_those_of_every_table() -> None:
                 StructField("_source_system", StringType()),
                 StructField("_run_date", DateType()),
                 StructField("_row_hash", LongType()),
+                StructField("_source_order", StringType()),
             ]
         )
         == METADATA_COLUMNS

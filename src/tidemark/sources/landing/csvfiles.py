@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.config.csvformat import BYTE_FOR_BYTE, UTF8
-from tidemark.rows import CORRUPT, ORIGIN, own
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, own
+from tidemark.rows.order import at_position
 from tidemark.sources.landing.compression import codec_of
 from tidemark.sources.landing.csvheader import Head, read_head
 from tidemark.sources.landing.listing import UnreadableError, Verdict
@@ -194,7 +195,7 @@ def _whole(spark: SparkSession, files: Sequence[SourceFile], kind: _Kind, form: 
             whole, content = contents.withColumn(VALID, F.lit(False)), bytewise
         records = _cut(whole, content, form.as_bytes)
         raw = F.when(F.col(_WHOLE), F.col(_RECORD).cast("binary")).otherwise(as_raw(F.col(_RECORD)))
-        text = as_text(records.select(ORIGIN, _NUMBER, raw.alias(RAW)), kind.encoding)
+        text = as_text(records.select(ORIGIN, ORDER, _NUMBER, raw.alias(RAW)), kind.encoding)
     return text.where(F.col(_NUMBER) > kind.records)
 
 
@@ -203,8 +204,9 @@ def _cut(whole: DataFrame, content: Column, form: CsvFormat, unreadable: Column 
     records = F.regexp_extract_all(content, F.lit(rf"\G{form.record}"), F.lit(1))
     if unreadable is not None:
         records = F.when(F.col(VALID), records).otherwise(F.array(unreadable))
-    numbered = whole.select(ORIGIN, F.col(VALID).alias(_WHOLE), F.posexplode(records).alias(_NUMBER, _RECORD))
-    return numbered.withColumn(_NUMBER, F.col(_NUMBER) + 1)
+    numbered = whole.select(ORIGIN, ORDER, F.col(VALID).alias(_WHOLE), F.posexplode(records).alias(_NUMBER, _RECORD))
+    ordered = numbered.withColumn(ORDER, at_position(F.col(ORDER), F.col(_NUMBER)))
+    return ordered.withColumn(_NUMBER, F.col(_NUMBER) + 1)
 
 
 def _rows(records: DataFrame, kind: _Kind, form: CsvFormat) -> DataFrame:
@@ -214,7 +216,7 @@ def _rows(records: DataFrame, kind: _Kind, form: CsvFormat) -> DataFrame:
     is_blank = F.col(TEXT) == ""
     numbered = F.when(F.col(_NUMBER).isNotNull(), F.concat(ORIGIN, F.lit("#"), _NUMBER)).otherwise(F.col(ORIGIN))
     if kind.names is None:
-        return records.where(~is_blank).select(F.col(TEXT).alias(CORRUPT), numbered.alias(ORIGIN))
+        return records.where(~is_blank).select(F.col(TEXT).alias(CORRUPT), numbered.alias(ORIGIN), ORDER)
     if len(kind.names) > 1:
         records = records.where(~is_blank)
     positions = [f"c{position}" for position in range(len(kind.names))]
@@ -227,14 +229,14 @@ def _rows(records: DataFrame, kind: _Kind, form: CsvFormat) -> DataFrame:
     for position, name in zip(positions, kind.names, strict=True):
         if not name:
             is_corrupt = is_corrupt | F.coalesce(F.col(_PARSED)[position] != "", F.lit(False))
-    judged = parsed.select(ORIGIN, _NUMBER, _HAS_ZERO, F.when(is_corrupt, F.col(TEXT)).alias(CORRUPT), _PARSED)
+    judged = parsed.select(ORIGIN, ORDER, _NUMBER, _HAS_ZERO, F.when(is_corrupt, F.col(TEXT)).alias(CORRUPT), _PARSED)
     is_good = F.col(CORRUPT).isNull()
     values = [
         _value(F.when(is_good, F.col(_PARSED)[position]), form).alias(name)
         for position, name in zip(positions, kind.names, strict=True)
         if name
     ]
-    return judged.select(*values, CORRUPT, F.when(is_good, F.col(ORIGIN)).otherwise(numbered).alias(ORIGIN))
+    return judged.select(*values, CORRUPT, F.when(is_good, F.col(ORIGIN)).otherwise(numbered).alias(ORIGIN), ORDER)
 
 
 def _parsed(positions: Sequence[str], form: CsvFormat) -> Column:

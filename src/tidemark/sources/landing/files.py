@@ -17,11 +17,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
-from tidemark.rows import CORRUPT, ORIGIN
+from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, file_at, verdict_on
 from tidemark.sources.landing.csvfiles import read_csv
@@ -29,6 +30,7 @@ from tidemark.sources.landing.folders import columns_of, partition_columns, with
 from tidemark.sources.landing.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
 from tidemark.sources.landing.parquetfiles import read_parquet_files, refuse_options
+from tidemark.sources.landing.snapshots import Picked, pick
 from tidemark.sources.staged import empty_frame, refuse_own_names, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
@@ -60,17 +62,20 @@ class FilesSource:
         book = FileBook.from_json(request.bookkeeping)
         everything = request.full or request.source.mode == "full"
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
-        reading = _read(request, read, landing, listing, chosen)
+        picked = pick(request.table, due, chosen)
+        reading = _read(request, read, landing, listing, picked)
+        received = _received(reading, chosen)
         return Extract(
             table=request.table.name,
             given=reading.given,
-            watermark=book.after(reading.received, listing.files).to_json(),
-            identity=_identity(reading.received),
+            watermark=book.after(received, listing.files).to_json(),
+            identity=_identity([*received, *picked.again]),
             full=everything and len(due) == len(listing.files) and not reading.verdicts,
             source_system=KIND,
             notices=(
-                *_notices(landing, listing, due, reading.received),
+                *_notices(landing, listing, due, received),
                 *_of_book(book, due, chosen),
+                *picked.notices,
                 *reading.notices,
             ),
             empty=reading.is_empty,
@@ -80,12 +85,13 @@ class FilesSource:
         self, request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, chosen: Sequence[SourceFile]
     ) -> Extract:
         """Files of a period, received before or not; the book of what was received stays as it is."""
-        reading = _read(request, read, landing, listing, chosen)
+        picked = Picked(tuple(file for file in chosen if file.size))
+        reading = _read(request, read, landing, listing, picked)
         return Extract(
             table=request.table.name,
             given=reading.given,
             watermark=request.bookkeeping,
-            identity={"again": _identity(reading.received)},
+            identity={"again": _identity(_received(reading, chosen))},
             full=False,
             source_system=KIND,
             notices=reading.notices,
@@ -95,25 +101,27 @@ class FilesSource:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the chosen files gave. `received` are all but those that wait for the next run."""
+    """What the picked files gave. `waiting` are those that are left for the next run."""
 
     given: DataFrame | Callable[[], DataFrame]
-    received: tuple[SourceFile, ...]
+    waiting: frozenset[SourceFile]
     notices: tuple[str, ...]
     verdicts: dict[SourceFile, Verdict]
     is_empty: bool
 
 
-def _read(
-    request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, chosen: Sequence[SourceFile]
-) -> _Reading:
+def _received(reading: _Reading, chosen: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
+    return tuple(file for file in chosen if file not in reading.waiting)
+
+
+def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, picked: Picked) -> _Reading:
     """The rows of the files that can be read, and a corrupt record for each that is broken."""
-    verdicts = _suspected(request, landing, chosen)
+    verdicts = _suspected(request, landing, picked.files)
     given: DataFrame | None = None
     told: list[str] = []
-    while readable := [file for file in chosen if file.size and file not in verdicts]:
+    while readable := [file for file in picked.files if file not in verdicts]:
         try:
-            frame, told = read(request.spark, landing, readable, listing.folder)
+            frame, told = _by_age(request, read, landing, listing, picked, readable)
         except UnreadableError as unreadable:
             verdicts |= unreadable.verdicts
         except SPARK_FAILURES as failure:
@@ -133,11 +141,31 @@ def _read(
         given = records if given is None else union([given, records])
     return _Reading(
         given=partial(_nothing, request) if given is None else given,
-        received=tuple(file for file in chosen if file not in verdicts or file in broken),
+        waiting=frozenset(verdicts) - frozenset(broken),
         notices=(*told, *_of_unreadable(verdicts)),
         verdicts=verdicts,
         is_empty=given is None,
     )
+
+
+def _by_age(
+    request: ExtractRequest,
+    read: Reader,
+    landing: Landing,
+    listing: Listing,
+    picked: Picked,
+    readable: Sequence[SourceFile],
+) -> tuple[DataFrame, list[str]]:
+    """The rows of the readable files; where several snapshots are among them, with the age of theirs."""
+    if not picked.by_age:
+        return read(request.spark, landing, readable, listing.folder)
+    frames, told = [], list[str]()
+    for age, snapshot in enumerate(picked.by_age):
+        if files := [file for file in snapshot if file in readable]:
+            frame, notices = read(request.spark, landing, files, listing.folder)
+            frames.append(frame.withColumn(AGE if picked.is_sure else MAYBE_AGE, F.lit(age)))
+            told += notices
+    return union(frames), told
 
 
 def _suspected(request: ExtractRequest, landing: Landing, files: Sequence[SourceFile]) -> dict[SourceFile, Verdict]:

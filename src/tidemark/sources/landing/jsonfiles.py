@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from tidemark.errors import ConfigError, choose
-from tidemark.rows import CORRUPT, ORIGIN, own
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, own
+from tidemark.rows.order import at_position
 from tidemark.sources.landing.records import TEXT, VALID, decoded, documents, lines
 from tidemark.sources.staged import refuse_own_names, union
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 64 * 1024
 _OBJECT = "map<string, string>"
 _RECORD = own("record")
+_NUMBER = own("number")
 _OPTIONS = ("multiLine",)
 
 
@@ -63,7 +65,7 @@ def read_json(
     columns = [
         F.coalesce(*(F.col(_RECORD)[key] for key in variants)).alias(variants[0] or "_") for variants in _columns(keys)
     ]
-    return objects.select(*columns, CORRUPT, ORIGIN), []
+    return objects.select(*columns, CORRUPT, ORIGIN, ORDER), []
 
 
 def is_document(head: bytes) -> bool:
@@ -87,7 +89,7 @@ def _is_json(text: str) -> bool:
 
 
 def _of_lines(raw: DataFrame) -> DataFrame:
-    """`_record` (a map of text, null when corrupt), `_corrupt_record`, `_origin`.
+    """`_record` (a map of text, null when corrupt), `_corrupt_record`, `_origin` and the order.
 
     Spark's parser stops at the end of the first value: inside brackets, what follows it is an error.
     """
@@ -96,7 +98,7 @@ def _of_lines(raw: DataFrame) -> DataFrame:
     parsed = records.withColumn("_values", F.when(F.col(VALID), values))
     record = F.when(F.size("_values") == 1, F.col("_values")[0])
     return parsed.withColumn(_RECORD, record).select(
-        _RECORD, F.when(F.col(_RECORD).isNull(), F.col(TEXT)).alias(CORRUPT), ORIGIN
+        _RECORD, F.when(F.col(_RECORD).isNull(), F.col(TEXT)).alias(CORRUPT), ORIGIN, ORDER
     )
 
 
@@ -115,13 +117,18 @@ def _of_documents(raw: DataFrame) -> DataFrame:
             F.when(F.size("_arrays") == 1, F.col("_arrays")[0]).when(F.size("_objects") == 1, F.col("_objects")),
         )
     )
-    whole = parsed.select(ORIGIN, F.when(F.col("_values").isNull(), F.col(TEXT)).alias("_whole"), "_values")
+    whole = parsed.select(ORIGIN, ORDER, F.when(F.col("_values").isNull(), F.col(TEXT)).alias("_whole"), "_values")
     one_each = whole.select(
-        ORIGIN, "_whole", F.size("_values").alias("_size"), F.explode_outer("_values").alias(_RECORD)
+        ORIGIN,
+        ORDER,
+        "_whole",
+        F.size("_values").alias("_size"),
+        F.posexplode_outer("_values").alias(_NUMBER, _RECORD),
     )
     corrupt = F.coalesce(F.col("_whole"), F.when(F.col(_RECORD).isNull(), F.lit("null")))
     is_empty_array = F.coalesce(F.col("_size") == 0, F.lit(False))
-    return one_each.where(~is_empty_array).select(_RECORD, corrupt.alias(CORRUPT), ORIGIN)
+    order = at_position(F.col(ORDER), F.coalesce(F.col(_NUMBER), F.lit(0))).alias(ORDER)
+    return one_each.where(~is_empty_array).select(_RECORD, corrupt.alias(CORRUPT), ORIGIN, order)
 
 
 def _columns(keys: Iterable[str]) -> list[list[str]]:

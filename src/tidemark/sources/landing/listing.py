@@ -16,6 +16,7 @@ import fsspec
 from tidemark.aws.clients import AWS_FAILURES, filesystem, passes
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.retry import RetryPolicy
+from tidemark.rows.order import order_of_file
 from tidemark.sources.landing import compression
 from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part
 from tidemark.sources.watermark import SourceFile
@@ -255,6 +256,13 @@ def folder_day(file: SourceFile) -> date | None:
         return None
 
 
+def source_order(file: SourceFile) -> tuple[str, int, str]:
+    """Where the file stands among others: as the order of its rows says."""
+    written = file.written or file.modified
+    day = folder_day(file) or written.date()
+    return order_of_file(day.isoformat(), written, file.path)
+
+
 def _is_hidden(path: str) -> bool:
     """Whether Spark would pass over a file, without a word."""
     return path.endswith("._COPYING_") or any(
@@ -274,7 +282,13 @@ def _source_file(path: str, details: Mapping[str, Any]) -> SourceFile:
         modified = details["LastModified"].astimezone(UTC).replace(tzinfo=None)
         return SourceFile(path, int(details["size"]), str(details["ETag"]).strip('"'), modified)
     # A file that was copied or moved here keeps its old modification time, but not its change time.
+    written = datetime.fromtimestamp(details["mtime"], UTC).replace(tzinfo=None)
     modified = datetime.fromtimestamp(max(details["mtime"], details["created"]), UTC).replace(tzinfo=None)
     return SourceFile(
-        path, int(details["size"]), f"{details['mtime']:.6f}", modified, changed=f"{details['created']:.6f}"
+        path,
+        int(details["size"]),
+        f"{details['mtime']:.6f}",
+        modified,
+        changed=f"{details['created']:.6f}",
+        written=written,
     )

@@ -19,6 +19,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from tidemark.errors import ConfigError, SourceError
 from tidemark.rows import CORRUPT, ORIGIN, quoted
+from tidemark.rows.order import at_position, place_of_file
 from tidemark.sources.staged import file_origin, read_parquet, refuse_own_names, union
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def _footer(landing: Landing, file: SourceFile) -> tuple[pa.Schema | None, str]:
 
 def _read(spark: SparkSession, landing: Landing, files: Sequence[str]) -> DataFrame:
     try:
-        return read_parquet(spark, files, file_origin())
+        order = at_position(place_of_file(), F.col("_metadata.row_index"))
+        return read_parquet(spark, files, file_origin(), order)
     except (PySparkException, Py4JJavaError) as failure:
         java = failure.java_exception.getMessage() if isinstance(failure, Py4JJavaError) else str(failure)
         raise SourceError(

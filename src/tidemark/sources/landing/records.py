@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.config.csvformat import BYTE_FOR_BYTE
-from tidemark.rows import ORIGIN, own
+from tidemark.rows import ORDER, ORIGIN, own
+from tidemark.rows.order import at_line, place_of_file
 from tidemark.sources.staged import FILE_OPTIONS, file_origin
 
 if TYPE_CHECKING:
@@ -30,15 +31,17 @@ _LENIENT = ("spark.sql.legacy.codingErrorAction", "spark.sql.legacy.javaCharsets
 
 
 def lines(spark: SparkSession, files: Sequence[SourceFile], line_end: str = "\n") -> DataFrame:
-    """`_origin` and `_raw` (binary): one row for each line, in files of any size."""
+    """`_origin`, the order and `_raw` (binary): one row for each line, in files of any size."""
     frame = spark.read.options(**FILE_OPTIONS, lineSep=line_end).text([file.path for file in files])
-    return frame.select(file_origin().alias(ORIGIN), F.col("value").cast("binary").alias(RAW))
+    order = at_line(place_of_file()).alias(ORDER)
+    return frame.select(file_origin().alias(ORIGIN), order, F.col("value").cast("binary").alias(RAW))
 
 
 def documents(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
-    """`_origin` and `_raw` (binary): one row for each file, which must fit in memory."""
+    """`_origin`, the order (the file's place) and `_raw` (binary): one row for each file, which must fit in memory."""
     frame = spark.read.options(**FILE_OPTIONS).text([file.path for file in files], wholetext=True)
-    return frame.select(file_origin().alias(ORIGIN), F.col("value").cast("binary").alias(RAW))
+    place = place_of_file().alias(ORDER)
+    return frame.select(file_origin().alias(ORIGIN), place, F.col("value").cast("binary").alias(RAW))
 
 
 def decoded(records: DataFrame, encoding: str) -> DataFrame:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.lakes.landing import LandingFolder
 from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import SourceError
+from tidemark.rows import ORDER
 from tidemark.sources.landing import csvfiles
 from tidemark.sources.landing.csvheader import read_head
 
@@ -101,7 +102,7 @@ def test_a_comma_at_the_end_of_each_line_is_no_column_and_a_value_behind_it_is_t
     csv_landing.options = {"null_values": ["N/A"]}
     csv_landing.put("a.csv", 'ID, Name,\n1,Ann,\n2,N/A,""\n3,Cid,x\n4,Dee\n')
     extract = csv_landing.extract()
-    assert extract.frame.columns == ["ID", "Name", "_corrupt_record", "_origin"]
+    assert extract.frame.columns == ["ID", "Name", "_corrupt_record", "_origin", ORDER]
     assert csv_landing.rows(extract) == [
         {"ID": "1", "Name": "Ann"},
         {"ID": "2"},
@@ -120,7 +121,7 @@ def test_a_header_alone_is_a_file_without_rows(csv_landing: LandingFolder) -> No
     csv_landing.put("a.csv", "id,name\n")
     extract = csv_landing.extract()
     assert csv_landing.rows(extract) == []
-    assert extract.frame.columns == ["id", "name", "_corrupt_record", "_origin"]
+    assert extract.frame.columns == ["id", "name", "_corrupt_record", "_origin", ORDER]
 
 
 def test_a_line_of_ten_megabytes_is_a_line(csv_landing: LandingFolder) -> None:
