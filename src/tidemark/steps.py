@@ -108,6 +108,8 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     loaded = engine.table(table)
     source = loaded.load.source
     frame = sizes.gathered(extracted.frame, sizes.read_bytes(extracted.frame))
+    if source and source.taken_at:
+        frame = building.dated(engine, loaded, frame, source.taken_at, is_made=extracted.empty)
     checked = building.check(loaded, frame, source.fields if source else {})
     return replace(
         checked,
@@ -120,6 +122,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         look=extracted.look,
         window=extracted.window,
         rereads=extracted.rereads,
+        asked_at=engine.run.started_at,
     )
 
 

@@ -11,8 +11,8 @@ from tidemark.compile.casts import casts_of
 from tidemark.compile.masks import masked
 from tidemark.compute import histories, incremental
 from tidemark.config.definition import transform_of
-from tidemark.errors import ConfigError
-from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, judging
+from tidemark.errors import CommitError, ConfigError
+from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging
 from tidemark.rows.alignment import align
 from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
@@ -36,6 +36,7 @@ def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affect
     if affected is not None:
         frame = affected.rows_of(frame)  # a query can have rows of its own
     if is_history:
+        histories.refuse_undated(table, engine.project.tables)
         frame = histories.identified(frame, table)
     masks = {column.name: masked(table.contract, column.name) for column in table.contract.columns if column.mask}
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
@@ -51,6 +52,22 @@ def check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
     alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts)
     judged = judging.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
+
+
+def dated(engine: Engine, table: Table, frame: DataFrame, column: str, *, is_made: bool) -> DataFrame:
+    """The frame with when its extract was taken: as its files say; of a system that is asked, when this run began.
+
+    `is_made`: the frame is not of the source, which gave nothing, but of the contract.
+    """
+    if column in (name.lower() for name in frame.columns) and not is_made:
+        raise CommitError(
+            f"the source has a column `{column}`, which the load file wants filled with the time of the extract",
+            table=table.name,
+            step="validate",
+            next_step=f"give `taken_at` in the load file of {table.name} another name, or remove it",
+        )
+    asked = F.lit(str(engine.run.started_at)).cast("timestamp")
+    return frame.withColumn(column, F.col(TAKEN) if TAKEN in frame.columns else asked).drop(TAKEN)
 
 
 def _helpers(table: Table) -> frozenset[str]:

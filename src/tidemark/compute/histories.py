@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING
 
 from tidemark.compile.casts import casts_of
 from tidemark.errors import ConfigError
+from tidemark.lint.histories import undated_tombstones
 from tidemark.rows import ORDER, judging
 from tidemark.rows.alignment import align
+from tidemark.sql.columns import read_query
+from tidemark.sql.queries import SqlError, parse
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.write import scd2
 from tidemark.write.batch import Checked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import DataFrame
 
     from tidemark.config.project import Table
@@ -21,6 +27,27 @@ if TYPE_CHECKING:
 def identified(versions: DataFrame, table: Table) -> DataFrame:
     """The versions with what masks must not change of them."""
     return scd2.identified(versions, table.contract, table.load.write)
+
+
+def refuse_undated(table: Table, tables: Mapping[str, Table]) -> None:
+    """Raises `ConfigError` where rows that vanish from a full extract would be deleted from before they vanished."""
+    if table.sql is None or not any(_has_tombstones(tables[name]) for name in table.inputs):
+        return
+    schema = {
+        name: dict.fromkeys((*tables[name].contract.column_names, *METADATA_COLUMNS), "") for name in table.inputs
+    }
+    try:
+        query = read_query(parse(table.sql), schema)
+    except SqlError:
+        return  # nobody can follow it: it is run as it stands
+    if found := undated_tombstones(table, tables, query):
+        message, fix = found
+        raise ConfigError(f"{table.name} was not built: {message}", next_step=fix)
+
+
+def _has_tombstones(table: Table) -> bool:
+    deletes = table.load.write.deletes
+    return table.load.source is not None and deletes is not None and deletes.missing == "soft"
 
 
 def check(table: Table, versions: DataFrame, affected: Affected | None, *, source_system: str) -> Checked:

@@ -36,6 +36,7 @@ class SourceSpec(_Model):
     """Where rows come from: `object` of a connection. `fields` maps a column to the source's name for it; `system` is
     what `_source_system` says, if not the connection's name.
 
+    `taken_at` names a column of the contract that the engine fills: when the extract that a row came with was taken.
     `snapshot` says which files are one snapshot, where a snapshot replaces the table or what it lacks is deleted.
     """
 
@@ -47,6 +48,7 @@ class SourceSpec(_Model):
     fields: dict[str, str] = {}
     mode: Literal["incremental", "full"] = "incremental"
     snapshot: SnapshotWord | None = None
+    taken_at: str | None = None
 
     @property
     def system_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tidemark.config.contract import Contract
 from tidemark.config.load import AllBut, WriteSpec
@@ -10,6 +10,7 @@ from tidemark.config.project import Table
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
+from tidemark.sql.columns import ReadQuery
 from tidemark.sql.types import check_literal, decimal_digits, is_numeric
 
 _WRITE = "write"
@@ -25,6 +26,7 @@ def find(inspection: Inspection) -> Iterator[Finding]:
             if table.sql is not None and table.sql_path is None:
                 yield from _taken_over(inspection, table, document)
             yield from _validity(table.contract, table.load.write, document)
+            yield from _tombstones(inspection, table, document)
             if table.load.write.unknown_member:
                 yield from _unknown_member(table.contract, table.load.write, document)
 
@@ -63,6 +65,40 @@ def _taken_over(inspection: Inspection, table: Table, document: Document) -> Ite
         if helper not in given and helper not in table.contract.column_names:
             message = f"{name} has no column `{helper}`, and {table.name} has no query that makes it"
             yield document.finding((_WRITE,), message, f"{choose(helper, given)}, or add {table.contract.name}.sql")
+
+
+def _tombstones(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:
+    query = inspection.queries.get(table.name)
+    found = undated_tombstones(table, inspection.read.tables, query) if query else None
+    if found:
+        yield document.finding((_WRITE, "deletes"), *found)
+
+
+def undated_tombstones(table: Table, tables: Mapping[str, Table], query: ReadQuery) -> tuple[str, str] | None:
+    """What is wrong where a history reads a log of full extracts by the change times of its rows, and what to write.
+
+    The log's tombstones have those of the last row: by them, what is missing would never have been there.
+    """
+    write, deletes = table.load.write, table.load.write.deletes
+    if deletes is None or deletes.flag is None or deletes.at is not None:
+        return None
+    dated_by, flagged_by = (
+        query.origins(name) if name and name in query.outputs else frozenset()
+        for name in (write.effective_from, deletes.flag)
+    )
+    for name in table.inputs:
+        source, how = (tables[name].load.source, tables[name].load.write.deletes) if name in tables else (None, None)
+        if source is None or how is None or how.missing != "soft" or (name, how.flag) not in flagged_by:
+            continue
+        times = {column for owner, column in dated_by if owner == name}
+        if times and not times & {source.taken_at, "_ingest_ts"}:
+            taken = source.taken_at or "seen_at"
+            message = (
+                f"what {name} lacks would be deleted from the change time of its last row, as if it had never been"
+            )
+            more = "" if source.taken_at else f", `taken_at: {taken}` in the source of {name}"
+            return message, f"write `deletes: {{flag: {deletes.flag}, at: {taken}}}`{more}, and select that column"
+    return None
 
 
 def _validity(contract: Contract, write: WriteSpec, document: Document) -> Iterator[Finding]:

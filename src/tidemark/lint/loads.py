@@ -104,6 +104,15 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
         if name in columns:
             message = f"`{name}` is in the contract; `drift` is about source columns that it does not know"
             yield document.finding(("drift", name), message, "remove it")
+    if source is not None and source.taken_at is not None:
+        where = ("source", "taken_at")
+        yield from _absent(document, where, (source.taken_at,), columns)
+        if source.taken_at in columns and table.contract.column(source.taken_at).type != "timestamp":
+            message = f"`{source.taken_at}` is a {table.contract.column(source.taken_at).type}"
+            yield document.finding(where, message, "name a timestamp column")
+        if source.taken_at in (*write.keys, *source.fields):
+            message = f"`{source.taken_at}` is filled by the engine"
+            yield document.finding(where, message, "leave it out of `keys` and `source.fields`")
     if write.deletes and write.deletes.missing and not (source and source.mode == "full"):
         message = "`deletes.missing` needs every row of the source in every run"
         yield document.finding(("write", "deletes", "missing"), message, "add `mode: full` to the source")

@@ -21,6 +21,7 @@ from tidemark.rows.judging import adapted_values, judged_with_errors
 from tidemark.rows.order import has_position, order_in, place, stored_order
 from tidemark.sources import watermark
 from tidemark.sql.types import SOURCE_ORDER
+from tidemark.write import snapshots
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
 from tidemark.write.compare import is_small, vanished_rows
 from tidemark.write.manifest import CHANGE_TYPE
@@ -58,6 +59,8 @@ def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
     """
     if not work.keys:
         return _label_copies(work, rows)
+    if snapshots.is_log(work):
+        return snapshots.label(work, rows, superseded)
     target = work.target()
     columns = [*rows.columns, LABEL]
     of = _version_of(work, rows, target)

@@ -12,6 +12,8 @@ from tidemark.rows.batches import having, row_hash
 from tidemark.write.pruning import within
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from tidemark.config.contract import Contract
@@ -74,6 +76,7 @@ class Checked:
     window: Window | None = None
     rereads: bool = False
     contract: Contract | None = None
+    asked_at: datetime | None = None
 
     def rules_of(self, table: Table) -> Contract:
         """The contract that `source` was held against: the table's, or what it says of a history's versions."""
@@ -97,8 +100,14 @@ class Work:
 
     @property
     def row_hash(self) -> Column:
-        """The hash of a row, over all columns of the table."""
-        return row_hash(self.columns, self.earlier_types)
+        """The hash of a row, over all columns of the table but the one that says when it was received."""
+        return row_hash([name for name in self.columns if name != self.taken_at], self.earlier_types)
+
+    @property
+    def taken_at(self) -> str | None:
+        """The column that says when the extract of a row was taken, where the load file names one."""
+        source = self.table.load.source
+        return source.taken_at if source else None
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -213,3 +214,18 @@ def test_a_watermark_has_one_column_or_several(
 def test_a_watermark_without_a_column_or_that_looks_ahead_is_refused(read: Read, text: str) -> None:
     with pytest.raises(ConfigError):
         read(f"source: {{connection: crm, object: x}}\nwatermark: {text}\nwrite: {{mode: upsert, keys: [a]}}\n")
+
+
+def test_the_load_files_in_the_guide_to_histories_are_right(read: Read) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "histories.md").read_text("utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+    assert [read(block).write.mode for block in blocks] == ["scd2", "append", "scd2"]
+
+    words = [*re.findall(r"^\| `(\w+: [^`]+)`", text, re.MULTILINE), *re.findall(r"`(track: all[^`]*)`", text)]
+    assert len(words) > 8
+    base = {"keys": "[id]", "effective_from": "t", "surrogate_key": "s", "track": "[x]"}
+    for word in words:
+        name, _, value = word.partition(": ")
+        written = {"mode": "scd2", **base, name: value}
+        assert read("write:\n" + "\n".join(f"  {key}: {text}" for key, text in written.items())), word

@@ -22,7 +22,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
-from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN
+from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, file_at, verdict_on
 from tidemark.sources.landing.csvfiles import read_csv
@@ -30,7 +30,7 @@ from tidemark.sources.landing.folders import columns_of, partition_columns, with
 from tidemark.sources.landing.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
 from tidemark.sources.landing.parquetfiles import read_parquet_files, refuse_options
-from tidemark.sources.landing.snapshots import Picked, pick
+from tidemark.sources.landing.snapshots import Picked, is_log, pick, taken_at
 from tidemark.sources.staged import empty_frame, refuse_own_names, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
@@ -60,7 +60,8 @@ class FilesSource:
         if request.period is not None:
             return self._again(request, read, landing, listing, [file for file in due if _is_of(file, request.period)])
         book = FileBook.from_json(request.bookkeeping)
-        everything = request.full or request.source.mode == "full"
+        in_log = is_log(request.table)  # of snapshots: each is whole by itself, and read once
+        everything = request.full or (request.source.mode == "full" and not in_log)
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
         picked = pick(request.table, due, chosen)
         reading = _read(request, read, landing, listing, picked)
@@ -70,7 +71,8 @@ class FilesSource:
             given=reading.given,
             watermark=book.after(received, listing.files).to_json(),
             identity=_identity([*received, *picked.again]),
-            full=everything and len(due) == len(listing.files) and not reading.verdicts,
+            full=(bool(picked.files) if in_log else everything and len(due) == len(listing.files))
+            and not reading.verdicts,
             source_system=KIND,
             notices=(
                 *_notices(landing, listing, due, received),
@@ -158,12 +160,14 @@ def _by_age(
 ) -> tuple[DataFrame, list[str]]:
     """The rows of the readable files; where several snapshots are among them, with the age of theirs."""
     if not picked.by_age:
-        return read(request.spark, landing, readable, listing.folder)
+        frame, told = read(request.spark, landing, readable, listing.folder)
+        return _dated(request, frame, readable), told
     frames, told = [], list[str]()
     for age, snapshot in enumerate(picked.by_age):
         if files := [file for file in snapshot if file in readable]:
             frame, notices = read(request.spark, landing, files, listing.folder)
-            frames.append(frame.withColumn(AGE if picked.is_sure else MAYBE_AGE, F.lit(age)))
+            marked = frame.withColumn(AGE if picked.is_sure else MAYBE_AGE, F.lit(age))
+            frames.append(_dated(request, marked, snapshot))
             told += notices
     return union(frames), told
 
@@ -263,6 +267,14 @@ def _in_file(expected: Collection[str], folder: str, file: SourceFile) -> tuple[
     """The expected columns that a file has itself: those of its folders are not in it."""
     given = columns_of(file.path, folder)
     return tuple(name for name in expected if name.lower() not in given)
+
+
+def _dated(request: ExtractRequest, frame: DataFrame, files: Sequence[SourceFile]) -> DataFrame:
+    """The frame with when its files, which are one snapshot, were taken, where the table wants to know."""
+    if request.source.taken_at is None:
+        return frame
+    taken = taken_at(files, request.source.snapshot)
+    return frame.withColumn(TAKEN, F.lit(str(taken)).cast("timestamp"))
 
 
 def _nothing(request: ExtractRequest) -> DataFrame:

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from tidemark.errors import SourceError
@@ -57,10 +58,43 @@ def pick(table: Table, due: Sequence[SourceFile], chosen: Sequence[SourceFile]) 
         return _by_partition(present, wanted, word)
     if write.mode == "replace" or (missing and write.mode != "append"):
         return _newest(present, wanted, word, table.name)
+    if missing and is_log(table):
+        return _in_turn(present, wanted, word, table.name)
     if missing:
         groups = _snapshots(wanted, word, table.name)
         return Picked(wanted, by_age=groups if len(groups) > 1 else ())
     return _with_later(present, wanted) if write.keys else Picked(wanted)
+
+
+def is_log(table: Table) -> bool:
+    """Whether every snapshot is logged, as what the source had when it was taken."""
+    source, write = table.load.source, table.load.write
+    missing = write.deletes is not None and write.deletes.missing == "soft"
+    return source is not None and source.taken_at is not None and write.mode == "append" and missing
+
+
+def taken_at(files: Sequence[SourceFile], word: SnapshotWord | None) -> datetime:
+    """When the snapshot that the files are was taken (naive UTC): on the day of their `dt=…` folder, else when the last
+    of them was written; so, too, where each file is a snapshot, of which a day can have several.
+    """
+    days = [day for file in files if (day := folder_day(file))]
+    if word != "file" and len(days) == len(files):
+        return datetime.combine(max(days), time.min)
+    return max(file.written or file.modified for file in files)
+
+
+def _in_turn(present: Files, wanted: Files, word: SnapshotWord | None, table: str) -> Picked:
+    """The snapshots that have a wanted file, whole, and those after them: what was the same in these as in the ones
+    before was not written, and need not be the same as in one that comes late.
+    """
+    _snapshots(wanted, word, table)
+    groups = _grouped(present, word)
+    oldest = max(number for number, group in enumerate(groups) if set(group) & set(wanted))
+    chosen = groups[: oldest + 1]
+    if len({taken_at(group, word) for group in chosen}) < len(chosen):
+        raise _unclear(wanted, table, "two of the snapshots were taken at one time, as their folders or files say")
+    files = tuple(file for group in chosen for file in group)
+    return Picked(files, by_age=chosen, again=tuple(file for file in files if file not in wanted))
 
 
 def _newest(present: Files, wanted: Files, word: SnapshotWord | None, table: str) -> Picked:
