@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from tidemark.compile.jsontext import is_nested
 from tidemark.sql.types import FRACTIONS, INTEGERS, decimal_digits
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def _column_rules(column: ContractColumn, raw: Column, is_made_text: bool) -> It
         yield RowRule(
             column.name, "characters", "must not have the character U+0000", value.isNotNull() & value.contains(_NUL)
         )
+    if column.nested is not None:
+        broken = value.isNotNull() & ~is_nested(value, column.nested)
+        yield RowRule(column.name, "type", f"must be a JSON {column.nested}", broken)
     for rule, message, condition in (*_text_rules(column, value), *_enum_rule(column, value), *_bounds(column, value)):
         yield RowRule(column.name, rule, message, value.isNotNull() & condition)
 

@@ -17,6 +17,7 @@ from tidemark.compile.casts import same_value
 from tidemark.compile.rules import quoted, row_rules
 from tidemark.compile.schema import spark_type
 from tidemark.config.contract import Column, Contract
+from tidemark.config.contract.model import Nested
 
 Build = Callable[..., Contract]
 
@@ -258,3 +259,26 @@ def test_every_type_of_a_contract_is_a_spark_type(spark: SparkSession) -> None:
     for name in [*types, "decimal(38,10)"]:
         frame = spark.range(1).select(same_value(F.expr("CAST(NULL AS STRING)"), "string", name).alias("v"))
         assert frame.schema["v"].dataType == spark_type(name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fits", "does_not"),
+    [
+        (
+            "array",
+            ["[]", ' [1.10, {"a": null}] ', '["]"]'],
+            ["", "[1", "[1] [2]", "[1],[2]", "[1]]", "{}", "1", "null"],
+        ),
+        (
+            "object",
+            ["{}", '{"a": [1e400]}'],
+            ["", '{"a": 1', '{"a": 1} x', '{"a": 1}]', "{'a': 1}", "[]", '"{}"', "null"],
+        ),
+    ],
+)
+def test_nested_values_are_json_of_their_kind(
+    spark: SparkSession, contract_of: Build, kind: Nested, fits: list[str], does_not: list[str]
+) -> None:
+    contract = contract_of(Column("n", "string", nested=kind))
+    found = broken_by(spark, contract, "string", [None, *fits, *does_not])
+    assert found == [set() for _ in [None, *fits]] + [{"type"} for _ in does_not]

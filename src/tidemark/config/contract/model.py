@@ -17,6 +17,7 @@ SUFFIX = ".contract.yaml"
 
 Severity = Literal["error", "warning"]
 Operator = Literal["=", "!=", ">", ">=", "<", "<=", "between", "not between"]
+Nested = Literal["array", "object"]
 CheckKind = Literal["metric", "sql", "custom"]
 
 
@@ -24,8 +25,9 @@ CheckKind = Literal["metric", "sql", "custom"]
 class Column:
     """One column: its Spark type, the rules each of its values keeps, and how sensitive it is.
 
-    Bounds are kept as they are written, so that `0.1` stays a tenth. `zone`: times that come without an offset are of
-    this time zone (None: UTC, unless the load file says otherwise). `classification` and `mask` mark personal data.
+    `nested` says that its text is a JSON array or object. Bounds are kept as they are written, so that `0.1` stays a
+    tenth. `zone`: times that come without an offset are of this time zone (None: UTC, unless the load file says
+    otherwise). `classification` and `mask` mark personal data.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Column:
     classification: str | None = None
     mask: str | None = None
     description: str | None = None
+    nested: Nested | None = None
     line: int = 1
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from open_data_contract_standard.model import SchemaProperty
 
-from tidemark.config.contract.model import MASKS, Column
+from tidemark.config.contract.model import MASKS, Column, Nested
 from tidemark.config.yamltext import Report, Where
 from tidemark.errors import choose
 from tidemark.sql.types import HELPER_PREFIX, METADATA_COLUMNS, check_literal, is_zone, logical_type, normal_type
@@ -35,10 +35,18 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "timestamp": (*_BOUNDS, "timezone", "defaultTimezone"),
     "boolean": (),
 }
-_DEFAULT_TYPES = {"string": "string", "integer": "int", "date": "date", "timestamp": "timestamp", "boolean": "boolean"}
+NESTED: tuple[Nested, ...] = ("array", "object")
+_DEFAULT_TYPES: Mapping[str, str] = {
+    **dict.fromkeys(NESTED, "string"),
+    "string": "string",
+    "integer": "int",
+    "date": "date",
+    "timestamp": "timestamp",
+    "boolean": "boolean",
+}
 _NOT_SUPPORTED = {
-    "properties": "give every nested value a column of its own",
-    "items": "give every item a row or a column of its own",
+    "properties": "remove it: an object is kept as JSON text, whose inside is not checked",
+    "items": "remove it: an array is kept as JSON text, whose items are not checked",
     "map": "give every entry a column of its own",
     "physicalName": "remove it: names of the source go to `source.fields` in the load file",
     "partitioned": "remove it: write `partition_by:` in the load file",
@@ -105,6 +113,7 @@ def _column(report: Report, found: SchemaProperty, where: Where) -> Column:
         classification=found.classification,
         mask=_mask(report, found, where, column_type),
         description=found.description,
+        nested=next((kind for kind in NESTED if kind == found.logicalType), None),
         line=report.document.line(where),
     )
 
@@ -114,17 +123,22 @@ def _type(report: Report, found: SchemaProperty, where: Where) -> str:
     try:
         if found.physicalType:
             column_type = normal_type(found.physicalType)
-        elif found.logicalType in _DEFAULT_TYPES:
-            column_type = _DEFAULT_TYPES[found.logicalType]
+        elif (found.logicalType or "") in _DEFAULT_TYPES:
+            column_type = _DEFAULT_TYPES[found.logicalType or ""]
         else:
             message = f"column `{found.name}` has no physicalType"
             report.error(where, message, "add one: `physicalType: decimal(18,2)`")
             return "string"
     except ValueError as error:
-        message, _, fix = str(error).partition(": ")
+        what, _, fix = str(error).partition("does not exist: ")
+        message = f"{what}does not exist"
+        if found.logicalType in NESTED:
+            fix = f"write `physicalType: string`: the {found.logicalType} is kept as JSON text"
         report.error((*where, "physicalType"), f"column `{found.name}`: {message}", fix)
         return "string"
     expected = logical_type(column_type)
+    if found.logicalType in NESTED and column_type == "string":
+        return column_type
     if found.logicalType is None or found.logicalType != expected:
         message = f"column `{found.name}` is a {column_type}, its logicalType is `{found.logicalType}`"
         report.error((*where, "logicalType"), message, f"write `logicalType: {expected}`")

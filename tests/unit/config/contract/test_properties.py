@@ -147,6 +147,18 @@ def test_every_rule_of_a_column_is_read(read_properties: Read) -> None:
             "- {name: a, logicalType: string, properties: [{name: b}]}",
             "8: `properties` of column `a` has no meaning here",
         ),
+        (
+            "- {name: a, logicalType: array, items: {logicalType: string}}",
+            "8: `items` of column `a` has no meaning here",
+        ),
+        (
+            "- {name: a, logicalType: object, physicalType: 'struct<b: int>'}",
+            "8: column `a`: type `struct<b: int>` does not exist",
+        ),
+        (
+            "- {name: a, logicalType: array, physicalType: int}",
+            "8: column `a` is a int, its logicalType is `array`",
+        ),
         ("- {name: a, logicalType: string, requried: true}", "8: unknown key `requried`"),
     ],
     ids=lambda value: value if value[0].isdigit() else "",
@@ -176,3 +188,17 @@ def test_patterns_that_java_knows_are_accepted(read_properties: Read, pattern: s
     assert findings == []
     assert contract is not None
     assert contract.column("a").pattern == pattern
+
+
+@pytest.mark.parametrize("kind", ["array", "object"])
+@pytest.mark.parametrize("physical", ["", ", physicalType: string"])
+def test_nested_values_are_kept_as_json_text(read_properties: Read, kind: str, physical: str) -> None:
+    contract, findings = read_properties(f"- {{name: a, logicalType: {kind}{physical}}}")
+    assert findings == []
+    assert contract is not None
+    assert (contract.column("a").type, contract.column("a").nested) == ("string", kind)
+
+
+def test_a_nested_physical_type_is_told_what_to_write(read_properties: Read) -> None:
+    _, findings = read_properties("- {name: a, logicalType: array, physicalType: 'array<int>'}")
+    assert findings[0].endswith("write `physicalType: string`: the array is kept as JSON text")
