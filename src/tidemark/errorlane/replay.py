@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark import faults
+from tidemark.compile import jsontext
 from tidemark.compile.casts import same_value
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
@@ -163,7 +164,9 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     known = set(METADATA_COLUMNS.fieldNames()) | {ROW_HASH} | set(contract)
     stored = stored_schema(spark, path).fields if read_state(spark, path).version is not None else []
     added = [each for each in stored if each.name not in known]
-    fields = errors.withColumn(_FIELDS, F.from_json("payload", "map<string, string>"))
+    # Spark's own parser takes what the exact one does not: the character by which that knows numbers.
+    exact, rough = jsontext.parsed_object(F.col("payload")), F.from_json("payload", jsontext.OBJECT)
+    fields = errors.withColumn(_FIELDS, F.coalesce(exact, rough))
     gained_since = {each.name for each in added}
     refused = [name for name in _refused(errors) if alignment.stem_of(name) not in gained_since]
     columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *refused)]
@@ -172,8 +175,8 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     columns += [value.alias(name) for name, value in cast.items()]
     # No rule of the contract speaks of columns that the table gained: a value of another type is told as a bad record.
     lost = [F.when(text.isNotNull() & cast[name].isNull(), text) for name, text in gained.items()]
-    is_text = source is not None and source.format in ("csv", "json")
-    bad = [*([_field(CORRUPT, F.lower)] if is_text else []), *lost]
+    may_be_corrupt = source is not None and source.format in ("csv", "json", "parquet")
+    bad = [*([_field(CORRUPT, F.lower)] if may_be_corrupt else []), *lost]
     corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
     origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)
     return fields.select(*columns, *corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
@@ -188,4 +191,4 @@ def _refused(errors: DataFrame) -> list[str]:
 def _field(name: str, spelled: Callable[[Column], Column]) -> Column:
     """The payload's value under this name, once its own names are spelled so, as text."""
     named = F.map_filter(_FIELDS, lambda key, _: spelled(key) == name.lower())
-    return F.get(F.map_values(named), 0)
+    return jsontext.unmarked(F.get(F.map_values(named), 0))

@@ -105,15 +105,26 @@ def union(frames: Sequence[DataFrame]) -> DataFrame:
     return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), frames)
 
 
-def _is_own(name: str) -> bool:
-    return name in (ORIGIN, CORRUPT) or name.startswith(HELPER_PREFIX)
+def is_own_name(name: str) -> bool:
+    """Whether a source column has a name that the engine keeps for itself, in any case."""
+    return name.lower() in (ORIGIN, CORRUPT) or name.lower().startswith(HELPER_PREFIX)
+
+
+def folded(name: str) -> str:
+    """The same text for names that are one column to Spark, which compares them character by character in any case."""
+    return "".join(map(_folded, name))
+
+
+def _folded(character: str) -> str:
+    if character == "\u0130":  # the one whose small letter is two characters everywhere but in Java's comparison
+        return "i"
+    upper = character.upper() if len(character.upper()) == 1 else character
+    return upper.lower() if len(upper.lower()) == 1 else upper
 
 
 def refuse_own_names(names: Sequence[str], table: str, where: str) -> None:
     """Raises `SourceError` when a source column has a name that the engine keeps for itself."""
-    taken = sorted(
-        {name for name in names if name.lower() in (ORIGIN, CORRUPT) or name.lower().startswith(HELPER_PREFIX)}
-    )
+    taken = sorted({name for name in names if is_own_name(name)})
     if taken:
         raise SourceError(
             f"the source has a column called {', '.join(taken)}, which is a name of the engine's own",

@@ -38,6 +38,10 @@ SPARK_CONF: dict[str, str] = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    # What pandas writes: as numbers, of which those that are whole microseconds become timestamps (landing files).
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.timeType.enabled": "true",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.adaptive.optimizer.excludedRules": _KEEP_METRIC_NODES,
     # Good and bad rows of an append go to two folders in one pass: two open files a task are cheaper than a sort.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -193,3 +194,27 @@ def test_a_value_that_does_not_fit_a_column_which_the_table_gained_stays_in_the_
 
     assert lake.read(TABLE, "id", "rank") == [("2", 7), ("4", 5)]
     assert replayed(lake, TABLE) == Books(extracted=2, quarantined=2)
+
+
+def test_numbers_are_replayed_digit_for_digit(lake: Lake) -> None:
+    columns, long = (
+        "id! string\nstatus string {}\namount decimal(38,18)",
+        Decimal("12345678901234567.890123456789012345"),
+    )
+    load = LOAD | {"write": {"mode": "append"}, "watermark": None}
+    lake.table(TABLE, columns.format("{enum: [{value: new}]}"), load)
+    frame = lake.frame("id string, status string, amount decimal(38,18)", [("1", "lent", long), ("2", "\ufdd0", long)])
+    lake.load(TABLE, frame)
+    lake.table(TABLE, columns.format('{enum: [{value: new}, {value: lent}, {value: "\ufdd0"}]}'), load)
+    replayed(lake, TABLE)
+    assert lake.read(TABLE, "id", "amount")[0] == ("1", long)
+
+
+def test_a_file_that_could_not_be_read_is_no_row_of_nulls(lake: Lake) -> None:
+    load = LOAD | {"write": {"mode": "append"}, "watermark": None}
+    load["source"] = LOAD["source"] | {"format": "parquet"}
+    lake.table(TABLE, "id string\nname string", load)
+    lake.load(TABLE, lake.frame("id string, name string, _corrupt_record string", [(None, None, "no Parquet file")]))
+    lake.table(TABLE, "id string\nname string {}", load)
+    replayed(lake, TABLE)
+    assert lake.read(TABLE) == []

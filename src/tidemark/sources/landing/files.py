@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
+from tidemark.compile.casts import EXACT, casts_of
 from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
 from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN
@@ -29,9 +30,10 @@ from tidemark.sources.landing.csvfiles import read_csv
 from tidemark.sources.landing.folders import columns_of, partition_columns, with_partitions
 from tidemark.sources.landing.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
-from tidemark.sources.landing.parquetfiles import read_parquet_files, refuse_options
+from tidemark.sources.landing.parquetfiles import read_parquet_files, read_to_its_end, refuse_options
+from tidemark.sources.landing.parquettypes import AsTyped
 from tidemark.sources.landing.snapshots import Picked, is_log, pick, taken_at
-from tidemark.sources.staged import empty_frame, refuse_own_names, union
+from tidemark.sources.staged import empty_frame, folded, refuse_own_names, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: List
         except UnreadableError as unreadable:
             verdicts |= unreadable.verdicts
         except SPARK_FAILURES as failure:
-            found = _verdict(landing, readable, *(failed_read(failure) or ("", "")))
+            found = _verdict(request, landing, readable, *(failed_read(failure) or ("", "")))
             if found is None:
                 raise
             verdicts |= found
@@ -176,13 +178,17 @@ def _suspected(request: ExtractRequest, landing: Landing, files: Sequence[Source
     """What is wrong with the files that Spark failed on before; one with which nothing is may be read this time."""
     verdicts: dict[SourceFile, Verdict] = {}
     for path, cause in request.failed.items():
-        verdicts |= _verdict(landing, files, path, cause) or {}
+        verdicts |= _verdict(request, landing, files, path, cause) or {}
     return verdicts
 
 
-def _verdict(landing: Landing, files: Sequence[SourceFile], path: str, cause: str) -> dict[SourceFile, Verdict] | None:
+def _verdict(
+    request: ExtractRequest, landing: Landing, files: Sequence[SourceFile], path: str, cause: str
+) -> dict[SourceFile, Verdict] | None:
     file = file_at(path, files)
     verdict = verdict_on(landing, file, cause) if file else None
+    if file and verdict is None and request.source.format == "parquet":
+        verdict = read_to_its_end(landing, file)
     return {file: verdict} if file and verdict else None
 
 
@@ -238,17 +244,27 @@ def _expected(request: ExtractRequest) -> tuple[str, ...]:
 
 def _reader(request: ExtractRequest) -> Reader:
     """What reads the format that the load file names, with its options; raises `ConfigError` for what cannot be."""
-    options, table = request.source.options, request.table.name
+    options, table, wanted = request.source.options, request.table.name, _types(request)
     match request.source.format:
         case "csv":
             return partial(_read_csv, request, CsvFormat.of(options))
         case "json":
             whole = whole_documents(options, table)
-            return lambda spark, landing, files, _: read_json(spark, landing, files, whole)
+            return lambda spark, landing, files, _: read_json(spark, landing, files, whole, wanted)
         case "parquet":
             refuse_options(options, table)
-            return lambda spark, landing, files, _: read_parquet_files(spark, landing, files)
+            return lambda spark, landing, files, _: read_parquet_files(spark, landing, files, wanted)
     raise ConfigError(f"{table} does not say what its files are", next_step="add `format: json`, `csv` or `parquet`")
+
+
+def _types(request: ExtractRequest) -> AsTyped:
+    """The contract's type of a source column and how values come into it, None for one that it does not know."""
+    casts = casts_of(request.table.contract, request.table.load)
+    types = {
+        folded(source): (column.type, casts.get(column.name, EXACT))
+        for source, column in zip(_expected(request), request.table.contract.columns, strict=True)
+    }
+    return lambda name: types.get(folded(name))
 
 
 def _read_csv(

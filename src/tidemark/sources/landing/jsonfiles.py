@@ -1,10 +1,10 @@
-"""JSON files: JSON Lines, or documents (an array of objects, or one object over several lines).
+"""JSON files: JSON Lines, or documents (an array of objects, or objects that go over several lines).
 
-All columns are text, nested values are JSON text, a key that only some objects have is a column all the same. The keys
-are learned in a pass of their own, by Spark. A line or document that is no JSON, is cut off, is followed by something
-else or holds bytes that are not UTF-8 is corrupt as a whole: half of a document is no batch.
-
-JSON numbers are read as doubles, as the standard expects: decimals with more than 15 digits belong in strings.
+All columns are text: strings by their content, numbers as they are written, nested values as JSON. A key that only some
+objects have is a column all the same. The keys are learned in a pass of their own, by Spark. A line or document that is
+no JSON, is cut off, is followed by something else or holds bytes that are not UTF-8 is corrupt as a whole: half of a
+document is no batch. So is an object with a key twice, or with keys that Spark's names, which know no case, cannot tell
+apart: which of the values is meant nobody knows.
 """
 
 from __future__ import annotations
@@ -12,31 +12,41 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from tidemark.compile import jsontext
 from tidemark.errors import ConfigError, choose
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, own
 from tidemark.rows.order import at_position
+from tidemark.sources.landing.parquettypes import AsTyped
 from tidemark.sources.landing.records import TEXT, VALID, decoded, documents, lines
-from tidemark.sources.staged import refuse_own_names, union
+from tidemark.sources.staged import folded, is_own_name, union
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from tidemark.sources.landing.listing import Landing
     from tidemark.sources.watermark import SourceFile
 
 _HEAD_BYTES = 64 * 1024
-_OBJECT = "map<string, string>"
+_LARGEST_REREAD = 64 * 1024 * 1024  # bytes of a file that is read as a document although it begins with lines
 _RECORD = own("record")
-_NUMBER = own("number")
+_GIVEN = own("given_text")
+_FOUND = own("found")
 _OPTIONS = ("multiLine",)
+# How the later lines of an object begin that goes over several.
+_GOES_ON = r'^\s*[\]},"]'
+_NAMED = 3
+_BLANKS = " \t\r\n"
+_LONGEST_WORD = 8  # characters of `false`, or of an escape, that the end of a head may cut
 
 
 def whole_documents(options: Mapping[str, Any], table: str) -> bool | None:
-    """The option `multiLine`: each file is one document (True) or JSON Lines (False); None: look at each file."""
+    """The option `multiLine`: each file is a document (True) or JSON Lines (False); None: look at each file."""
     unknown = [name for name in options if name not in _OPTIONS]
     if unknown:
         raise ConfigError(f"{table}: JSON files have no option `{unknown[0]}`", next_step=choose(unknown[0], _OPTIONS))
@@ -44,96 +54,179 @@ def whole_documents(options: Mapping[str, Any], table: str) -> bool | None:
 
 
 def read_json(
-    spark: SparkSession, landing: Landing, files: Sequence[SourceFile], whole: bool | None
+    spark: SparkSession,
+    landing: Landing,
+    files: Sequence[SourceFile],
+    whole: bool | None,
+    wanted: AsTyped,
 ) -> tuple[DataFrame, list[str]]:
-    """The objects of the files as text columns with `_origin` and `_corrupt_record`, and what to tell of the files."""
+    """The objects of the files as text columns with `_origin` and `_corrupt_record`, and what to tell of the files.
+
+    `wanted` gives the contract's type of a key, None for one that it does not know.
+    """
+    told: list[str] = []
+    kinds = dict.fromkeys(files, bool(whole))
     if whole is None:
-        kinds = landing.each(files, lambda file: is_document(landing.head(file, _HEAD_BYTES)))
-    else:
-        kinds = [whole] * len(files)
-    groups: dict[bool, list[SourceFile]] = defaultdict(list)
-    for file, kind in zip(files, kinds, strict=True):
-        groups[kind].append(file)
-    objects = union(
-        [
-            _of_documents(documents(spark, group)) if kind else _of_lines(lines(spark, group))
-            for kind, group in sorted(groups.items())
-        ]
-    )
-    keys = [row[0] for row in objects.select(F.explode(F.map_keys(_RECORD))).distinct().collect()]
-    refuse_own_names(keys, landing.table, landing.location)
-    columns = [
-        F.coalesce(*(F.col(_RECORD)[key] for key in variants)).alias(variants[0] or "_") for variants in _columns(keys)
-    ]
-    return objects.select(*columns, CORRUPT, ORIGIN, ORDER), []
+        looks = landing.each(files, lambda file: is_document(landing.head(file, _HEAD_BYTES)))
+        kinds = dict(zip(files, looks, strict=True))
+    keys, mixed = _keys_and_mixed(spark, kinds, wanted)
+    if mixed and whole is None:
+        found, told = _documents_after_all(spark, kinds, mixed)
+        if found:
+            kinds |= dict.fromkeys(found, True)
+            keys, _ = _keys_and_mixed(spark, kinds, wanted)
+    return _as_columns(_objects(spark, kinds, exact=True), keys), told
 
 
 def is_document(head: bytes) -> bool:
-    """Whether a file that begins with `head` is one JSON document; else it is JSON Lines.
+    """Whether a file that begins with `head` is a JSON document; else it is JSON Lines.
 
-    It is one when it begins with an array, or with an object that goes on in a second line that starts no object.
+    It is one when it begins with an array, or with an object that goes on behind its first line.
     """
     text = head.decode("utf-8", errors="replace").removeprefix("\ufeff").lstrip()
     if not text.startswith("{"):
         return text.startswith("[")
     first, _, rest = text.partition("\n")
-    return not _is_json(first) and bool(rest.strip()) and not rest.lstrip().startswith("{")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
+    if _problem(first) is None or not rest.strip():
         return False
-    return True
+    at = _problem(text)
+    goes_on = at is None or (len(head) >= _HEAD_BYTES and at >= len(text) - _LONGEST_WORD)
+    return goes_on or not rest.lstrip().startswith("{")
 
 
-def _of_lines(raw: DataFrame) -> DataFrame:
-    """`_record` (a map of text, null when corrupt), `_corrupt_record`, `_origin` and the order.
-
-    Spark's parser stops at the end of the first value: inside brackets, what follows it is an error.
-    """
-    records = decoded(raw, "UTF-8").where(F.trim(TEXT) != "")
-    values = F.from_json(F.concat(F.lit("["), TEXT, F.lit("]")), f"array<{_OBJECT}>")
-    parsed = records.withColumn("_values", F.when(F.col(VALID), values))
-    record = F.when(F.size("_values") == 1, F.col("_values")[0])
-    return parsed.withColumn(_RECORD, record).select(
-        _RECORD, F.when(F.col(_RECORD).isNull(), F.col(TEXT)).alias(CORRUPT), ORIGIN, ORDER
-    )
+def _problem(text: str) -> int | None:
+    """Where the text stops being the beginning of one JSON value; None when it holds a whole one."""
+    try:
+        json.JSONDecoder().raw_decode(text)
+    except json.JSONDecodeError as broken:
+        return len(text) if broken.msg.startswith("Unterminated string") else broken.pos
+    except RecursionError:
+        return len(text)
+    return None
 
 
-def _of_documents(raw: DataFrame) -> DataFrame:
-    """As `_of_lines`, with a row for each object of a document's array; null in an array is a corrupt record."""
-    records = decoded(raw, "UTF-8").where(F.trim(TEXT) != "")
-    bracketed = F.concat(F.lit("["), TEXT, F.lit("]"))
-    arrays = F.from_json(bracketed, f"array<array<{_OBJECT}>>")
-    objects = F.from_json(bracketed, f"array<{_OBJECT}>")
-    is_array = F.regexp_extract(TEXT, r"^\s*(.)", 1) == "["
-    parsed = (
-        records.withColumn("_arrays", F.when(F.col(VALID) & is_array, arrays))
-        .withColumn("_objects", F.when(F.col(VALID) & ~is_array, objects))
-        .withColumn(
-            "_values",
-            F.when(F.size("_arrays") == 1, F.col("_arrays")[0]).when(F.size("_objects") == 1, F.col("_objects")),
-        )
-    )
-    whole = parsed.select(ORIGIN, ORDER, F.when(F.col("_values").isNull(), F.col(TEXT)).alias("_whole"), "_values")
-    one_each = whole.select(
+def _objects(spark: SparkSession, kinds: Mapping[SourceFile, bool], *, exact: bool) -> DataFrame:
+    """A row for each object: its map of text (null when corrupt), the text it was read from, and `_origin`."""
+    groups: dict[bool, list[SourceFile]] = defaultdict(list)
+    for file, is_whole in kinds.items():
+        groups[is_whole].append(file)
+    frames = []
+    if groups[False]:
+        frames.append(_of_lines(lines(spark, groups[False]), exact))
+    if groups[True]:
+        frames.append(_of_documents(documents(spark, groups[True]), exact))
+    return union(frames)
+
+
+def _of_lines(raw: DataFrame, exact: bool) -> DataFrame:
+    records = decoded(raw, "UTF-8").where(F.btrim(TEXT, F.lit(_BLANKS)) != "")
+    record = F.when(F.col(VALID), jsontext.parsed_object(F.col(TEXT), exact=exact))
+    return records.select(record.alias(_RECORD), F.col(TEXT).alias(_GIVEN), ORIGIN, ORDER)
+
+
+def _of_documents(raw: DataFrame, exact: bool) -> DataFrame:
+    """A row for each object of a document; null in an array is a corrupt record."""
+    records = decoded(raw, "UTF-8").where(F.btrim(TEXT, F.lit(_BLANKS)) != "")
+    values, size, number = own("values"), own("size"), own("number")
+    parsed = records.select(ORIGIN, ORDER, TEXT, F.when(F.col(VALID), _objects_in(F.col(TEXT), exact)).alias(values))
+    one_each = parsed.select(
         ORIGIN,
         ORDER,
-        "_whole",
-        F.size("_values").alias("_size"),
-        F.posexplode_outer("_values").alias(_NUMBER, _RECORD),
+        F.when(F.col(values).isNull(), F.col(TEXT)).alias(_GIVEN),
+        F.size(values).alias(size),
+        F.posexplode_outer(values).alias(number, _RECORD),
     )
-    corrupt = F.coalesce(F.col("_whole"), F.when(F.col(_RECORD).isNull(), F.lit("null")))
-    is_empty_array = F.coalesce(F.col("_size") == 0, F.lit(False))
-    order = at_position(F.col(ORDER), F.coalesce(F.col(_NUMBER), F.lit(0))).alias(ORDER)
-    return one_each.where(~is_empty_array).select(_RECORD, corrupt.alias(CORRUPT), ORIGIN, order)
+    is_empty_array = F.coalesce(F.col(size) == 0, F.lit(False))
+    order = at_position(F.col(ORDER), F.coalesce(F.col(number), F.lit(0))).alias(ORDER)
+    return one_each.where(~is_empty_array).select(_RECORD, _GIVEN, ORIGIN, order)
 
 
-def _columns(keys: Iterable[str]) -> list[list[str]]:
-    """The keys that make one column each: Spark's names know no case."""
+def _objects_in(document: Column, exact: bool) -> Column:
+    is_array = F.regexp_extract(document, r"^\s*(.)", 1) == "["
+    array, objects = (parse(document, exact=exact) for parse in (jsontext.parsed_array, jsontext.parsed_objects))
+    return F.when(is_array, array).otherwise(objects)
+
+
+def _keys_and_mixed(
+    spark: SparkSession, kinds: Mapping[SourceFile, bool], wanted: AsTyped
+) -> tuple[list[str], list[str]]:
+    """The keys of all objects, and the files with lines that look like later lines of an object.
+
+    Where every file has lines, a quick look at the outermost keys will do, as long as the contract knows them all: it
+    also sees those of lines that turn out to be corrupt.
+    """
+    if not any(kinds.values()):
+        text = decoded(lines(spark, list(kinds)), "UTF-8")
+        found, mixed = _found(text.select(F.json_object_keys(TEXT).alias(_FOUND), F.col(TEXT).alias(_GIVEN), ORIGIN))
+        if all(wanted(name) is not None for name in found):
+            return found, mixed
+    objects = _objects(spark, kinds, exact=False)
+    return _found(objects.select(F.map_keys(_RECORD).alias(_FOUND), _GIVEN, ORIGIN))
+
+
+def _found(objects: DataFrame) -> tuple[list[str], list[str]]:
+    goes_on = F.when(F.col(_GIVEN).rlike(_GOES_ON), F.array(F.concat(F.lit(jsontext.MARK), ORIGIN)))
+    rows = objects.select(F.explode(F.coalesce(_FOUND, goes_on)).alias(_FOUND)).distinct().collect()
+    names = [str(row[0]) for row in rows]
+    mixed = [name.removeprefix(jsontext.MARK) for name in names if name.startswith(jsontext.MARK)]
+    return [name for name in names if not name.startswith(jsontext.MARK)], mixed
+
+
+def _documents_after_all(
+    spark: SparkSession, kinds: Mapping[SourceFile, bool], mixed: Sequence[str]
+) -> tuple[list[SourceFile], list[str]]:
+    """Of the files with such lines those that are documents as a whole, and what to tell of the others."""
+    asked = [file for file, whole in kinds.items() if not whole and any(each.endswith(file.path) for each in mixed)]
+    small = [file for file in asked if file.size <= _LARGEST_REREAD]
+    found: list[SourceFile] = []
+    if small:
+        records = decoded(documents(spark, small), "UTF-8").where(F.col(VALID))
+        whole = records.where(_objects_in(F.col(TEXT), exact=False).isNotNull()).select(ORIGIN).collect()
+        found = [file for file in small if any(row[0].endswith(file.path) for row in whole)]
+    others = [file.path for file in asked if file not in found]
+    if not others:
+        return found, []
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return found, [
+        f"objects over several lines among lines, read line by line (`options: {{multiLine: true}}` reads such files"
+        f" as one document each): {', '.join(others[:_NAMED])}{more}"
+    ]
+
+
+def _as_columns(objects: DataFrame, keys: Iterable[str]) -> DataFrame:
+    """A column for each key, `_corrupt_record` and `_origin`."""
+    columns, reserved = _columns(keys)
+    record = F.col(_RECORD)
+    several = [variants for variants in columns.values() if len(variants) > 1]
+    refused = reduce(
+        or_,
+        [
+            record.isNull(),
+            jsontext.has_key_twice(record),
+            *(_how_many(record, variants) > 1 for variants in several),
+            *(F.map_contains_key(record, key) for key in reserved),
+        ],
+    )
+    given = F.coalesce(_GIVEN, jsontext.shown(record), F.lit("null"))
+    told = objects.select(F.when(~refused, record).alias(_RECORD), F.when(refused, given).alias(CORRUPT), ORIGIN, ORDER)
+    values = [
+        F.coalesce(*(jsontext.value_of(record, key) for key in variants)).alias(name)
+        for name, variants in columns.items()
+    ]
+    return told.select(*values, CORRUPT, ORIGIN, ORDER)
+
+
+def _columns(keys: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Columns by name, each with the keys that make it (Spark's names know no case), and keys that cannot be one."""
     by_folded: dict[str, list[str]] = defaultdict(list)
+    reserved = []
     for key in sorted(keys):
-        by_folded[key.lower()].append(key)
-    return list(by_folded.values())
+        if is_own_name(key):
+            reserved.append(key)
+        else:
+            by_folded[folded(key or "_")].append(key)
+    return {variants[0] or "_": variants for variants in by_folded.values()}, reserved
+
+
+def _how_many(record: Column, keys: Sequence[str]) -> Column:
+    return reduce(lambda left, right: left + right, (F.map_contains_key(record, key).cast("int") for key in keys))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -19,7 +20,7 @@ def test_arrays_and_lines_and_lone_objects_are_told_apart(json_landing: LandingF
     json_landing.put("object.json", '{\n  "id": 5,\n  "name": "Eve"\n}')
     assert json_landing.rows() == [
         {"id": "1", "name": "Ann"},
-        {"id": "2", "rate": "1.5"},
+        {"id": "2", "rate": "1.50"},
         {"id": "3"},
         {"id": "4"},
         {"id": "5", "name": "Eve"},
@@ -88,6 +89,122 @@ def test_an_option_that_is_unknown_is_refused_by_name(json_landing: LandingFolde
     with pytest.raises(ConfigError, match="multiLine") as refused:
         json_landing.extract()
     assert "`multiline`" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "number", ["1.10", "12345678901234567890123.50", "1e400", "-0", "-0.0", "1E5", "0.1e-7", "9" * 1100]
+)
+def test_numbers_come_as_they_are_written(json_landing: LandingFolder, number: str) -> None:
+    json_landing.put("a.json", f'{{"id": {number}, "inside": {{"a": [{number}, "{number}"]}}}}\n')
+    json_landing.put("b.json", f'[{{"id":{number}}}]')
+    assert json_landing.rows() == [
+        {"id": number, "inside": f'{{"a":[{number},"{number}"]}}'},
+        {"id": number},
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *('{"a": 01}', '{"a": .5}', '{"a": 1.}', '{"a": +1}', '{"a": NaN}', '{"a": -Infinity}', '{"a": 1,}'),
+        *("{'a': 1}", "{a: 1}", '{"a": 1} // no', '{/**/ "a": 1}', '{"a": [1,]}', '{"a": 1}\x00', '{"a": "x\ty"}'),
+        *('{"a": 1}]', '{"a": 1}], [{"b": 2}', '{"a": 1}, {"b": 2}', '{"a": "\\x41"}'),
+    ],
+)
+def test_what_the_standard_forbids_is_corrupt(json_landing: LandingFolder, line: str) -> None:
+    json_landing.options = {"multiLine": False}
+    json_landing.put("a.json", f'{{"id": 1}}\n{line}\n')
+    json_landing.put("b.json", '{"id": 2}\n')
+    assert json_landing.rows() == [{"_corrupt_record": line}, {"id": "1"}, {"id": "2"}]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a": "\\ud800"}',
+        '{"a": "\\\\ud83d\\udc00"}',
+        '{"\\udc00": 1}',
+        '{"a": {"b": "x\\uD800"}}',
+        '{"a": "\ufdd0"}',
+        '{"a": "\\uFdD0"}',
+    ],
+)
+def test_what_no_text_can_hold_is_corrupt(json_landing: LandingFolder, line: str) -> None:
+    json_landing.put("a.json", f'{line}\n{{"a": "\\ud83d\\udc00 \\\\ud800 \\u00e9"}}\n')
+    assert json_landing.rows() == [{"_corrupt_record": line}, {"a": "\U0001f400 \\ud800 é"}]
+
+
+def test_a_key_that_comes_twice_in_an_object_makes_it_corrupt(json_landing: LandingFolder) -> None:
+    lines = ['{"id": 1, "id": 2}', '{"id": 3, "Id": 4}', '{"": 5, "_": 6}', '{"ſ": 7, "s": 8}']
+    json_landing.put("a.json", "".join(f"{line}\n" for line in [*lines, '{"Id": 9}', '{"n": {"x": 1, "x": 1.0}}']))
+    json_landing.put("b.json", '[{"id": 1.50, "id": {"a": 2.50}}, {"id": 10}]')
+    rows = json_landing.rows()
+    corrupt = [row.pop("_corrupt_record") for row in rows if "_corrupt_record" in row]
+    assert sorted(corrupt) == sorted([*lines, '{"id":1.50,"id":"{\\"a\\":2.50}"}'])
+    assert [row for row in rows if row] == [{"Id": "10"}, {"Id": "9"}, {"n": '{"x":1,"x":1.0}'}]
+
+
+def test_a_key_with_a_name_of_the_engine_makes_its_object_corrupt(json_landing: LandingFolder) -> None:
+    json_landing.put("a.json", '{"id": 1, "_Origin": "x"}\n{"id": 2, "_metadata": "y"}\n')
+    assert json_landing.rows() == [{"_corrupt_record": '{"id": 1, "_Origin": "x"}'}, {"_metadata": "y", "id": "2"}]
+
+
+def test_objects_over_several_lines_among_lines(json_landing: LandingFolder) -> None:
+    json_landing.put("a.json", '{"id": 1}\n{"id": 2, "sub": [\n{"id": 99}\n,{"id": 98}\n]}\n\n{"id": 3}\n')
+    json_landing.put("b.json", '{"items": [\n{"id": 97},\n{"id": 96}\n]}')
+    json_landing.put("c.json", '{\n"id": 4\n}\n{\n"id": 5\n}\n')
+    assert json_landing.rows() == [
+        {"id": "1"},
+        {"id": "2", "sub": '[{"id":99},{"id":98}]'},
+        {"id": "3"},
+        {"id": "4"},
+        {"id": "5"},
+        {"items": '[{"id":97},{"id":96}]'},
+    ]
+
+
+def test_a_stray_line_leaves_the_others_and_is_told(json_landing: LandingFolder) -> None:
+    path = json_landing.put("a.json", '{"id": 1}\n}\n{"id": 2}\n')
+    extract = json_landing.extract()
+    assert json_landing.rows(extract) == [{"_corrupt_record": "}"}, {"id": "1"}, {"id": "2"}]
+    assert any(str(path) in notice for notice in extract.notices)
+
+
+def test_compressed_files_are_what_they_hold(json_landing: LandingFolder) -> None:
+    json_landing.put("lines.json.gz", gzip.compress(b'{"id": 1}\n{"id": 2}\n'))
+    json_landing.put("array.json.gz", gzip.compress(b'[\n{"id": 3.50},\n{"id": 4}\n]'))
+    json_landing.put("object.json.gz", gzip.compress(b'{\n"id": 5\n}'))
+    big = [{"id": number, "text": str(number) * 50} for number in range(6, 20006)]
+    json_landing.put("big.json.gz", gzip.compress(json.dumps(big, indent=1).encode()))
+    rows = json_landing.rows()
+    assert {row["id"] for row in rows} == {"1", "2", "3.50", "4", "5", *(str(each["id"]) for each in big)}
+    assert len(rows) == 5 + len(big)
+
+
+def test_a_compressed_file_that_is_cut_off_is_one_record(json_landing: LandingFolder) -> None:
+    lines = "".join(f'{{"id": {number}, "text": "{number * 7919 % 100_003}"}}\n' for number in range(20_000))
+    bad = json_landing.put("bad.json.gz", gzip.compress(lines.encode())[:-5000])
+    json_landing.put("good.json.gz", gzip.compress(b'{"id": 1}\n'))
+    extract = json_landing.extract()
+    corrupt, good = json_landing.rows(extract)
+    assert str(bad) in corrupt["_corrupt_record"]
+    assert any(str(bad) in notice for notice in extract.notices)
+    assert good == {"id": "1"}
+
+
+def test_deep_and_wide_objects(json_landing: LandingFolder) -> None:
+    deep, too_deep = ("[" * depth + "1.0" + "]" * depth for depth in (900, 1100))
+    wide = ", ".join(f'"k{number}": {number}.0' for number in range(300))
+    json_landing.put("a.json", f'{{"deep": {deep}}}\n{{"deep": {too_deep}}}\n{{{wide}}}\n')
+    corrupt, nested, many = sorted(json_landing.rows(), key=len)[:3]
+    assert [corrupt, nested] == [{"_corrupt_record": f'{{"deep": {too_deep}}}'}, {"deep": deep}]
+    assert many == {f"k{number}": f"{number}.0" for number in range(300)}
+
+
+def test_a_bom_and_blanks_are_no_content(json_landing: LandingFolder) -> None:
+    json_landing.put("a.json", '\ufeff{"id": 1}\r\n  \r\n\t\n\t{"id": 2} \r\n')
+    json_landing.put("b.json", '\ufeff \n[{"id": 3}]\n\n')
+    assert json_landing.rows() == [{"id": "1"}, {"id": "2"}, {"id": "3"}]
 
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=4)
