@@ -6,6 +6,7 @@ Everything up to the gate stands here, and is the same for a run that commits an
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -44,11 +45,27 @@ def receive(
     if steps.has_nothing(run.engine, table, extracted):
         leave(run, table, extracted.notices)
         return None
-    checked = validate(run, table, extracted)
-    prepared = prepare(run, table, checked)
+    checked, prepared = _prepared(run, table, extracted)
     _write_errors(run, table, checked, prepared)
     pass_gate(run, table)
     return prepared
+
+
+def _prepared(run: RunContext, table: str, extracted: Extract) -> tuple[Checked, Prepared]:
+    """Holds rows against the contract and stages what changes; a file that proves broken on the way is left out."""
+    checked = validate(run, table, extracted)
+    try:
+        return checked, prepare(run, table, checked)
+    except Exception as failure:
+        repaired = steps.without_broken_file(extracted, failure)
+        if repaired is None:
+            raise
+        return _prepared(run, table, replace(repaired, notices=_more(repaired, extracted)))
+
+
+def _more(repaired: Extract, told: Extract) -> tuple[str, ...]:
+    """The notices that were not given before."""
+    return tuple(notice for notice in repaired.notices if notice not in told.notices)
 
 
 def _connection(run: RunContext, table: str) -> str:

@@ -82,18 +82,33 @@ def extract(
 
 def _given(engine: Engine, source: Source, request: ExtractRequest) -> Extract:
     """What the source gives; a file that turns out to be unreadable as it is read is left to the source to judge."""
-    while True:
-        extracted = source.extract(request)
-        if extracted.empty or request.source.format not in ("csv", "json"):
-            return extracted
-        sizes.fit_to_size(request.spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
-        try:
-            return _parsed_once(request.spark, extracted, request.local_staging)
-        except SPARK_FAILURES as failure:
-            path, cause = failed_read(failure) or ("", "")
-            if not path or path in request.failed:
-                raise
-            request = replace(request, failed={**request.failed, path: cause})
+
+    def without(failure: BaseException) -> Extract | None:
+        path, cause = failed_read(failure) or ("", "")
+        if not path or path in request.failed:
+            return None
+        return _given(engine, source, replace(request, failed={**request.failed, path: cause}))
+
+    extracted = replace(source.extract(request), without=without)
+    if extracted.empty or request.source.format not in ("csv", "json"):
+        return extracted
+    sizes.fit_to_size(request.spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
+    try:
+        return _parsed_once(request.spark, extracted, request.local_staging)
+    except SPARK_FAILURES as failure:
+        repaired = without(failure)
+        if repaired is None:
+            raise
+        return repaired
+
+
+def without_broken_file(extracted: Extract, failure: BaseException) -> Extract | None:
+    """The extract once more, where a later step failed on reading a file; None where it failed for another reason."""
+    repaired = extracted.without(failure)
+    if repaired is None:
+        return None
+    told = tuple(dict.fromkeys((*extracted.notices, *repaired.notices)))
+    return replace(repaired, notices=told, drift=extracted.drift, source_system=extracted.source_system)
 
 
 def _parsed_once(spark: SparkSession, extracted: Extract, folder: str) -> Extract:

@@ -105,7 +105,8 @@ class Extract:
     are plain JSON values. `full`: the frame holds every row the source has. `empty`: there is not one row. `look`
     stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looks`.
     `drift`: how its columns differ from those of the batch before. `window`: where the rows' change times lie, if not
-    in the watermark's window. `rereads`: rows that were received before may be among these.
+    in the watermark's window. `rereads`: rows that were received before may be among these. `without`: what the source
+    gives without the file on whose content reading this failed, None where it failed for another reason.
     """
 
     table: str
@@ -120,6 +121,7 @@ class Extract:
     drift: tuple[Change, ...] = ()
     window: Window | None = None
     rereads: bool = False
+    without: Callable[[BaseException], Extract | None] = lambda _: None
 
     @cached_property
     def frame(self) -> DataFrame:
