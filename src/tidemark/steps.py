@@ -104,7 +104,10 @@ def _given(engine: Engine, source: Source, request: ExtractRequest) -> Extract:
 
 def without_broken_file(extracted: Extract, failure: BaseException) -> Extract | None:
     """The extract once more, where a later step failed on reading a file; None where it failed for another reason."""
-    repaired = extracted.without(failure)
+    cause: BaseException | None = failure
+    while cause is not None and not isinstance(cause, SPARK_FAILURES):
+        cause = cause.__cause__ or cause.__context__
+    repaired = extracted.without(cause) if cause is not None else None
     if repaired is None:
         return None
     told = tuple(dict.fromkeys((*extracted.notices, *repaired.notices)))
