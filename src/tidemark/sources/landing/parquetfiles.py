@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
-from pyspark.sql.types import NullType, StructField, TimestampNTZType
+from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType, TimestampNTZType
 
+from tidemark.compile.casts import same_value
 from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
 from tidemark.rows.order import at_position, place_of_file
@@ -203,6 +204,8 @@ def _plain(field: StructField, is_contracted: bool) -> Column:
     value = quoted(field.name)
     if isinstance(field.dataType, TimestampNTZType) and not is_contracted:
         return value.cast("timestamp")  # times without a zone are UTC, where no contract says otherwise
+    if isinstance(field.dataType, ArrayType | MapType | StructType) and not is_contracted:
+        return same_value(value, field.dataType.simpleString(), "string")
     return value.cast("string") if field.dataType.simpleString().startswith(("time(", "interval")) else value
 
 
