@@ -9,6 +9,7 @@ import typer
 from cli.console.options import (
     CONFIG,
     LOCAL,
+    AllowOption,
     ConfigOption,
     DebugOption,
     EnvOption,
@@ -53,6 +54,7 @@ def backfill(
     as_of: AsOfOption = None,
     forward_only: ForwardOnlyOption = False,
     dry_run: DryRunOption = False,
+    allow: AllowOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, do it.")] = False,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
@@ -80,6 +82,7 @@ def backfill(
     if not (yes or dry_run):
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
     parameters = asked | {"select": tables, "at_once": at_once, "dry_run": dry_run, "confirmed": not dry_run}
+    parameters["allow"] = selection(allow)
 
     def plan(summary: RunSummary) -> None:
         show_plan(project.environment, summary, as_json)

@@ -14,6 +14,7 @@ from cli.console.jobs import JOBS
 from cli.console.options import (
     CONFIG,
     LOCAL,
+    AllowOption,
     ConfigOption,
     DateOption,
     DebugOption,
@@ -67,6 +68,7 @@ def run(
     date: DateOption = None,
     full_refresh: FullRefreshOption = False,
     since: SinceOption = None,
+    allow: AllowOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -80,6 +82,7 @@ def run(
         "date": run_date(date),
         "full_refresh": full_refresh,
         "since": instant(since),
+        "allow": selection(allow),
     }
     launch("daily", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
@@ -91,6 +94,7 @@ def job(
     date: DateOption = None,
     full_refresh: FullRefreshOption = False,
     since: SinceOption = None,
+    allow: AllowOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -107,6 +111,7 @@ def job(
         "date": run_date(date),
         "full_refresh": full_refresh,
         "since": instant(since),
+        "allow": selection(allow),
     }
     parameters = dict(found.parameters) | {key: value for key, value in typed.items() if value}
     launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug)

@@ -11,6 +11,7 @@ import typer
 from cli.console.options import (
     CONFIG,
     LOCAL,
+    AllowOption,
     ConfigOption,
     DateOption,
     DebugOption,
@@ -41,6 +42,7 @@ def plan(
     date: DateOption = None,
     full_refresh: FullRefreshOption = False,
     since: SinceOption = None,
+    allow: AllowOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Write the plan to this file, as JSON.")] = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
@@ -55,6 +57,7 @@ def plan(
         "date": run_date(date),
         "full_refresh": full_refresh,
         "since": instant(since),
+        "allow": selection(allow),
     }
     environment = environment_of(env, config)
     made: list[PlanDocument] = []

@@ -13,7 +13,16 @@ from flows.publish import publish_built
 from flows.running.artifacts import ProgressArtifact
 from flows.running.commits import claim, commit, commit_together, finish_interrupted
 from flows.running.context import RunContext, open_run
-from flows.running.parameters import CONFIG, LOCAL, Config, Day, EnvironmentName, Selection, Since
+from flows.running.parameters import (
+    CONFIG,
+    LOCAL,
+    Allowed,
+    Config,
+    Day,
+    EnvironmentName,
+    Selection,
+    Since,
+)
 from flows.running.pipeline import build, receive, work_on
 from tasks.steps import NOTHING_STORED, unseen
 from tidemark import faults
@@ -50,6 +59,7 @@ def backfill(
     forward_only: bool = False,
     dry_run: bool = False,
     confirmed: bool = False,
+    allow: Allowed | None = None,
 ) -> str:
     """Reads days of the past again, computes what follows from them, and gives the id of the run.
 
@@ -70,6 +80,7 @@ def backfill(
         forward_only: After a change of logic, leave rows that the range does not lead to as they are, for good.
         dry_run: Prepare and audit all of it, show what would change, and commit nothing.
         confirmed: Yes, do it.
+        allow: Limits of tables that this run lets pass: deleted, rejected, empty.
     """
     request = Request(start, end, tuple(select or ()), chunk, read_from, as_of, forward_only)
     project = load_project(config, env)
@@ -77,7 +88,7 @@ def backfill(
     if not (confirmed or dry_run):
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
     day = as_of.date() if as_of else None
-    with open_run(FLOW, env, config, day, as_of=as_of, at_once=at_once, plans=dry_run) as run:
+    with open_run(FLOW, env, config, day, as_of=as_of, at_once=at_once, plans=dry_run, allows=allow or ()) as run:
         if dry_run:
             _plan(run, todo)
         else:

@@ -11,11 +11,13 @@ from flows.running.parameters import (
     CONFIG,
     LAYERS,
     LOCAL,
+    Allowed,
     Config,
     EnvironmentName,
     Layer,
     RunDate,
     Selection,
+    allowances,
 )
 from flows.running.pipeline import build, work_on
 from flows.running.run_names import dated
@@ -32,6 +34,7 @@ def build_layer(
     layer: Layer = BOTH,
     select: Selection | None = None,
     full_refresh: bool = False,
+    allow: Allowed | None = None,
 ) -> str:
     """Builds the tables of one layer or both, inputs first, and gives the id of the run.
 
@@ -45,8 +48,9 @@ def build_layer(
         layer: What to build.
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
         full_refresh: Build every table anew, not only what changes of its inputs affect.
+        allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
     """
-    with open_run(FLOW, env, config, date) as run:
+    with open_run(FLOW, env, config, date, allows=allowances(allow, select)) as run:
         project = run.engine.project
         tables = tuple(name for name in project.select(select or ()) if project.table(name).layer in LAYERS[layer])
         if not tables:

@@ -15,11 +15,13 @@ from flows.running.parameters import (
     BOTH,
     CONFIG,
     LOCAL,
+    Allowed,
     Config,
     EnvironmentName,
     RunDate,
     Selection,
     Since,
+    allowances,
 )
 from flows.running.run_names import dated
 from flows.verify import verify_some
@@ -33,6 +35,7 @@ def daily(
     select: Selection | None = None,
     full_refresh: bool = False,
     since: Since = None,
+    allow: Allowed | None = None,
 ) -> str:
     """Runs the pipeline, or the selected part of it, and gives the id of the run.
 
@@ -47,8 +50,9 @@ def daily(
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
         full_refresh: Read everything the sources have, not only what is new, and build every table anew.
         since: Read from this instant (UTC) on, not from the committed watermark.
+        allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
     """
-    with open_run("daily", env, config, date) as run:
+    with open_run("daily", env, config, date, allows=allowances(allow, select)) as run:
         project = run.engine.project
         chosen = project.select(select or ())
         received = [name for name in chosen if project.table(name).load.source]

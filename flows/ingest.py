@@ -12,12 +12,14 @@ from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
     CONFIG,
     LOCAL,
+    Allowed,
     Config,
     Connection,
     EnvironmentName,
     RunDate,
     Selection,
     Since,
+    allowances,
 )
 from flows.running.pipeline import receive, work_on
 from flows.running.run_names import dated
@@ -33,6 +35,7 @@ def ingest(
     select: Selection | None = None,
     full_refresh: bool = False,
     since: Since = None,
+    allow: Allowed | None = None,
 ) -> str:
     """Receives what is new in the sources into bronze and gives the id of the run.
 
@@ -46,8 +49,9 @@ def ingest(
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
         full_refresh: Read everything the sources have, not only what is new.
         since: Read from this instant (UTC) on, not from the committed watermark.
+        allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
     """
-    with open_run("ingest", env, config, date) as run:
+    with open_run("ingest", env, config, date, allows=allowances(allow, select)) as run:
         tables = bronze_tables(run, connection, select or ())
         finish_interrupted(run, tables)
         run.collector.stage("ingest", tables)

@@ -10,7 +10,17 @@ from prefect import flow
 from flows.running.artifacts import show_markdown
 from flows.running.commits import claim
 from flows.running.context import RunContext, open_run
-from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Since
+from flows.running.parameters import (
+    CONFIG,
+    LOCAL,
+    Allowed,
+    Config,
+    EnvironmentName,
+    RunDate,
+    Selection,
+    Since,
+    allowances,
+)
 from flows.running.pipeline import build, receive, work_on
 from flows.running.run_names import dated
 from tasks import steps as tasks
@@ -38,6 +48,7 @@ def plan(
     select: Selection | None = None,
     full_refresh: bool = False,
     since: Since = None,
+    allow: Allowed | None = None,
 ) -> str:
     """Predicts what the daily run would do, to every selected table down to gold, and gives the id of the plan.
 
@@ -51,8 +62,9 @@ def plan(
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
         full_refresh: Read everything the sources have, not only what is new, and build every table anew.
         since: Read from this instant (UTC) on, not from the committed watermark.
+        allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
     """
-    with open_run(FLOW, env, config, date, plans=True) as run:
+    with open_run(FLOW, env, config, date, plans=True, allows=allowances(allow, select)) as run:
         project = run.engine.project
         tables = project.select(select or ())
         claim(run, tables)

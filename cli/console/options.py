@@ -37,6 +37,13 @@ SinceOption = Annotated[
 FullRefreshOption = Annotated[
     bool, typer.Option("--full-refresh", help="Read everything the sources have, not only what is new.")
 ]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        help="Let a limit of the selected tables pass in this run: deleted, rejected or empty. Repeatable.",
+    ),
+]
 
 LOCAL = "local"
 CONFIG = "config"

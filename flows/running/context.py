@@ -69,11 +69,12 @@ def open_run(
     as_of: datetime | None = None,
     at_once: int | None = None,
     plans: bool = False,
+    allows: Collection[str] = (),
 ) -> Iterator[RunContext]:
     """The run of the flow that called this one, or a new one, whose summary is stored when the block ends.
 
     A new one looks at nothing later than `day` and `as_of`, works on `at_once` tables at the same time (as the
-    environment says when None), and commits nothing when it `plans`.
+    environment says when None), lets the limits of tables pass that it `allows`, and commits nothing when it `plans`.
 
     Raises `ConfigError` before anything is done when configuration or date are wrong.
     """
@@ -83,10 +84,18 @@ def open_run(
         return
     project = load_project(config, env)
     environment = project.environment
-    run = Run.start(day, as_of=as_of, plans=plans)
+    run = Run.start(day, as_of=as_of, plans=plans, allows=allows)
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
-        started = RunSummary(run.run_id, flow, environment.name, run.date, run.started_at, process=this_process())
+        started = RunSummary(
+            run.run_id,
+            flow,
+            environment.name,
+            run.date,
+            run.started_at,
+            process=this_process(),
+            allowed=tuple(sorted(run.allows)),
+        )
         RunStore(folder).save(started)
         watching = watcher(otherwise=ArtifactWatcher)
         collector = Collector(started, watching)

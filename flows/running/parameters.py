@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from tidemark.config.environment import FOLDER
+from tidemark.config.limits import LimitName
+from tidemark.errors import ConfigError
 
 LOCAL = "local"
 CONFIG = "config"
@@ -50,6 +52,15 @@ def _past(instant: dt.datetime | None) -> dt.datetime | None:
     if instant is not None and instant > dt.datetime.now(dt.UTC).replace(tzinfo=None):
         raise ValueError(f"the instant {instant} lies in the future")
     return instant
+
+
+def allowances(allow: Sequence[LimitName] | None, select: Sequence[str] | None) -> frozenset[LimitName]:
+    """The limits that a run lets pass; raises `ConfigError` where nobody has said of which tables."""
+    if allow and not select:
+        raise ConfigError(
+            f"{', '.join(allow)} would be let pass for every table", next_step="select the tables whose limit may pass"
+        )
+    return frozenset(allow or ())
 
 
 @cache
@@ -93,4 +104,5 @@ Since = Annotated[dt.datetime | None, AfterValidator(as_utc), AfterValidator(_pa
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f-]{1,36}$")]
 RunOrRelease = Annotated[str, Field(pattern=r"^(r[0-9]+|[0-9a-f-]{1,36})$")]
 SampleSize = Annotated[str, Field(pattern=r"^([1-9][0-9]*|[0-9]+(\.[0-9]+)?%)$", max_length=20)]
+Allowed = Annotated[list[LimitName], Field(max_length=3)]
 Rule = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$", max_length=200)]

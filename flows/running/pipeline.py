@@ -120,6 +120,7 @@ def prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
         run.collector.warn(_adapted(run, table, prepared.books.adapted))
     if prepared.books.kept:
         run.collector.warn(_stale(run, table, prepared.books.kept))
+    _warn(run, table, prepared.notices)
     return prepared
 
 
@@ -200,12 +201,28 @@ def _refusal(run: RunContext, table: str, result: GateResult) -> GateError:
         step="gate",
         seen=seen,
         evidence=result.path,
-        next_step="correct the rows at their source, or the check in the contract, then run again",
+        next_step=_advice(run, table, result),
     )
 
 
+def _advice(run: RunContext, table: str, result: GateResult) -> str:
+    """What to do about checks that failed; a limit can be let pass once, where somebody has looked."""
+    limits = [check.limit for check in result.failures if check.limit]
+    if not limits:
+        return "correct the rows at their source, or the check in the contract, then run again"
+    command = f"tidemark {'plan' if _plans(run) else 'run'} --select {table}"
+    command = "the same backfill with" if run.flow == "backfill" else command
+    allowing = " ".join(f"--allow {name}" for name in limits)
+    listed = f"{errors_command(run.engine.run.run_id, table)} shows the rejected rows; " if "rejected" in limits else ""
+    return f"{listed}see whether the source is whole; if this is right, let it pass once: {command} {allowing}"
+
+
+def _plans(run: RunContext) -> bool:
+    return run.engine.run.plans
+
+
 def _what_stays(run: RunContext, table: str) -> str:
-    if run.engine.run.plans:
+    if _plans(run):
         return "nothing of a plan is visible: every table stays as it was"
     if run.engine.table(table).load.source is not None:
         return f"nothing of this batch is visible: {table} stays as it was"

@@ -49,6 +49,11 @@ class Books:
     def _written(self) -> int:
         return self.inserted + self.updated + self.deleted + self.unchanged
 
+    @property
+    def gone(self) -> int:
+        """Rows of the target that the commit takes away."""
+        return self.deleted + self.vanished
+
     def check(self, table: str) -> Books:
         """Returns itself; raises `CommitError` when a row is not accounted for."""
         if self.balance:

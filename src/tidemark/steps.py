@@ -128,7 +128,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     frame = sizes.gathered(extracted.frame, sizes.read_bytes(extracted.frame))
     if source and source.taken_at:
         frame = building.dated(engine, loaded, frame, source.taken_at, is_made=extracted.empty)
-    checked = building.check(loaded, frame, source.fields if source else {})
+    checked = building.check(engine, loaded, frame, source.fields if source else {})
     return replace(
         checked,
         identity=extracted.identity,

@@ -9,11 +9,12 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.casts import casts_of
 from tidemark.compile.masks import masked
-from tidemark.compute import histories, incremental
+from tidemark.compute import histories, incremental, tables
 from tidemark.config.definition import transform_of
+from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError, ConfigError
 from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging
-from tidemark.rows.alignment import align
+from tidemark.rows.alignment import Held, align, held_by
 from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
 from tidemark.sql import queries
@@ -42,14 +43,15 @@ def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affect
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
     frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table.name}"))
     if is_history:
-        return histories.check(table, frame, affected, source_system=OWN_SYSTEM)
-    return check(table, frame, {})
+        return histories.check(table, frame, affected, _held(engine, table), source_system=OWN_SYSTEM)
+    return check(engine, table, frame, {})
 
 
-def check(table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
+def check(engine: Engine, table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
     """Holds rows against the contract; `fields` are the source's names of columns."""
+    frame, held = _with_delete_flag(table, frame), _held(engine, table)
     casts = casts_of(table.contract, table.load)
-    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts)
+    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts, held)
     judged = judging.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
 
@@ -68,6 +70,22 @@ def dated(engine: Engine, table: Table, frame: DataFrame, column: str, *, is_mad
         )
     asked = F.lit(str(engine.run.started_at)).cast("timestamp")
     return frame.withColumn(column, F.col(TAKEN) if TAKEN in frame.columns else asked).drop(TAKEN)
+
+
+def _held(engine: Engine, table: Table) -> Held:
+    """What columns the table has."""
+    state = tables.state_of(engine, table.name)
+    if state.version is None:
+        return Held()
+    stored = stored_schema(engine.session(table.name), engine.table_path(table.name))
+    return held_by(stored, table.contract.column_names, state.metadata)
+
+
+def _with_delete_flag(table: Table, frame: DataFrame) -> DataFrame:
+    """A batch without the flag deletes nothing by it."""
+    flag = table.load.write.deletes.flag if table.load.write.deletes else None
+    known = {name.lower() for name in (*table.contract.column_names, *frame.columns)}
+    return frame.withColumn(flag, F.lit(None).cast("boolean")) if flag and flag.lower() not in known else frame
 
 
 def _helpers(table: Table) -> frozenset[str]:

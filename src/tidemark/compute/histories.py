@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from tidemark.config.project import Table
+    from tidemark.rows.alignment import Held
     from tidemark.write.batch import Affected
 
 
@@ -50,10 +51,11 @@ def _has_tombstones(table: Table) -> bool:
     return table.load.source is not None and deletes is not None and deletes.missing == "soft"
 
 
-def check(table: Table, versions: DataFrame, affected: Affected | None, *, source_system: str) -> Checked:
+def check(table: Table, versions: DataFrame, affected: Affected | None, held: Held, *, source_system: str) -> Checked:
     """Holds versions (identified, masked, with their origin) against the contract; what is judged is their history.
 
-    A version that breaks a rule is rejected before history is made, and stays in what is judged, as bad.
+    A version that breaks a rule is rejected before history is made, and stays in what is judged, as bad. `held` is what
+    the table has.
     """
     write = table.load.write
     if lacking := [name for name in write.made if name not in table.contract.column_names]:
@@ -66,7 +68,7 @@ def check(table: Table, versions: DataFrame, affected: Affected | None, *, sourc
     helpers |= {ORDER, *write.helpers} - set(table.contract.column_names)
     fields = {write.validity.start: write.effective_from or ""}
     casts = casts_of(contract, table.load)
-    alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts)
+    alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts, held)
     alignment = scd2.judged_as_versions(alignment, write)
     rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write)
     if write.unknown_member:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.soda import age_in_hours, freshness_name, sodacl
 from tidemark.compute.candidate import candidate
+from tidemark.compute.limits import limit_checks
 from tidemark.compute.scan import CheckResult, run_checks
 from tidemark.compute.tables import newest
 from tidemark.spark import storage
@@ -46,10 +47,13 @@ class GateResult:
 
 
 def gate(engine: Engine, table: str) -> GateResult:
-    """Scans the table's candidate with the checks of its contract and stores the result as JSON."""
+    """Scans the table's candidate with the checks of its contract, holds its batch against the table's limits, and
+    stores the result as JSON.
+    """
     started = time.monotonic()
     spark = engine.session(table)
-    contract = engine.table(table).contract
+    loaded = engine.table(table)
+    contract = loaded.contract
     checks = sodacl(contract, view_name(table), engine.run.as_of)
     results: tuple[CheckResult, ...] = ()
     if checks:
@@ -57,7 +61,9 @@ def gate(engine: Engine, table: str) -> GateResult:
         results = run_checks(
             spark, contract, checks, {view_name(name): candidate(engine, spark, name) for name in read}
         )
-    return _stored(engine, table, results, started)
+    batch = engine.prepared.get(table)
+    limits = limit_checks(loaded, batch, engine.run.allows) if batch else ()
+    return _stored(engine, table, (*results, *limits), started)
 
 
 def age(engine: Engine, table: str) -> GateResult | None:

@@ -43,11 +43,15 @@ _import_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: `outcome` is `pass`, `warn`, `fail`, `no rows` (nothing to measure) or `error` (it could not run)."""
+    """One check: `outcome` is `pass`, `warn`, `fail`, `no rows` (nothing to measure) or `error` (it could not run).
+
+    `limit` names the limit of the table that it stands for; None: it is one of the contract's.
+    """
 
     name: str
     outcome: str
     value: str | None = None
+    limit: str | None = None
 
 
 def run_checks(

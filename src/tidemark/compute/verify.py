@@ -154,7 +154,8 @@ def _compared(then: Engine, spark: SparkSession, table: Table, version: int, par
     checked = building.computed(then, spark, table, affected)
     stored = stored_schema(spark, path)
     columns = checked.alignment.stored_columns(stored.fieldNames())
-    rows = checked.judged.withColumn(ROW_HASH, row_hash(columns, earlier_types(stored)))
+    lacking = {field.name for field in checked.alignment.lacking}  # the query says nothing of them
+    rows = checked.judged.withColumn(ROW_HASH, row_hash(columns, earlier_types(stored), lacking))
     if write.mode != "upsert":
         rows = rows.where(~F.col(BAD))
     keys = (*write.keys, write.validity.start) if write.mode == "scd2" else write.keys
@@ -167,7 +168,7 @@ def _compared(then: Engine, spark: SparkSession, table: Table, version: int, par
         target = affected.rows_of(target)
     elif keys:
         rows, target = rows.where(part.has(keys)), target.where(part.has(keys))
-    given = [name for name in columns if name in stored.fieldNames()]
+    given = [name for name in columns if name in stored.fieldNames() and name not in lacking]
     found = _side_by_side(rows, target, stored, given, keys or given)
     return _verified(table, version, part.share, found, given, keys)
 

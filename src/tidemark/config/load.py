@@ -9,9 +9,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from tidemark.config.csvformat import CsvFormat
+from tidemark.config.limits import Limits, LimitsSpec
 from tidemark.config.modelfile import build, parse_span
 from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
@@ -140,11 +149,13 @@ class DeleteSpec(_Model):
 
     `at` belongs to histories: the column that says when a row was received. A delete counts from then, and so does the
     version after it, where its own time is earlier.
+    `within` names columns: only keys can be missing whose values in them occur in the extract.
     """
 
     flag: str | None = None
     missing: Literal["soft", "hard"] | None = None
     at: str | None = None
+    within: Names = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> DeleteSpec:
@@ -152,7 +163,15 @@ class DeleteSpec(_Model):
             raise ValueError("say what is deleted: `flag: column` or `missing: soft`")
         if self.missing == "soft" and self.flag is None:
             raise ValueError("`missing: soft` needs `flag: column`, the column that marks the tombstone")
+        if self.within and self.missing is None:
+            raise ValueError("`within` belongs to `missing`: say `missing: soft`, or leave it out")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What says nothing is left out: a table's definition stays what it was before there was such a word."""
+        data: dict[str, Any] = serialize(self)
+        return data if self.within else {name: value for name, value in data.items() if name != "within"}
 
 
 class AllBut(_Model):
@@ -300,7 +319,8 @@ class Load(_Model):
 
     `partition_by` and `cluster_by` lay the table out on disk; `write.partition_by` says what a replace replaces.
     `evolution` and, for single columns or patterns of names, `drift` say what becomes of unknown source columns;
-    `cast`, by column, what a value may lose on its way into the table.
+    `cast`, by column, what a value may lose on its way into the table. `limits` say what no
+    batch may do: see `guards`.
     """
 
     source: SourceSpec | None = None
@@ -311,6 +331,7 @@ class Load(_Model):
     evolution: Literal["strict", "allow_new"] = "allow_new"
     drift: dict[str, DriftAction] = {}
     cast: dict[str, CastSpec] = {}
+    limits: LimitsSpec = LimitsSpec()
     cluster_by: Names = ()
     partition_by: Names = ()
     publish: Names = ()
@@ -358,6 +379,14 @@ class Load(_Model):
                 "a history is made of a log: write `mode: append` here and `mode: scd2` in a table that reads it"
             )
         return self
+
+    @property
+    def guards(self) -> Limits:
+        """The limits that hold for a batch, those too that the file does not set."""
+        received, write = self.source is not None, self.write
+        missing = write.deletes is not None and write.deletes.missing is not None
+        is_extract = write.mode == "replace" and not write.partition_by
+        return Limits.of(self.limits, concludes_absence=received and (missing or is_extract), receives=received)
 
     def on_unknown(self, column: str) -> DriftAction:
         """What becomes of a source column that the contract does not know; the first name in `drift` that fits counts.

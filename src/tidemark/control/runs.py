@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from datetime import date as Day
@@ -30,7 +30,7 @@ class Run:
     """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing.
 
     A run that `plans` commits nothing: what it would write beside the tables (drift, rejected rows) stays in its
-    staging, until the plan is applied.
+    staging, until the plan is applied. `allows` names the limits of tables that it lets pass.
     """
 
     run_id: str
@@ -38,9 +38,17 @@ class Run:
     as_of: datetime
     started_at: datetime
     plans: bool = False
+    allows: frozenset[str] = frozenset()
 
     @classmethod
-    def start(cls, day: Day | None = None, *, as_of: datetime | None = None, plans: bool = False) -> Run:
+    def start(
+        cls,
+        day: Day | None = None,
+        *,
+        as_of: datetime | None = None,
+        plans: bool = False,
+        allows: Collection[str] = (),
+    ) -> Run:
         """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
 
         With `as_of` (naive UTC) it sees nothing later than that instant.
@@ -50,7 +58,7 @@ class Run:
         if day > now.date():
             raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
         end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_of or now), now, plans)
+        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_of or now), now, plans, frozenset(allows))
 
 
 @dataclass(frozen=True)
@@ -140,8 +148,8 @@ class Warned:
 class RunSummary:
     """One run from start to end. Instants are UTC; `release` is what readers see after the run.
 
-    `process` is where it ran, as `host:pid`. A run that was killed could not say so: it is read as `killed` when it
-    says `running` and its process, on this machine, is gone.
+    `allowed` are the limits that it was told to let pass. `process` is where it ran, as `host:pid`. A run that was
+    killed could not say so: it is read as `killed` when it says `running` and its process, on this machine, is gone.
     """
 
     run_id: str
@@ -158,6 +166,7 @@ class RunSummary:
     warnings: tuple[Warned, ...] = ()
     error: str | None = None
     process: str = ""
+    allowed: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -197,6 +206,7 @@ class RunSummary:
             values["finished_at"] = datetime.fromisoformat(values["finished_at"])
         values["tables"] = tuple(_table_result(item) for item in values.get("tables", ()))
         values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
+        values["allowed"] = tuple(values.get("allowed", ()))
         values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
         return cls(**values)
 

@@ -63,6 +63,11 @@ def schema(snapshot: Any) -> StructType:
     return StructType.fromJson(json.loads(str(snapshot.metadata().schemaString())))
 
 
+def is_mapped(snapshot: Any) -> bool:
+    """Whether columns have other names in the table's files than in its schema, as after a renaming."""
+    return str(snapshot.metadata().columnMappingMode().name()) != "none"
+
+
 def has_property(snapshot: Any, name: str) -> bool:
     """Whether a property of the table is `true`."""
     found = snapshot.metadata().configuration().get(name)
@@ -97,7 +102,7 @@ def newest(snapshot: Any, column: str) -> datetime | None:
     None where they do not tell: a file has no bound for it or rows that are marked as deleted, there is no row, or
     there are more files than the driver should list.
     """
-    if file_count(snapshot) > _LISTED:
+    if is_mapped(snapshot) or file_count(snapshot) > _LISTED:
         return None
     found = []
     for file in files(snapshot):
@@ -152,9 +157,12 @@ def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
 def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tuple[str, ...] | None:
     """The files that hold every row, before and after, that the commits after `since` and up to `until` changed.
 
-    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading.
+    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading
+    (columns have other names there).
     Raises `FileNotFoundError` where the log no longer has one of these commits.
     """
+    if is_mapped(snapshot(spark, path)):
+        return None
     changed: list[str] = []
     for version in range(since + 1, until + 1):
         text = storage.read_text(spark, file := _entry_file(path, version))

@@ -76,8 +76,7 @@ def _plain_files(spark: SparkSession, path: str, version: int, snapshot: Any) ->
 
 def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     metadata = snapshot.metadata()
-    renamed = str(metadata.columnMappingMode().name()) != "none"
-    if renamed or not metadata.partitionColumns().isEmpty() or deltalog.file_count(snapshot) > FEW:
+    if deltalog.is_mapped(snapshot) or not metadata.partitionColumns().isEmpty() or deltalog.file_count(snapshot) > FEW:
         return None
     files = deltalog.files(snapshot)
     if any(file.deletionVector() is not None for file in files):

@@ -109,7 +109,7 @@ def read_feed(spark: SparkSession, path: str, since: int, until: int) -> DataFra
     Delta refuses where a column was widened meanwhile, as it does after a renaming; the session lets both pass
     (see `session.py`), and what is not safe is refused here.
     """
-    mapped = str(deltalog.snapshot(spark, path).metadata().columnMappingMode().name()) != "none"
+    mapped = deltalog.is_mapped(deltalog.snapshot(spark, path))
     if mapped and since >= 0 and _schema_at(spark, path, since) != _schema_at(spark, path, until):
         raise TidemarkError(
             f"columns were renamed or dropped between the versions {since} and {until}: Delta cannot tell what changed",

@@ -7,11 +7,12 @@ whether its batch was committed. So it is with a restore, which opens again what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField, StructType
 
 from tidemark import faults
 from tidemark.compile import jsontext
@@ -161,25 +162,46 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     """Payloads as columns again, under the source's names and as text: the contract casts them, as it does with CSV."""
     source = table.load.source
     contract = {name: (source.fields.get(name, name) if source else name) for name in table.contract.column_names}
-    known = set(METADATA_COLUMNS.fieldNames()) | {ROW_HASH} | set(contract)
-    stored = stored_schema(spark, path).fields if read_state(spark, path).version is not None else []
-    added = [each for each in stored if each.name not in known]
+    state = read_state(spark, path)
+    stored = stored_schema(spark, path) if state.version is not None else StructType()
+    old_names = alignment.held_by(stored, contract, state.metadata).old_names
+    known = {name.lower() for name in (*METADATA_COLUMNS.fieldNames(), ROW_HASH, *contract)}
+    added = [each for each in stored.fields if each.name.lower() not in known]
     # Spark's own parser takes what the exact one does not: the character by which that knows numbers.
     exact, rough = jsontext.parsed_object(F.col("payload")), F.from_json("payload", jsontext.OBJECT)
     fields = errors.withColumn(_FIELDS, F.coalesce(exact, rough))
     gained_since = {each.name for each in added}
-    refused = [name for name in _refused(errors) if alignment.stem_of(name) not in gained_since]
+    refused = [name for name in _refused(errors) if alignment.column_name(name, old_names) not in gained_since]
     columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *refused)]
-    gained = {each.name: _field(each.name, alignment.table_name) for each in added}
-    cast = {each.name: same_value(gained[each.name], "string", each.dataType.simpleString()) for each in added}
-    columns += [value.alias(name) for name, value in cast.items()]
-    # No rule of the contract speaks of columns that the table gained: a value of another type is told as a bad record.
-    lost = [F.when(text.isNotNull() & cast[name].isNull(), text) for name, text in gained.items()]
+    gained, lost = _gained(added, old_names)
+    columns += [value.alias(name) for name, value in gained.items()]
     may_be_corrupt = source is not None and source.format in ("csv", "json", "parquet")
     bad = [*([_field(CORRUPT, F.lower)] if may_be_corrupt else []), *lost]
     corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
     origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)
     return fields.select(*columns, *corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
+
+
+def _gained(added: Sequence[StructField], old_names: Collection[str]) -> tuple[dict[str, Column], list[Column]]:
+    """The values of columns that the table gained, and those that none of them takes.
+
+    A value goes where its type says, as it does in a batch: into the column of its name, or into one beside that. No
+    rule of the contract speaks of these columns: what fits nowhere is told as a bad record.
+    """
+    types = {each.name: each.dataType.simpleString() for each in added}
+    besides = {
+        name: [other for other, type_ in types.items() if other == alignment.beside(name, type_)] for name in types
+    }
+    follow = {other for others in besides.values() for other in others}
+    values, lost = {}, []
+    for name in (each for each in types if each not in follow):
+        text = _field(name, lambda key: alignment.table_name(key, old_names))
+        rest = text
+        for place in (name, *besides[name]):
+            values[place] = same_value(rest, "string", types[place])
+            rest = F.when(values[place].isNull(), rest)
+        lost.append(rest)
+    return values, lost
 
 
 def _refused(errors: DataFrame) -> list[str]:

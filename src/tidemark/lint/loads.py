@@ -27,6 +27,7 @@ def find(inspection: Inspection) -> Iterator[Finding]:
         yield from _casts(table, document)
         if table.load.source is not None:
             yield from _source(table, document)
+        yield from _limits(table, document)
         yield from _inputs(inspection, table, document)
         if inspection.environment is not None:
             yield from _environment_names(inspection.environment, table, document)
@@ -119,6 +120,8 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
     if write.deletes and write.deletes.missing == "soft" and write.deletes.flag not in columns:
         message = f"tombstones need the column `{write.deletes.flag}`, which the contract lacks"
         yield document.finding(("write", "deletes", "flag"), message, f"add it to {table.contract.path.name}")
+    if write.deletes:
+        yield from _absent(document, ("write", "deletes", "within"), write.deletes.within, columns)
     if write.mode == "append" and write.deletes and write.deletes.missing == "hard":
         message = "a log keeps every row: nothing can be deleted from it"
         yield document.finding(("write", "deletes", "missing"), message, "write `missing: soft`")
@@ -143,6 +146,18 @@ def _cursor(table: Table, watermark: WatermarkSpec, document: Document) -> Itera
     if len(watermark.columns) > 1 and source and source.format is not None:
         message = f"files of `{connection}` are known by name: further columns say nothing"
         yield document.finding(("watermark", "column"), message, "name one column")
+
+
+def _limits(table: Table, document: Document) -> Iterator[Finding]:
+    """Limits of what can never happen to the table."""
+    limits, write = table.load.limits, table.load.write
+    missing = write.deletes.missing if write.deletes else None
+    if limits.deleted is not None and write.mode == "append" and missing is None:
+        message = "`limits.deleted`: nothing is ever deleted from a log"
+        yield document.finding(("limits", "deleted"), message, "remove it")
+    if limits.empty is not None and table.load.source and missing is None and write.mode != "replace":
+        message = "`limits.empty`: an extract without rows changes nothing here"
+        yield document.finding(("limits", "empty"), message, "remove it")
 
 
 def _inputs(inspection: Inspection, table: Table, document: Document) -> Iterator[Finding]:

@@ -101,14 +101,21 @@ def changes(before: Mapping[str, str], after: Mapping[str, str], table: Table, *
             continue
         was, now = before[old[key]], after[name]
         if was and now not in (was, _NO_TYPE):
-            grows = action == "evolve" and widens(was, now)
-            found.append(Change(name, "retyped", was, now, "cast" if key in expected else "widen" if grows else action))
+            done = "cast" if key in expected else _retyped(was, now) if action == "evolve" else action
+            found.append(Change(name, "retyped", was, now, done))
         if was and name != old[key]:
             found.append(Change(name, "recased", old[key], name, action))
     if not may_lack:
         gone = [name for key, name in old.items() if key not in new and before[name]]
         found += [Change(name, "removed", before[name], None, "null") for name in gone]
     return tuple(found)
+
+
+def _retyped(was: str, now: str) -> str:
+    """What is done about a column of the table whose type changes in the source."""
+    if widens(was, now):
+        return "widen"
+    return "keep" if widens(now, was) else "beside"
 
 
 def log_path(engine: Engine) -> str:

@@ -80,6 +80,8 @@ def markdown(summary: RunSummary) -> str:
 
 def _title(summary: RunSummary) -> list[str]:
     parts = [f"run {summary.date}", summary.environment, summary.short_id, duration(summary.seconds)]
+    if summary.allowed:
+        parts.append(f"allowed: {', '.join(summary.allowed)}")
     if summary.status != "done":
         parts.append(summary.status)
     if summary.released:

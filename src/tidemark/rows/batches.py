@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import add, and_
 from typing import Any
@@ -33,17 +33,23 @@ def _held_against(frame: DataFrame, values: DataFrame, columns: Sequence[str], k
     return frame.join(wanted, equal, kind)
 
 
-def row_hash(columns: Sequence[str], earlier_types: Mapping[str, Sequence[str]] | None = None) -> Column:
+def row_hash(
+    columns: Sequence[str],
+    earlier_types: Mapping[str, Sequence[str]] | None = None,
+    absent: Collection[str] = (),
+) -> Column:
     """A 64-bit hash of the values in order.
 
     Spark's hash skips nulls, so that (a, null) and (null, a) would be equal: a map of which values are present goes
     in too. Columns added at the end leave the hash of older rows, where they are null, as it was. So do columns whose
     type has grown, given the types that they had before: a value that one of those could hold is hashed as in that.
+    `absent` columns have a place, and no value: the frame need not have them.
     """
-    values = [part for name in columns for part in _as_first_typed(quoted(name), (earlier_types or {}).get(name, ()))]
+    hashed, earlier = [name for name in columns if name not in absent], earlier_types or {}
+    values = [part for name in hashed for part in _as_first_typed(quoted(name), earlier.get(name, ()))]
     present = [
-        reduce(add, (F.shiftleft(quoted(name).isNotNull().cast("long"), bit) for bit, name in enumerate(word)))
-        for word in _words(columns)
+        reduce(add, [F.shiftleft(quoted(name).isNotNull().cast("long"), bit) for name, bit in word])
+        for word in _words(columns, absent)
     ]
     return F.xxhash64(*values, *(F.nullif(bits, F.lit(0)) for bits in present))
 
@@ -58,8 +64,12 @@ def _as_first_typed(value: Column, earlier: Sequence[str]) -> Iterator[Column]:
     yield value
 
 
-def _words(columns: Sequence[str]) -> list[Sequence[str]]:
-    return [columns[start : start + _NULL_BITS] for start in range(0, len(columns), _NULL_BITS)]
+def _words(columns: Sequence[str], absent: Collection[str]) -> Iterator[list[tuple[str, int]]]:
+    """The columns that have a value, each with its bit, by the words of the null map; an empty word is no word."""
+    for start in range(0, len(columns), _NULL_BITS):
+        word = columns[start : start + _NULL_BITS]
+        if found := [(name, bit) for bit, name in enumerate(word) if name not in absent]:
+            yield found
 
 
 def stamp(frame: DataFrame, values: Mapping[str, Any]) -> DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType
+from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
 from tidemark.compile.casts import EXACT, JSON, adapted, same_value
 from tidemark.compile.rules import RowRule, row_rules
@@ -75,9 +75,10 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
 
 def _columns(alignment: Alignment) -> list[Column]:
     added = [name for name, _ in alignment.added]
+    lacking = [F.lit(None).cast(field.dataType).alias(field.name) for field in alignment.lacking]
     helpers = [field.name for field in alignment.helpers]
     marks = [_CHANGED + name for name in alignment.sources if _may_adapt(alignment, name)]
-    return [quoted(name) for name in (*alignment.sources, *added, *helpers, *marks)]
+    return [*(quoted(name) for name in (*alignment.sources, *added, *helpers, *marks)), *lacking]
 
 
 def _may_adapt(alignment: Alignment, name: str) -> bool:
@@ -111,7 +112,7 @@ def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: 
             columns.append(quoted(source.name).alias(column.name))
         else:
             columns += _typed(source, column, alignment)
-    columns += [_storable(field).alias(name) for name, field in alignment.added]
+    columns += [_storable(field, alignment.stored_types.get(name)).alias(name) for name, field in alignment.added]
     columns += [quoted(field.name) for field in alignment.helpers]
     columns += [quoted(field.name).isNotNull().alias(_REFUSED + field.name) for field in alignment.refused]
     columns += [F.col(CORRUPT)] if CORRUPT in frame.columns else []
@@ -134,13 +135,11 @@ def _needs_cast(source: StructField, wanted: str) -> bool:
     return source.dataType.simpleString() != wanted.replace(" ", "").lower()
 
 
-def _storable(field: StructField) -> Column:
-    """A drifted column as a table can hold it: of no type yet means text, nested means JSON."""
-    if isinstance(field.dataType, NullType):
-        return F.lit(None).cast("string")
+def _storable(field: StructField, stored: str | None) -> Column:
+    """A drifted column as a table can hold it: nested values are JSON; less than what is stored becomes that."""
     if isinstance(field.dataType, ArrayType | MapType | StructType):
         return F.to_json(quoted(field.name))
-    return quoted(field.name)
+    return quoted(field.name) if stored is None else quoted(field.name).cast(stored)
 
 
 def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[RowRule, ...]:

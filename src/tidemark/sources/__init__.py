@@ -31,6 +31,8 @@ _TOLD = {
     "discard_row": "rows that have a value in it are rejected",
     "discard_value": "left out",
     "widen": "the table's column grows with it",
+    "keep": "the table's column holds it as it is",
+    "beside": "its values go into a column of their own, as the table's does not hold them",
     "cast": "cast to the contract's type",
     "known": "the contract knows it",
 }

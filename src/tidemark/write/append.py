@@ -16,14 +16,15 @@ from pyspark.sql import functions as F
 from tidemark.books import Books
 from tidemark.compile.casts import casts_of
 from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
-from tidemark.rows.batches import Counter, having, leaving_out, newest, stamp
+from tidemark.rows.batches import Counter, having, leaving_out, stamp
 from tidemark.rows.judging import adapted_values, judged_with_errors
 from tidemark.rows.order import has_position, order_in, place, stored_order
 from tidemark.sources import watermark
 from tidemark.sql.types import SOURCE_ORDER
 from tidemark.write import snapshots
+from tidemark.write.absence import last_versions, vanished_rows
 from tidemark.write.batch import INSERT, LABEL, UNCHANGED
-from tidemark.write.compare import is_small, vanished_rows
+from tidemark.write.compare import is_small
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
     labelled = leaving_out(judged, F.col(LABEL) == _REPEATED, superseded).select(*map(quoted, columns))
     if target is None or work.missing is None:
         return labelled
-    newest_first = [name for name in (SOURCE_ORDER, _RECEIVED) if name in target.columns]
-    gone = vanished_rows(work, columns, newest(target, work.keys, newest_first))
+    gone = vanished_rows(work, columns, last_versions(work, target))
     return labelled if gone is None else labelled.unionByName(gone)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.delta.table import read_version
-from tidemark.rows import own
+from tidemark.rows import ROW_HASH, own, quoted
 from tidemark.rows.batches import having, row_hash
 from tidemark.write.pruning import within
 
@@ -88,6 +88,7 @@ class Work:
     """One batch on its way to staging: `columns` are those of the table, without metadata.
 
     `earlier_types`: what columns whose type has grown, or grows with this batch, were before, the first type first.
+    `trusts_absence`: what the extract lacks is not in the source.
     """
 
     spark: SparkSession
@@ -97,17 +98,40 @@ class Work:
     path: str
     state: TargetState
     earlier_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trusts_absence: bool = True
 
     @property
     def row_hash(self) -> Column:
-        """The hash of a row, over all columns of the table but the one that says when it was received."""
-        return row_hash([name for name in self.columns if name != self.taken_at], self.earlier_types)
+        """The hash of a row of the batch, over all columns of the table but the one that says when it was received."""
+        return row_hash(self._hashed, self.earlier_types, self._lacking)
+
+    def stored_hash(self, target: DataFrame) -> Column:
+        """The hash of a row that the target has, in the columns that a row of the batch would have after it."""
+        return row_hash(self._hashed, self.earlier_types, set(self.columns) - set(target.columns))
+
+    def comparable_hash(self, target: DataFrame) -> Column:
+        """The hash by which a row of the target is equal to one of the batch.
+
+        What a source lacks, it has lost: its rows come without a value. A query that has no such column any more says
+        nothing of it: rows that are otherwise the same stay as they are.
+        """
+        if self.table.load.source is not None or not self._lacking:
+            return quoted(ROW_HASH)
+        return row_hash(self._hashed, self.earlier_types, {*self._lacking, *(set(self.columns) - set(target.columns))})
 
     @property
     def taken_at(self) -> str | None:
         """The column that says when the extract of a row was taken, where the load file names one."""
         source = self.table.load.source
         return source.taken_at if source else None
+
+    @property
+    def _hashed(self) -> list[str]:
+        return [name for name in self.columns if name != self.taken_at]
+
+    @property
+    def _lacking(self) -> frozenset[str]:
+        return frozenset(field.name for field in self.checked.alignment.lacking)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -128,8 +152,8 @@ class Work:
     @property
     def missing(self) -> Literal["soft", "hard"] | None:
         """What becomes of keys that a full extract of the source lacks; None: nothing, they stay as they are."""
-        deletes = self.table.load.write.deletes
-        return deletes.missing if deletes and self.table.load.source and self.checked.complete else None
+        deletes, is_whole = self.table.load.write.deletes, self.checked.complete and self.trusts_absence
+        return deletes.missing if deletes and self.table.load.source and is_whole else None
 
     def target(self) -> DataFrame | None:
         """The table as it was when the work began; None when it does not exist yet."""

@@ -147,7 +147,7 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     _refuse_if_moved(prepared, state, is_new=_is_new(spark, path, state))
     if prepared.changes_nothing and state.version is not None:
         return Committed(table.name, state.version, prepared.batch_id, changed=False)
-    adopted = _can_adopt(table, prepared)
+    adopted = _can_adopt(table, prepared) and _is_named_alike(spark, path, state, prepared)
     if state.version is None and not adopted:  # Delta creates a table only where nothing lies yet
         _create(spark, table, path, prepared.rows(spark))
         faults.reach(f"{table.name}: created, empty")
@@ -249,6 +249,18 @@ def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:
 def _can_adopt(table: Table, prepared: Prepared) -> bool:
     """Whether the staged files can become the table's files: same columns, and no partition values to tell."""
     return prepared.operation == "append" and not prepared.schema_changes and not table.load.partition_by
+
+
+def _is_named_alike(spark: SparkSession, path: str, state: TargetState, prepared: Prepared) -> bool:
+    """Whether a column has the same name in the staged files as in the table's.
+
+    A table of which somebody has renamed or dropped columns has other names in its files than it shows.
+    """
+    if state.version is None:
+        return True
+    snapshot = deltalog.snapshot(spark, path)
+    stored = set(deltalog.schema(snapshot).names)
+    return not deltalog.is_mapped(snapshot) and stored.issuperset((*prepared.columns, *METADATA_COLUMNS.names))
 
 
 def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepared:

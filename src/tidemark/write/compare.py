@@ -1,7 +1,4 @@
-"""Compares a batch with its target by key and row hash and labels every row with what it will do.
-
-Rows whose key a full extract of the source no longer has count too: `deletes: {missing: soft | hard}`.
-"""
+"""Compares a batch with its target by key and row hash and labels every row with what it will do."""
 
 from __future__ import annotations
 
@@ -14,14 +11,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import AGE, BAD, ORDER, ROW_HASH, own, quoted
-from tidemark.rows.batches import row_hash
+from tidemark.rows import BAD, ORDER, ROW_HASH, own, quoted
 from tidemark.rows.order import order_in, stored_order
 from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, REJECTED, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
 
 if TYPE_CHECKING:
-    from tidemark.rows.batches import row_hash
+    pass
 from tidemark.write.batch import Work
 
 _OLD = own("old_")
@@ -58,7 +54,7 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     places = [] if is_small(work) else [name for name in work.layout if name in target.columns]
     old = known.select(
         *[quoted(name).alias(_OLD + name) for name in names],
-        _known_hash(work, target).alias(_OLD + ROW_HASH),
+        _known_hash(work, known).alias(_OLD + ROW_HASH),
         *[quoted(name).alias(_OLD + name) for name in order if name not in names],
         *[quoted(name).alias(_PLACE + name) for name in places],
         *([stored_order(known).alias(_OLD + ORDER)] if is_log else []),
@@ -82,31 +78,6 @@ def label_by_key(work: Work, rows: DataFrame, *, complete: bool) -> DataFrame:
     return joined.select(*[named.get(name, quoted(name)) for name in rows.columns], label.alias(LABEL), *placed)
 
 
-def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = None) -> DataFrame | None:
-    """The rows of the target that the extract lacks, with `columns`, as `vanished`.
-
-    None where the load file does not say that what is missing is deleted.
-
-    `known` is what the extract is held against, by default the whole target. Under `soft` the rows are tombstones: as
-    they were, with the delete flag set; one that is a tombstone already is none again. A key counts as present
-    whatever else is wrong with its row: a rejected row is not a deletion. Of several extracts in one batch the newest
-    says what is missing.
-    """
-    target = work.target() if known is None else known
-    if work.missing is None or target is None:
-        return None
-    judged = work.checked.judged
-    last = judged.where(quoted(AGE) == 0) if AGE in judged.columns else judged
-    present = last.select(*map(quoted, work.keys)).distinct()
-    gone = target.join(present, list(work.keys), "left_anti")
-    if work.missing == "soft" and work.delete_flag is not None:
-        living = gone.where(~F.coalesce(quoted(work.delete_flag), F.lit(False)))
-        gone = living.withColumn(work.delete_flag, F.lit(True)).withColumn(ROW_HASH, work.row_hash)
-    values = {name: quoted(name) for name in target.columns}
-    values |= {LABEL: F.lit(VANISHED), ORDER: stored_order(target)}
-    return gone.select(*[values.get(name, F.lit(None)).alias(name) for name in columns])
-
-
 def replaced(work: Work, labelled: DataFrame) -> Extent | None:
     """Measures where the rows of the target lie that the batch replaces or deletes: by their keys, and by the values
     that they had in the columns which lay the table out. None for a target that is small or not there.
@@ -123,10 +94,8 @@ def replaced(work: Work, labelled: DataFrame) -> Extent | None:
 
 def _known_hash(work: Work, target: DataFrame) -> Column:
     """The row hash that the table has; none where all is computed anew and the row was changed under its hash."""
-    if not work.checked.anew:
-        return quoted(ROW_HASH)
-    columns = [name for name in work.columns if name in target.columns]
-    return F.when(row_hash(columns, work.earlier_types) == quoted(ROW_HASH), quoted(ROW_HASH))
+    known = work.comparable_hash(target)
+    return F.when(work.stored_hash(target) == quoted(ROW_HASH), known) if work.checked.anew else known
 
 
 def is_small(work: Work) -> bool:

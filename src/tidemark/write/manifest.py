@@ -13,6 +13,7 @@ from pyspark.sql.types import StructType
 from tidemark.books import Books
 from tidemark.delta.sizes import gathered
 from tidemark.rows import ERROR
+from tidemark.rows.alignment import OLD_NAMES
 from tidemark.spark import storage
 from tidemark.write.pruning import Bounds
 
@@ -73,7 +74,9 @@ class Prepared:
     Rejected rows that were staged in the same pass lie in `rejects`. `schema` (JSON) is that of the files and `size`
     their bytes, so that nobody has to look for either; None in manifests of before. `identity` says what was read: a
     window, files, or the inputs. `replaced` bounds the target's rows that the batch replaces or deletes; none: they may
-    be anywhere. `fence` is the token of the lease that the run has when it commits.
+    be anywhere. `fence` is the token of the lease that the run has when it commits. `old_names`: columns of the table
+    that were named as older versions name drifted columns. `at_stake`: how many rows the batch could have deleted,
+    where a limit asks for a share of them.
     """
 
     table: str
@@ -103,6 +106,9 @@ class Prepared:
     moves_watermark: bool = False
     look: Mapping[str, Any] = field(default_factory=dict)
     fence: int = 0
+    old_names: tuple[str, ...] = ()
+    at_stake: int | None = None
+    notices: tuple[str, ...] = ()
 
     @property
     def changes_nothing(self) -> bool:
@@ -142,6 +148,7 @@ class Prepared:
             "books": self.books.to_json(),
             "contract_version": self.contract_version,
             "definition": self.definition,
+            OLD_NAMES: self.old_names,
         }
 
 
@@ -161,6 +168,7 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
     rewrite = stored.pop("rewrite")
     replaced = tuple(Bounds(**bounds) for bounds in stored.pop("replaced", ()))
     keys, columns = tuple(stored.pop("keys")), tuple(stored.pop("columns"))
+    old_names, notices = tuple(stored.pop("old_names", ())), tuple(stored.pop("notices", ()))
     return Prepared(
         **stored,
         books=books,
@@ -168,6 +176,8 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
         schema_changes=changes,
         keys=keys,
         columns=columns,
+        old_names=old_names,
+        notices=notices,
         rewrite=_rewrite(**rewrite) if rewrite else None,
     )
 

@@ -23,7 +23,7 @@ from tidemark.rows.judging import without_marks
 from tidemark.rows.order import order_in
 from tidemark.spark import storage
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER, widens
-from tidemark.write import append, compare, rewrite
+from tidemark.write import absence, append, compare, rewrite
 from tidemark.write.batch import DELETE, INSERT, LABEL, UPDATE, VANISHED, Work
 from tidemark.write.counting import Tally, whole_books
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
@@ -47,6 +47,9 @@ def prepare(
     work = _with_grown(work, changes)
     checked = work.checked
     operation, books, schema, replaced = _stage(work, data, metadata)
+    if absence.is_unsure(work, books):
+        work = with_values(work, trusts_absence=False)
+        operation, books, schema, replaced = _stage(work, data, metadata)
     changes += _metadata_changes(work, books)
     in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
@@ -77,6 +80,9 @@ def prepare(
         schema_changes=changes,
         moves_watermark=moves_watermark,
         look=dict(checked.look),
+        old_names=tuple(sorted(checked.alignment.old_names)),
+        at_stake=absence.rows_at_stake(work, books),
+        notices=absence.notices(work, books),
     )
     faults.reach(f"{work.table.name}: staged, without manifest")
     save(work.spark, prepared)
@@ -89,13 +95,15 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
     """
     if work.state.version is None:
         return ()
-    stored = {field.name: field.dataType.simpleString() for field in stored_schema(work.spark, work.path).fields}
+    stored = {
+        field.name.lower(): field.dataType.simpleString() for field in stored_schema(work.spark, work.path).fields
+    }
     wanted = {field.name: field.dataType.simpleString() for field in work.checked.judged.schema.fields}
-    retyped = [name for name in work.columns if name in stored and stored[name] != wanted[name]]
+    was = {name: stored.get(name.lower()) for name in work.columns}
     clashes = [
-        f"{name} is {stored[name]} in the table and {wanted[name]} in the batch"
-        for name in retyped
-        if not widens(stored[name], wanted[name])
+        f"{name} is {before} in the table and {wanted[name]} in the batch"
+        for name, before in was.items()
+        if before not in (None, wanted[name]) and not widens(str(before), wanted[name])
     ]
     if clashes:
         raise CommitError(
@@ -103,10 +111,9 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
             table=work.table.name,
             step="prepare",
             seen=clashes,
-            next_step="keep the type, or give the column a new name in the contract",
+            next_step="keep the type, or give the column a new name in the contract (`source.fields` maps it)",
         )
-    changed = [name for name in work.columns if name in retyped or name not in stored]
-    return tuple(SchemaChange(name, wanted[name], stored.get(name)) for name in changed)
+    return tuple(SchemaChange(name, wanted[name], before) for name, before in was.items() if before != wanted[name])
 
 
 def _metadata_changes(work: Work, books: Books) -> tuple[SchemaChange, ...]:
@@ -157,7 +164,7 @@ def _label(work: Work, good: DataFrame, tally: Tally) -> DataFrame:
     if work.table.load.source is None:  # a history: what is rejected of a key is no row of its own
         return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
     labelled = compare.label_by_key(work, one_a_key, complete=False)
-    gone = compare.vanished_rows(work, labelled.columns)
+    gone = absence.vanished_rows(work, labelled.columns)
     return labelled if gone is None else labelled.unionByName(gone)
 
 

@@ -41,7 +41,7 @@ def fits(work: Work, books: Books) -> bool:
     if work.state.version is None:
         return False
     plain = plainfiles.plain_files(work.spark, work.path, work.state.version)
-    if plain is None or not plain.feeds or plain.rows is None:
+    if plain is None or not plain.feeds or plain.rows is None or not set(work.columns) <= set(plain.schema.names):
         return False
     return plain.size <= SMALL_TABLE * (_LARGER if _touched(books) * _WIDE >= plain.rows else 1)
 

@@ -102,10 +102,10 @@ class Lake:
         contract = yaml.safe_load(path.read_text("utf-8")) | {"slaProperties": [promise]}
         self.write(str(path.relative_to(self.root / "config")), contract)
 
-    def engine(self, day: date | None = None, *, plans: bool = False) -> Engine:
+    def engine(self, day: date | None = None, *, plans: bool = False, allows: Sequence[str] = ()) -> Engine:
         """The engine of a new run."""
         project = load_project(self.root / "config", "test")
-        run = Run.start(day or self.day, plans=plans)
+        run = Run.start(day or self.day, plans=plans, allows=allows)
         engine = Engine(project, self.spark, open_state(project.environment), _no_connection, run)
         self.engines.append(engine)
         return engine

@@ -149,6 +149,10 @@ def test_other_spans_are_refused(text: object) -> None:
         ("write: {mode: replace, partition_by: [d]}", 1, "`write.partition_by` must be columns of `partition_by`"),
         ("write: {mode: append, deletes: {}}", 1, "say what is deleted"),
         ("write: {mode: append, deletes: {missing: soft}}", 1, "`missing: soft` needs `flag: column`"),
+        ("write: {mode: append, deletes: {flag: gone, within: [a]}}", 1, "`within` belongs to `missing`"),
+        ("write: {mode: append}\nlimits: {deleted: many}", 2, "write a share of the rows, or a number of rows"),
+        ("write: {mode: append}\nlimits: {empty: refused}", 2, "`limits.empty` is `refused`"),
+        ("write: {mode: append}\nlimits: {delete: 5}", 2, "unknown key `delete`"),
         ("write: {mode: append}\ncluster_by: [a]\npartition_by: [b]", 1, "not by both"),
         (
             "inputs:\n  a.b: {on: [k], refresh: none}\nwrite: {mode: replace}",

@@ -159,7 +159,7 @@ def test_a_replayed_row_brings_a_column_that_the_table_gained_in_its_type(lake: 
     assert lake.read(TABLE, "id", "loyalty_points") == [("1", 7), (None, 8)]
 
 
-@pytest.mark.parametrize(("now", "action"), [("bigint", "widen"), ("smallint", "evolve"), ("string", "evolve")])
+@pytest.mark.parametrize(("now", "action"), [("bigint", "widen"), ("smallint", "keep"), ("string", "beside")])
 def test_a_column_that_the_contract_does_not_know_and_whose_type_grows_is_told_so(
     lake: Lake, now: str, action: str
 ) -> None:

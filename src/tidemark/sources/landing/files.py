@@ -74,7 +74,7 @@ class FilesSource:
             watermark=book.after(received, listing.files).to_json(),
             identity=_identity([*received, *picked.again]),
             full=(bool(picked.files) if in_log else everything and len(due) == len(listing.files))
-            and not reading.verdicts,
+            and _is_whole(reading, chosen),
             source_system=KIND,
             notices=(
                 *_notices(landing, listing, due, received),
@@ -112,6 +112,11 @@ class _Reading:
     notices: tuple[str, ...]
     verdicts: dict[SourceFile, Verdict]
     is_empty: bool
+
+
+def _is_whole(reading: _Reading, chosen: Sequence[SourceFile]) -> bool:
+    """Whether all that was written was read: a file without a byte beside others may be one that was cut off."""
+    return not reading.verdicts and (reading.is_empty or all(file.size for file in chosen))
 
 
 def _received(reading: _Reading, chosen: Sequence[SourceFile]) -> tuple[SourceFile, ...]:

@@ -235,3 +235,17 @@ def test_a_load_file_has_to_say_what_its_files_are(lake: Lake) -> None:
     landing.put("a.csv", "id\n1\n")
     with pytest.raises(ConfigError, match="does not say what its files are"):
         landing.extract()
+
+
+def test_an_extract_with_an_empty_file_among_others_is_not_known_to_be_whole(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id,name\n1,Ann\n")
+    csv_landing.put("b.csv", "id,name\n")
+    assert csv_landing.extract(full=True).full
+    csv_landing.put("b.csv", "")
+    assert not csv_landing.extract(full=True).full
+    csv_landing.put("a.csv", "")
+    emptied = csv_landing.extract(full=True)
+    assert (emptied.full, emptied.empty) == (
+        True,
+        True,
+    )  # all there is, and nothing in it: the table's limit judges that

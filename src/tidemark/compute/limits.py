@@ -1,0 +1,60 @@
+"""The limits of a table as checks of its batch: what it deletes and rejects, and whether its extract is empty.
+
+A limit that was passed fails the gate, or warns where the run was told to let it pass. One that holds without being
+written in the load file is told of only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tidemark.compute.scan import CheckResult
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tidemark.config.limits import Limit, LimitName, Limits
+    from tidemark.config.project import Table
+    from tidemark.write.manifest import Prepared
+
+
+def limit_checks(table: Table, prepared: Prepared, allowed: Collection[str]) -> tuple[CheckResult, ...]:
+    """The limits that the batch is held against; `allowed` names those that this run lets pass."""
+    return tuple(_checks(table.load.guards, prepared, allowed))
+
+
+def _checks(guards: Limits, prepared: Prepared, allowed: Collection[str]) -> Iterator[CheckResult]:
+    books = prepared.books
+    is_emptied = books.vanished > 0 and not (books.accepted if prepared.operation == "overwrite" else books.extracted)
+    if is_emptied or "empty" in guards.told:
+        told = (
+            f"{books.extracted} rows came, {books.vanished} rows of the table would go"
+            if is_emptied
+            else f"{books.extracted} rows came"
+        )
+        is_over = is_emptied and not guards.may_be_empty
+        if is_over or "empty" in guards.told:
+            yield _check("empty", "the extract is not empty", told, is_over, allowed)
+    if guards.deleted is not None and not is_emptied:
+        gone = books.vanished - books.inserted if prepared.operation == "overwrite" else books.gone
+        yield from _rows("deleted", guards, guards.deleted, max(gone, 0), prepared.at_stake, allowed)
+    if guards.rejected is not None and "replay" not in prepared.identity:
+        yield from _rows("rejected", guards, guards.rejected, books.quarantined, books.extracted, allowed)
+
+
+def _rows(
+    name: LimitName, guards: Limits, limit: Limit, count: int, total: int | None, allowed: Collection[str]
+) -> Iterator[CheckResult]:
+    is_over = limit.is_passed_by(count, total or 0)
+    if is_over or name in guards.told:
+        of_all = f" of {total} ({count / total:.1%})" if total else ""
+        yield _check(name, f"{name} rows at most {limit}", f"{count}{of_all}", is_over, allowed)
+
+
+def _check(name: LimitName, words: str, value: str, is_over: bool, allowed: Collection[str]) -> CheckResult:
+    if not is_over:
+        return CheckResult(words, "pass", value, name)
+    if name in allowed:
+        return CheckResult(words, "warn", f"{value}, let pass by --allow {name}", name)
+    return CheckResult(words, "fail", value, name)
