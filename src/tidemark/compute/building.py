@@ -43,7 +43,7 @@ def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affect
     frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
     frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table.name}"))
     if is_history:
-        return histories.check(table, frame, affected, _held(engine, table), source_system=OWN_SYSTEM)
+        return histories.check(table, frame, affected, source_system=OWN_SYSTEM, held=_held(engine, table))
     return check(engine, table, frame, {})
 
 

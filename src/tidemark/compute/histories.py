@@ -51,7 +51,9 @@ def _has_tombstones(table: Table) -> bool:
     return table.load.source is not None and deletes is not None and deletes.missing == "soft"
 
 
-def check(table: Table, versions: DataFrame, affected: Affected | None, held: Held, *, source_system: str) -> Checked:
+def check(
+    table: Table, versions: DataFrame, affected: Affected | None, *, source_system: str, held: Held | None = None
+) -> Checked:
     """Holds versions (identified, masked, with their origin) against the contract; what is judged is their history.
 
     A version that breaks a rule is rejected before history is made, and stays in what is judged, as bad. `held` is what

@@ -21,12 +21,23 @@ if TYPE_CHECKING:
 
 def limit_checks(table: Table, prepared: Prepared, allowed: Collection[str]) -> tuple[CheckResult, ...]:
     """The limits that the batch is held against; `allowed` names those that this run lets pass."""
-    return tuple(_checks(table.load.guards, prepared, allowed))
+    is_emptied = _is_emptied(table, prepared)
+    return tuple(_checks(table.load.guards, prepared, allowed, is_emptied=is_emptied))
 
 
-def _checks(guards: Limits, prepared: Prepared, allowed: Collection[str]) -> Iterator[CheckResult]:
+def _is_emptied(table: Table, prepared: Prepared) -> bool:
+    """Whether a table that has rows would have none.
+
+    A computed one is often computed in part, of which no row may be left: there the rows that it has are counted.
+    """
     books = prepared.books
-    is_emptied = books.vanished > 0 and not (books.accepted if prepared.operation == "overwrite" else books.extracted)
+    gives = books.accepted if prepared.operation == "overwrite" else books.extracted
+    is_whole = table.load.source is not None or prepared.operation == "overwrite" or books.vanished == prepared.at_stake
+    return books.vanished > 0 and not gives and is_whole
+
+
+def _checks(guards: Limits, prepared: Prepared, allowed: Collection[str], *, is_emptied: bool) -> Iterator[CheckResult]:
+    books = prepared.books
     if is_emptied or "empty" in guards.told:
         told = (
             f"{books.extracted} rows came, {books.vanished} rows of the table would go"

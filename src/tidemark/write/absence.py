@@ -112,9 +112,10 @@ def notices(work: Work, books: Books) -> tuple[str, ...]:
 
 def rows_at_stake(work: Work, books: Books) -> int | None:
     """How many rows the batch could have deleted, where a limit of the table asks for a share of them; else None."""
-    limit = work.table.load.guards.deleted
-    target = work.target()
-    if limit is None or limit.share is None or target is None or books.gone < limit.least:
+    guards, target = work.table.load.guards, work.target()
+    limit, may_be_all = guards.deleted, "empty" in guards.told and books.vanished > 0
+    asks = limit is not None and limit.share is not None and books.gone >= limit.least
+    if target is None or not (asks or may_be_all):
         return None
     if work.missing is None:
         return count_rows(work.spark, work.path, work.state.version or 0)

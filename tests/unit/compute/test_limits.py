@@ -82,6 +82,16 @@ def test_a_table_that_is_replaced_shrinks_by_what_it_has_less() -> None:
     }
 
 
+def test_a_computed_table_is_empty_when_all_its_rows_go_and_not_when_those_go_that_were_computed() -> None:
+    load = {"inputs": {"bronze.y": {"on": ["id"]}}, "write": {"mode": "upsert", "keys": ["id"]}}
+    computed = table(source=None, **load, limits={"deleted": "50%", "empty": "refuse"})
+    assert checks(computed, came(0, vanished=3), 5) == {
+        "empty pass": "0 rows came",
+        "deleted fail": "3 of 5 (60.0%)",
+    }
+    assert checks(computed, came(0, vanished=5), 5) == {"empty fail": "0 rows came, 5 rows of the table would go"}
+
+
 def test_rows_that_are_replayed_were_told_of_before() -> None:
     assert checks(table(limits={"rejected": 0}), came(5, quarantined=5), identity={"replay": "r"}) == {}
 

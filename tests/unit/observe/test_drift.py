@@ -13,6 +13,7 @@ from tidemark.books import Books
 from tidemark.engine import Engine
 from tidemark.errors import CommitError
 from tidemark.observe import drift
+from tidemark.rows.alignment import column_name
 from tidemark.sources import Change, Extract
 
 TABLE = "bronze.orders"
@@ -156,7 +157,7 @@ def test_a_replayed_row_brings_a_column_that_the_table_gained_in_its_type(lake: 
 
     assert replayed(lake, TABLE) == Books(extracted=1, accepted=1, inserted=1)
 
-    assert lake.read(TABLE, "id", "loyalty_points") == [("1", 7), (None, 8)]
+    assert lake.read(TABLE, "id", column_name("Loyalty Points")) == [("1", 7), (None, 8)]
 
 
 @pytest.mark.parametrize(("now", "action"), [("bigint", "widen"), ("smallint", "keep"), ("string", "beside")])

@@ -8,6 +8,7 @@ from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
 from tidemark.delta.table import read_state
 from tidemark.errors import CommitError
+from tidemark.rows.alignment import column_name
 from tidemark.sources.watermark import Window
 
 ORDERS = """
@@ -130,7 +131,7 @@ def test_an_unknown_column_is_added_and_older_rows_stay_known(orders: Lake) -> N
     loaded = orders.load("bronze.orders", orders.frame(f"{SOURCE}, `Sales.Channel` string", rows), watermark=window(3))
 
     assert loaded.prepared.books == Books(extracted=2, accepted=2, inserted=1, unchanged=1)
-    assert orders.read("bronze.orders", "order_id", "sales_channel") == [("O-1", None), ("O-2", "web")]
+    assert orders.read("bronze.orders", "order_id", column_name("Sales.Channel")) == [("O-1", None), ("O-2", "web")]
     again = orders.load("bronze.orders", orders.frame(SOURCE, [("O-3", "1", None, at(2))]), watermark=window(4, 1))
     assert again.prepared.books.inserted == 1
     assert orders.delta("bronze.orders").count() == 3

@@ -142,11 +142,11 @@ def test_a_contract_takes_a_column_out_and_the_source_sends_it_on_as_text(lake: 
 
 
 def test_a_replayed_row_goes_where_a_received_one_would(lake: Lake) -> None:
-    columns, schema = "id! string\nstatus string {enum: [{value: new}]}", "id string, status string, `Ex tra` int"
+    columns, schema = "id! string\nstatus string {enum: [{value: new}]}", "id string, status string, `Ex tra` bigint"
     ex_tra = column_name("Ex tra")
     lake.table(TABLE, columns, LOG)
     lake.load(TABLE, lake.frame(schema, [("a", "new", 1)]))
-    lake.load(TABLE, lake.frame(schema.replace("int", "double"), [("b", "new", 0.5), ("c", "old", 1.5)]))
+    lake.load(TABLE, lake.frame(schema.replace("bigint", "double"), [("b", "new", 0.5), ("c", "old", 1.5)]))
     lake.load(TABLE, lake.frame(schema, [("d", "old", 4)]))
     lake.table(TABLE, columns.replace("new", "old"), LOG)
     books = replayed(lake, TABLE)
