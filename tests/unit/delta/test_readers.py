@@ -79,15 +79,30 @@ def modes(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list
 
 
 def load(lake: Lake, table: str, mode: str) -> str:
+    if mode == "scd2":
+        return history_of(lake, table)
     described = {"source": {"connection": "shop", "object": "things"}, **MODES[mode]}
-    history = "\nsk string\nvalid_from timestamp\nvalid_to timestamp\nis_current boolean" if mode == "scd2" else ""
-    keys = ["sk"] if mode == "scd2" else MODES[mode]["write"].get("keys", ())
-    lake.table(table, COLUMNS.strip() + history, described, keys=keys)
+    lake.table(table, COLUMNS.strip(), described, keys=MODES[mode]["write"].get("keys", ()))
     with pytest.MonkeyPatch.context() as patched:
         if mode.endswith("merged"):
             patched.setattr(rewrite, "fits", lambda _work, _books: False)
         for batch in BATCHES:
             lake.load(table, lake.frame(SOURCE, unsigned(batch) if mode in BY_DELTA else batch))
+    return lake.path(table)
+
+
+def history_of(lake: Lake, log: str) -> str:
+    """A history of what two batches have brought to a log."""
+    table, made = (
+        f"silver.{log.partition('.')[2]}",
+        "\nsk string\nvalid_from timestamp\nvalid_to timestamp\nis_current boolean",
+    )
+    source = {"connection": "shop", "object": "things"}
+    lake.table(log, COLUMNS.strip(), {"source": source, "write": {"mode": "append"}})
+    lake.table(table, COLUMNS.strip() + made, {"inputs": {log: {"on": ["id"]}}, **MODES["scd2"]}, keys=["sk"])
+    for batch in BATCHES:
+        lake.load(log, lake.frame(SOURCE, batch))
+        lake.build(table)
     return lake.path(table)
 
 

@@ -55,7 +55,7 @@ def cities(request: pytest.FixtureRequest, lake: Lake) -> Lake:
     source = {"source": {"connection": "shop", "object": "cities"}}
     lake.table(TABLE, "id! string\ncity string", source | {"write": write}, keys=["id"])
     for number, city in enumerate(("Ulm", "Bonn", "Kiel")):
-        window = {"column": "id", "low": None, "high": str(number)}
+        window = {"column": "id", "low": None, "high": number}
         lake.load(TABLE, lake.frame(SOURCE, [(str(number), city)]), watermark=window)
     return lake
 
@@ -81,7 +81,7 @@ def test_the_bookkeeping_stands_in_the_commit_that_compacts(cities: Lake) -> Non
     last = max(Path(cities.path(TABLE), "_delta_log").glob("*.json"))
     told = json.loads(last.read_text().splitlines()[0])["commitInfo"]
     assert told["operation"] == "OPTIMIZE"
-    assert json.loads(told["userMetadata"])["watermark"]["high"] == "2"
+    assert json.loads(told["userMetadata"])["watermark"]["high"] == 2
 
 
 def test_a_table_that_is_not_there_is_left_alone(shop: Lake) -> None:

@@ -81,15 +81,17 @@ def test_a_broken_history_fails(
     assert broken_rows(queries, dimension, periods, deleted) > 0
 
 
-def test_fact_sales_differs_by_a_cent(queries: Queries) -> None:
-    check = "dollars equal those of the order lines in silver"
+def test_fact_sales_differs_by_a_cent_or_a_line(queries: Queries) -> None:
+    check = "lines and dollars equal those of silver"
     assert queries.check("gold.fact_sales", check) == 0
-    lines = [{"amount_usd": Decimal("0.10")}] * 3
-    queries.give("silver.orders", *lines)
-    queries.give("gold.fact_sales", {"net_usd": Decimal("0.30")})
+    dime = Decimal("0.10")
+    queries.give("silver.orders", *[{"amount_usd": dime}] * 3)
+    queries.give("gold.fact_sales", *[{"net_usd": dime}] * 3)
     assert queries.check("gold.fact_sales", check) == 0
-    queries.give("gold.fact_sales", {"net_usd": Decimal("0.29")})
-    assert queries.check("gold.fact_sales", check) == Decimal("-0.01")
+    queries.give("gold.fact_sales", {"net_usd": Decimal("0.09")}, *[{"net_usd": dime}] * 2)
+    assert queries.check("gold.fact_sales", check) == Decimal("0.01")
+    queries.give("gold.fact_sales", {"net_usd": 2 * dime}, {"net_usd": dime})
+    assert queries.check("gold.fact_sales", check) == 1
 
 
 def test_fact_orders_daily_counts_only_what_stays(queries: Queries) -> None:

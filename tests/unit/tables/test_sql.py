@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.lakes.queries import at, day, line, part
 from tidemark.compile.schema import spark_schema
+from tidemark.sql.types import SOURCE_ORDER
 
 if TYPE_CHECKING:
     from tests.support.lakes.queries import Queries
@@ -26,7 +27,7 @@ def test_a_query_gives_its_contracts_columns_and_types(queries: Queries, project
     table = project.table(name)
     write = table.load.write
     made_by_the_engine = {"valid_from", "valid_to", "is_current", write.surrogate_key} if write.mode == "scd2" else {}
-    helpers = {*write.order_by, write.effective_from, write.deletes.flag if write.deletes else None}
+    helpers = {*write.order_by, write.effective_from, write.deletes.flag if write.deletes else None, SOURCE_ORDER}
     given = {field.name: field.dataType for field in queries.frame(name).schema.fields}
     wanted = {field.name: field.dataType for field in spark_schema(table.contract).fields}
     assert {column: given.get(column) for column in wanted if column not in made_by_the_engine} == {

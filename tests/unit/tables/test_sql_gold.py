@@ -54,7 +54,7 @@ def member(sk: str, valid_from: str, valid_to: str | None, customer_id: str = "C
 
 HISTORY = (member("first", "03-01 10:00", "03-02 10:00"), member("again", "03-04 10:00", None))
 MOMENTS = {
-    "before": ("03-01 09:59:59.999", UNKNOWN_SK),
+    "before": ("03-01 09:59:59.999", "first"),  # nobody knew them yet
     "start": ("03-01 10:00", "first"),
     "last instant": ("03-02 09:59:59.999", "first"),
     "end": ("03-02 10:00", UNKNOWN_SK),
@@ -92,6 +92,12 @@ def test_fact_behavior_joins_the_member_of_its_time(queries: Queries) -> None:
 
 def test_fact_marketing_events_carry_the_contact_with_the_smallest_id(queries: Queries) -> None:
     queries.give("gold.dim_customer", *HISTORY)
+    account = {"account_id": "ACC-00001", "is_current": False}
+    queries.give(
+        "gold.dim_account",
+        account | {"account_sk": "early", "valid_from": at("03-05 11:00"), "valid_to": at("03-06 11:00")},
+        account | {"account_sk": "late", "valid_from": at("03-06 11:00"), "valid_to": None},
+    )
     contact = {"customer_id": "CUST-000001", "account_id": "ACC-00001", "opted_out": True}
     queries.give(
         "silver.contacts",
@@ -109,10 +115,10 @@ def test_fact_marketing_events_carry_the_contact_with_the_smallest_id(queries: Q
     )
     rows = {row["event_id"]: row for row in queries.rows("gold.fact_marketing_events")}
     assert set(rows) == {"open", "click", "ad", "anonymous", "no contact"}
-    names = ("customer_sk", "contact_id", "account_id", "opted_out", "date_sk")
-    assert part(rows["open"], *names) == ("again", "CON-000001", "ACC-00001", True, 20250305)
-    assert part(rows["anonymous"], *names) == (UNKNOWN_SK, None, None, None, 20250305)
-    assert part(rows["no contact"], *names) == (UNKNOWN_SK, None, None, None, 20250305)
+    names = ("customer_sk", "contact_id", "account_sk", "account_id", "opted_out", "date_sk")
+    assert part(rows["open"], *names) == ("again", "CON-000001", "early", "ACC-00001", True, 20250305)
+    assert part(rows["anonymous"], *names) == (UNKNOWN_SK, None, UNKNOWN_SK, None, None, 20250305)
+    assert part(rows["no contact"], *names) == (UNKNOWN_SK, None, UNKNOWN_SK, None, None, 20250305)
 
 
 def sale(order_id: str, number: int, **values: Any) -> dict[str, Any]:
@@ -149,12 +155,14 @@ def test_fact_orders_take_what_an_order_has_once_from_the_lowest_line(queries: Q
         "order_date": day("03-03"),
         "ordered_at": at("03-03 12:00"),
         "currency": "SEK",
-        "status": "returned",
+        "status": "mixed",
         "line_count": 2,
         "quantity": 2**31 + 1,
         "net_usd": Decimal("19999999999999999.98"),
+        "revenue_usd": Decimal(0),
     }
-    assert part(second, "order_id", "line_count", "net_usd") == ("ORD-2", 1, Decimal("1.00"))
+    assert part(second, "line_count", "net_usd", "revenue_usd") == (1, Decimal("1.00"), Decimal("1.00"))
+    assert second["status"] == sale("ORD-2", 1)["status"]
 
 
 def test_fact_orders_daily_leaves_out_what_did_not_stay(queries: Queries) -> None:
@@ -192,12 +200,13 @@ def test_fact_order_events_measure_whole_seconds(queries: Queries) -> None:
         event | {"event_id": "before", "event_at": at("03-02 09:59:59.950")},
         event | {"event_id": "unknown", "order_id": "ORD-9", "event_at": at("03-03 10:00")},
     )
-    names = ("customer_id", "seconds_since_order", "date_sk")
+    queries.give("gold.dim_customer", *HISTORY)
+    names = ("customer_sk", "customer_id", "seconds_since_order", "date_sk")
     rows = {row["event_id"]: part(row, *names) for row in queries.rows("gold.fact_order_events")}
     assert rows == {
-        "after": ("CUST-000001", 1, 20250303),
-        "before": ("CUST-000001", -86_400, 20250303),
-        "unknown": (None, None, 20250303),
+        "after": (UNKNOWN_SK, "CUST-000001", 1, 20250303),
+        "before": ("first", "CUST-000001", -86_400, 20250303),
+        "unknown": (UNKNOWN_SK, None, None, 20250303),
     }
 
 

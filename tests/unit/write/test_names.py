@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -234,12 +235,13 @@ def test_source_names_of_any_characters_drift_in(lake: Lake) -> None:
     assert loaded.prepared.books.unchanged == 1
 
 
-def _place(drifted: list[str]) -> Any:
-    expected = {
-        'a`b.c "d"': "a_b_c__d", "line\nbreak": "line_break", "größe 😀": "gr__e", "x.y": "x_y", "it's": "it_s",
-        "tab\there": "tab_here", "select": "select", "[i]": "i", "%s{0}": "s_0",
+def _place(drifted: list[str]) -> Callable[[str], int]:
+    """Where a source name's column stands; what is not taken of the name is `_`, and a hash tells such names apart."""
+    stems = {
+        'a`b.c "d"': "a_b_c__d_", "line\nbreak": "line_break_", "größe 😀": "gr__e_", "x.y": "x_y_", "it's": "it_s_",
+        "tab\there": "tab_here_", "select": "select", "[i]": "i_", "%s{0}": "s_0_",
     }  # fmt: skip
-    return lambda name: drifted.index(expected[name])
+    return lambda name: next(place for place, column in enumerate(drifted) if column.startswith(stems[name]))
 
 
 @pytest.mark.parametrize("names", [("A", "a"), ("Größe", "größe")])

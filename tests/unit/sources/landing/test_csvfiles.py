@@ -251,7 +251,7 @@ def test_a_missing_header_is_found_out_and_no_row_is_lost(csv_landing: LandingFo
     csv_landing.put("a.csv", "id,name\n1,Ann\n")
     csv_landing.put("b.csv", "2,Bob\n3,Cid\n")
     extract = csv_landing.extract()
-    assert set(extract.frame.columns) == {"id", "name", "_corrupt_record", "_origin"}
+    assert set(extract.frame.columns) == {"id", "name", "_corrupt_record", "_origin", ORDER}
     assert csv_landing.rows(extract) == [
         {"_corrupt_record": "2,Bob"},
         {"_corrupt_record": "3,Cid"},
