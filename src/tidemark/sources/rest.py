@@ -38,7 +38,7 @@ from tidemark.sources.reading import (
     start_of,
     windowed,
 )
-from tidemark.sources.staged import FILE_OPTIONS, empty_frame, refuse_own_names
+from tidemark.sources.staged import empty_frame, file_options, refuse_own_names
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -267,7 +267,7 @@ def _frame(
         return empty_frame(request.spark, fields)
     names = [*fields, BROKEN] if broken else fields
     schema = StructType([StructField(name, StringType()) for name in names])
-    frame = request.spark.read.schema(schema).options(**FILE_OPTIONS).json(list(files))
+    frame = request.spark.read.schema(schema).options(**file_options(list(files))).json(list(files))
     order = at_page(F.lit(asked)).alias(ORDER)
     origin = F.lit(f"{KIND}://{request.connection.name}/{request.source.object}").alias(ORIGIN)
     columns = [quoted(name).alias(CORRUPT if name == BROKEN else name) for name in names]

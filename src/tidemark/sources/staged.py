@@ -25,18 +25,23 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 16
 
-FILE_OPTIONS = {
-    "__globPaths__": "false",
-    "recursiveFileLookup": "true",
+_AS_THEY_ARE = {"__globPaths__": "false", "recursiveFileLookup": "true"}
+_ON_DISK = {
     "fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
     "fs.file.impl.disable.cache": "true",
 }
-"""Makes Spark take the paths of files as they are: `[` and `*` in a name are no patterns.
 
-Even so it would match a name with `[` or `{` against every file of the batch and read those again, unless it need not
-find out which file lies below which path. On disk Hadoop would look for a file of checksums beside each, which a name
-with a colon cannot have, and which a file contradicts that was rewritten.
-"""
+
+def file_options(paths: Sequence[str]) -> dict[str, str]:
+    """What makes Spark take the paths of files as they are: `[` and `*` in a name are no patterns.
+
+    Even so it would match a name with `[` or `{` against every file of the batch and read those again, unless it need
+    not find out which file lies below which path. On disk Hadoop would look for a file of checksums beside each, which
+    a name with a colon cannot have, and which a file contradicts that was rewritten. A store in S3 must not be told of
+    that: it keeps the settings that it is opened with, and puts what it writes on disk first.
+    """
+    in_store = any("://" in path and not path.startswith("file:") for path in paths)
+    return _AS_THEY_ARE | ({} if in_store else _ON_DISK)
 
 
 def parquet_files(store: AbstractFileSystem, folder: str) -> tuple[str, ...]:
@@ -71,7 +76,7 @@ def parquet_contents(store: AbstractFileSystem, files: Sequence[str]) -> list[Fi
 
 def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column, order: Column) -> DataFrame:
     """Parquet files of one schema with `_origin` and the order. Times without a zone are UTC, as all times here."""
-    frame = spark.read.options(**FILE_OPTIONS).parquet(*files)
+    frame = spark.read.options(**file_options(files)).parquet(*files)
     columns = [
         quoted(field.name).cast("timestamp").alias(field.name)
         if isinstance(field.dataType, TimestampNTZType)

@@ -30,6 +30,7 @@ class LandingFolder:
     options: Mapping[str, Any] | None = None
     pattern: str = "events/"
     place: str = "landing"
+    mode: str = "append"
 
     @property
     def folder(self) -> Path:
@@ -92,5 +93,5 @@ class LandingFolder:
             "format": self.form,
             "options": dict(self.options or {}),
         }
-        self.lake.table("bronze.events", self.columns, {"source": source, "write": {"mode": "append"}})
+        self.lake.table("bronze.events", self.columns, {"source": source, "write": {"mode": self.mode}})
         return self.lake.engine().table("bronze.events")

@@ -144,6 +144,8 @@ def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: List
             given = with_partitions(frame, listing.folder, columns) if columns else frame
             break
     _refuse_where_nothing_may_be_read(landing, verdicts, readable)
+    if request.table.load.write.mode == "replace":
+        _refuse_part_of_a_snapshot(landing, verdicts)
     broken = {file: verdict for file, verdict in verdicts.items() if verdict.kind == "broken"}
     if broken:
         records = _quarantined(request.spark, broken)
@@ -209,6 +211,20 @@ def _refuse_where_nothing_may_be_read(
         step="extract",
         seen=[f"{file.path}: {verdict.reason}" for file, verdict in list(verdicts.items())[:_NAMED]],
         next_step="grant this role or user access, then run again",
+    )
+
+
+def _refuse_part_of_a_snapshot(landing: Landing, verdicts: dict[SourceFile, Verdict]) -> None:
+    """What cannot be read of a snapshot would be gone from the table that the rest replaces."""
+    if not verdicts:
+        return
+    raise SourceError(
+        "a file of the snapshot that is to be the table cannot be read; the table stays as it is",
+        table=landing.table,
+        step="extract",
+        seen=[f"{file.path}: {verdict.reason}" for file, verdict in list(verdicts.items())[:_NAMED]],
+        evidence=landing.location,
+        next_step="have the file written anew, or a newer snapshot put beside it, then run again",
     )
 
 

@@ -27,7 +27,7 @@ from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
 from tidemark.rows.order import at_position, place_of_file
 from tidemark.sources.landing.listing import UnreadableError, Verdict
 from tidemark.sources.landing.parquettypes import AsTyped, as_one_type
-from tidemark.sources.staged import FILE_OPTIONS, file_origin, folded, is_own_name, union
+from tidemark.sources.staged import file_options, file_origin, folded, is_own_name, union
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -168,7 +168,10 @@ def _read(
     spark: SparkSession, shape: _Shape, files: Sequence[SourceFile]
 ) -> tuple[list[DataFrame], dict[SourceFile, Verdict]]:
     """One frame of all files, or one of each that Spark takes, and why it does not take the others."""
-    options = FILE_OPTIONS | {"datetimeRebaseMode": shape.rebase, "int96RebaseMode": shape.rebase}
+    options = file_options([file.path for file in files]) | {
+        "datetimeRebaseMode": shape.rebase,
+        "int96RebaseMode": shape.rebase,
+    }
     try:
         return [spark.read.options(**options).parquet(*(file.path for file in files))], {}
     except (PySparkException, Py4JJavaError) as failure:

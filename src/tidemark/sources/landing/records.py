@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from tidemark.config.csvformat import BYTE_FOR_BYTE
 from tidemark.rows import ORDER, ORIGIN, own
 from tidemark.rows.order import at_line, place_of_file
-from tidemark.sources.staged import FILE_OPTIONS, file_origin
+from tidemark.sources.staged import file_options, file_origin
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -32,14 +32,16 @@ _LENIENT = ("spark.sql.legacy.codingErrorAction", "spark.sql.legacy.javaCharsets
 
 def lines(spark: SparkSession, files: Sequence[SourceFile], line_end: str = "\n") -> DataFrame:
     """`_origin`, the order and `_raw` (binary): one row for each line, in files of any size."""
-    frame = spark.read.options(**FILE_OPTIONS, lineSep=line_end).text([file.path for file in files])
+    paths = [file.path for file in files]
+    frame = spark.read.options(**file_options(paths), lineSep=line_end).text(paths)
     order = at_line(place_of_file()).alias(ORDER)
     return frame.select(file_origin().alias(ORIGIN), order, F.col("value").cast("binary").alias(RAW))
 
 
 def documents(spark: SparkSession, files: Sequence[SourceFile]) -> DataFrame:
     """`_origin`, the order (the file's place) and `_raw` (binary): one row for each file, which must fit in memory."""
-    frame = spark.read.options(**FILE_OPTIONS).text([file.path for file in files], wholetext=True)
+    paths = [file.path for file in files]
+    frame = spark.read.options(**file_options(paths)).text(paths, wholetext=True)
     place = place_of_file().alias(ORDER)
     return frame.select(file_origin().alias(ORIGIN), place, F.col("value").cast("binary").alias(RAW))
 

@@ -166,3 +166,14 @@ def test_a_whole_file_is_told_from_every_beginning_of_it(codec: compression.Code
     if size:
         beginning = compression.first_bytes(packed[: len(packed) * 3 // 4], codec, whole=False)
         assert content.startswith(beginning)
+
+
+def test_a_snapshot_with_a_part_that_cannot_be_read_does_not_replace_the_table(lake: Lake) -> None:
+    landing = LandingFolder(lake, "csv", mode="replace")
+    landing.put("dt=2025-03-01/part-0000.csv", "id,name\n1,Ann\n")
+    cut = landing.put("dt=2025-03-01/part-0001.csv.gz", gzip.compress(MANY.encode())[:-9])
+    with pytest.raises(SourceError, match="stays as it is") as refused:
+        landing.step()
+    assert "part-0001.csv.gz" in str(refused.value)
+    cut.write_bytes(gzip.compress(b"id,name\n2,Bob\n"))
+    assert landing.rows(landing.step()) == [{"id": "1", "name": "Ann"}, {"id": "2", "name": "Bob"}]
