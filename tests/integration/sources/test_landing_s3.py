@@ -16,6 +16,7 @@ from tests.integration.conftest import CONFIG
 from tests.support.worlds.systems import Systems, rows
 from tidemark.aws.clients import s3_client
 from tidemark.errors import SourceError
+from tidemark.rows import ORDER
 from tidemark.sources import Extract
 
 BUCKET = "shop-landing"
@@ -76,7 +77,7 @@ def test_what_the_shop_lands_is_read_as_it_is(systems: Systems) -> None:
     table = systems.table("rate_date date", {"object": "fx/", "format": "json", "options": {"multiLine": True}})
     got = systems.extract(table, systems.connection("landing"))
     assert set(got.frame.columns) == {
-        "rate_date", "base_currency", "currency", "rate", "published_at", "_corrupt_record", "_origin"
+        "rate_date", "base_currency", "currency", "rate", "published_at", "_corrupt_record", "_origin", ORDER
     }  # fmt: skip
     assert got.frame.where("_corrupt_record IS NULL").count() > 0
 
