@@ -90,7 +90,7 @@ def _given(engine: Engine, source: Source, request: ExtractRequest) -> Extract:
         return _given(engine, source, replace(request, failed={**request.failed, path: cause}))
 
     extracted = replace(source.extract(request), without=without)
-    if extracted.empty or request.source.format not in ("csv", "json"):
+    if extracted.empty or not request.source.is_text:
         return extracted
     sizes.fit_to_size(request.spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
     try:
@@ -208,7 +208,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     stored = stored_schema(spark, path) if state.version is not None else StructType()
     columns = checked.alignment.stored_columns(stored.fieldNames())
     prepared = prepare_batch(
-        Work(spark, loaded, checked, columns, path, state, earlier_types(stored)),
+        Work(spark, loaded, checked, columns, path, state, stored, earlier_types(stored)),
         batch_id=name,
         run_id=engine.run.run_id,
         staging=engine.staging_path(table),

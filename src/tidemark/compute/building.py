@@ -13,7 +13,7 @@ from tidemark.compute import histories, incremental, tables
 from tidemark.config.definition import transform_of
 from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError, ConfigError
-from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging
+from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal
 from tidemark.rows.alignment import Held, align, held_by
 from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
@@ -68,7 +68,7 @@ def dated(engine: Engine, table: Table, frame: DataFrame, column: str, *, is_mad
             step="validate",
             next_step=f"give `taken_at` in the load file of {table.name} another name, or remove it",
         )
-    asked = F.lit(str(engine.run.started_at)).cast("timestamp")
+    asked = literal(engine.run.started_at)
     return frame.withColumn(column, F.col(TAKEN) if TAKEN in frame.columns else asked).drop(TAKEN)
 
 

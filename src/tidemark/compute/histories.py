@@ -32,7 +32,7 @@ def identified(versions: DataFrame, table: Table) -> DataFrame:
 
 def refuse_undated(table: Table, tables: Mapping[str, Table]) -> None:
     """Raises `ConfigError` where rows that vanish from a full extract would be deleted from before they vanished."""
-    if table.sql is None or not any(_has_tombstones(tables[name]) for name in table.inputs):
+    if table.sql is None or not any(tables[name].load.missing == "soft" for name in table.inputs):
         return
     schema = {
         name: dict.fromkeys((*tables[name].contract.column_names, *METADATA_COLUMNS), "") for name in table.inputs
@@ -44,11 +44,6 @@ def refuse_undated(table: Table, tables: Mapping[str, Table]) -> None:
     if found := undated_tombstones(table, tables, query):
         message, fix = found
         raise ConfigError(f"{table.name} was not built: {message}", next_step=fix)
-
-
-def _has_tombstones(table: Table) -> bool:
-    deletes = table.load.write.deletes
-    return table.load.source is not None and deletes is not None and deletes.missing == "soft"
 
 
 def check(

@@ -157,9 +157,8 @@ def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
 def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tuple[str, ...] | None:
     """The files that hold every row, before and after, that the commits after `since` and up to `until` changed.
 
-    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading
-    (columns have other names there).
-    Raises `FileNotFoundError` where the log no longer has one of these commits.
+    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading, as
+    where columns have other names. Raises `FileNotFoundError` where the log no longer has one of these commits.
     """
     if is_mapped(snapshot(spark, path)):
         return None

@@ -175,7 +175,7 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *refused)]
     gained, lost = _gained(added, old_names)
     columns += [value.alias(name) for name, value in gained.items()]
-    may_be_corrupt = source is not None and source.format in ("csv", "json", "parquet")
+    may_be_corrupt = source is not None and source.format is not None
     bad = [*([_field(CORRUPT, F.lower)] if may_be_corrupt else []), *lost]
     corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
     origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tidemark.config.contract import Contract
-from tidemark.config.load import AllBut, WriteSpec
 from tidemark.config.project import Table
+from tidemark.config.writing import AllBut, WriteSpec
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection

@@ -130,11 +130,16 @@ def align(
     )
 
 
+def alike(names: Iterable[str], by: Callable[[str], str] = str.lower) -> list[list[str]]:
+    """The names of which there are several that nobody can tell apart, who takes them for what `by` makes of them."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        groups[by(name)].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
 def _refuse_twins(frame: DataFrame, contract: Contract) -> None:
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for name in frame.columns:
-        by_name[name.lower()].append(name)
-    twins = [f"{name!r}" for names in by_name.values() if len(names) > 1 for name in names]
+    twins = [f"{name!r}" for names in alike(frame.columns) for name in names]
     if twins:
         raise CommitError(
             "the source has columns whose names differ by case alone, or not at all",

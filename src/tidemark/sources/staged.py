@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pyspark.sql.types import TimestampNTZType
 
 from tidemark.errors import SourceError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
+from tidemark.rows.alignment import alike
 from tidemark.sql.types import HELPER_PREFIX
 
 if TYPE_CHECKING:
@@ -142,10 +142,7 @@ def refuse_own_names(names: Sequence[str], table: str, where: str) -> None:
 
 def refuse_twins(names: Sequence[str], table: str, where: str) -> None:
     """Raises `SourceError` when names of source columns differ by case alone: Spark cannot tell these apart."""
-    by_name: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        by_name[name.lower()].append(name)
-    twins = [", ".join(alike) for alike in by_name.values() if len(alike) > 1]
+    twins = [", ".join(group) for group in alike(names)]
     if twins:
         raise SourceError(
             f"the source has columns whose names differ by case alone: {'; '.join(twins)}",

@@ -63,24 +63,34 @@ class DataError:
 
 def data_error(error: BaseException) -> DataError | None:
     """The error in other words where it is about a value, or was caused by such a one; None for any other."""
-    for thrown in _thrown(error):
-        condition, state = str(thrown.getCondition()), str(thrown.getSqlState())
-        if (state.startswith(_DATA_STATES) or condition in _ALSO) and not condition.startswith("DELTA_"):
+    for thrown in java_errors(error):
+        condition = condition_of(thrown)
+        state = str(thrown.getSqlState()) if condition else ""
+        if condition and (state.startswith(_DATA_STATES) or condition in _ALSO) and not condition.startswith("DELTA_"):
             return _told(condition, thrown)
     return None
 
 
-def _thrown(error: BaseException) -> Iterator[Any]:
-    """The Java errors behind a Python one, from the outermost cause inwards, as far as they are Spark's own."""
-    from py4j.java_gateway import is_instance_of
+def java_errors(error: BaseException) -> Iterator[Any]:
+    """The Java errors behind a Python one, from the outermost cause inwards."""
     from pyspark import SparkContext
 
     context: Any = SparkContext
     thrown = getattr(error, "_origin", None) or getattr(error, "java_exception", None)
     while thrown is not None and context._gateway is not None:
-        if is_instance_of(context._gateway, thrown, "org.apache.spark.SparkThrowable") and thrown.getCondition():
-            yield thrown
+        yield thrown
         thrown = thrown.getCause()
+
+
+def condition_of(thrown: Any) -> str:
+    """The name that Spark has for a Java error; empty for one that is not Spark's own."""
+    from py4j.java_gateway import is_instance_of
+    from pyspark import SparkContext
+
+    context: Any = SparkContext
+    if not is_instance_of(context._gateway, thrown, "org.apache.spark.SparkThrowable"):
+        return ""
+    return str(thrown.getCondition() or "")
 
 
 def _told(condition: str, thrown: Any) -> DataError:

@@ -18,17 +18,13 @@ from tidemark.rows import AGE, BAD, CORRUPT, ORDER, ROW_HASH, quoted
 from tidemark.rows.batches import having, newest
 from tidemark.rows.order import stored_order
 from tidemark.sql.types import SOURCE_ORDER
-from tidemark.write import snapshots
-from tidemark.write.batch import LABEL, VANISHED
+from tidemark.write.batch import LABEL, RECEIVED, VANISHED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from tidemark.books import Books
     from tidemark.write.batch import Work
-
-TEXT_FORMATS = ("csv", "json")
-_RECEIVED = "_ingest_ts"
 
 
 def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = None) -> DataFrame | None:
@@ -56,7 +52,7 @@ def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = 
 
 def last_versions(work: Work, target: DataFrame) -> DataFrame:
     """The newest version of each key of a log."""
-    order = (work.taken_at, SOURCE_ORDER, _RECEIVED)
+    order = (work.taken_at, SOURCE_ORDER, RECEIVED)
     return newest(target, work.keys, [name for name in order if name in target.columns])
 
 
@@ -66,7 +62,7 @@ def is_unsure(work: Work, books: Books) -> bool:
     Such a record is always rejected, as keys are required: only a batch that deletes and rejects has to be looked at.
     A log of snapshots looks for itself, in each of them.
     """
-    if work.missing is None or snapshots.is_log(work) or not books.vanished or not books.quarantined:
+    if work.missing is None or work.logs_snapshots or not books.vanished or not books.quarantined:
         return False
     nameless = _newest_extract(work).where(F.col(BAD) & _any_null(work.keys)).count()
     return nameless > 0 and nameless > _without_key(work)
@@ -79,7 +75,7 @@ def _without_key(work: Work) -> int:
     """
     source, checked = work.table.load.source, work.checked
     fields = [checked.alignment.sources[key] for key in work.keys]
-    if source is None or source.format in TEXT_FORMATS or None in fields:
+    if source is None or source.is_text or None in fields:
         return 0
     whole = F.col(CORRUPT).isNull() if CORRUPT in checked.source.columns else F.lit(True)
     return _newest(checked.source).where(whole & _any_null([field.name for field in fields if field])).count()

@@ -17,14 +17,15 @@ from tidemark.books import Books
 from tidemark.compile.casts import casts_of
 from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
 from tidemark.rows.batches import Counter, having, leaving_out, stamp
-from tidemark.rows.judging import adapted_values, judged_with_errors
+from tidemark.rows.judging import judged_with_errors
 from tidemark.rows.order import has_position, order_in, place, stored_order
 from tidemark.sources import watermark
 from tidemark.sql.types import SOURCE_ORDER
 from tidemark.write import snapshots
 from tidemark.write.absence import last_versions, vanished_rows
-from tidemark.write.batch import INSERT, LABEL, UNCHANGED
+from tidemark.write.batch import INSERT, LABEL, RECEIVED, REPEATED, UNCHANGED
 from tidemark.write.compare import is_small
+from tidemark.write.counting import judged_rows
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
@@ -37,11 +38,9 @@ if TYPE_CHECKING:
     from tidemark.write.batch import Work
 
 _OLD, _NUMBER, _KNOWN = own("old_"), own("number"), own("known")
-_RECEIVED = "_ingest_ts"
 _DAY = timedelta(days=1)
 _ORDER, _BEFORE, _AFTER = own("order"), own("before"), own("after")
 _SEVERAL, _VERSIONS = own("several"), own("versions")
-_REPEATED = "repeated"
 _LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
 
 
@@ -60,16 +59,16 @@ def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
     """
     if not work.keys:
         return _label_copies(work, rows)
-    if snapshots.is_log(work):
+    if work.logs_snapshots:
         return snapshots.label(work, rows, superseded)
     target = work.target()
     columns = [*rows.columns, LABEL]
     of = _version_of(work, rows, target)
     joined = _in_sequence(rows, of)
-    none = F.lit(None).cast(f"array<struct<{_ORDER}: string, {_RECEIVED}: timestamp, {ROW_HASH}: bigint>>")
+    none = F.lit(None).cast(f"array<struct<{_ORDER}: string, {RECEIVED}: timestamp, {ROW_HASH}: bigint>>")
     joined = joined.withColumn(_VERSIONS, none) if target is None else _beside(work, joined, target, of)
     judged = joined.withColumn(LABEL, _what_it_is(work))
-    labelled = leaving_out(judged, F.col(LABEL) == _REPEATED, superseded).select(*map(quoted, columns))
+    labelled = leaving_out(judged, F.col(LABEL) == REPEATED, superseded).select(*map(quoted, columns))
     if target is None or work.missing is None:
         return labelled
     gone = vanished_rows(work, columns, last_versions(work, target))
@@ -100,7 +99,7 @@ def _beside(work: Work, rows: DataFrame, target: DataFrame, of: Sequence[str]) -
     if not is_small(work):
         near = having(near, work.checked.judged.select(*map(quoted, of)), of)
     order = stored_order(near)
-    version = F.struct(order.alias(_ORDER), F.col(_RECEIVED).alias(_RECEIVED), F.col(ROW_HASH).alias(ROW_HASH))
+    version = F.struct(order.alias(_ORDER), F.col(RECEIVED).alias(RECEIVED), F.col(ROW_HASH).alias(ROW_HASH))
     old = [quoted(name).alias(_OLD + name) for name in of]
     known = near.groupBy(*old).agg(F.collect_list(version).alias(_VERSIONS))
     same = reduce(and_, (quoted(name).eqNullSafe(quoted(_OLD + name)) for name in of))
@@ -108,7 +107,7 @@ def _beside(work: Work, rows: DataFrame, target: DataFrame, of: Sequence[str]) -
 
 
 def _what_it_is(work: Work) -> Column:
-    """The label of a row of `_in_sequence` and `_beside`; `_REPEATED` where the batch itself has it already."""
+    """The label of a row of `_in_sequence` and `_beside`; `REPEATED` where the batch itself has it already."""
     source = work.table.load.source
     is_full = source is not None and source.mode == "full"
     order, row_hash, versions = F.col(_ORDER), F.col(ROW_HASH), F.col(_VERSIONS)
@@ -124,7 +123,7 @@ def _what_it_is(work: Work) -> Column:
     has_no_sequence = ~F.coalesce(has_position(order), F.lit(False))
     is_log = F.lit(not is_full) & order.isNull() | has_no_sequence & F.col(_SEVERAL)
     known = is_known & (is_log | repeats_table | stands_later | read_before)
-    return F.when(repeats_batch, _REPEATED).when(known, UNCHANGED).otherwise(INSERT)
+    return F.when(repeats_batch, REPEATED).when(known, UNCHANGED).otherwise(INSERT)
 
 
 def _last_before(order: Column, versions: Column) -> Column:
@@ -186,8 +185,8 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
     """Writes both lanes below `data` and counts them; gives the schema of the files, too."""
     checked = work.checked
     judged = judged_with_errors(checked.source, work.table.contract, checked.alignment)
-    adapted = Counter(values=F.sum(adapted_values(judged)))
-    staged = adapted.on(judged).select(
+    counted = judged_rows(judged)
+    staged = counted.on(judged).select(
         F.lit("insert").alias(CHANGE_TYPE),
         *work.columns,
         work.row_hash.alias(ROW_HASH),
@@ -195,17 +194,12 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
         ERROR,
         F.when(F.col(BAD), _REJECTED).otherwise(_ACCEPTED).alias(_LANE),
     )
-    counter = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(_LANE) == _REJECTED))
     stamped = stamp(staged, metadata)
-    counter.on(stamped).write.mode("overwrite").partitionBy(_LANE).parquet(data)
-    extracted, quarantined = counter.values["extracted"], counter.values["quarantined"]
-    good = extracted - quarantined
+    stamped.write.mode("overwrite").partitionBy(_LANE).parquet(data)
+    good = counted.values["extracted"] - counted.values["quarantined"]
     if good == 0:  # a lane without rows has no folder
         stamped.drop(_LANE).limit(0).write.mode("overwrite").parquet(accepted(data))
-    books = Books(
-        extracted=extracted, quarantined=quarantined, accepted=good, inserted=good, adapted=adapted.values["values"]
-    )
-    return books, stamped.drop(_LANE).schema
+    return Books(**counted.values, accepted=good, inserted=good), stamped.drop(_LANE).schema
 
 
 def accepted(data: str) -> str:

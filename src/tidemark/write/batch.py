@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
     from tidemark.config.contract import Contract
     from tidemark.config.project import Table
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from tidemark.write.pruning import Bounds
 
 LABEL = own("label")
+RECEIVED = "_ingest_ts"
 INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED = "insert", "update", "delete", "unchanged", "stale", "vanished"
+REPEATED = "repeated"  # of rows that the batch itself has already, which are left out
 KEPT, REJECTED = "kept", "rejected"  # of keys that have rejected rows alone: the target has a row, or none
 LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE, VANISHED, KEPT)
 ROW_LABELS = (INSERT, UPDATE, DELETE, UNCHANGED, STALE)  # the labels of rows that the batch brought itself
@@ -85,7 +88,8 @@ class Checked:
 
 @dataclass(frozen=True)
 class Work:
-    """One batch on its way to staging: `columns` are those of the table, without metadata.
+    """One batch on its way to staging: `columns` are those of the table, without metadata; `stored`: all
+    that it has now.
 
     `earlier_types`: what columns whose type has grown, or grows with this batch, were before, the first type first.
     `trusts_absence`: what the extract lacks is not in the source.
@@ -97,6 +101,7 @@ class Work:
     columns: tuple[str, ...]
     path: str
     state: TargetState
+    stored: StructType
     earlier_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trusts_absence: bool = True
 
@@ -152,8 +157,12 @@ class Work:
     @property
     def missing(self) -> Literal["soft", "hard"] | None:
         """What becomes of keys that a full extract of the source lacks; None: nothing, they stay as they are."""
-        deletes, is_whole = self.table.load.write.deletes, self.checked.complete and self.trusts_absence
-        return deletes.missing if deletes and self.table.load.source and is_whole else None
+        return self.table.load.missing if self.checked.complete and self.trusts_absence else None
+
+    @property
+    def logs_snapshots(self) -> bool:
+        """Whether the table is a log of snapshots whose missing rows are deleted."""
+        return self.table.load.logs_snapshots and self.missing is not None and bool(self.keys)
 
     def target(self) -> DataFrame | None:
         """The table as it was when the work began; None when it does not exist yet."""

@@ -17,8 +17,7 @@ from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, REJECTED, STALE, U
 from tidemark.write.pruning import Extent, measured, within
 
 if TYPE_CHECKING:
-    pass
-from tidemark.write.batch import Work
+    from tidemark.write.batch import Work
 
 _OLD = own("old_")
 _MATCHED = own("matched")

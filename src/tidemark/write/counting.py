@@ -37,8 +37,7 @@ class Tally:
     """
 
     def __init__(self, judged: DataFrame, *, among_rejected: bool) -> None:
-        adapted = F.sum(adapted_values(judged))
-        self.judged = Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)), adapted=adapted)
+        self.judged = judged_rows(judged)
         self.superseded = superseded_rows(among_rejected=among_rejected)
         self.labels = Counter(**{label: F.count_if(F.col(LABEL) == label) for label in LABELS})
 
@@ -53,6 +52,12 @@ class Tally:
             return books
         judged = recounted(work, distinct)
         return _books(judged, judged["superseded"] if distinct else superseded, labels)
+
+
+def judged_rows(judged: DataFrame) -> Counter:
+    """What counts judged rows: `extracted`, `quarantined`, and of their values those `adapted`."""
+    adapted = F.sum(adapted_values(judged))
+    return Counter(extracted=F.count("*"), quarantined=F.count_if(F.col(BAD)), adapted=adapted)
 
 
 def recounted(work: Work, distinct: Sequence[str]) -> dict[str, int]:

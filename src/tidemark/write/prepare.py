@@ -15,7 +15,6 @@ from pyspark.sql.types import StructType
 
 from tidemark import faults
 from tidemark.books import Books
-from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError
 from tidemark.rows import AGE, BAD, MAYBE_AGE, ORDER, ROW_HASH, own, quoted
 from tidemark.rows.batches import Counter, having, newest, stamp
@@ -95,9 +94,7 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
     """
     if work.state.version is None:
         return ()
-    stored = {
-        field.name.lower(): field.dataType.simpleString() for field in stored_schema(work.spark, work.path).fields
-    }
+    stored = {field.name.lower(): field.dataType.simpleString() for field in work.stored.fields}
     wanted = {field.name: field.dataType.simpleString() for field in work.checked.judged.schema.fields}
     was = {name: stored.get(name.lower()) for name in work.columns}
     clashes = [
@@ -118,10 +115,9 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
 
 def _metadata_changes(work: Work, books: Books) -> tuple[SchemaChange, ...]:
     """The metadata column that a table of before does not have: it gets it with the first rows that it takes."""
-    if work.state.version is None or not books.changes:
+    if work.state.version is None or not books.changes or SOURCE_ORDER in work.stored.fieldNames():
         return ()
-    stored = stored_schema(work.spark, work.path).fieldNames()
-    return () if SOURCE_ORDER in stored else (SchemaChange(SOURCE_ORDER, METADATA_COLUMNS[SOURCE_ORDER]),)
+    return (SchemaChange(SOURCE_ORDER, METADATA_COLUMNS[SOURCE_ORDER]),)
 
 
 def _with_grown(work: Work, changes: Sequence[SchemaChange]) -> Work:

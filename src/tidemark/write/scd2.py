@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import WindowSpec
 
     from tidemark.config.contract import Contract
-    from tidemark.config.load import WriteSpec
+    from tidemark.config.writing import WriteSpec
     from tidemark.rows.alignment import Alignment
 
 UNKNOWN_SURROGATE_KEY = "0" * 32

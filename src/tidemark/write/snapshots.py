@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import BAD, ORDER, ROW_HASH, own, quoted
-from tidemark.rows.batches import leaving_out, newest
+from tidemark.rows import BAD, ORDER, ROW_HASH, literal, own, quoted
+from tidemark.rows.batches import leaving_out
 from tidemark.rows.order import stored_order
-from tidemark.sql.types import SOURCE_ORDER
-from tidemark.write.batch import INSERT, LABEL, UNCHANGED, VANISHED
+from tidemark.write.absence import last_versions
+from tidemark.write.batch import INSERT, LABEL, REPEATED, UNCHANGED, VANISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tidemark.rows.batches import Counter
     from tidemark.write.batch import Work
 
-_RECEIVED = "_ingest_ts"
 _RIGHT_AFTER = "~"  # behind an order: one that no row has, and that comes next
 _AT, _STATE, _IS_ROW, _NOW, _NEXT, _MISSING, _BEFORE, _GOOD_AT, _GONE_AT, _AGAIN, _SAID, _OLD, _KNOWN = (
     own(f"snapshot_{name}")
@@ -35,13 +34,7 @@ _AT, _STATE, _IS_ROW, _NOW, _NEXT, _MISSING, _BEFORE, _GOOD_AT, _GONE_AT, _AGAIN
         "known",
     )
 )  # fmt: skip
-_REPEATED = "repeated"
 _FIRST, _WHOLE = own("snapshot_first"), own("snapshot_whole")
-
-
-def is_log(work: Work) -> bool:
-    """Whether the table is a log of snapshots whose missing rows are deleted."""
-    return work.taken_at is not None and work.missing == "soft" and bool(work.keys)
 
 
 def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
@@ -59,12 +52,12 @@ def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
     said = told.select(F.explode(_SAID).alias(_SAID)).select(f"{_SAID}.*")
     hashed = said.withColumn(ROW_HASH, F.when(F.col(LABEL) == VANISHED, work.row_hash).otherwise(F.col(ROW_HASH)))
     labelled = hashed if target is None else _without_known(work, hashed, target, at)
-    return leaving_out(labelled, F.col(LABEL) == _REPEATED, superseded)
+    return leaving_out(labelled, F.col(LABEL) == REPEATED, superseded)
 
 
 def _snapshots(work: Work, at: str) -> DataFrame:
     """One row: when the first snapshot of the batch was taken, and when those from which a key can be missing were."""
-    judged, asked = work.checked.judged, F.lit(str(work.checked.asked_at)).cast("timestamp")
+    judged, asked = work.checked.judged, literal(work.checked.asked_at)
     unreadable = F.col(BAD) & reduce(or_, (quoted(key).isNull() for key in work.keys))
     every, broken = F.collect_set(at), F.collect_set(F.when(unreadable, quoted(at)))
     whole = F.when(F.count("*") == 0, F.array(asked)).otherwise(F.array_except(every, broken))
@@ -88,11 +81,10 @@ def _of_target(work: Work, target: DataFrame, once: DataFrame, at: str, snapshot
     """The keys with what they were before the first snapshot of the batch."""
     taken = quoted(at) if at in target.columns else F.lit(None).cast("timestamp")
     known = target.withColumn(at, taken).crossJoin(snapshots).where(quoted(at).isNull() | (quoted(at) < F.col(_FIRST)))
-    in_order = [name for name in (at, SOURCE_ORDER, _RECEIVED) if name in known.columns]
     values = {name: quoted(name) for name in target.columns} | {at: quoted(at), ORDER: stored_order(target)}
     types = {field.name: field.dataType for field in once.schema.fields}
     state = F.struct(*[values.get(name, F.lit(None)).cast(types[name]).alias(name) for name in once.columns])
-    return newest(known, work.keys, in_order).select(
+    return last_versions(work, known).select(
         *map(quoted, work.keys), quoted(at).alias(_AT), state.alias(_STATE), F.lit(False).alias(_IS_ROW)
     )
 
@@ -127,7 +119,7 @@ def _label_of_row() -> Column:
     same = F.coalesce(F.col(_BEFORE)[ROW_HASH] == F.col(_STATE)[ROW_HASH], F.lit(False))
     was_missing = F.col(_GONE_AT).isNotNull() & ~F.coalesce(F.col(_GOOD_AT) >= F.col(_GONE_AT), F.lit(False))
     again = same & F.coalesce(F.col(_AGAIN), F.lit(False))
-    return F.when(again, _REPEATED).when(same & ~was_missing, UNCHANGED).otherwise(INSERT)
+    return F.when(again, REPEATED).when(same & ~was_missing, UNCHANGED).otherwise(INSERT)
 
 
 def _tombstone(work: Work, at: str, names: Sequence[str]) -> Column:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError
@@ -11,6 +11,7 @@ from pyspark.errors import PySparkException
 
 from tidemark.sources.landing.listing import Verdict
 from tidemark.sources.staged import location
+from tidemark.spark.dataerrors import condition_of, java_errors
 
 if TYPE_CHECKING:
     from tidemark.sources.landing.listing import Landing
@@ -24,9 +25,9 @@ _MESSAGE_LENGTH = 300
 
 def failed_read(failure: BaseException) -> tuple[str, str] | None:
     """The path of the file that Spark failed on, as it writes it, and the cause; None for any other failure."""
-    thrown = list(_thrown(failure))
+    thrown = list(java_errors(failure))
     for each in thrown:
-        if _condition(each).startswith(_CONDITIONS):
+        if condition_of(each).startswith(_CONDITIONS):
             path = str(dict(each.getMessageParameters()).get("path", ""))
             cause = thrown[-1]
             name, message = str(cause.getClass().getName()), str(cause.getMessage() or "")
@@ -46,20 +47,3 @@ def verdict_on(landing: Landing, file: SourceFile, cause: str) -> Verdict | None
     if verdict is None and cause.startswith(_ABOUT_CONTENT):
         return Verdict("broken", cause)
     return verdict
-
-
-def _thrown(failure: BaseException) -> Iterator[Any]:
-    thrown = getattr(failure, "_origin", None) or getattr(failure, "java_exception", None)
-    while thrown is not None:
-        yield thrown
-        thrown = thrown.getCause()
-
-
-def _condition(thrown: Any) -> str:
-    from py4j.java_gateway import is_instance_of
-    from pyspark import SparkContext
-
-    context: Any = SparkContext
-    if not is_instance_of(context._gateway, thrown, "org.apache.spark.SparkThrowable"):
-        return ""
-    return str(thrown.getCondition())

@@ -23,7 +23,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from tidemark.compile.casts import EXACT, casts_of
 from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
-from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN
+from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN, literal
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, file_at, verdict_on
 from tidemark.sources.landing.csvfiles import read_csv
@@ -32,7 +32,7 @@ from tidemark.sources.landing.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
 from tidemark.sources.landing.parquetfiles import read_parquet_files, read_to_its_end, refuse_options
 from tidemark.sources.landing.parquettypes import AsTyped
-from tidemark.sources.landing.snapshots import Picked, is_log, pick, taken_at
+from tidemark.sources.landing.snapshots import Picked, pick, taken_at
 from tidemark.sources.staged import empty_frame, folded, refuse_own_names, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
@@ -62,7 +62,7 @@ class FilesSource:
         if request.period is not None:
             return self._again(request, read, landing, listing, [file for file in due if _is_of(file, request.period)])
         book = FileBook.from_json(request.bookkeeping)
-        in_log = is_log(request.table)  # of snapshots: each is whole by itself, and read once
+        in_log = request.table.load.logs_snapshots  # of snapshots: each is whole by itself, and read once
         everything = request.full or (request.source.mode == "full" and not in_log)
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
         picked = pick(request.table, due, chosen)
@@ -311,7 +311,7 @@ def _dated(request: ExtractRequest, frame: DataFrame, files: Sequence[SourceFile
     if request.source.taken_at is None:
         return frame
     taken = taken_at(files, request.source.snapshot)
-    return frame.withColumn(TAKEN, F.lit(str(taken)).cast("timestamp"))
+    return frame.withColumn(TAKEN, literal(taken))
 
 
 def _nothing(request: ExtractRequest) -> DataFrame:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, StructType, VariantType
 
 from tidemark.rows import CORRUPT, ORIGIN, own, quoted
-from tidemark.sql.types import HELPER_PREFIX
+from tidemark.sources.staged import is_own_name
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -69,16 +69,11 @@ def with_partitions(frame: DataFrame, folder: str, columns: Mapping[str, str]) -
     own_columns = {
         field.name: shared[field.name].value if field.name in shared else quoted(field.name)
         for field in frame.schema.fields
-        if not _is_own(field.name)
+        if not is_own_name(field.name)
     }
     values = [F.when(is_right, value).alias(name) for name, value in (own_columns | added).items()]
-    own_values = [quoted(name) for name in frame.columns if _is_own(name) and name != CORRUPT]
+    own_values = [quoted(name) for name in frame.columns if is_own_name(name) and name != CORRUPT]
     return told.select(*values, F.coalesce(F.col(CORRUPT), F.col(_TOLD)).alias(CORRUPT), *own_values)
-
-
-def _is_own(name: str) -> bool:
-    """Whether the engine has added the column."""
-    return name in (ORIGIN, CORRUPT) or name.startswith(HELPER_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ def _complaint(frame: DataFrame, shared: Mapping[str, _Shared]) -> Column:
         for name, each in shared.items()
         if name.lower() != DAY
     ]
-    whole = F.struct(*[quoted(name) for name in frame.columns if not _is_own(name)])
+    whole = F.struct(*[quoted(name) for name in frame.columns if not is_own_name(name)])
     complaint = F.coalesce(F.lit(None).cast("string"), *complaints)
     return F.when(complaint.isNotNull(), F.concat(complaint, F.lit(", the row "), F.to_json(whole)))
 

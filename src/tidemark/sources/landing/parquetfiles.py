@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructT
 from tidemark.compile.casts import same_value
 from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
+from tidemark.rows.alignment import alike
 from tidemark.rows.order import at_position, place_of_file
 from tidemark.sources.landing.listing import UnreadableError, Verdict
 from tidemark.sources.landing.parquettypes import AsTyped, as_one_type
@@ -132,9 +133,9 @@ def _shape(footer: pq.FileMetaData) -> _Shape | str:
         names = schema.to_arrow_schema().names
     except (pa.ArrowException, ValueError) as failure:
         return f"a Parquet file of a kind that cannot be read ({first_line(failure)})"
-    alike = _alike(names) or _alike_exactly(paths)
-    if alike:
-        return f"a Parquet file with columns that cannot be told apart ({', '.join(alike)})"
+    twins = [name for group in alike(names, folded) for name in group] or _alike_exactly(paths)
+    if twins:
+        return f"a Parquet file with columns that cannot be told apart ({', '.join(twins)})"
     own = [name for name in names if is_own_name(name) or name.lower() == _HIDDEN]
     if own:
         return f"a Parquet file with a column whose name is the engine's own ({', '.join(own)})"
@@ -151,13 +152,6 @@ def _shape(footer: pq.FileMetaData) -> _Shape | str:
     text = str(schema).partition("\n")[2] + str(notes.get(_SPARK_SCHEMA, b""))
     rebase = "LEGACY" if notes.get(key) == julian else "CORRECTED"
     return _Shape(text, frozenset(nanoseconds), frozenset(local), rebase)
-
-
-def _alike(names: Iterable[str]) -> list[str]:
-    by_folded: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        by_folded[folded(name)].append(name)
-    return [name for group in by_folded.values() if len(group) > 1 for name in group]
 
 
 def _alike_exactly(paths: Sequence[str]) -> list[str]:

@@ -58,19 +58,12 @@ def pick(table: Table, due: Sequence[SourceFile], chosen: Sequence[SourceFile]) 
         return _by_partition(present, wanted, word)
     if write.mode == "replace" or (missing and write.mode != "append"):
         return _newest(present, wanted, word, table.name)
-    if missing and is_log(table):
+    if missing and table.load.logs_snapshots:
         return _in_turn(present, wanted, word, table.name)
     if missing:
         groups = _snapshots(wanted, word, table.name)
         return Picked(wanted, by_age=groups if len(groups) > 1 else ())
     return _with_later(present, wanted) if write.keys else Picked(wanted)
-
-
-def is_log(table: Table) -> bool:
-    """Whether every snapshot is logged, as what the source had when it was taken."""
-    source, write = table.load.source, table.load.write
-    missing = write.deletes is not None and write.deletes.missing == "soft"
-    return source is not None and source.taken_at is not None and write.mode == "append" and missing
 
 
 def taken_at(files: Sequence[SourceFile], word: SnapshotWord | None) -> datetime:
