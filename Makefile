@@ -54,7 +54,6 @@ locks: ## Resolve the dependencies anew into requirements/*.txt, for every Pytho
 	$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(LOCK) pyproject.toml requirements/build.in --extra dev --override requirements/overrides.in -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra snowflake --extra redshift --constraint requirements/dev.txt --override requirements/overrides.in -o requirements/runtime.txt
-	$(LOCK) requirements/ecs.in --no-deps -o requirements/ecs.txt
 	$(LOCK) requirements/datacontract.in -o requirements/datacontract.txt
 	$(LOCK) requirements/dqx.in -o requirements/dqx.txt
 	$(LOCK) requirements/dbt.in -o requirements/dbt.txt

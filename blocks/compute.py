@@ -21,6 +21,11 @@ class ComputeProfile(Block):
     _block_type_name = "Tidemark Compute Profile"
     _block_type_slug = "tidemark-compute-profile"
 
+    family: str | None = Field(
+        default=None,
+        description="ECS: family of the task definitions. Of one that is shared by two sizes each run would register a "
+        "revision of its own.",
+    )
     cpu: int | None = Field(default=None, description="ECS: CPU units; 1024 are one core.")
     memory: int | None = Field(default=None, description="ECS: memory in MiB.")
     ephemeral_storage: int | None = Field(default=None, description="ECS: disk of the container in GiB.")
@@ -30,9 +35,10 @@ class ComputeProfile(Block):
     max_executors: int | None = Field(default=None, description="EMR Serverless: executors at most.")
 
     @classmethod
-    def from_spec(cls, size: SizeSpec) -> ComputeProfile:
-        """The profile of a size in an environment's file."""
+    def from_spec(cls, environment: str, name: str, size: SizeSpec) -> ComputeProfile:
+        """The profile of a size in an environment's file, by the names of both."""
         return cls(
+            family=f"tidemark-{environment}-{name}",
             cpu=size.cores and size.cores * _UNITS_OF_A_CORE,
             memory=size.memory_gb and size.memory_gb * _MIB,
             ephemeral_storage=size.disk_gb,

@@ -112,7 +112,7 @@ def _alert_channels(environment: Environment) -> Iterable[Wanted]:
 
 def _profiles(environment: Environment) -> Iterable[Wanted]:
     for size, spec in environment.compute.sizes.items():
-        yield Wanted(COMPUTE_PROFILE, f"tidemark-{size}", ComputeProfile.from_spec(spec))
+        yield Wanted(COMPUTE_PROFILE, f"tidemark-{size}", ComputeProfile.from_spec(environment.name, size, spec))
 
 
 def _misfit(environment: Environment, section: str, what: str, invalid: ValidationError) -> ConfigError:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
-from prefect.workers.process import ProcessWorker
 
 from blocks.changes import Change, compared
-from blocks.emr_serverless import EMRServerlessWorker
 from blocks.limits import PREFIX, limit_tag
+from blocks.pool_templates import differences, template
+from tidemark.aws.settings import is_uri
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment, PrefectSettings
 
-ECS_TEMPLATE = Path("infra/ecs/work-pool.json")
+IMAGE_DIRECTORY = "/opt/tidemark/project"
+"""Where an image has `config` and `prefect.yaml`."""
+
 VARIABLE, WORK_POOL, LIMIT = "variable", "work pool", "limit"
+PROCESS = "process"
 
 
 def set_up(environment: Environment, config: str, *, dry_run: bool = False) -> tuple[Change, ...]:
     """Creates or updates what `prefect.yaml` refers to; a second call changes nothing, one with `dry_run` never does.
 
-    Raises `ConfigError` when the environment has no `prefect` section, or a work pool of that name has another type.
+    Raises `ConfigError` when the environment has no `prefect` section, a work pool of that name has another type, or
+    flow runs could not find the configuration.
     """
     settings = environment.prefect
     if settings is None:
@@ -36,6 +39,7 @@ def set_up(environment: Environment, config: str, *, dry_run: bool = False) -> t
             f"the environment {environment.name} says nothing of Prefect",
             next_step=f"add prefect: {{api_url: …}} to env/{environment.name}.yaml",
         )
+    _config_is_found_there(config, settings)
     with get_client(sync_client=True) as client:
         return (
             _work_pool(client, settings, dry_run),
@@ -50,7 +54,7 @@ def variables(name: str, config: str, settings: PrefectSettings) -> dict[str, An
     values = {
         "env": name,
         "config": config,
-        "directory": pool.directory or str(Path.cwd()),
+        "directory": pool.directory or (str(Path.cwd()) if pool.type == PROCESS else IMAGE_DIRECTORY),
         "work_pool": pool.name,
         "image": pool.image or "",
         "scheduled": settings.scheduled,
@@ -59,39 +63,39 @@ def variables(name: str, config: str, settings: PrefectSettings) -> dict[str, An
     return {f"{PREFIX}_{key}": value for key, value in values.items()}
 
 
+def _config_is_found_there(config: str, settings: PrefectSettings) -> None:
+    """A flow run in a container finds the configuration of its image, or of S3, but no folder of this machine."""
+    pool = settings.work_pool
+    if pool.type == PROCESS or is_uri(config):
+        return
+    directory = PurePosixPath(pool.directory or IMAGE_DIRECTORY)
+    if not (directory / config).is_relative_to(directory) or ".." in PurePosixPath(config).parts:
+        raise ConfigError(
+            f"the configuration {config} is a folder of this machine; flow runs of the work pool {pool.name} start in "
+            f"{directory} of their image",
+            next_step="name it as it is called there (--config config), or put it on S3 (--config s3://…)",
+        )
+
+
 def _work_pool(client: SyncPrefectClient, settings: PrefectSettings, dry_run: bool) -> Change:
     wanted = settings.work_pool
     try:
         there = client.read_work_pool(wanted.name)
     except ObjectNotFound:
+        jobs = template(wanted.type, wanted.variables)
         if not dry_run:
-            template = _template(wanted.type)
-            client.create_work_pool(WorkPoolCreate(name=wanted.name, type=wanted.type, base_job_template=template))
+            client.create_work_pool(WorkPoolCreate(name=wanted.name, type=wanted.type, base_job_template=jobs))
         return compared(WORK_POOL, wanted.name, None, {})
     if there.type != wanted.type:
         raise ConfigError(
             f"the work pool {wanted.name} is of the type {there.type}, not {wanted.type}; types cannot be changed",
             next_step="name another pool under prefect.work_pool, or delete that one",
         )
-    return compared(WORK_POOL, wanted.name, {}, {})
-
-
-def _template(kind: str) -> dict[str, Any]:
-    """What the jobs of a new work pool are like; a worker of another type brings that of its pool along."""
-    if kind == "process":
-        return ProcessWorker.get_default_base_job_template()
-    if kind == EMRServerlessWorker.type:
-        return EMRServerlessWorker.get_default_base_job_template()
-    if kind != "ecs":
-        return {}
-    try:
-        template: dict[str, Any] = json.loads(ECS_TEMPLATE.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(
-            f"the template of ECS jobs, {ECS_TEMPLATE}, is not here",
-            next_step="set up from the folder of the checkout, in which prefect.yaml lies too",
-        ) from None
-    return template
+    jobs = template(wanted.type, wanted.variables, there.base_job_template)
+    changed = tuple(differences(there.base_job_template, jobs))
+    if changed and not dry_run:
+        client.update_work_pool(wanted.name, WorkPoolUpdate(base_job_template=jobs))
+    return Change(WORK_POOL, wanted.name, "updated" if changed else "unchanged", changed)
 
 
 def _variables(client: SyncPrefectClient, wanted: Mapping[str, Any], dry_run: bool) -> Iterator[Change]:

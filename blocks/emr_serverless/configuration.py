@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from prefect.workers.base import BaseJobConfiguration
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from blocks.emr_serverless.api_limits import LONGEST_NAME, MOST_ARGUMENTS, checked, tags
 from blocks.emr_serverless.driver import SECRETS_VARIABLE
 from tidemark.aws.settings import AwsSettings
 from tidemark.errors import ConfigError
@@ -27,7 +28,18 @@ MEMORY_OF = {1: (2, 8), 2: (4, 16), 4: (8, 30), 8: (16, 60), 16: (32, 120)}
 _OVERHEAD = 0.1
 
 _KEYS_OF_THE_API = ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING")
-_SECRET_WORDS = ("password", "secret", "token", "private_key", "api_key", "access_key", "credential", "auth_string")
+_SECRET_WORDS = (
+    "password",
+    "secret",
+    "token",
+    "private_key",
+    "api_key",
+    "access_key",
+    "credential",
+    "auth_string",
+    "custom_headers",  # how Prefect's client logs in to a proxy
+    "connection_url",  # of a database, with its password
+)
 # Settings of the worker's own machine and of a server: a driver has no use for them.
 _LEFT_BEHIND = ("PREFECT_SERVER_", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_LOCAL_STORAGE_PATH", "PREFECT_WORKER_")
 
@@ -48,6 +60,11 @@ class EMRServerlessConfiguration(BaseJobConfiguration):
     execution_role_arn: str = Field(
         description="ARN of the role that the job runs as: it reads the named secrets, and the lake.",
         pattern=r"^arn:[^:]+:iam::\d{12}:role/.+$",
+    )
+    image: str | None = Field(
+        default=None,
+        description="Image that the job needs. EMR Serverless has one an application, not one a job: a job whose "
+        "application has another is refused. Empty to take what the application has.",
     )
     region: str | None = Field(default=None, description="AWS region; empty for that of the worker.")
     endpoint_url: str | None = Field(default=None, description="Address of AWS, where it is a stand-in.")
@@ -107,6 +124,12 @@ class EMRServerlessConfiguration(BaseJobConfiguration):
         if broken:
             raise ValueError(f"{', '.join(broken)}: names have no '=', and nothing here has more than one line")
         return values
+
+    @field_validator("image")
+    @classmethod
+    def _names_a_repository(cls, image: str | None) -> str | None:
+        """A deployment's image is the environment's with the commit as its tag: without the first it is none."""
+        return None if image is None or not image.partition(":")[0] else image
 
     @field_validator("spark_conf", "env")
     @classmethod
@@ -176,17 +199,25 @@ class EMRServerlessConfiguration(BaseJobConfiguration):
                     f"the worker has a {key}, the job run has none",
                     next_step=f"add `{key}: <name of its secret>` to `secrets` of the work pool or deployment",
                 )
-        self.env = {name: value for name, value in self.env.items() if not is_secret(name) and not _is_own(name)}
+        kept = {name: value for name, value in self.env.items() if not is_secret(name) and not _is_own(name)}
+        self.env = self._fits_on_a_command_line(kept)
+        self.spark_submit_parameters()
+        arguments = len(shlex.split(self.command or ""))
+        if arguments > MOST_ARGUMENTS:
+            raise ConfigError(
+                f"the command of the job has {arguments:,} words, EMR Serverless takes {MOST_ARGUMENTS:,}",
+                next_step="shorten `command` of the work pool or deployment, or leave it empty",
+            )
 
     def request(self, name: str, client_token: str) -> dict[str, Any]:
         """The arguments of StartJobRun."""
         return {
             "applicationId": self.application_id,
             "executionRoleArn": self.execution_role_arn,
-            "name": name,
+            "name": name[:LONGEST_NAME],
             "clientToken": client_token,
             "executionTimeoutMinutes": self.timeout_minutes,
-            "tags": {key[:128]: value[:256] for key, value in self.labels.items() if value},
+            "tags": tags(self.labels),
             "jobDriver": {
                 "sparkSubmit": {
                     "entryPoint": self.entry_point,
@@ -198,12 +229,12 @@ class EMRServerlessConfiguration(BaseJobConfiguration):
         }
 
     def spark_submit_parameters(self) -> str:
-        """Sizes, settings and environment as spark-submit takes them."""
+        """Sizes, settings and environment as spark-submit takes them; raises `ConfigError` when EMR takes less."""
         settings = self._sizes() | self.spark_conf | dict(self._environment())
         parameters = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
         if self.jars:
             parameters += ["--jars", ",".join(self.jars)]
-        return shlex.join(parameters)
+        return checked(shlex.join(parameters), settings)
 
     def _sizes(self) -> dict[str, str]:
         return {

@@ -149,8 +149,26 @@ class JobRuns:
                 f"the EMR Serverless application {self._application} is terminated",
                 next_step="create one anew, and name it in application_id of the work pool",
             )
+        self._check_image(application)
         if application["state"] in _STANDING_STILL:
             self._emr.start_application(applicationId=self._application)
+
+    def _check_image(self, application: Mapping[str, Any]) -> None:
+        """Code of another commit would run: StartJobRun knows no image, the application has one for all jobs."""
+        wanted = self._configuration.image
+        if wanted is None:
+            return
+        by_worker: Mapping[str, Any] = application.get("workerTypeSpecifications") or {}
+        places = {"": application, **{f" of its {worker.lower()}s": entry for worker, entry in by_worker.items()}}
+        images = {place: (entry.get("imageConfiguration") or {}).get("imageUri") for place, entry in places.items()}
+        for place, image in images.items():
+            if image != wanted and (image or not place):
+                raise JobRunError(
+                    f"the image{place} of the EMR Serverless application {self._application} is {image or 'Amazon’s'}, "
+                    f"the deployment is of {wanted}",
+                    next_step=f"stop the application and let it have {wanted} (Terraform: image_tag of "
+                    "compute_emr_serverless), or run a deployment of the application's commit",
+                )
 
 
 def _created(entry: Mapping[str, Any]) -> datetime:

@@ -56,13 +56,15 @@ class WorkPoolSettings(_Model):
     """Where deployments run: the work pool, its type, and the image of its containers without a tag (none: no image).
 
     `directory` is where a flow run finds `config/`: the checkout on a laptop (None: where it is set up), or a folder
-    of the image.
+    of the image (None: where its project is). `variables` are defaults of what jobs want of a place (cluster, subnets,
+    roles, application), in the words of the pool's type; none of them is a secret.
     """
 
     name: str = "tidemark"
     type: Literal["process", "ecs", "emr-serverless"] = "process"
     image: str | None = None
     directory: str | None = None
+    variables: dict[str, Any] = {}
 
 
 class PrefectSettings(_Model):

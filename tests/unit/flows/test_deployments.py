@@ -66,8 +66,8 @@ def test_it_takes_what_it_is_given(deployment: Mapping[str, Any]) -> None:
 def test_it_is_described_tagged_pinned_and_one_at_a_time(deployment: Mapping[str, Any]) -> None:
     assert deployment["description"].endswith(".")
     assert ":" not in deployment["entrypoint"]
-    assert deployment["version"] == "{{ commit.stdout }}"
-    assert deployment["work_pool"]["job_variables"]["image"].endswith(":{{ commit.stdout }}")
+    assert deployment["version"] == "{{ commit.sha }}"
+    assert deployment["work_pool"]["job_variables"]["image"].endswith(":{{ commit.sha }}")
     assert deployment["work_pool"]["job_variables"]["env"] == {
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)
     }
@@ -95,7 +95,7 @@ def test_what_the_file_refers_to_is_set_up() -> None:
     known = {f"prefect.variables.{name}" for name in variables("local", "config", PrefectSettings(api_url="http://x"))}
     profile = "prefect.blocks.tidemark-compute-profile.tidemark-"
     known |= {f"{profile}{size}.{field}" for size in ("small", "large") for field in ComputeProfile.model_fields}
-    known.add("commit.stdout")
+    known.add("commit.sha")
     used = {placeholder.name for placeholder in find_placeholders(dict(FILE))}
     assert used <= known
     assert {name for name in known if name.startswith("prefect.variables")} <= used

@@ -92,6 +92,19 @@ def test_an_image_says_which_commit_it_is_of() -> None:
     for stage in stages:
         assert 'org.opencontainers.image.revision="${GIT_SHA}"' in stage
         assert re.search(r"^USER (10001:10001|hadoop:hadoop)$", stage, re.MULTILINE)
+        assert "TIDEMARK_COMMIT=${GIT_SHA}" in stage, "a container deploys the commit of its image"
+
+
+def stage(name: str) -> str:
+    """The lines of a stage of the Dockerfile."""
+    (found,) = [part for part in re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE) if f"AS {name}\n" in part]
+    return found.replace("\\\n", " ")
+
+
+def test_the_image_for_emr_is_as_amazons_validator_wants_it() -> None:
+    assert re.findall(r"^WORKDIR (\S+)$", stage("emr-serverless"), re.MULTILINE) == ["/home/hadoop"]
+    assert re.findall(r"^USER (\S+)$", stage("emr-serverless"), re.MULTILINE)[-1] == "hadoop:hadoop"
+    assert not re.search(r"^(ENTRYPOINT|CMD)", stage("emr-serverless"), re.MULTILINE), "they are Amazon's"
 
 
 def test_a_command_of_the_image_is_run_as_it_is(tmp_path: Path) -> None:
@@ -140,6 +153,55 @@ def test_what_lives_in_the_sandboxs_network_starts_after_it() -> None:
     assert {COMPOSE["services"][name]["network_mode"] for name in beside} == {"service:sandbox"}
     assert [name for name in beside if "sandbox" not in needs(name)] == []
     assert {"postgres", "prefect"} <= needs("worker")
+
+
+def test_a_new_volume_of_compose_belongs_to_the_images_user() -> None:
+    """Docker gives a new volume the owner of the folder it is mounted over, and root's where there is none."""
+    (user,) = re.findall(r"^USER (\S+)$", stage("runtime"), re.MULTILINE)
+    number, group = user.split(":")
+    made = re.findall(rf"install --directory --owner={number} --group={group} (\S+)", stage("runtime"))
+    mounted = {
+        volume.split(":")[1]
+        for service in COMPOSE["services"].values()
+        if service["image"] == "tidemark-sandbox:local"
+        for volume in service.get("volumes", ())
+    }
+    assert mounted
+    assert mounted <= set(made)
+    (home,) = re.findall(r"TIDEMARK_HOME=(\S+)", stage("runtime"))
+    assert home in mounted
+
+
+def test_compose_ends_in_a_daily_run_of_what_is_deployed() -> None:
+    services = COMPOSE["services"]
+    once = {name for name, service in services.items() if service.get("restart") == "no"}
+    assert once == {"setup", "deploy", "automations", "daily"}
+    assert needs("daily") >= {"setup", "deploy", "worker", "prefect", "sandbox", "postgres"}
+    assert services["worker"]["depends_on"]["deploy"] == {"condition": "service_completed_successfully"}
+    assert services["daily"]["depends_on"]["worker"] == {"condition": "service_healthy"}
+    assert services["daily"]["command"][:4] == ["prefect", "deployment", "run", "daily/daily"]
+    for name in once - {"daily"}:
+        after = [each for each, service in services.items() if name in service.get("depends_on", {})]
+        assert all(
+            services[each]["depends_on"][name]["condition"] == "service_completed_successfully" for each in after
+        )
+        assert after or name == "automations"
+    assert all(services[name]["environment"]["PREFECT_API_URL"].endswith(":4200/api") for name in [*once, "worker"])
+
+
+def test_the_commands_of_compose_are_commands() -> None:
+    from click.testing import CliRunner
+    from typer.main import get_command
+
+    from cli.main import app
+
+    command = get_command(app)
+    ours = [
+        service["command"] for service in COMPOSE["services"].values() if service.get("command", [""])[0] == "tidemark"
+    ]
+    assert ours
+    for words in ours:
+        assert CliRunner().invoke(command, [*words[1:], "--help"]).exit_code == 0, words
 
 
 def test_compose_asks_for_stand_ins_that_there_are() -> None:
