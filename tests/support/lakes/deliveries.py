@@ -17,11 +17,11 @@ class Deliveries:
 
     lake: Lake
 
-    def put(self, name: str, content: str, written: datetime) -> None:
+    def put(self, name: str, content: str | bytes, written: datetime) -> None:
         """Puts a file there that was written at that time (UTC)."""
         path = self.lake.root / "landing" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, "utf-8")
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         seconds = written.replace(tzinfo=UTC).timestamp()
         os.utime(path, (seconds, seconds))
 

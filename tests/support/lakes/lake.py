@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from tests.support.lakes.tables import TableFiles
 from tidemark import steps
 from tidemark.compute.received import Received
 from tidemark.config.connections import ConnectionValue
@@ -31,12 +31,6 @@ ENVIRONMENT = {
     "connections": {"shop": {"kind": "s3", "settings": {"uri": "s3a://shop"}}},
     "compute": {"incremental_from_mb": 0},  # tables of a few rows are computed as large ones are
 }
-SPARK_TO_LOGICAL = {
-    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), "integer"),
-    **dict.fromkeys(("float", "double"), "number"),
-    "date": "date",
-    "timestamp": "timestamp",
-}
 Rows = Sequence[tuple[Any, ...]]
 
 
@@ -50,7 +44,7 @@ class Loaded:
 
 
 @dataclass
-class Lake:
+class Lake(TableFiles):
     """A configuration folder and the tables it describes, under one temporary folder."""
 
     spark: SparkSession
@@ -60,47 +54,6 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.write("env/test.yaml", ENVIRONMENT | {"home": str(self.root / "home")})
-
-    def write(self, name: str, document: object) -> Path:
-        path = self.root / "config" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def table(
-        self,
-        name: str,
-        columns: str,
-        load: Mapping[str, Any],
-        *,
-        keys: Sequence[str] = (),
-        sql: str | None = None,
-        **extra: Any,
-    ) -> None:
-        """Writes a table's files. `columns` is one a line: `name type {odcs options as YAML}`; a `!` means required."""
-        layer, table = name.split(".")
-        properties = [_property(line, keys) for line in columns.strip().splitlines()]
-        schema = {"name": table, "logicalType": "object", "properties": properties} | extra
-        contract = {
-            "apiVersion": "v3.2.0",
-            "kind": "DataContract",
-            "id": name,
-            "version": "1.0.0",
-            "status": "active",
-            "schema": [schema],
-        }
-        self.write(f"{layer}/{table}.contract.yaml", contract)
-        self.write(f"{layer}/{table}.load.yaml", dict(load))
-        if sql:
-            self.write(f"{layer}/{table}.sql", sql)
-
-    def promise_freshness(self, table: str, column: str, hours: int) -> None:
-        """Makes the table's contract promise that its newest row, by the column, is at most so old."""
-        path = self.root / "config" / Path(*table.split(".")).with_suffix(".contract.yaml")
-        promise = {"property": "freshness", "value": hours, "unit": "h", "element": column}
-        contract = yaml.safe_load(path.read_text("utf-8")) | {"slaProperties": [promise]}
-        self.write(str(path.relative_to(self.root / "config")), contract)
 
     def engine(self, day: date | None = None, *, plans: bool = False, allows: Sequence[str] = ()) -> Engine:
         """The engine of a new run."""
@@ -170,31 +123,9 @@ class Lake:
     def delta(self, table: str) -> DataFrame:
         return self.spark.read.format("delta").load(self.path(table))
 
-    def path(self, table: str) -> str:
-        return str(self.root / "home" / "lake" / Path(*table.split(".")))
-
-    def errors(self, table: str) -> list[dict[str, Any]]:
-        """The error lane of a table, read without the engine's code."""
-        lane = self.root / "home" / "lake" / "_errors" / Path(*table.split("."))
-        files = [file for file in sorted(lane.rglob("*.json")) if "_ledger" not in file.parts]
-        lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
-        return [yaml.safe_load(line) for line in lines]
-
 
 def _no_connection(name: str) -> ConnectionValue:
     raise AssertionError(f"a test asked for connection {name}")
-
-
-def _property(line: str, keys: Sequence[str]) -> dict[str, Any]:
-    name, type_, *rest = line.strip().split(" ", 2)
-    required = name.endswith("!")
-    name = name.rstrip("!")
-    logical = "number" if type_.startswith("decimal") else SPARK_TO_LOGICAL.get(type_, type_)
-    options: dict[str, Any] = yaml.safe_load(rest[0]) if rest else {}
-    described = {"name": name, "logicalType": logical, "physicalType": type_, "required": required or name in keys}
-    if name in keys:
-        described |= {"primaryKey": True, "primaryKeyPosition": list(keys).index(name) + 1}
-    return described | options
 
 
 def at(day: int, hour: int = 0, minute: int = 0) -> datetime:

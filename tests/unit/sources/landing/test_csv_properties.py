@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections import Counter
 from typing import Any
 
@@ -13,10 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.lakes.landing import LandingFolder
+from tests.support.odd import plaincsv
 from tidemark.rows import ORDER
 from tidemark.sources.landing import csvfiles
 
-LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 HEADERS = st.sampled_from([["id", "name"], ["name", "id"], ["id"], ["id", "name", ""], [" id ", "name", "x y"]])
 PIECES = st.sampled_from(['"', '""', ",", "\n", "\r", "\r\n", "a", "b ", " ", "é", "\x00", "#", "id,name\n", '"x",'])
@@ -45,27 +44,12 @@ def well_written(draw: st.DrawFn) -> str:
 
 def expected(text: str) -> Counter[tuple[str, ...]]:
     """The rows of a file as its columns' values in the order of their names, or as one corrupt record."""
-    written = LINES.findall(text.removeprefix("\ufeff"))
-    reader = csv.reader(written)
-    names = [name.strip() for name in next(reader)]
+    names, records = plaincsv.records(text)
     order = sorted(range(len([name for name in names if name])), key=lambda position: names[position])
-    begin, rows = reader.line_num, []
-    for values in reader:
-        raw, begin = written[begin : reader.line_num], reader.line_num
-        record = "".join(raw)
-        try:
-            next(csv.reader(raw, strict=True))
-        except csv.Error:
-            rows.append(("corrupt", record.rstrip("\r\n")))
-            continue
-        if not values and len(names) > 1:
-            continue
-        values = values or [""]
-        if len(values) != len(names) or any(value for name, value in zip(names, values, strict=True) if not name):
-            rows.append(("corrupt", record.rstrip("\r\n")))
-        else:
-            rows.append(("row", *(values[position] for position in order)))
-    return Counter(rows)
+    return Counter(
+        ("corrupt", values) if isinstance(values, str) else ("row", *(values[position] for position in order))
+        for values in records
+    )
 
 
 def found(text: str, rows: list[dict[str, Any]]) -> Counter[tuple[str, ...]]:

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import json
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support.lakes.landing import LandingFolder
+from tests.support.odd.plainjson import Number, folded, parsed, read, text_of, written
 
 NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 CHARACTERS = st.characters(exclude_categories=(), include_characters='"\\/{}[],:0.eE- \t\n\u2028\ufdd0\x00\x7f')
 STRINGS = st.text(CHARACTERS, max_size=8) | st.sampled_from(["1.10", '"1.0"', "}{", "\\u0041", "\\ud800", "é\u0130"])
 KEYS = st.text(CHARACTERS, max_size=3) | st.sampled_from(["id", "Id", "a.b", "`", "", "_", "_origin", "n"])
-
-
-class Number(str):
-    """A number as it is written."""
-
-
-def written(value: Any, ascii_only: bool, blank: str) -> str:
-    """JSON of our own making: pairs in their order (keys may come twice), numbers as they are."""
-    if isinstance(value, Number):
-        return str(value)
-    if isinstance(value, tuple):
-        pairs = (
-            f"{json.dumps(key, ensure_ascii=ascii_only)}{blank}:{written(each, ascii_only, blank)}"
-            for key, each in value
-        )
-        return "{" + f",{blank}".join(pairs) + "}"
-    if isinstance(value, list):
-        return f"[{blank}" + ",".join(written(each, ascii_only, blank) for each in value) + "]"
-    return json.dumps(value, ensure_ascii=ascii_only)
 
 
 def objects_of(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[tuple[str, Any], ...]]:
@@ -59,43 +39,6 @@ def examples(texts: st.SearchStrategy[str], number: int) -> list[str]:
 
     note()
     return list(dict.fromkeys(found))
-
-
-def read(text: str) -> dict[str, Any] | None:
-    """By Python's reader: the pairs of one object with values as pairs and numbers as written; None for what is no such
-    thing, or cannot be a row: half of a surrogate pair, the engine's own character, a key twice in any case.
-    """
-    try:
-        pairs = parsed(text)
-        text.encode()
-        shown = json.dumps(json.loads(text), ensure_ascii=False)
-        shown.encode()
-    except ValueError:
-        return None
-    names = ["_" if key == "" else key for key, _ in pairs]
-    alike = {folded(name) for name in names}
-    if len(alike) < len(names) or "\ufdd0" in shown or "_origin" in alike:
-        return None
-    return {name: value for name, (_, value) in zip(names, pairs, strict=True) if value is not None}
-
-
-def folded(name: str) -> str:
-    """As Java compares names in any case: by single letters, large and then small."""
-    return "".join(single(str.lower, single(str.upper, letter)) for letter in name.replace("İ", "i"))
-
-
-def single(change: Callable[[str], str], letter: str) -> str:
-    return change(letter) if len(change(letter)) == 1 else letter
-
-
-def parsed(text: str) -> Any:
-    return json.loads(text, parse_float=Number, parse_int=Number, object_pairs_hook=tuple)
-
-
-def text_of(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str) else value
 
 
 def same(row: dict[str, Any], expected: dict[str, Any]) -> bool:
