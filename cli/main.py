@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, maintain, plan, prefect, reports, sandbox, verify
+from cli import backfill, errors, maintain, plan, prefect, reports, sandbox, show, verify
 from cli import config as cli_config
 from cli.console.jobs import JOBS
 from cli.console.options import (
@@ -33,10 +33,10 @@ from tidemark.errors import ConfigError
 
 app = typer.Typer(
     name="tidemark",
-    help="A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
     plan.plan,
@@ -44,11 +44,15 @@ for command in (
     backfill.backfill,
     maintain.maintain,
     verify.verify,
+    show.query,
+    show.ls,
+    show.graph,
     cli_config.validate,
     cli_config.ddl,
     cli_config.doctor,
 ):
     app.command()(command)
+app.command("show")(show.show_rows)
 for name, group in (
     ("errors", errors.errors),
     ("state", reports.state),
@@ -58,6 +62,26 @@ for name, group in (
     ("sandbox", sandbox.sandbox),
 ):
     app.add_typer(group, name=name)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tidemark {version('tidemark')}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate failed, 4 a plan with changes."
+)
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses."""
+
 
 _ABOUT_JOBS = "\n\n".join(f"{name}: {job.about}" for name, job in JOBS.items())
 

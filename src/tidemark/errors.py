@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+_LISTED = 40  # names that a sentence may list
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing wrong (or doubtful) in a configuration file."""
@@ -114,4 +117,5 @@ def choose(name: str, candidates: Iterable[str], *, what: str = "use") -> str:
         return f"did you mean `{match}`?"
     if not known:
         return f"there is nothing to {what} yet"
-    return f"{what} one of: {', '.join(known)}"
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"{what} one of: {', '.join(known[:_LISTED])}{more}"

@@ -168,6 +168,34 @@ def spark_conf(aws: AwsSettings | None) -> dict[str, str]:
     return {f"spark.hadoop.fs.s3a.{name}": value for name, value in conf.items()}
 
 
+def object_store_options(aws: AwsSettings | None) -> dict[str, str]:
+    """What delta-rs needs to read from S3: the credentials that this process has now, and where S3 is.
+
+    It looks for none in profiles. Raises `ConfigError` where there are none.
+    """
+    found = session(aws)
+    credentials = found.get_credentials()
+    if credentials is None:
+        raise ConfigError(
+            "there are no AWS credentials to read the lake with",
+            next_step="log in (aws sso login), or name a profile in the environment's file",
+        )
+    frozen = credentials.get_frozen_credentials()
+    options = {
+        "AWS_ACCESS_KEY_ID": frozen.access_key,
+        "AWS_SECRET_ACCESS_KEY": frozen.secret_key,
+        "AWS_SESSION_TOKEN": frozen.token,
+        "AWS_REGION": found.region_name,
+        "AWS_ENDPOINT_URL": aws.endpoint_url if aws else None,
+    }
+    if aws and aws.endpoint_url:
+        options |= {
+            "AWS_ALLOW_HTTP": str(aws.endpoint_url.startswith("http:")).lower(),
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+        }
+    return {name: value for name, value in options.items() if value}
+
+
 def s3_uri(uri: str) -> str:
     """The address as AWS services write it (`s3://`), where Spark says `s3a://`."""
     return "s3://" + uri.removeprefix("s3a://") if uri.startswith("s3a://") else uri

@@ -1,0 +1,182 @@
+"""The released lake: of every table the one version that a release names, opened by delta-rs.
+
+Files are found by delta-rs and read by pyarrow, so that a question reads only what it needs. delta-rs' own datasets
+skip files by their bounds and give no rows of one that has none for a column; here only Parquet's own are used. Where
+rows may be marked as deleted, delta-rs reads the table itself, from beginning to end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import dataset as pads
+from pyarrow.fs import PyFileSystem
+
+from tidemark.aws.settings import is_uri
+from tidemark.control import release as releases
+from tidemark.errors import ConfigError, TidemarkError, choose
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+    from tidemark.config.project import Project
+    from tidemark.control.release import Release
+    from tidemark.control.state import StateStore
+
+_DELETIONS = "deletionVectors"
+_READ_AS_FILES = frozenset({"timestampNtz", "typeWidening", "v2Checkpoint", "vacuumProtocolCheck"})
+"""Delta's features of a table of which the rows are those in its files, as they are there."""
+_READ_BY_DELTA_RS = _READ_AS_FILES - {"typeWidening"} | {_DELETIONS}
+_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Released:
+    """A table at its released version; `size` is in bytes, `rows` is None where the log does not say how many."""
+
+    name: str
+    version: int
+    rows: int | None
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ReleasedLake:
+    """The tables of one release of a project."""
+
+    project: Project
+    release: Release
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tables that there are rows of, in the order of the project; those it no longer has are left out."""
+        return tuple(name for name in self.project.order() if name in self.release.tables)
+
+    def rows(self, name: str) -> pads.Dataset | pa.RecordBatchReader:
+        """The rows of a table, none of which is read yet; a reader gives them once.
+
+        Raises `ConfigError` for a table that is not in the release, and `TidemarkError` where the version is gone, or
+        can only be read by Spark.
+        """
+        table = self._open(name)
+        features = frozenset(table.protocol().reader_features or ())
+        if features <= _READ_AS_FILES:
+            return _dataset(table, self._options())
+        if features <= _READ_BY_DELTA_RS:
+            return _asked(table, "SELECT * FROM held")
+        raise TidemarkError(
+            f"it has features of Delta that only Spark reads together: {', '.join(sorted(features))}",
+            table=name,
+            step="show",
+            next_step="read it by Spark, or drop those that no table needs (ALTER TABLE … DROP FEATURE)",
+        )
+
+    def released(self, names: Sequence[str]) -> tuple[Released, ...]:
+        """How large tables are, by their logs alone; side by side, as each is a request or more."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return tuple(threads.map(self._sizes, names))
+
+    def _sizes(self, name: str) -> Released:
+        table = self._open(name)
+        files = pa.table(table.get_add_actions())
+        counts = files["num_records"]
+        may_say = _DELETIONS not in (table.protocol().reader_features or ()) and not counts.null_count
+        rows = pc.sum(counts, min_count=0).as_py() if may_say else None
+        size = pc.sum(files["size_bytes"], min_count=0).as_py()
+        return Released(name, self.release.tables[name], rows, files.num_rows, size)
+
+    def _open(self, name: str) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        version = self._version(name)
+        try:
+            return DeltaTable(self._path(name), version=version, storage_options=dict(self._options()))
+        except DeltaError as failure:
+            raise TidemarkError(
+                f"version {version} of release {self.release.name} cannot be opened: {str(failure).splitlines()[0]}",
+                table=name,
+                step="show",
+                evidence=self._path(name),
+                next_step="show a newer release (tidemark show … --as-of), or look for who changed the folder",
+            ) from failure
+
+    def _version(self, name: str) -> int:
+        self.project.table(name)
+        if name not in self.release.tables:
+            raise ConfigError(
+                f"{name} is not in release {self.release.name}", next_step=choose(name, self.names, what="show")
+            )
+        return self.release.tables[name]
+
+    def _path(self, name: str) -> str:
+        path = f"{self.project.environment.roots.lake}/{name.replace('.', '/', 1)}"
+        if not is_uri(path):
+            return path
+        from tidemark.aws.clients import s3_uri
+
+        return s3_uri(path)
+
+    def _options(self) -> Mapping[str, str]:
+        if not is_uri(self.project.environment.roots.lake):
+            return {}
+        from tidemark.aws.clients import object_store_options
+
+        return object_store_options(self.project.environment.aws)
+
+
+def open_lake(project: Project, state: StateStore, as_of: str | None = None) -> ReleasedLake:
+    """The lake at its newest release, or at the one that is named (`r3`)."""
+    found = releases.find(state, as_of) if as_of else releases.latest(state)
+    if found is not None:
+        return ReleasedLake(project, found)
+    root = project.environment.roots.lake
+    if as_of is None:
+        raise ConfigError(
+            f"nothing is released yet in the lake at {root}",
+            next_step="tidemark run, or name another environment (--env) or folder (TIDEMARK_HOME)",
+        )
+    raise ConfigError(
+        f"there is no release {as_of} of the lake at {root}",
+        next_step="see which there are: tidemark runs list",
+    )
+
+
+def _asked(table: DeltaTable, sql: str) -> pa.RecordBatchReader:
+    from deltalake import QueryBuilder
+
+    return pa.RecordBatchReader.from_stream(QueryBuilder().register("held", table).execute(sql))
+
+
+def _dataset(table: DeltaTable, options: Mapping[str, str]) -> pads.Dataset:
+    from deltalake.fs import DeltaStorageHandler
+
+    schema = pa.schema(table.schema().to_arrow())
+    file_system = PyFileSystem(DeltaStorageHandler(table.table_uri, dict(options)))
+    parquet = pads.ParquetFileFormat(read_options=pads.ParquetReadOptions(coerce_int96_timestamp_unit="us"))
+    partitions = table.metadata().partition_columns
+    fragments = [
+        parquet.make_fragment(unquote(file["path"]), file_system, partition_expression=_partition(file, partitions))
+        for file in pa.table(table.get_add_actions(flatten=False)).to_pylist()
+    ]
+    return pads.FileSystemDataset(fragments, schema, parquet, file_system)
+
+
+def _partition(file: Mapping[str, Any], columns: Sequence[str]) -> pads.Expression:
+    """What is true of each row of a file: files do not hold the columns by which a table is partitioned."""
+    held = (_holds(column, file["partition"][column]) for column in columns)
+    return reduce(and_, held, pads.scalar(True))
+
+
+def _holds(column: str, value: Any) -> pads.Expression:
+    field = pads.field(column)
+    return field.is_null() if value is None else field == pads.scalar(value)
