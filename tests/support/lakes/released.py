@@ -11,7 +11,8 @@ import pyarrow as pa
 import yaml
 from deltalake import DeltaTable, write_deltalake
 
-from tests.support.lakes.lake import ENVIRONMENT, SPARK_TO_LOGICAL
+from tests.support.lakes.lake import ENVIRONMENT
+from tests.support.lakes.tables import SPARK_TO_LOGICAL
 from tidemark.config.project import Project, load_project
 from tidemark.control.release import record
 from tidemark.control.runs import Run
