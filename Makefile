@@ -13,7 +13,7 @@ SOURCES := src blocks tasks flows cli sandbox tests benchmarks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format locks bench clean
+.PHONY: help setup demo test mutate lint format locks bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ demo: setup ## Run the main job twice on the local sandbox, and say where to loo
 
 test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs; TESTS=tests/unit: a part of it)
 	$(BIN)/python -m pytest $(MARKERS) $(TESTS)
+
+mutate: setup ## Put small faults into the code and see which no test notices (PATHS=src/tidemark/write, FAULTS=20 a file)
+	$(BIN)/python -m tests.support.mutation $(PATHS) $(if $(FAULTS),--per-file $(FAULTS))
 
 lint: setup ## Check style, types, borders between the packages, the image and the configuration
 	$(BIN)/ruff check $(SOURCES)
