@@ -20,7 +20,7 @@ help: ## Show this help
 
 setup: $(STAMP) ## Create .venv with the locked dependencies, a Java and the jars
 
-$(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tidemark/spark/jars.lock
+$(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tidemark/spark/jars.lock src/tidemark/spark/ConditionalPutLogStore.java
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: Tidemark needs Python 3.11, 3.12 or 3.13; found $$($(PYTHON) --version 2>&1)"; \
 	    echo "  next      install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 2; }

@@ -39,6 +39,9 @@ def examine(environment: Environment) -> Iterator[Finding]:
     yield _prefect(environment)
     if environment.aws is not None:
         yield _looked_at("aws", partial(_aws, environment), fix="locally: tidemark sandbox up; else check aws: in env")
+    yield _looked_at(
+        "delta log", partial(_log_store, environment), fix="docs/other-writers.md says what a store must do"
+    )
     for connection, spec in environment.connections.items():
         if spec.secret:
             yield _looked_at(f"secret of {connection}", partial(_secret, environment, spec.secret))
@@ -72,7 +75,7 @@ def _jars() -> str:
 
     missing = missing_jars()
     if missing:
-        names = ", ".join(jar.artifact for jar in missing)
+        names = ", ".join(missing)
         raise ConfigError(
             f"{len(missing)} missing in {jar_folder()}: {names}", next_step="python -m tidemark.spark.jars"
         )
@@ -105,6 +108,25 @@ def _aws(environment: Environment) -> str:
     identity = client("sts", environment.aws).get_caller_identity()
     endpoint = environment.aws.endpoint_url if environment.aws else None
     return f"{identity['Arn']}{f' at {endpoint}' if endpoint else ''}"
+
+
+def _log_store(environment: Environment) -> str:
+    """What puts entries into the logs of tables; where it is ours, the bucket shows that it keeps to the condition."""
+    from tidemark.aws.clients import honours_conditions
+    from tidemark.spark import logstore
+
+    lake = environment.roots.lake
+    scheme = lake.partition("://")[0] if "://" in lake else "file"
+    setting = f"spark.delta.logStore.{scheme}.impl"
+    used = environment.compute.conf.get(setting) or logstore.SETTINGS.get(setting)
+    if used is None:
+        return f"Delta's own store for {scheme}: one machine's processes at a time"
+    if used == logstore.CLASS and not honours_conditions(environment.aws, f"{lake}/{logstore.PROBE}"):
+        raise ConfigError(
+            f"{lake} ignores the condition If-None-Match of a put: two writers would both be told that they committed",
+            next_step=f"use a store that honours it, or a log store that locks: compute: {{conf: {{{setting}: …}}}}",
+        )
+    return f"{used} for {lake}"
 
 
 def _secret(environment: Environment, name: str) -> str:

@@ -51,6 +51,9 @@ class Display:
     def publication_ended(self, published: Publication) -> None:
         self._line(describe_publication(published))
 
+    def waits(self, told: str) -> None:
+        self._line(told)
+
     def run_ended(self, summary: RunSummary, path: str) -> None:
         self.summary, self.path = summary, path
 

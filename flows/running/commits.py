@@ -61,7 +61,8 @@ def claim(run: RunContext, tables: Collection[str]) -> None:
         return
     for earlier in commits.interrupted(run.engine.state):
         _finish(run, earlier)
-    _lease(run, tables)
+    if not run.engine.run.plans:  # it looks, and writes no table
+        _lease(run, tables)
 
 
 def finish_interrupted(run: RunContext, tables: Collection[str]) -> None:

@@ -21,7 +21,8 @@ from flows.running.progress_artifacts import ArtifactWatcher
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
 from tidemark.config.project import load_project
-from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary, this_process
+from tidemark.control.processes import this_process
+from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary
 from tidemark.control.state import StateStore, open_state
 from tidemark.engine import Engine
 from tidemark.errors import GateError, TidemarkError
@@ -29,6 +30,7 @@ from tidemark.observe.alerts import Alerts
 from tidemark.observe.logs import LOGGER, run_log
 from tidemark.observe.run_report import markdown
 from tidemark.operations import staging
+from tidemark.spark import logstore
 from tidemark.spark.session import build_session
 
 ARTIFACT = "tidemark-run-summary"
@@ -102,7 +104,9 @@ def open_run(
         alerts = Alerts(environment, run.run_id, folder)
         try:
             state, spark = open_state(environment), build_session(environment)
-            engine = Engine(project, spark, state, partial(connect, environment), run)
+            logstore.verify(spark, environment.roots.lake)
+            connecting = partial(connect, environment)
+            engine = Engine(project, spark, state, connecting, run, flow_run=_flow_run(), waits=watching.waits)
             room = at_once or environment.compute.concurrency
             context = RunContext(flow, engine, collector, alerts, folder, watching, room)
             token = _open.set(context)
@@ -125,6 +129,12 @@ def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Co
         staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state, keep)
     except (TidemarkError, OSError):
         log.exception("staging could not be cleaned; the next run tries again")
+
+
+def _flow_run() -> str:
+    """What Prefect calls this run, and where it is found there."""
+    opened = FlowRunContext.get()
+    return f"{opened.flow_run.name} ({opened.flow_run.id})" if opened and opened.flow_run else ""
 
 
 def _status(error: BaseException) -> RunStatus:

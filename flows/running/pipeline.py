@@ -39,7 +39,8 @@ def receive(
     With a `period` it is what the source has of that, received before or not.
     """
     engine, collector = unseen(run.engine), run.collector
-    run.engine.leases.acquire(table)
+    if not _plans(run):
+        run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
         extracted = tasks.at(_connection(run, table), tasks.extract)(engine, table, since, full, unseen(period))
     if steps.has_nothing(run.engine, table, extracted):

@@ -34,6 +34,9 @@ class Watcher(Protocol):
     def publication_ended(self, published: Publication) -> None:
         """A table was brought to a warehouse, or could not be."""
 
+    def waits(self, told: str) -> None:
+        """The run waits for another one; said again and again while it does, and logged without this."""
+
     def run_ended(self, summary: RunSummary, path: str) -> None:
         """The run is over and its summary lies at `path`."""
 
@@ -55,6 +58,9 @@ class LoggingWatcher:
 
     def publication_ended(self, published: Publication) -> None:
         log.info("%s", describe_publication(published), extra={"table": published.table})
+
+    def waits(self, told: str) -> None:
+        """It is in the log already."""
 
     def run_ended(self, summary: RunSummary, path: str) -> None:
         log.info("run %s %s after %s: %s", summary.run_id, summary.status, duration(summary.seconds), path)

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tidemark.control.leases import Leases
+from tidemark.control.processes import lives, this_process
 from tidemark.control.release import indexed_versions
-from tidemark.control.runs import Run, is_gone, this_process
+from tidemark.control.runs import Run
 from tidemark.targets.exports import Exports, Once
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Engine:
 
     `pinned`: the versions of the tables that it reads (see `compute.tables`).
     `attempts` are runs that did not come to the end of the same work: what they have staged is taken over.
+    `flow_run` is what orchestrates this run calls it; `waits` is told for whom it waits.
     """
 
     project: Project
@@ -53,6 +55,8 @@ class Engine:
     targets: Once[OpenTarget] = field(default_factory=Once)
     requests: Once[PublishRequest] = field(default_factory=Once)
     attempts: list[str] = field(default_factory=list)
+    flow_run: str = ""
+    waits: Callable[[str], None] | None = None
     _sessions: dict[str, SparkSession] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,7 +74,9 @@ class Engine:
             this_process(),
             lasts=settings.lease,
             wait=settings.lease_wait,
-            is_gone=is_gone,
+            lives=lives,
+            flow_run=self.flow_run,
+            waits=self.waits,
         )
 
     @cached_property

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -140,6 +141,20 @@ def _filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
         use_listings_cache=False,
         skip_instance_cache=True,
     )
+
+
+def honours_conditions(aws: AwsSettings | None, probe: str) -> bool:
+    """Whether a put of an object that is there is refused when it asks for that; the object at `probe` stays there."""
+    bucket, _, key = probe.partition("://")[2].partition("/")
+    s3 = s3_client(aws)
+    for _ in range(2):
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
+        except ClientError as refused:
+            if refused.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.PRECONDITION_FAILED:
+                return True
+            raise
+    return False
 
 
 def spark_conf(aws: AwsSettings | None) -> dict[str, str]:

@@ -93,13 +93,14 @@ class PrefectSettings(_Model):
 class StateSettings(_Model):
     """The control store: an SQLite file, or a DynamoDB table by its name.
 
-    `lease`: how long a table stays locked after its run was last heard of; `lease_wait`: how long a run waits for one.
+    `lease`: how long a table stays locked after its run was last heard of; `lease_wait`: how long a run waits for
+    another one that lives, before it refuses.
     """
 
     kind: Literal["sqlite", "dynamodb"]
     location: str
     lease: Span = timedelta(seconds=90)
-    lease_wait: Span = timedelta(0)
+    lease_wait: Span = timedelta(minutes=10)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -13,6 +11,7 @@ from datetime import date as Day
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.books import Books
+from tidemark.control.processes import lives
 from tidemark.errors import ConfigError, TidemarkError
 
 if TYPE_CHECKING:
@@ -211,31 +210,15 @@ class RunSummary:
         return cls(**values)
 
 
-def this_process() -> str:
-    """This process as summaries name it: `host:pid`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 def is_gone(process: str) -> bool:
-    """Whether a process (`host:pid`) surely does not live any more; of other machines nothing is known."""
-    host, _, pid = process.rpartition(":")
-    return host == socket.gethostname() and pid.isdigit() and not _lives(int(pid))
+    """Whether a process surely does not live any more; of other machines and containers nothing is known."""
+    return lives(process) is False
 
 
 def _judged(summary: RunSummary) -> RunSummary:
     if summary.status != "running" or not is_gone(summary.process):
         return summary
     return replace(summary, status="killed", finished_at=summary.started_at)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's process
-    return True
 
 
 def _iso(value: object) -> str:

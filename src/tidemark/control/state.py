@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ class DynamoState:
         self._table = table
 
     def get(self, kind: str, key: str) -> Record | None:
-        item = self._call("get_item", Key={"kind": kind, "key": key}, ConsistentRead=True).get("Item")
+        item = self._item(kind, key)
         return self._record(item) if item else None
 
     def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
@@ -154,7 +155,9 @@ class DynamoState:
         if known is None:
             current = self.get(kind, key)
             known = current.revision if current else ABSENT
+        attempt = uuid.uuid4().hex
         item = {"kind": kind, "key": key, "revision": known + 1, "value": json.dumps(value, default=str)}
+        item["attempt"] = attempt
         if known == ABSENT:
             condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
         else:
@@ -162,7 +165,9 @@ class DynamoState:
         try:
             self._call("put_item", Item=item, **condition)
         except self._table.meta.client.exceptions.ConditionalCheckFailedException as lost:
-            raise _conflict(kind, key, known) from lost
+            # A write that was done, and whose answer was lost, is tried again by the client and then refused.
+            if self._item(kind, key).get("attempt") != attempt:
+                raise _conflict(kind, key, known) from lost
         return known + 1
 
     def delete(self, kind: str, key: str) -> None:
@@ -181,6 +186,13 @@ class DynamoState:
             if "LastEvaluatedKey" not in page:
                 return records
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _item(self, kind: str, key: str) -> Mapping[str, Any]:
+        """The item as it is stored now; empty where there is none."""
+        item: Mapping[str, Any] = self._call("get_item", Key={"kind": kind, "key": key}, ConsistentRead=True).get(
+            "Item", {}
+        )
+        return item
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         from tidemark.aws.clients import AWS_FAILURES

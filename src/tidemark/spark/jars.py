@@ -1,7 +1,8 @@
 """The jars that Spark needs beside its own: resolved once by Spark's resolver, checked by SHA-256, kept in a cache.
 
 `jars.lock` names each as `group:artifact:version sha256`. `TIDEMARK_JARS` names a folder that already holds them (an
-image bakes them in); otherwise they lie in the user's cache, one folder for each content of the lock.
+image bakes them in); otherwise they lie in the user's cache, one folder for each content of the lock and of the log
+store, which is made there (see `logstore`).
 
 An archive of the classes in them and in Spark's own jars, parsed and checked, lies in the virtual environment: a JVM
 that maps it need not read them from four hundred jars.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from tidemark.errors import ConfigError
+from tidemark.spark import logstore
 from tidemark.spark.gateway import start_jvm
 from tidemark.spark.java import JavaHome, find_java
 
@@ -72,7 +75,7 @@ def jar_folder() -> Path:
     if given:
         return Path(given)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    lock = "\n".join(f"{jar.coordinate} {jar.sha256}" for jar in locked_jars())
+    lock = "\n".join([*(f"{jar.coordinate} {jar.sha256}" for jar in locked_jars()), logstore.jar_name()])
     return cache / "tidemark" / f"jars-{hashlib.sha256(lock.encode()).hexdigest()[:12]}"
 
 
@@ -91,24 +94,37 @@ def archive_options(java: JavaHome) -> tuple[str, ...]:
     return (f"-XX:SharedArchiveFile={path}", *NO_WORD_OF_ARCHIVES) if path.is_file() else ()
 
 
-def missing_jars() -> tuple[Jar, ...]:
-    """The locked jars that the folder does not hold."""
+def missing_jars() -> tuple[str, ...]:
+    """The file names of the locked jars, and of the log store's, that the folder does not hold."""
     folder = jar_folder()
-    return tuple(jar for jar in locked_jars() if not (folder / jar.file_name).is_file())
+    names = (*(jar.file_name for jar in locked_jars()), logstore.jar_name())
+    return tuple(name for name in names if not (folder / name).is_file())
 
 
 def install() -> Path:
-    """Downloads what is missing and returns the folder; raises `ConfigError` on a wrong checksum or no download."""
+    """Brings what is missing and returns the folder; raises `ConfigError` on a wrong checksum or no download."""
     folder = jar_folder()
-    missing = missing_jars()
-    if not missing:
+    if not missing_jars():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="tidemark-jars-", dir=folder.parent) as scratch:
-        _resolve(Path(scratch))
-        for jar in missing:
-            _adopt(jar, Path(scratch) / "ivy" / "jars" / jar.file_name, folder)
+    _bring_from_beside(folder)
+    missing = [jar for jar in locked_jars() if jar.file_name in missing_jars()]
+    if missing:
+        with tempfile.TemporaryDirectory(prefix="tidemark-jars-", dir=folder.parent) as scratch:
+            _resolve(Path(scratch))
+            for jar in missing:
+                _adopt(jar, Path(scratch) / "ivy" / "jars" / jar.file_name, folder)
+    logstore.install(folder)
     return folder
+
+
+def _bring_from_beside(folder: Path) -> None:
+    """Takes the jars that an earlier lock had too from its folder in the cache."""
+    for jar in locked_jars():
+        there = next(folder.parent.glob(f"jars-*/{jar.file_name}"), None)
+        if there and not (folder / jar.file_name).exists() and _digest(there) == jar.sha256:
+            shutil.copyfile(there, partial := folder / f"{jar.file_name}.partial")
+            partial.replace(folder / jar.file_name)
 
 
 def _resolve(scratch: Path) -> None:
@@ -143,13 +159,17 @@ def resolve(scratch: Path, coordinates: Sequence[str]) -> None:
 def _adopt(jar: Jar, fetched: Path, folder: Path) -> None:
     if not fetched.is_file():
         raise ConfigError(f"Spark's resolver did not bring {jar.coordinate}")
-    digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
+    digest = _digest(fetched)
     if digest != jar.sha256:
         raise ConfigError(
             f"{jar.coordinate} has SHA-256 {digest}, but {jar.sha256} is locked",
             next_step="do not use this download: find out who changed the artifact",
         )
     fetched.replace(folder / jar.file_name)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemark.config.environment import ANSI
-from tidemark.spark import jars
+from tidemark.spark import jars, logstore
 from tidemark.spark.gateway import start_jvm
 from tidemark.spark.java import JavaHome, find_java
 from tidemark.spark.jvm import remember_classes
@@ -55,6 +55,7 @@ SPARK_CONF: dict[str, str] = {
     # HotSpot leaves larger methods to its interpreter: a pass over many columns of text then took four times as long.
     # Spark divides the code of such a stage when it may not be one method.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    **logstore.SETTINGS,
     "spark.databricks.delta.snapshotPartitions": "1",
     # The source of every MERGE is a staged batch, which never changes: Delta need not copy it first to be sure.
     "spark.databricks.delta.merge.materializeSource": "none",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tidemark.aws.folder import open_folder
 from tidemark.books import Books
+from tidemark.control.processes import this_process
 from tidemark.control.runs import (
     GateSummary,
     Publication,
@@ -22,7 +23,6 @@ from tidemark.control.runs import (
     RunSummary,
     TableResult,
     Warned,
-    this_process,
 )
 from tidemark.errors import ConfigError, TidemarkError
 
@@ -115,12 +115,12 @@ def test_saving_again_replaces(tmp_path: Path) -> None:
 
 def test_a_run_whose_process_is_gone_was_killed(tmp_path: Path) -> None:
     store = RunStore(open_folder(str(tmp_path)))
-    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    host = this_process().partition(":")[0]
-    store.save(replace(summary("gone"), process=f"{host}:{int(ended.stdout)}"))
+    name = "from tidemark.control.processes import this_process; print(this_process(), end='')"
+    ended = subprocess.run([sys.executable, "-c", name], capture_output=True, check=True, text=True).stdout
+    store.save(replace(summary("gone"), process=ended))
     store.save(replace(summary("here"), process=this_process()))
     store.save(replace(summary("elsewhere"), process="another-host:1"))
-    store.save(replace(summary("over"), process=f"{host}:{int(ended.stdout)}", status="done"))
+    store.save(replace(summary("over"), process=ended, status="done"))
     assert {run.run_id: run.status for run in store.latest()} == {
         "gone": "killed",
         "here": "running",

@@ -8,7 +8,8 @@ from typing import Any
 
 from tidemark.aws.folder import open_folder
 from tidemark.control import commits
-from tidemark.control.runs import Run, RunStore, RunSummary, this_process
+from tidemark.control.processes import this_process
+from tidemark.control.runs import Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
 from tidemark.operations import staging
 

@@ -49,6 +49,7 @@ def impatient(lake: Lake) -> None:
     environment = {"name": "test", "home": str(lake.root / "home"), "exchange": "s3a://exchange"}
     connections = {"shop": {"kind": "s3", "settings": {"uri": "s3a://shop"}}}
     state = {"kind": "sqlite", "location": str(lake.root / "home" / "state" / "state.db"), "lease": "1s"}
+    state["lease_wait"] = "0s"
     lake.write("env/test.yaml", environment | {"connections": connections, "state": state})
 
 
