@@ -33,6 +33,10 @@ _LONGEST_VALUE = 60
 TableOption = Annotated[str | None, typer.Option("--table", help="Only of this table.")]
 RunOption = Annotated[str | None, typer.Option("--run", help="Only of this run (the start of its id will do).")]
 RuleOption = Annotated[str | None, typer.Option("--rule", help="Only rows that broke it: enum, or status.enum.")]
+UnmaskOption = Annotated[
+    bool,
+    typer.Option("--unmask", help="Show personal values as they are; that you saw them is noted in the error lane."),
+]
 StatusOption = Annotated[
     Literal["open", "replayed", "discarded", "all"], typer.Option("--status", help="What became of the rows.")
 ]
@@ -45,6 +49,7 @@ def list_errors(
     rule: RuleOption = None,
     status: StatusOption = "open",
     limit: Annotated[int, typer.Option("--limit", min=0, help="Show at most so many rows; 0 for all.")] = 20,
+    unmask: UnmaskOption = False,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -53,10 +58,12 @@ def list_errors(
     """Rejected rows with their reasons, and how many rows broke which rule."""
     shown: list[Entry] = []
     by_rule: Counter[str] = Counter()
-    for entry in _entries(_lanes(env, config), table, run, rule, status):
+    lanes = _lanes(env, config)
+    for entry in _entries(lanes, table, run, rule, status):
         by_rule.update(reason.code for reason in entry.row.reasons)
         if len(shown) < limit or limit == 0:
             shown.append(entry)
+    shown = _as_asked(lanes, config, shown, unmask=unmask)
     if as_json:
         show_json({"rows": [entry.to_json() for entry in shown], "by_rule": dict(by_rule.most_common())})
     else:
@@ -66,17 +73,19 @@ def list_errors(
 @errors.command("show")
 def show_error(
     error: Annotated[str, typer.Argument(help="Id of the error; its start will do.")],
+    unmask: UnmaskOption = False,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     debug: DebugOption = False,
 ) -> None:
-    """One rejected row as it came, with everything that is wrong with it."""
-    every = _entries(_lanes(env, config), table=None, run=None, rule=None, status="all")
+    """One rejected row with everything that is wrong with it; personal values are hidden unless they are asked for."""
+    lanes = _lanes(env, config)
+    every = _entries(lanes, table=None, run=None, rule=None, status="all")
     found = [entry for entry in every if entry.row.error_id.startswith(error)]
     if len({entry.row.error_id for entry in found}) != 1:
         what = "no error" if not found else f"{len(found)} errors"
         raise ConfigError(f"{what} with an id that begins with {error}", next_step="tidemark errors list --json")
-    show_json(found[0].to_json())
+    show_json(_as_asked(lanes, config, found[:1], unmask=unmask)[0].to_json())
 
 
 @errors.command("replay")
@@ -136,6 +145,24 @@ def _entries(lanes: Folder, table: str | None, run: str | None, rule: str | None
     from tidemark.errorlane.rejects import Filters, entries
 
     return (entry for entry in entries(lanes, Filters(table, run, rule)) if status in ("all", entry.status))
+
+
+def _as_asked(lanes: Folder, config: str, found: list[Entry], *, unmask: bool) -> list[Entry]:
+    """The entries without personal values; with them, and a note of that, where somebody asks for it."""
+    import getpass
+    from dataclasses import replace
+
+    from tidemark.config.project import read_tables
+    from tidemark.config.source import local_folder
+    from tidemark.errorlane.showing import Shown, note_access
+
+    if not found:
+        return found
+    if unmask:
+        note_access(lanes, getpass.getuser(), [entry.row for entry in found])
+        return found
+    shown = Shown(read_tables(local_folder(config)).tables)
+    return [replace(entry, row=shown.hidden(entry.row)) for entry in found]
 
 
 def _show_errors(rows: list[RejectedRow], by_rule: Counter[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, maintain, plan, prefect, reports, sandbox, show, verify
+from cli import backfill, errors, maintain, plan, prefect, privacy, reports, sandbox, show, verify
 from cli import config as cli_config
 from cli.console.jobs import JOBS
 from cli.console.options import (
@@ -55,6 +55,7 @@ for command in (
 app.command("show")(show.show_rows)
 for name, group in (
     ("errors", errors.errors),
+    ("privacy", privacy.privacy),
     ("state", reports.state),
     ("runs", reports.runs),
     ("blocks", prefect.blocks),

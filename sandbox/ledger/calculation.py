@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -82,18 +83,32 @@ def sha256(text: str) -> str:
 
 
 def mask_name(value: str | None) -> str | None:
-    """First character and ***."""
-    return None if value is None else f"{value[:1]}***"
+    """First character and ***; nothing but *** of a text of less than four."""
+    return None if value is None else f"{_first(value)}***"
 
 
 def mask_phone(value: str | None) -> str | None:
-    """*** and the last two characters."""
-    return None if value is None else f"***{value[-2:]}"
+    """*** and the last two characters, if there are seven digits or more."""
+    if value is None:
+        return None
+    return f"***{value[-2:]}" if sum(each.isdigit() for each in value) >= 7 else "***"
 
 
 def mask_email(value: str | None) -> str | None:
-    """First character, ***@ and the domain."""
-    return None if value is None else f"{value[:1]}***@{value.partition('@')[2]}"
+    """First character, ***@ and the domain, which begins at the last @; *** for what is no address.
+
+    Of what stands before the @ nothing is left where that is less than four characters.
+    """
+    if value is None:
+        return None
+    local, at, domain = value.rpartition("@")
+    labels = domain.split(".")
+    is_domain = len(labels) > 1 and all(label and re.fullmatch(r"[\w-]+", label) for label in labels)
+    return f"{_first(local)}***@{domain}" if at and is_domain else "***"
+
+
+def _first(value: str) -> str:
+    return value[:1] if len(value) >= 4 else ""
 
 
 class Rates:

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from sandbox.credentials import AWS, CRM_CLIENT, REDSHIFT, REGION, SNOWFLAKE
+from sandbox.credentials import AWS, CRM_CLIENT, MASKING_KEY, REDSHIFT, REGION, SNOWFLAKE
 from sandbox.home import Endpoints
 from sandbox.shop import Day
 
@@ -21,6 +21,7 @@ SECRETS = {
     "tidemark/snowflake": {"user": SNOWFLAKE.user, "password": SNOWFLAKE.password},
     "tidemark/redshift": {"user": REDSHIFT.user, "password": REDSHIFT.password},
     "tidemark/crm": {"client_id": CRM_CLIENT.user, "client_secret": CRM_CLIENT.password},
+    "tidemark/masking": {"k1": MASKING_KEY},
 }
 UPLOADS_AT_ONCE = 8
 

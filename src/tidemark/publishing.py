@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from tidemark.compute.changes import changes_since
 from tidemark.delta.table import count_rows, earlier_types, read_version, stored_schema
 from tidemark.errors import TargetError
+from tidemark.lint import admission
 from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
 
@@ -76,6 +77,7 @@ def _request(engine: Engine, table: str, opened: OpenTarget, release: Release) -
 
 
 def _new_request(engine: Engine, table: str, published: int | None, release: Release) -> PublishRequest:
+    admission.admit(engine.project.tables, table)
     spark, path = engine.session(table), engine.table_path(table)
     loaded, version = engine.table(table), release.tables[table]
     full = published is None or published > version or not loaded.contract.keys

@@ -19,6 +19,7 @@ from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errorlane import quarantine
 from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
+from tidemark.lint import admission
 from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.rows import judging
@@ -151,6 +152,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
     Only the rows that changes of the inputs affect are computed, or all with `full`; with `received` those too that
     lead back to rows received in a period. None when nothing can have changed since the table's last commit.
     """
+    admission.admit(engine.project.tables, table)
     loaded = engine.table(table)
     spark = engine.session(table)
     definition = fingerprint(loaded)
@@ -195,6 +197,7 @@ def stay(engine: Engine, table: str) -> GateResult | None:
 @failures.told("prepare")
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     """Deduplicates, compares with the target and stages what changes; the batch then counts in candidates."""
+    admission.admit(engine.project.tables, table)
     loaded = engine.table(table)
     spark = engine.session(table)
     state = read_state(spark, engine.table_path(table))

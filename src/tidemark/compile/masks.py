@@ -3,57 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from tidemark.config.contract.model import KEYED_MASKS
+from tidemark.errors import ConfigError
+
 if TYPE_CHECKING:
     from tidemark.config.contract import Contract
 
-_HIDDEN = "***"
-_WHOLE_REST = 2**31 - 1
+HIDDEN = "***"
+REDACTED = "[redacted]"
+_SHORT = 4  # characters; of a text that is shorter a letter is too much
+_SHORT_PHONE = 7
+_ADDRESS = r"(?s)^(.*)@([\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+)$"  # what stands before the last @, and the domain
 
 
-def masked(contract: Contract, column_name: str) -> Column:
+@dataclass(frozen=True)
+class MaskKey:
+    """A masking key: its id, and the two blocks that HMAC makes of it, as columns that show nothing of them."""
+
+    id: str
+    inner: Column
+    outer: Column
+
+    def digest(self, text: Column) -> Column:
+        """HMAC-SHA-256 of a text in UTF-8, in hex."""
+        message = F.encode(text, "UTF-8")
+        return F.sha2(F.concat(self.outer, F.unhex(F.sha2(F.concat(self.inner, message), 256))), 256)
+
+    def token(self, text: Column) -> Column:
+        """The digest behind the id of the key: `k1:9f86…`."""
+        return F.concat(F.lit(f"{self.id}:"), self.digest(text))
+
+
+def masked(
+    contract: Contract, column_name: str, key: MaskKey | None = None, *, is_shared: Column | None = None
+) -> Column:
     """The column as readers of its table may see it: masked in gold, as it is in the layers below.
 
-    In bronze and silver a mask only marks personal data and says what gold has to do with it.
+    In bronze and silver a mask only marks personal data and says what gold has to do with it. `is_shared`: whether
+    enough people share what an e-mail address shows.
     """
-    mask = contract.column(column_name).mask
-    value = F.col(column_name)
-    return value if mask is None or contract.layer != "gold" else _MASKS[mask](value)
+    column, value = contract.column(column_name), F.col(f"`{column_name}`")
+    if column.mask is None or contract.layer != "gold":
+        return value
+    if column.mask == "redact":
+        return F.when(value.isNotNull(), F.lit(REDACTED)) if column.type == "string" else F.lit(None).cast(column.type)
+    if column.mask in _CUTS:
+        return _CUTS[column.mask](value.try_cast(column.type)).cast(column.type)
+    text = value.cast("string")
+    if column.mask in KEYED_MASKS:
+        if key is None:
+            raise ConfigError(
+                f"{contract.table}.{column_name} is masked with a key, and there is none",
+                next_step="add `masking: {secret: …, key: …}` to the environment's file",
+            )
+        return key.token(text)
+    shown = _TEXTS[column.mask](text)
+    return shown if is_shared is None else F.when(is_shared, shown).otherwise(F.when(text.isNotNull(), F.lit(HIDDEN)))
+
+
+def domain(value: Column) -> Column:
+    """The domain of an e-mail address, in lower case; empty where there is none."""
+    return F.lower(F.regexp_extract(value.cast("string"), _ADDRESS, 2))
 
 
 def _email(value: Column) -> Column:
-    """`anna@example.org` → `a***@example.org`; a value without `@` shows nothing behind it."""
-    at = F.instr(value, "@")
-    domain = F.when(at > 0, value.substr(at + 1, F.lit(_WHOLE_REST))).otherwise("")
-    return F.concat(F.substring(value, 1, 1), F.lit(f"{_HIDDEN}@"), domain)
+    """`anna@example.org` → `a***@example.org`, `bo@example.org` → `***@example.org`; no address shows nothing."""
+    local, at = F.regexp_extract(value, _ADDRESS, 1), F.regexp_extract(value, _ADDRESS, 2)
+    shown = F.concat(_first(local), F.lit(f"{HIDDEN}@"), at)
+    return F.when(at != "", shown).otherwise(F.when(value.isNotNull(), F.lit(HIDDEN)))
 
 
 def _phone(value: Column) -> Column:
     """`+49 170 1234567` → `***67`."""
-    return F.concat(F.lit(_HIDDEN), F.substring(value, -2, 2))
+    digits = F.length(F.regexp_replace(value, r"\D", ""))
+    return F.concat(F.lit(HIDDEN), F.when(digits >= _SHORT_PHONE, F.substring(value, -2, 2)).otherwise(""))
 
 
 def _name(value: Column) -> Column:
-    """`Anna` → `A***`."""
-    return F.concat(F.substring(value, 1, 1), F.lit(_HIDDEN))
+    """`Anna` → `A***`, `Bo` → `***`."""
+    return F.concat(_first(value), F.lit(HIDDEN))
 
 
-def _sha256(value: Column) -> Column:
-    return F.sha2(value, 256)
+def _postcode(value: Column) -> Column:
+    """`10115` → `10***`, `1010` → `1***`; shorter ones show nothing."""
+    kept = F.when(F.length(value) > _SHORT, F.substring(value, 1, 2)).otherwise(_first(value))
+    return F.concat(kept, F.lit(HIDDEN))
 
 
-def _redact(value: Column) -> Column:
-    return F.when(value.isNotNull(), F.lit("[redacted]"))
+def _first(value: Column) -> Column:
+    return F.when(F.length(value) >= _SHORT, F.substring(value, 1, 1)).otherwise("")
 
 
-_MASKS: Mapping[str, Callable[[Column], Column]] = {
+_TEXTS: Mapping[str, Callable[[Column], Column]] = {
     "email": _email,
     "phone": _phone,
     "name": _name,
-    "sha256": _sha256,
-    "redact": _redact,
+    "postcode": _postcode,
+}
+_CUTS: Mapping[str, Callable[[Column], Column]] = {
+    "month": lambda value: F.date_trunc("month", value),
+    "year": lambda value: F.date_trunc("year", value),
 }

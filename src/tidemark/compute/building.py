@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.compile.casts import casts_of
-from tidemark.compile.masks import masked
 from tidemark.compute import histories, incremental, tables
 from tidemark.config.definition import transform_of
 from tidemark.delta.table import stored_schema
 from tidemark.errors import CommitError, ConfigError
+from tidemark.lint import admission
 from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal
 from tidemark.rows.alignment import Held, align, held_by
+from tidemark.rows.masking import masking_key, refuse_unknown, with_masks
 from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
 from tidemark.sql import queries
@@ -39,11 +40,15 @@ def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affect
     if is_history:
         histories.refuse_undated(table, engine.project.tables)
         frame = histories.identified(frame, table)
-    masks = {column.name: masked(table.contract, column.name) for column in table.contract.columns if column.mask}
-    frame = frame.withColumns({name: mask for name, mask in masks.items() if name in frame.columns})
+    key = None
+    if table.layer == "gold":
+        refuse_unknown(engine.project.tables, table, frame)
+        key = masking_key(engine.environment, spark, table)
+        frame = with_masks(table, frame, key)
     frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table.name}"))
     if is_history:
-        return histories.check(table, frame, affected, source_system=OWN_SYSTEM, held=_held(engine, table))
+        held = _held(engine, table)
+        return histories.check(table, frame, affected, source_system=OWN_SYSTEM, held=held, key=key)
     return check(engine, table, frame, {})
 
 
@@ -97,7 +102,8 @@ def _helpers(table: Table) -> frozenset[str]:
 
 
 def query(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> DataFrame:
-    """What the table's query, or its transform, gives over the candidates of its inputs."""
+    """What the table's query, or its transform, gives over the candidates of its inputs, if it may run."""
+    admission.admit(engine.project.tables, table.name)
     inputs = incremental.inputs_in(engine, spark, table, affected)
     if table.load.transform:
         return transform_of(table)(inputs)

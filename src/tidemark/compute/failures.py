@@ -10,8 +10,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from tidemark.compile.soda import placed
-from tidemark.config.contract.model import NOT_PERSONAL
 from tidemark.errors import CommitError, TidemarkError
+from tidemark.lint import admission
 from tidemark.spark.dataerrors import DataError, SqlPart, data_error
 from tidemark.sql.columns import Origin, ReadQuery, read_query
 from tidemark.sql.places import calls_of, place_of
@@ -132,20 +132,12 @@ def _value(project: Project, table: Table, failed: DataError, parts: list[tuple[
 
 
 def _may_be_personal(project: Project, origin: Origin) -> bool:
-    """Whether a column of a table holds personal data by its own contract or by those it comes from, or may do so."""
+    """Whether personal data can be seen in a column of a table, or may be."""
     name, column = origin
     table = project.tables.get(name)
     if table is None or column not in table.contract.column_names:
         return column not in METADATA_COLUMNS
-    described = table.contract.column(column)
-    if described.classification in NOT_PERSONAL or described.is_personal:
-        return described.is_personal
-    if table.load.source is not None:
-        return False
-    read = _read(project, table)
-    if read is None or column not in read.outputs:
-        return True
-    return any(_may_be_personal(project, each) for each in read.origins(column))
+    return bool(admission.sight(project.tables).given(name).seen(column))
 
 
 def _read(project: Project, table: Table) -> ReadQuery | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from tidemark.compile.masks import MaskKey
     from tidemark.config.project import Table
     from tidemark.rows.alignment import Held
     from tidemark.write.batch import Affected
@@ -47,12 +48,18 @@ def refuse_undated(table: Table, tables: Mapping[str, Table]) -> None:
 
 
 def check(
-    table: Table, versions: DataFrame, affected: Affected | None, *, source_system: str, held: Held | None = None
+    table: Table,
+    versions: DataFrame,
+    affected: Affected | None,
+    *,
+    source_system: str,
+    held: Held | None = None,
+    key: MaskKey | None = None,
 ) -> Checked:
     """Holds versions (identified, masked, with their origin) against the contract; what is judged is their history.
 
     A version that breaks a rule is rejected before history is made, and stays in what is judged, as bad. `held` is what
-    the table has.
+    the table has; `key` makes surrogate keys of what is personal.
     """
     write = table.load.write
     if lacking := [name for name in write.made if name not in table.contract.column_names]:
@@ -67,7 +74,7 @@ def check(
     casts = casts_of(contract, table.load)
     alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts, held)
     alignment = scd2.judged_as_versions(alignment, write)
-    rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write)
+    rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write, key)
     if write.unknown_member:
         member = scd2.unknown_member(rows, table.contract, write)
         rows = rows.unionByName(member if affected is None else affected.rows_of(member))

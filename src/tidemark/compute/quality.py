@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.compile.soda import age_in_hours, freshness_name, sodacl
+from tidemark.compute import personal
 from tidemark.compute.candidate import candidate
 from tidemark.compute.limits import limit_checks
 from tidemark.compute.scan import CheckResult, run_checks
@@ -56,14 +57,15 @@ def gate(engine: Engine, table: str) -> GateResult:
     contract = loaded.contract
     checks = sodacl(contract, view_name(table), engine.run.as_of)
     results: tuple[CheckResult, ...] = ()
+    search = personal.search(engine, spark, table)
     if checks:
         read = (table, *_tables_in_checks(engine, table))
-        results = run_checks(
-            spark, contract, checks, {view_name(name): candidate(engine, spark, name) for name in read}
-        )
+        relations = {view_name(name): candidate(engine, spark, name) for name in read}
+        results = run_checks(spark, contract, checks, relations, search.beside if search else None)
+    found = personal.results(search, contract) if search else ()
     batch = engine.prepared.get(table)
     limits = limit_checks(loaded, batch, engine.run.allows) if batch else ()
-    return _stored(engine, table, (*results, *limits), started)
+    return _stored(engine, table, (*results, *found, *limits), started)
 
 
 def age(engine: Engine, table: str) -> GateResult | None:
@@ -103,6 +105,7 @@ def _stored(engine: Engine, table: str, results: tuple[CheckResult, ...], starte
         "as_of": engine.run.as_of.isoformat(),
         "batch_id": prepared.batch_id if prepared else None,
         "contract_version": engine.table(table).contract.version,
+        "personal_exceptions": personal.exceptions(engine, table),
     }
     storage.write_text(engine.spark, path, json.dumps(document, indent=1))
     return result

@@ -38,6 +38,7 @@ _SOURCE = "lake"
 _DESCRIBE = "DESCRIBE "
 _COLUMNS = StructType([StructField(name, StringType()) for name in ("col_name", "data_type", "comment")])
 _QUERY = "_query"
+_BESIDE = -1
 _import_lock = threading.Lock()
 
 
@@ -54,14 +55,32 @@ class CheckResult:
     limit: str | None = None
 
 
+@dataclass
+class Beside:
+    """A frame of one row that is asked for in the same query as the checks, and the row."""
+
+    frame: DataFrame
+    row: Row | None = None
+
+    def answer(self) -> Row | None:
+        """The row, asked for on its own where there was no query to ask it with."""
+        if self.row is None:
+            self.row = next(iter(self.frame.collect()), None)
+        return self.row
+
+
 def run_checks(
-    spark: SparkSession, contract: Contract, checks: str, relations: Mapping[str, DataFrame]
+    spark: SparkSession,
+    contract: Contract,
+    checks: str,
+    relations: Mapping[str, DataFrame],
+    beside: Beside | None = None,
 ) -> tuple[CheckResult, ...]:
     """What SodaCL `checks`, which know the frames by the names of `relations`, say of them.
 
     Raises `CommitError` when they cannot be run at all, or when one fails on a value.
     """
-    session = _Session(spark, relations)
+    session = _Session(spark, relations, beside)
     scan = _new_scan()
     scan.set_verbose(False)
     scan.set_scan_definition_name(contract.table)
@@ -127,6 +146,7 @@ class _Session:
 
     spark: SparkSession
     relations: Mapping[str, DataFrame]
+    beside: Beside | None = None
     answers: dict[str, _Answer] = field(default_factory=dict)
 
     def sql(self, **asked: str) -> _Answer:
@@ -158,20 +178,23 @@ class _Session:
                 frames[number] = text, query_over(self.spark, text, self.relations)
             except PySparkException as refused:  # Soda comes to it and notes it with its check
                 logging.getLogger(__name__).debug("a check's query is refused: %s", refused)
-        if len(frames) < 2:
+        asked = [(number, frame) for number, (_, frame) in frames.items()]
+        asked += [] if self.beside is None else [(_BESIDE, self.beside.frame)]
+        if len(asked) < 2:
             return
         try:
-            rows = _in_one([(number, frame) for number, (_, frame) in frames.items()]).collect()
+            rows = _in_one(asked).collect()
         except PySparkException as failed:
             kind = type(failed).__name__  # what it says may hold a value
             logging.getLogger(__name__).debug("the checks are asked one by one, as one of them fails: %s", kind)
             return
-        for number, (text, frame) in frames.items():
-            mine = [row for row in rows if row[_QUERY] == number]
-            names = [f"{number}_{position}" for position in range(len(frame.columns))]
-            self.answers[text] = _Answer(
-                frame.schema, [_row(frame.columns, [row[name] for name in names]) for row in mine]
+        if self.beside is not None:
+            self.beside.row = next(
+                (_mine(row, _BESIDE, self.beside.frame) for row in rows if row[_QUERY] == _BESIDE), None
             )
+        for number, (text, frame) in frames.items():
+            mine = [_mine(row, number, frame) for row in rows if row[_QUERY] == number]
+            self.answers[text] = _Answer(frame.schema, mine)
 
 
 def _texts(source: Any) -> Iterator[str]:
@@ -207,6 +230,11 @@ def _in_one(frames: Sequence[tuple[int, DataFrame]]) -> DataFrame:
         first = frame.toDF(*names).limit(1)
         numbered.append(first.select(F.lit(number).alias(_QUERY), *map(quoted, names)))
     return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), numbered)
+
+
+def _mine(row: Row, number: int, frame: DataFrame) -> Row:
+    """What a row of all answers has of one frame."""
+    return _row(frame.columns, [row[f"{number}_{position}"] for position in range(len(frame.columns))])
 
 
 def _row(names: Sequence[str], values: Sequence[Any]) -> Row:

@@ -24,6 +24,7 @@ from tidemark.config.definition import fingerprint, is_mixed
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.delta.table import TargetState, count_rows, earlier_types, read_state, read_version, stored_schema
 from tidemark.errors import ConfigError
+from tidemark.lint import admission
 from tidemark.rows import BAD, ROW_HASH, own, quoted
 from tidemark.rows.batches import newest, row_hash
 
@@ -170,7 +171,9 @@ def _compared(then: Engine, spark: SparkSession, table: Table, version: int, par
         rows, target = rows.where(part.has(keys)), target.where(part.has(keys))
     given = [name for name in columns if name in stored.fieldNames() and name not in lacking]
     found = _side_by_side(rows, target, stored, given, keys or given)
-    return _verified(table, version, part.share, found, given, keys)
+    sight = admission.sight(then.project.tables)
+    may_show = table.layer == "gold" or not any(sight.given(table.name).seen(name) for name in keys)
+    return _verified(table, version, part.share, found, given, keys if may_show else ())
 
 
 def _sampled(then: Engine, spark: SparkSession, table: Table, version: int, part: _Part) -> Affected | None:
@@ -235,7 +238,6 @@ def _verified(
     by_column = [F.count_if(beside & _differs(stored, name)).alias(_STORED + name) for name in columns]
     counts = found.agg(*counted, *by_column).collect()[0].asDict()
     wrong = counts[_DIFFERING] + counts[_MISSING] + counts[_EXTRA]
-    personal = any(table.contract.column(name).is_personal for name in keys if name in table.contract.column_names)
     return Verified(
         table.name,
         DIFFERS if wrong else EQUAL,
@@ -248,7 +250,7 @@ def _verified(
         extra=counts[_EXTRA],
         stale=counts[_STALE],
         columns={name: counts[_STORED + name] for name in columns if counts[_STORED + name]},
-        keys=_keys(found, keys) if wrong and keys and not personal else (),
+        keys=_keys(found, keys) if wrong and keys else (),
     )
 
 

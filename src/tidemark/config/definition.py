@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 Transform = Callable[[Mapping[str, "DataFrame"]], "DataFrame"]
 
 _AND = "+"
-_WORDS_ONLY = ("path", "description", "owner", "tags", "line")
+_WORDS_ONLY = ("path", "description", "owner", "tags", "line", "exception")
+_ONLY_WHERE_SAID = ("mask_people",)  # as it was signed before there was such a word
+_MASKS_VERSION = 2  # what the masks leave of a value changed
 
 
 def transform_of(table: Table) -> Transform:
-    """The function that `transform` names; raises `ConfigError` where there is none."""
+    """The function that `transform` names; raises `ConfigError` where there is none, or where it may not be run."""
     module, _, function = (table.load.transform or "").partition(":")
+    if not is_from(module, table.transforms):
+        raise ConfigError(
+            transform_refusal(table), next_step="add its package to `transforms` of the environment's file"
+        )
     try:
         found: Transform = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as missing:
@@ -34,7 +40,25 @@ def transform_of(table: Table) -> Transform:
             f"{table.name} is built by {table.load.transform}, which cannot be imported: {missing}",
             next_step="correct `transform: module.path:function` in its load file",
         ) from missing
+    if not is_from(getattr(found, "__module__", None) or "", table.transforms):
+        raise ConfigError(
+            f"{table.name} is built by {table.load.transform}, which {module} only imports",
+            next_step="define the function in a package that the environment's file names in `transforms`",
+        )
     return found
+
+
+def is_from(module: str, packages: Sequence[str]) -> bool:
+    """Whether a module is one of the packages, or in one."""
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def transform_refusal(table: Table) -> str:
+    """That the environment does not let the table's transform run."""
+    named = ", ".join(table.transforms) or "none"
+    return (
+        f"{table.name} is built by {table.load.transform}, which is in no package that may be run (transforms: {named})"
+    )
 
 
 def fingerprint(table: Table) -> str:
@@ -49,8 +73,16 @@ def fingerprint(table: Table) -> str:
         if not spec["as_of"]:  # as it was signed before there was such a word
             del spec["as_of"]
     logic = inspect.getsource(_module(table)) if table.load.transform else table.sql
-    told = {"logic": logic, "load": load, "contract": _without_words(asdict(table.contract))}
+    contract = _without_words(asdict(table.contract))
+    told = {"logic": logic, "load": load, "contract": contract} | _masking(table)
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _masking(table: Table) -> dict[str, object]:
+    """What decides how gold is masked besides its contract: other masks of the same name, and another key."""
+    if table.layer != "gold" or not any(column.mask for column in table.contract.columns):
+        return {} if table.masking_key is None else {"masking key": table.masking_key}
+    return {"masks": _MASKS_VERSION, "masking key": table.masking_key}
 
 
 def mixed(others: str, definition: str) -> str:
@@ -75,7 +107,8 @@ def _module(table: Table) -> ModuleType:
 
 def _without_words(value: object) -> object:
     if isinstance(value, Mapping):
-        return {name: _without_words(each) for name, each in value.items() if name not in _WORDS_ONLY}
+        told = {name: each for name, each in value.items() if each is not None or name not in _ONLY_WHERE_SAID}
+        return {name: _without_words(each) for name, each in told.items() if name not in _WORDS_ONLY}
     if isinstance(value, tuple | list):
         return [_without_words(each) for each in value]
     return value

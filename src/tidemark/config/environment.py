@@ -20,6 +20,15 @@ from tidemark.retry import RetryPolicy
 FOLDER = "env"
 SPARK = "spark"
 ANSI = "spark.sql.ansi.enabled"
+MEANINGS: Mapping[str, str] = {
+    "spark.sql.variable.substitute": "false",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.parser.quotedRegexColumnNames": "false",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.legacy.setopsPrecedence.enabled": "false",
+}
+"""Settings of Spark by which the text of a query means what `validate` takes it to mean."""
 ROOT_NAMES = ("lake", "errors", "staging", "dq_results", "runs", "logs", "snapshots", "lineage")
 
 _UNDER_LAKE = {"errors": "_errors", "staging": "_staging"}
@@ -145,6 +154,9 @@ class ComputeSettings(_Model):
     def _values_stay_what_they_are(cls, conf: dict[str, str]) -> dict[str, str]:
         if conf.get(ANSI, "true").strip().lower() != "true":
             raise ValueError(f"{ANSI} stays true: without it sums wrap around and bad casts are silent nulls")
+        for key, value in MEANINGS.items():
+            if conf.get(key, value).strip().lower() != value:
+                raise ValueError(f"{key} stays {value}: with another value a query says something else than is checked")
         return conf
 
 
@@ -219,8 +231,15 @@ class TargetSpec(_Model):
     schema_name: str = Field(alias="schema")
 
 
+class MaskingSettings(_Model):
+    """The secret that holds the masking keys (a field each, by id), and the `key` that masks are made with now."""
+
+    secret: str
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")]
+
+
 class Environment(_Model):
-    """Everything that differs between a laptop and production."""
+    """Everything that differs between a laptop and production. `transforms`: the packages that tables' Python is in."""
 
     name: str
     home: Location
@@ -239,6 +258,8 @@ class Environment(_Model):
     alerts: tuple[AlertSpec, ...] = ()
     connections: dict[str, ConnectionSpec] = {}
     targets: dict[str, TargetSpec] = {}
+    masking: MaskingSettings | None = None
+    transforms: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...] = ()
 
     def patience(self, connection: str) -> RetryPolicy:
         """How a source behind this connection is asked again."""

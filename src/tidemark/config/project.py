@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from types import MappingProxyType
 from tidemark.config import contract as contracts
 from tidemark.config import load as loads
 from tidemark.config.contract import LAYERS, Contract
+from tidemark.config.contract.model import KEYED_MASKS
 from tidemark.config.environment import Environment, load_environment
 from tidemark.config.load import Load
 from tidemark.config.source import local_folder
@@ -26,7 +27,8 @@ SQL_SUFFIX = ".sql"
 class Table:
     """One table: what it is (`contract`), how it is filled (`load`), and its query where it has one.
 
-    The query of a table that has no file for it (`sql_path`) is made of its contract.
+    The query of a table that has no file for it (`sql_path`) is made of its contract. `masking_key`: the id of the key
+    that its masks are made with. `transforms`: the packages that Python may come from.
     """
 
     name: str
@@ -34,6 +36,21 @@ class Table:
     load: Load
     sql: str | None = None
     sql_path: Path | None = None
+    masking_key: str | None = None
+    transforms: tuple[str, ...] = ()
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether what is stored of it is made with the masking key: by a mask, or in a surrogate key."""
+        if self.layer != "gold":
+            return False
+        personal_keys = {column.name for column in self.contract.columns if column.is_personal} & set(
+            self.load.write.keys
+        )
+        has_surrogate = self.load.write.mode == "scd2" and self.load.write.surrogate_key is not None
+        return any(column.mask in KEYED_MASKS for column in self.contract.columns) or (
+            has_surrogate and bool(personal_keys)
+        )
 
     @property
     def layer(self) -> str:
@@ -157,7 +174,16 @@ def load_project(config_dir: str | Path, env: str) -> Project:
     findings = findings or list(graph_findings(read))
     if findings:
         raise ConfigError(f"{folder} is not valid", findings=findings, next_step="tidemark validate")
-    return Project(folder, environment, read.tables)
+    return Project(folder, environment, MappingProxyType(in_environment(read.tables, environment)))
+
+
+def in_environment(tables: Mapping[str, Table], environment: Environment) -> dict[str, Table]:
+    """The tables with what the environment says of all of them: the masking key, and the packages of transforms."""
+    key = environment.masking.key if environment.masking else None
+    return {
+        name: replace(table, masking_key=key if table.needs_key else None, transforms=environment.transforms)
+        for name, table in tables.items()
+    }
 
 
 def read_tables(config_dir: Path) -> ReadTables:

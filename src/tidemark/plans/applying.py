@@ -10,6 +10,7 @@ from tidemark.config.definition import fingerprint
 from tidemark.delta.footers import count_rows
 from tidemark.delta.table import read_state
 from tidemark.errors import PlanError
+from tidemark.lint import admission
 from tidemark.spark import storage
 from tidemark.write import manifest
 
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 def batches(engine: Engine, plan: Plan, document: PlanDocument | None) -> tuple[PlanDocument, dict[str, Prepared]]:
     """The plan's document, and its batches as this run commits them, inputs first.
 
-    To be called with the leases of their tables. Raises `PlanError` that names everything that has moved since.
+    To be called with the leases of their tables. Raises `PlanError` that names everything that has moved since, and
+    `ConfigError` where one may not be loaded any more: an exception has ended, say.
     """
     if plan.is_expired():
         raise _refusal(plan, [f"it could be applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC"])
     if document is None:
         raise _refusal(plan, [*_written(engine, plan), "what it has staged is gone"])
     planned = [table for table in document.tables if table.batch_id]
+    for table in planned:
+        if table.table in engine.project.tables:
+            admission.admit(engine.project.tables, table.table)
     moved = [line for table in planned for line in _moved(engine, table)]
     moved += _moved_inputs(engine, planned)
     found = {table.table: _staged(engine, plan, table) for table in planned}

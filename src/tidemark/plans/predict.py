@@ -14,6 +14,7 @@ from tidemark.compute import changes
 from tidemark.compute.changes import by_batch
 from tidemark.control import release
 from tidemark.delta.table import count_rows, read_state, read_version
+from tidemark.lint import admission
 from tidemark.plans.document import Prediction, Publishing
 from tidemark.rows import ROW_HASH, quoted
 from tidemark.write.manifest import CHANGE_TYPE
@@ -71,7 +72,8 @@ def _samples(
         return {}
     frames = _changed(engine, spark, table, prepared)
     shown = [
-        (F.lit(_HIDDEN) if _is_hidden(contract, name) else quoted(name).cast("string")).alias(name) for name in keys
+        (F.lit(_HIDDEN) if _is_hidden(engine, contract, name) else quoted(name).cast("string")).alias(name)
+        for name in keys
     ]
     found = {
         kind: tuple(row.asDict() for row in frames[kind].select(*shown).limit(SAMPLES).collect())
@@ -81,9 +83,9 @@ def _samples(
     return {kind: rows for kind, rows in found.items() if rows}
 
 
-def _is_hidden(contract: Contract, name: str) -> bool:
+def _is_hidden(engine: Engine, contract: Contract, name: str) -> bool:
     """Gold shows personal data masked, and staged rows of gold are so already."""
-    return contract.layer != "gold" and contract.column(name).is_personal
+    return contract.layer != "gold" and bool(admission.sight(engine.project.tables).given(contract.table).seen(name))
 
 
 def _changed(engine: Engine, spark: SparkSession, table: str, prepared: Prepared) -> dict[str, DataFrame]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidemark.config.environment import ANSI
+from tidemark.config.environment import ANSI, MEANINGS
 from tidemark.spark import jars, logstore
 from tidemark.spark.gateway import start_jvm
 from tidemark.spark.java import JavaHome, find_java
@@ -107,7 +107,7 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
         settings |= _class_path(jars.install())
         if master.startswith("local"):
             settings |= _LOCAL_CONF | _shuffle_partitions(master)
-    settings |= conf
+    settings |= {**conf, **MEANINGS}
     settings["spark.driver.extraJavaOptions"] = _java_options(java, settings.get("spark.driver.extraJavaOptions", ""))
     for key, value in settings.items():
         builder = builder.config(key, value)

@@ -99,6 +99,8 @@ class ReadQuery:
             return self._unplaced(scope, name, line)
         source = _source_of(scope, column.table)
         if source is None:
+            if any(pivot.alias == column.table for pivot in scope.expression.find_all(exp.Pivot)):
+                return None  # what a pivot gives has a name, and its columns are not looked up
             known = [each for each in scope.sources if isinstance(each, str)]
             return ColumnProblem(
                 f"`{column.table}.{name}`: no table is called `{column.table}`", choose(column.table, known), line
@@ -109,10 +111,12 @@ class ReadQuery:
         asked = full_name(source) if isinstance(source, exp.Table) else column.table
         return ColumnProblem(f"{asked} has no column `{name}`", _instead(name, columns), line)
 
-    def _unplaced(self, scope: Scope, name: str, line: int) -> ColumnProblem:
+    def _unplaced(self, scope: Scope, name: str, line: int) -> ColumnProblem | None:
         """A column without a table in front that fits none of the query's tables, or more than one."""
         owners = {alias: self._columns_of(source) or () for alias, source in scope.sources.items()}
         holding = [alias for alias, columns in owners.items() if name in columns]
+        if not holding and any(self._columns_of(source) is None for source in scope.sources.values()):
+            return None  # it may be one of those that a function makes
         if holding:
             return ColumnProblem(f"`{name}` is in {' and '.join(holding)}", f"write `{holding[0]}.{name}`", line)
         asked = " or ".join(full_name(each) for each in scope.sources.values() if isinstance(each, exp.Table))

@@ -50,9 +50,10 @@ def table_nodes(query: exp.Query) -> tuple[exp.Table, ...]:
 
 
 def unqualified_tables(query: exp.Query) -> tuple[exp.Table, ...]:
-    """Tables that are written without a layer and are no CTE of the query either."""
+    """Tables that are written without a layer and are no CTE of the query either, no function and no word of a hint."""
     named = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
-    return tuple(table for table in query.find_all(exp.Table) if not table.db and table.name.lower() not in named)
+    bare = (table for table in query.find_all(exp.Table) if not table.db and isinstance(table.this, exp.Identifier))
+    return tuple(table for table in bare if table.name.lower() not in named and not table.find_ancestor(exp.Hint))
 
 
 def full_name(table: exp.Table) -> str:

@@ -6,7 +6,7 @@ a rule leaves the version before it in force.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from tidemark.sql.types import FRACTIONS, is_numeric
 if TYPE_CHECKING:
     from pyspark.sql import WindowSpec
 
+    from tidemark.compile.masks import MaskKey
     from tidemark.config.contract import Contract
     from tidemark.config.writing import WriteSpec
     from tidemark.rows.alignment import Alignment
@@ -80,12 +81,13 @@ def judged_as_versions(alignment: Alignment, write: WriteSpec) -> Alignment:
     return alignment if flag is None else replace(alignment, deletes=(flag, (*write.keys, write.validity.start)))
 
 
-def history(versions: DataFrame, contract: Contract, write: WriteSpec) -> DataFrame:
+def history(versions: DataFrame, contract: Contract, write: WriteSpec, key: MaskKey | None = None) -> DataFrame:
     """The SCD2 rows of `versions` (judged; any number of versions a key, in any order, with repetitions).
 
     Fills the surrogate key, start, end and whether a row is current. Runs in which no `track` column changes become
     one row, with the values of the run's first version, in `overwrite` columns those of its last; a version with the
     delete flag closes the history, a later one without it opens it again. Bad versions come along as they are.
+    A surrogate key of personal values is made with the masking key in gold: who has a bare hash can guess them.
     """
     names = write.validity
     dated = _dated_by_receipt(versions, write)
@@ -111,12 +113,19 @@ def history(versions: DataFrame, contract: Contract, write: WriteSpec) -> DataFr
         as_given = [_KEY + key if _KEY + key in rows.columns else key for key in write.keys]
         start = start_text(names.start, contract.column(names.start).type)
         fractions = [key for key in as_given if rows.schema[key].dataType.simpleString() in FRACTIONS]
-        rows = rows.withColumn(write.surrogate_key, surrogate_key(as_given, start, fractions))
+        is_keyed = contract.layer == "gold" and any(contract.column(key_).is_personal for key_ in write.keys)
+        digest = key.digest if key is not None and is_keyed else None
+        rows = rows.withColumn(write.surrogate_key, surrogate_key(as_given, start, fractions, digest))
     return rows.drop(*(name for name in rows.columns if name.startswith(_OWN)))
 
 
-def surrogate_key(keys: Sequence[str], start: Column, fractions: Collection[str] = ()) -> Column:
-    """The first 32 hex digits of SHA-256 over key and start (as text): a rebuild gives the same keys.
+def surrogate_key(
+    keys: Sequence[str],
+    start: Column,
+    fractions: Collection[str] = (),
+    digest: Callable[[Column], Column] | None = None,
+) -> Column:
+    """The first 32 hex digits of SHA-256 (or `digest`) over key and start (as text): a rebuild gives the same keys.
 
     They are joined by `|`; in a key of several columns a `|` or `\\` of the values is escaped by `\\`, as (`a|b`, `c`)
     and (`a`, `b|c`) are two keys. Of `fractions` -0.0 and 0.0 are one key, as they are where keys are compared.
@@ -126,7 +135,8 @@ def surrogate_key(keys: Sequence[str], start: Column, fractions: Collection[str]
     texts = [value.cast("string") for value in values]
     if len(texts) > 1:
         texts = [F.regexp_replace(text, r"([\\|])", r"\\$1") for text in texts]
-    return F.substring(F.sha2(F.concat_ws("|", *texts, start), 256), 1, 32)
+    text = F.concat_ws("|", *texts, start)
+    return F.substring(F.sha2(text, 256) if digest is None else digest(text), 1, 32)
 
 
 def start_text(start: str, column_type: str) -> Column:

@@ -175,9 +175,15 @@ class TestReports:
         state.put("table", "silver.orders", {"version": 3, "watermark": {}, "run_id": run.run_id})
         record(state, run, {})
         reasons = [{"rule": "enum", "column": "status", "value": "lost", "message": "not in the list"}]
-        row = {"error_id": "e1", "reasons": reasons, "payload": '{"id": 1}', "origin": "file 1", "batch_id": "b"}
+        row = {
+            "error_id": "e1",
+            "reasons": reasons,
+            "payload": '{"STATUS": "lost"}',
+            "origin": "file 1",
+            "batch_id": "b",
+        }
         lane = open_folder(str(home / "lake" / "_errors"))
-        lane.write_text(f"bronze/orders/dt=2025-03-30/run_id={run.run_id}/part-0.json", json.dumps(row))
+        lane.write_text(f"bronze/snowflake_orders/dt=2025-03-30/run_id={run.run_id}/part-0.json", json.dumps(row))
         return run.run_id
 
     @pytest.mark.parametrize("command", [["errors", "list"], ["runs", "list"], ["state", "show"]])
@@ -188,14 +194,16 @@ class TestReports:
     def test_errors_list_shows_why(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["errors", "list", "--run", after_a_run[:6], "--rule", "enum"]) == 0
         shown = capsys.readouterr().out
-        assert all(word in shown for word in ("bronze.orders", "status.enum", "lost", "file 1", after_a_run[:8]))
+        assert all(
+            word in shown for word in ("bronze.snowflake_orders", "status.enum", "lost", "file 1", after_a_run[:8])
+        )
         assert main(["errors", "list", "--table", "bronze.other", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"rows": [], "by_rule": {}}
 
     def test_an_error_is_shown_as_it_came(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["errors", "show", "e1"]) == 0
         shown = json.loads(capsys.readouterr().out)
-        assert (shown["payload"], shown["status"], shown["origin"]) == ({"id": 1}, "open", "file 1")
+        assert (shown["payload"], shown["status"], shown["origin"]) == ({"STATUS": "lost"}, "open", "file 1")
         assert main(["errors", "show", "f"]) == 2
         assert "no error with an id that begins with f" in capsys.readouterr().err
 

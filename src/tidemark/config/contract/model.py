@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,12 @@ LAYERS = ("bronze", "silver", "gold")
 NOT_PERSONAL = ("public", "internal")
 """Classifications that readers of gold may see as they are."""
 
-MASKS = ("email", "phone", "name", "sha256", "redact")
+TEXT_MASKS = ("email", "phone", "name", "postcode", "hmac", "sha256")
+DATE_MASKS = ("month", "year")
+MASKS = (*TEXT_MASKS, *DATE_MASKS, "redact")
+KEYED_MASKS = ("hmac", "sha256")
+"""Masks that need the environment's masking key: both are HMAC-SHA-256, `sha256` is its older name."""
+
 SUFFIX = ".contract.yaml"
 
 Severity = Literal["error", "warning"]
@@ -22,12 +28,25 @@ CheckKind = Literal["metric", "sql", "custom"]
 
 
 @dataclass(frozen=True)
+class PersonalException:
+    """Why a column may show what comes of personal data, who said so, and the last day on which that holds."""
+
+    reason: str
+    approved_by: str
+    until: date | None = None
+
+    def holds(self, today: date) -> bool:
+        return self.until is None or today <= self.until
+
+
+@dataclass(frozen=True)
 class Column:
     """One column: its Spark type, the rules each of its values keeps, and how sensitive it is.
 
     `nested` says that its text is a JSON array or object. Bounds are kept as they are written, so that `0.1` stays a
     tenth. `zone`: times that come without an offset are of this time zone (None: UTC, unless the load file says
-    otherwise). `classification` and `mask` mark personal data.
+    otherwise). `classification` and `mask` mark personal data; `mask_people`: a domain that fewer people share is
+    hidden too. `exception` lets it show what comes of personal data.
     """
 
     name: str
@@ -47,6 +66,8 @@ class Column:
     zone: str | None = None
     classification: str | None = None
     mask: str | None = None
+    mask_people: int | None = None
+    exception: PersonalException | None = None
     description: str | None = None
     nested: Nested | None = None
     line: int = 1
@@ -54,7 +75,12 @@ class Column:
     @property
     def is_personal(self) -> bool:
         """Whether its own contract marks it as personal data."""
-        return self.mask is not None or (self.classification is not None and self.classification not in NOT_PERSONAL)
+        return self.mask is not None or self.is_classified
+
+    @property
+    def is_classified(self) -> bool:
+        """Whether its classification says that it is not for everybody."""
+        return self.classification is not None and self.classification.strip().lower() not in NOT_PERSONAL
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 from open_data_contract_standard.model import SchemaProperty
 
-from tidemark.config.contract.model import MASKS, Column, Nested
+from tidemark.config.contract.model import Column, Nested
+from tidemark.config.contract.privacy import read_privacy
 from tidemark.config.yamltext import Report, Where
 from tidemark.errors import choose
 from tidemark.sql.types import HELPER_PREFIX, METADATA_COLUMNS, check_literal, is_zone, logical_type, normal_type
@@ -91,6 +92,7 @@ def _column(report: Report, found: SchemaProperty, where: Where) -> Column:
             report.error((*where, key), f"`{key}` of column `{found.name}` has no meaning here", fix)
     column_type = _type(report, found, where)
     options = _options(report, found, where, column_type)
+    privacy = read_privacy(report, found, where, column_type)
     bounds = {
         key: _bound(report, (*where, "logicalTypeOptions", key), column_type) for key in _BOUNDS if key in options
     }
@@ -111,7 +113,9 @@ def _column(report: Report, found: SchemaProperty, where: Where) -> Column:
         enum=_enum(report, found, where, column_type),
         zone=_zone(report, options, where),
         classification=found.classification,
-        mask=_mask(report, found, where, column_type),
+        mask=privacy.mask,
+        mask_people=privacy.people,
+        exception=privacy.exception,
         description=found.description,
         nested=next((kind for kind in NESTED if kind == found.logicalType), None),
         line=report.document.line(where),
@@ -243,20 +247,6 @@ def _enum(report: Report, found: SchemaProperty, where: Where, column_type: str)
         else:
             values.append(text)
     return tuple(values)
-
-
-def _mask(report: Report, found: SchemaProperty, where: Where, column_type: str) -> str | None:
-    for position, custom in enumerate(found.customProperties or []):
-        if custom.property != "mask":
-            continue
-        here = (*where, "customProperties", position, "value")
-        if custom.value not in MASKS:
-            report.error(here, f"mask `{custom.value}` does not exist", choose(str(custom.value), MASKS))
-        elif column_type != "string":
-            report.error(here, f"column `{found.name}` is a {column_type}: only strings are masked", "leave it out")
-        else:
-            return str(custom.value)
-    return None
 
 
 def _key_position(report: Report, found: SchemaProperty, where: Where) -> int | None:

@@ -122,8 +122,8 @@ def test_every_rule_of_a_column_is_read(read_properties: Read) -> None:
             "8: mask `e-mail` does not exist",
         ),
         (
-            "- {name: a, logicalType: date, customProperties: [{property: mask, value: redact}]}",
-            "8: column `a` is a date: only strings are masked",
+            "- {name: a, logicalType: date, customProperties: [{property: mask, value: email}]}",
+            "8: column `a` is a date: only strings are masked so",
         ),
         (
             "- {name: a, logicalType: timestamp, logicalTypeOptions: {defaultTimezone: CEST}}",

@@ -52,9 +52,15 @@ def test_the_total_of_nothing_is_zero_with_decimals() -> None:
 
 
 def test_masks() -> None:
-    assert [mask_name(name) for name in ("𠮷明", "", None)] == ["𠮷***", "***", None]
-    assert [mask_phone(phone) for phone in ("+49 123", "7", "", None)] == ["***23", "***7", "***", None]
-    assert [mask_email(email) for email in ("zoë@büro.example", None)] == ["z***@büro.example", None]
+    assert [mask_name(name) for name in ("𠮷明太郎", "Ann", "", None)] == ["𠮷***", "***", "***", None]
+    assert [mask_phone(phone) for phone in ("+49 1234 56", "+49 12345", "7", "", None)] == [
+        "***56", "***45", "***", "***", None,
+    ]  # fmt: skip
+    assert [mask_email(email) for email in ("zoëy@büro.example", "zoë@büro.example", None)] == [
+        "z***@büro.example", "***@büro.example", None,
+    ]  # fmt: skip
+    assert mask_email("anna@home@work.example") == "a***@work.example"
+    assert {mask_email(email) for email in ("anna", "anna@", "@", "anna@x", "anna@call 0170.1")} == {"***"}
 
 
 def test_the_newest_record_wins_whatever_the_order() -> None:

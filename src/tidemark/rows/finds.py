@@ -1,0 +1,162 @@
+"""What personal data looks like, whatever column it is in: addresses, phone numbers, accounts, cards, known values.
+
+The second line: it trusts neither contract nor query, and looks at the rows. A sample of them, one row for each value
+that a column has, and no value leaves Spark: only how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType, IntegralType, StringType
+
+from tidemark.rows import own, quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructField
+
+_COLUMN, _VALUE, _FOUND, _LIKE = own("column"), own("value"), own("found"), own("like")
+FINDS = own("finds")
+
+_ADDRESS = r"[\p{L}\p{N}._+-](?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"
+_PHONE = r"(?<![\w+])\+[1-9](?:[ ./()-]{0,2}\d){7,14}(?![\d])"
+_LOCAL_PHONE = (
+    r"(?<![\w-])(?:\(0\d{1,4}\)[ /-]?\d{4,9}|0\d{2,4}[ /-]\d{4,9}|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])"
+)
+_ACCOUNT = r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
+_CARD = r"(?<![\w-])(?:2[2-7]|3\d|4\d|5\d|6\d)(?:[ -]?\d){11,17}(?![\w-])"
+_LARGE = 12  # digits; a whole number with no more is no card
+_SHORTEST_KNOWN = 5  # characters: shorter values are in unrelated columns too
+_FEW = 3
+_KNOWN_SHARE = 0.2  # of the values of a column: a word of one can be in another by chance
+_LEAST_COVERAGE = 0.25
+_CARDS = "a card number"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of find: what it is called, and from which share on of the values that look like it it counts.
+
+    A number that looks like a card's is one by chance in one of ten cases.
+    """
+
+    name: str
+    share: float = 0.0
+
+
+KINDS = (
+    Kind("an e-mail address"),
+    Kind("a phone number"),
+    Kind("a phone number without a country", 0.2),
+    Kind("an IBAN"),
+    Kind(_CARDS, 0.5),
+)
+
+
+@dataclass(frozen=True)
+class Find:
+    """How many of the values of a column that were looked at are personal, and what they look like."""
+
+    column: str
+    what: str
+    count: int
+    looked_at: int
+
+
+def searched(fields: Sequence[StructField], let: Sequence[str]) -> tuple[str, ...]:
+    """The columns of rows that are looked at: texts and whole numbers, but for those that may show what they show."""
+    return tuple(
+        field.name
+        for field in fields
+        if field.name not in let
+        and not field.name.startswith("_")
+        and (isinstance(field.dataType, StringType | IntegralType) or _is_whole(field.dataType))
+    )
+
+
+def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None) -> DataFrame:
+    """One row with all that was counted in the `columns` of `rows`; `known`: hashes of values not to be there."""
+    values = rows.select(F.explode(F.array(*map(_named, columns))).alias(_VALUE)).select(f"{_VALUE}.*")
+    values = values.where(F.col(_VALUE).isNotNull())
+    likes = _likes(F.col(_VALUE))
+    counted = values.groupBy(_COLUMN).agg(
+        F.array(*(_counts(like, is_one) for like, is_one in likes)).alias(_FOUND), F.count("*").alias(_LIKE)
+    )
+    if known is not None:
+        hashed = values.select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
+        hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi").groupBy(_COLUMN)
+        nothing = F.lit(None).cast("array<struct<like:bigint,found:bigint>>")
+        counted = counted.unionByName(hits.agg(nothing.alias(_FOUND), F.count("*").alias(_LIKE)))
+    return counted.agg(F.collect_list(F.struct(_COLUMN, _FOUND, _LIKE)).alias(FINDS))
+
+
+def known_hash(value: Column) -> Column:
+    """What values are compared by; null for those that are too short to say anything."""
+    text = F.lower(F.trim(value.cast("string")))
+    return F.when(F.length(text) >= _SHORTEST_KNOWN, F.xxhash64(text))
+
+
+def told(counted: Sequence[Any], coverage: float) -> list[Find]:
+    """What of the counts of `finds` is a find; `coverage`: the part of the known values that was looked for."""
+    looked_at = {row[_COLUMN]: row[_LIKE] for row in counted if row[_FOUND] is not None}
+    found = []
+    for row in counted:
+        name, of = row[_COLUMN], looked_at.get(row[_COLUMN], 0)
+        if row[_FOUND] is None:
+            hits = row[_LIKE]
+            if hits >= min(_FEW, of) and hits >= _KNOWN_SHARE * max(coverage, _LEAST_COVERAGE) * of:
+                found.append(Find(name, "values of a personal column of its inputs", hits, of))
+            continue
+        for kind, counts in zip(KINDS, row[_FOUND], strict=True):
+            if counts["found"] and counts["found"] >= kind.share * (of if kind.name != _CARDS else counts["like"]):
+                found.append(Find(name, kind.name, counts["found"], of))
+    return sorted(found, key=lambda each: (each.column, each.what))
+
+
+def _named(name: str) -> Column:
+    return F.struct(F.lit(name).alias(_COLUMN), quoted(name).cast("string").alias(_VALUE))
+
+
+def _is_whole(data_type: object) -> bool:
+    return isinstance(data_type, DecimalType) and data_type.scale == 0
+
+
+def _counts(like: Column, is_one: Column) -> Column:
+    return F.struct(F.count_if(like).alias("like"), F.count_if(is_one).alias("found"))
+
+
+def _likes(value: Column) -> list[tuple[Column, Column]]:
+    """Of each kind whether a value looks like it, and whether it is one as far as that can be told, in their order."""
+    address = (value.contains("@") | value.contains("%40")) & value.rlike(_ADDRESS)
+    phone = value.contains("+") & value.rlike(_PHONE)
+    local = value.rlike(_LOCAL_PHONE)
+    account = value.rlike(_ACCOUNT)
+    card = (F.length(value) > _LARGE) & value.rlike(_CARD)
+    return [
+        (address, address),
+        (phone, phone),
+        (local, local),
+        (account, F.when(account, _is_account(_taken(value, _ACCOUNT)))),
+        (card, F.when(card, F.call_function("luhn_check", F.regexp_replace(_taken(value, _CARD), r"[ -]", "")))),
+    ]
+
+
+def _taken(value: Column, pattern: str) -> Column:
+    return F.regexp_extract(value, f"({pattern})", 1)
+
+
+def _is_account(text: Column) -> Column:
+    """Whether the check digits of an IBAN are right: as a number, with A as 10, it leaves 1 when divided by 97."""
+    bare = F.regexp_replace(text, " ", "")
+    moved = F.concat(F.substring(bare, 5, 40), F.substring(bare, 1, 4))
+
+    def step(rest: Column, letter: Column) -> Column:
+        code = F.ascii(letter)
+        return F.when(code >= ord("A"), rest * 100 + code - (ord("A") - 10)).otherwise(rest * 10 + code - ord("0")) % 97
+
+    return F.aggregate(F.split(moved, ""), F.lit(0), step) == 1

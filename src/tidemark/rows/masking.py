@@ -1,0 +1,96 @@
+"""Gold's masks, on the rows of a table: by what a column aligns to, however it is written, and with the masking key."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from tidemark.aws import secrets
+from tidemark.compile.masks import MaskKey, domain, masked
+from tidemark.errors import CommitError, ConfigError
+from tidemark.lint import admission
+from tidemark.rows import ORIGIN, own, quoted
+from tidemark.spark.hidden import hidden_values
+from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from tidemark.config.environment import Environment
+    from tidemark.config.project import Table
+
+_BLOCK = 64  # bytes of a block of SHA-256
+_SHORTEST_KEY = 32
+_IS_SHARED = own("is_shared_")
+_DOMAIN = own("domain")
+
+
+def with_masks(table: Table, frame: DataFrame, key: MaskKey | None) -> DataFrame:
+    """The rows as readers of a gold table may see them, but for columns that no contract knows: there are none."""
+    there = {name.lower() for name in frame.columns}
+    columns = [column for column in table.contract.columns if column.mask and column.name in there]
+    for column in columns:
+        if column.mask_people is not None:
+            frame = _with_shared(frame, column.name, column.mask_people)
+    masks = {
+        column.name: masked(
+            table.contract,
+            column.name,
+            key,
+            is_shared=None if column.mask_people is None else quoted(_IS_SHARED + column.name),
+        )
+        for column in columns
+    }
+    return frame.withColumns(masks).drop(*(name for name in frame.columns if name.startswith(_IS_SHARED)))
+
+
+def _with_shared(frame: DataFrame, name: str, people: int) -> DataFrame:
+    """The rows with whether so many different addresses have the domain of each."""
+    of_value = domain(quoted(name))
+    shared = frame.groupBy(of_value.alias(_DOMAIN)).agg(F.count_distinct(F.lower(quoted(name))).alias(own("people")))
+    shared = shared.where(F.col(own("people")) >= people).select(_DOMAIN, F.lit(True).alias(_IS_SHARED + name))
+    joined = frame.join(shared, of_value == F.col(_DOMAIN), "left").drop(_DOMAIN)
+    return joined.withColumn(_IS_SHARED + name, F.coalesce(quoted(_IS_SHARED + name), F.lit(False)))
+
+
+def refuse_unknown(tables: Mapping[str, Table], table: Table, frame: DataFrame) -> None:
+    """Raises `CommitError` where rows of gold have columns that no contract masks, and personal data may be in them."""
+    known = {*table.contract.column_names, *table.load.write.helpers, *table.load.write.made, SOURCE_ORDER, ORIGIN}
+    names = [name for name in frame.columns if name.lower() not in known and not name.startswith(HELPER_PREFIX)]
+    sight = admission.sight(tables)
+    seen = [name for name in names if sight.made(table).seen(name.lower())]
+    if seen:
+        raise CommitError(
+            "its rows have columns that the contract lacks, and personal data may be in them",
+            table=table.name,
+            step="build",
+            seen=seen,
+            next_step=f"add them to {table.contract.path.name} with a mask, or leave them out",
+        )
+
+
+def masking_key(environment: Environment, spark: SparkSession, table: Table) -> MaskKey | None:
+    """The key that the table's masks are made with; None where none of them needs one."""
+    settings = environment.masking
+    if not table.needs_key or settings is None:
+        return None
+    secret = secrets.fetch(settings.secret, environment.secrets, environment.aws)
+    key = str(secret[settings.key]).encode()
+    if len(key) < _SHORTEST_KEY:
+        raise ConfigError(
+            f"the masking key {settings.key} of the secret {settings.secret} has fewer than {_SHORTEST_KEY} characters",
+            next_step="store a random key: python3 -c 'import secrets; print(secrets.token_hex(32))'",
+        )
+    inner, outer = blocks(key)
+    columns = hidden_values(spark, {"inner": inner, "outer": outer})
+    return MaskKey(settings.key, columns["inner"], columns["outer"])
+
+
+def blocks(key: bytes) -> tuple[bytes, bytes]:
+    """What HMAC puts before the message, and before the digest of both."""
+    padded = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return bytes(each ^ 0x36 for each in padded), bytes(each ^ 0x5C for each in padded)

@@ -1,0 +1,207 @@
+"""What SQL of a configuration may be: one query over the inputs of its table, by Spark's own functions.
+
+Queries are text from files that many people change, and they run with the rights of the engine. So what they may do is
+listed; whatever is not listed is refused, with line and reason. Names are taken from the text as it is written, and not
+from what a parser makes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from tidemark.sql.functions import ALLOWED, HINTS, KEYWORDS, REFUSED
+from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
+
+_VARIABLE = re.compile(r"\$\{")
+_RAW_END = re.compile(r"""\b[rR](?:'[^']*\\'|"[^"]*\\")""")
+_HIDDEN_LINE = re.compile(r"--[^\r\n]*\\\r?\n")
+_VIEW_NAME = re.compile(r"(bronze|silver|gold)__\w+")
+_LAYERS = ("bronze", "silver", "gold")
+_WORD = re.compile(r"[^\W\d]\w*")
+_BARE = frozenset(("current_user", "session_user", "user"))
+_NOT_QUERIES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
+_FROM_OUTSIDE = (exp.Parameter, exp.SessionParameter, exp.Placeholder)
+_ONLY_SELECT = "write one SELECT over the table's inputs"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Something in a query that may not run: why, what to do instead, and the line in its text.
+
+    `about`: `input` for a table that is no input, `scope` for a CTE that is not seen where it is read.
+    """
+
+    message: str
+    fix: str
+    line: int = 1
+    about: Literal["text", "parse", "call", "form", "input", "scope"] = "form"
+
+
+def refusals(
+    sql: str, tables: Collection[str], *, views: Collection[str] = (), columns: Collection[str] = ()
+) -> Iterator[Refused]:
+    """What is not allowed in a query that may read `tables` (`layer.table`), or `views` by their bare names.
+
+    A word that Spark takes for a function where no column has its name is none where it is among `columns`.
+    """
+    yield from text_refusals(sql)
+    try:
+        query = parse(sql)
+    except SqlError as error:
+        yield Refused(error.message, _ONLY_SELECT, error.line, "parse")
+        return
+    if not isinstance(query.unnest() if isinstance(query, exp.Subquery) else query, exp.Select | exp.SetOperation):
+        yield Refused(f"is a {query.key.upper()}", _ONLY_SELECT, line_of(query))
+    yield from _calls(sql, _named(query), columns)
+    yield from _forms(query)
+    for table in query.find_all(exp.Table):
+        yield from _table(table, tables, {view.lower() for view in views})
+    for cte in query.find_all(exp.CTE):
+        if _VIEW_NAME.fullmatch(cte.alias.lower()):
+            yield Refused(f"`{cte.alias}` is the name of a view of the engine", "choose another name", line_of(cte))
+
+
+def expression_refusals(text: str, names: Collection[str] = ()) -> Iterator[Refused]:
+    """The same for an expression of a check; `names` are further functions that it may call."""
+    yield from text_refusals(text)
+    yield from _calls(text, frozenset(name.lower() for name in names))
+    try:
+        nested = list(sqlglot.parse(f"SELECT {text}", dialect=DIALECT))
+    except sqlglot.errors.SqlglotError:
+        return  # Spark will say what is wrong with it, or it is none
+    for query in nested:
+        if query is not None:
+            yield from _forms(query)
+            for table in query.find_all(exp.Table):
+                yield Refused(f"reads {full_name(table)}", "write a `type: sql` check", line_of(table))
+
+
+def text_refusals(sql: str) -> Iterator[Refused]:
+    """What Spark would do with the text before it reads it as SQL."""
+    for found in _VARIABLE.finditer(sql):
+        message = "has a variable `${…}`, which Spark fills from its settings and the environment, also in text"
+        yield Refused(message, "write the value", _line_at(sql, found.start()), "text")
+    for found in _RAW_END.finditer(sql):
+        message = "has a raw text that ends in a backslash, which not everybody reads as its end"
+        yield Refused(message, "write it without r", _line_at(sql, found.start()), "text")
+    for found in _HIDDEN_LINE.finditer(sql):
+        message = "has a comment that ends in a backslash: for Spark the next line belongs to it"
+        yield Refused(message, "remove the backslash", _line_at(sql, found.start()), "text")
+
+
+def _line_at(sql: str, position: int) -> int:
+    return sql.count("\n", 0, position) + 1
+
+
+def _named(query: exp.Expr) -> frozenset[str]:
+    """The names that a query makes, which can have a list of columns behind them as a function has arguments."""
+    aliases = (alias.name for alias in query.find_all(exp.TableAlias))
+    windows = (window.name for select in query.find_all(exp.Select) for window in select.args.get("windows") or ())
+    return frozenset(name.lower() for name in (*aliases, *windows) if name)
+
+
+def _calls(sql: str, named: Collection[str], columns: Collection[str] = ()) -> Iterator[Refused]:
+    """Calls of functions that are not allowed, as the tokens of the text show them."""
+    try:
+        tokens = sqlglot.tokenize(sql, dialect=DIALECT)
+    except TokenError as error:
+        yield Refused(f"does not parse: {error}", _ONLY_SELECT, about="parse")
+        return
+    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+        name = token.text.lower()
+        is_call = after is not None and after.token_type is TokenType.L_PAREN
+        is_part = before is not None and before.token_type is TokenType.DOT
+        if token.token_type is TokenType.PIPE_GT:
+            yield Refused("uses `|>`", _ONLY_SELECT, token.line)
+        elif name == "using" and after is not None and _is_text(after):
+            yield Refused("hands rows to a script", "write it in SQL, or as a `transform`", token.line)
+        elif name in _BARE and not is_call and _is_function(before, token, after) and name not in columns:
+            yield Refused(f"`{name}` {REFUSED[name]}", "leave it out", token.line)
+        elif is_call and _is_word(token):
+            yield from _call(name, token, named, is_part=is_part)
+
+
+def _call(name: str, token: Token, named: Collection[str], *, is_part: bool) -> Iterator[Refused]:
+    if name in REFUSED:
+        yield Refused(f"`{name}` {REFUSED[name]}", "leave it out", token.line)
+    elif is_part:
+        fix = "call a function by its bare name"
+        yield Refused(f"`{name}` is called as a function of a schema or a catalog", fix, token.line)
+    elif name not in ALLOWED and name not in KEYWORDS and name not in HINTS and name not in named:
+        fix = "use one of Spark's own, or write a `transform`"
+        yield Refused(f"`{name}` is no function that a query may call", fix, token.line)
+
+
+def _is_function(before: Token | None, token: Token, after: Token | None) -> bool:
+    """Whether a bare word may be one that Spark evaluates: neither quoted, nor part of a name, nor an alias."""
+    beside = [each.token_type for each in (before, after) if each is not None]
+    is_alias = before is not None and before.token_type is TokenType.ALIAS
+    return token.token_type is not TokenType.IDENTIFIER and TokenType.DOT not in beside and not is_alias
+
+
+def _is_text(token: Token) -> bool:
+    return token.token_type in (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING)
+
+
+def _is_word(token: Token) -> bool:
+    if token.token_type is TokenType.IDENTIFIER:
+        return True
+    return not _is_text(token) and _WORD.fullmatch(token.text) is not None
+
+
+def _forms(query: exp.Expr) -> Iterator[Refused]:
+    """Parts of a parsed query that are no part of a SELECT over tables."""
+    for node in query.walk():
+        if isinstance(node, exp.QueryTransform):
+            yield Refused("hands rows to a script (TRANSFORM)", "write it in SQL, or as a `transform`", line_of(node))
+        elif isinstance(node, _FROM_OUTSIDE):
+            text = node.sql(DIALECT)
+            yield Refused(f"has a parameter `{text}`, which nothing fills", "write the value", line_of(query))
+        elif isinstance(node, _NOT_QUERIES) and not isinstance(node, exp.Query):
+            yield Refused(f"has a {node.key.upper()} in it", _ONLY_SELECT, line_of(node))
+
+
+def _table(table: exp.Table, tables: Collection[str], views: Collection[str]) -> Iterator[Refused]:
+    if not isinstance(table.this, exp.Identifier) or table.find_ancestor(exp.Hint) is not None:
+        return  # a function, which was looked at as a call, or a word of a hint
+    name, line = full_name(table), line_of(table)
+    if table.args.get("version") or table.args.get("when") or table.args.get("changes"):
+        yield Refused(f"reads {name} at another time than its run", "read it as it is", line)
+    if not table.db:
+        if name not in views and not _is_cte(table, name):
+            is_elsewhere = any(cte.alias.lower() == name for cte in table.root().find_all(exp.CTE))
+            about: Literal["scope", "input"] = "scope" if is_elsewhere else "input"
+            yield Refused(f"reads `{name}`, which is no input and no CTE here", "write layer.table", line, about)
+    elif name not in tables:
+        layer = name.partition(".")[0]
+        what = "no input of its table" if layer in _LAYERS else "no table of the lake: files and catalogs are not read"
+        fix = "add it to `inputs` of the load file, or leave it out"
+        yield Refused(f"reads {name}, which is {what}", fix, line, "input")
+
+
+def _is_cte(table: exp.Table, name: str) -> bool:
+    """Whether a `WITH` around a table gives this name, in front of where the table stands."""
+    node: exp.Expr | None = table
+    while node is not None:
+        parent = node.parent
+        if isinstance(parent, exp.With):
+            at = next(number for number, cte in enumerate(parent.expressions) if cte is node)
+            before = parent.expressions[: at + 1] if parent.args.get("recursive") else parent.expressions[:at]
+            if any(cte.alias.lower() == name for cte in before):
+                return True
+            node = parent.parent  # the query of this WITH, whose own CTEs were just looked at
+        elif parent is not None and parent.args.get("with_") is not None and node is not parent.args["with_"]:
+            if any(cte.alias.lower() == name for cte in parent.args["with_"].expressions):
+                return True
+            node = parent
+        else:
+            node = parent
+    return False
