@@ -17,12 +17,13 @@ import sqlglot
 from sqlglot import exp
 
 from tidemark.errors import ConfigError, TidemarkError, choose
+from tidemark.lint import admission
 from tidemark.sql.types import METADATA_COLUMNS
 
 if TYPE_CHECKING:
     from pyarrow import dataset as pads
 
-    from tidemark.config.contract import Contract
+    from tidemark.config.project import Project
     from tidemark.serving.lake import ReleasedLake
 
 HIDDEN = "***"
@@ -58,14 +59,13 @@ def show(
     Without `columns` those of its contract are shown, not its bookkeeping. `where` is a condition in SQL. Raises
     `ConfigError` for columns that it has not, and for a condition that is none.
     """
-    contract = lake.project.table(table).contract
-    rows = lake.rows(table)
+    rows = lake.rows(lake.project.table(table).name)
     known = rows.schema.names
     for name in columns:
         if name not in known:
             raise ConfigError(f"{table} has no column `{name}`", next_step=choose(name, known, what="show"))
     wanted = tuple(columns) or tuple(name for name in known if name not in METADATA_COLUMNS)
-    hidden = hidden_columns(contract, known)
+    hidden = hidden_columns(lake.project, table, known)
     asked = exp.select(*(exp.column(name, quoted=True) for name in wanted)).from_(_named(table))
     if where:
         asked = asked.where(_condition(where, table, hidden))
@@ -78,9 +78,7 @@ def show(
 def query(lake: ReleasedLake, sql: str) -> Answer:
     """The answer to one SELECT in DuckDB's SQL over tables by their names (`gold.fact_sales`)."""
     tables = {name: lake.rows(name) for name in _tables(lake, _statement(sql))}
-    secrets = {
-        name: hidden_columns(lake.project.table(name).contract, rows.schema.names) for name, rows in tables.items()
-    }
+    secrets = {name: hidden_columns(lake.project, name, rows.schema.names) for name, rows in tables.items()}
     hidden = tuple(f"{name}.{column}" for name, columns in secrets.items() for column in columns)
     with _connected() as connection:
         for name, rows in tables.items():
@@ -93,15 +91,18 @@ def query(lake: ReleasedLake, sql: str) -> Answer:
             raise ConfigError(f"the query failed: {failure}", next_step=next_step) from failure
 
 
-def hidden_columns(contract: Contract, columns: Sequence[str]) -> tuple[str, ...]:
-    """Those of a table's columns that are not shown: below gold what is personal, or what no contract describes."""
+def hidden_columns(project: Project, table: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """Those of a table's columns that are not shown: below gold what no contract describes, and what is personal by its
+    own contract or by those that it comes from.
+    """
+    contract = project.table(table).contract
     if contract.layer == "gold":
         return ()
-    described = {column.name: column for column in contract.columns}
+    given = admission.sight(project.tables).given(table)
     return tuple(
         name
         for name in columns
-        if name not in METADATA_COLUMNS and (name not in described or described[name].is_personal)
+        if name not in METADATA_COLUMNS and (name not in contract.column_names or given.seen(name))
     )
 
 
