@@ -18,13 +18,14 @@ from tidemark.config.project import Table, in_environment
 from tidemark.errors import ConfigError, Finding
 from tidemark.lint.inspection import Inspection
 from tidemark.lint.personal import Sight
-from tidemark.sql.allowed import Refused, expression_refusals, refusals
+from tidemark.sql.allowed import Refused, expression_refusals, refusals, word_refusals
 
 _SODA_METRICS = (
     "row_count", "missing_count", "missing_percent", "invalid_count", "invalid_percent", "valid_count", "valid_percent",
     "duplicate_count", "duplicate_percent", "distinct_count", "avg_length", "max_length", "min_length", "freshness",
     "failed", "values", "percentile", "variance", "stddev", "checks",
 )  # fmt: skip
+_SQL_KEYS = ("expression", "condition", "filter", "where")
 _KEPT = 8  # projects at once: of one run there is one, tests make many
 
 
@@ -133,8 +134,10 @@ def _in_check(tables: Mapping[str, Table], table: Table, check: Check) -> Iterat
             for key, value in _texts(given):
                 if key.endswith("query"):
                     yield from refusals(value, tables)
-                else:
+                elif key.endswith(_SQL_KEYS):
                     yield from expression_refusals(value, _SODA_METRICS)
+                else:
+                    yield from word_refusals(value)
 
 
 def _texts(given: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -17,12 +17,13 @@ from sqlglot import exp
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from tidemark.sql.functions import ALLOWED, HINTS, KEYWORDS, REFUSED
+from tidemark.sql.functions import ALLOWED, HINTS, KEYWORDS, REFUSED, WITH_MESSAGE
 from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
 
 _VARIABLE = re.compile(r"\$\{")
 _RAW_END = re.compile(r"""\b[rR](?:'[^']*\\'|"[^"]*\\")""")
 _HIDDEN_LINE = re.compile(r"--[^\r\n]*\\\r?\n")
+_REFUSED_CALL = re.compile(rf"(?i)\b(?P<name>{'|'.join(sorted(REFUSED))})[`\s]*\(")
 _VIEW_NAME = re.compile(r"(bronze|silver|gold)__\w+")
 _LAYERS = ("bronze", "silver", "gold")
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -82,6 +83,14 @@ def expression_refusals(text: str, names: Collection[str] = ()) -> Iterator[Refu
             yield from _forms(query)
             for table in query.find_all(exp.Table):
                 yield Refused(f"reads {full_name(table)}", "write a `type: sql` check", line_of(table))
+
+
+def word_refusals(text: str) -> Iterator[Refused]:
+    """The same for a text that is no SQL, as a pattern or a name, and may still come to stand in some."""
+    yield from text_refusals(text)
+    for found in _REFUSED_CALL.finditer(text):
+        name = found["name"].lower()
+        yield Refused(f"`{name}` {REFUSED[name]}", "leave it out", _line_at(text, found.start()), "call")
 
 
 def text_refusals(sql: str) -> Iterator[Refused]:
@@ -162,6 +171,11 @@ def _forms(query: exp.Expr) -> Iterator[Refused]:
     for node in query.walk():
         if isinstance(node, exp.QueryTransform):
             yield Refused("hands rows to a script (TRANSFORM)", "write it in SQL, or as a `transform`", line_of(node))
+        elif isinstance(node, exp.Anonymous) and node.name.lower() in WITH_MESSAGE:
+            message = node.expressions[WITH_MESSAGE[node.name.lower()] :]
+            if not all(isinstance(each, exp.Literal) for each in message):
+                what = f"`{node.name.lower()}` puts what it is given into messages and logs"
+                yield Refused(what, "write a check in the contract, or the message as a text", line_of(node))
         elif isinstance(node, _FROM_OUTSIDE):
             text = node.sql(DIALECT)
             yield Refused(f"has a parameter `{text}`, which nothing fills", "write the value", line_of(query))

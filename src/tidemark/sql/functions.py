@@ -16,7 +16,9 @@ _JAVA = "calls Java methods: whatever the driver's account may do, a query could
 _FILES = "reads outside the table's inputs"
 _OPTIONS = "can be told to read files: read the format in the source, or as text"
 _PLACE = "tells of the place where the query runs, not of data"
-_MESSAGE = "puts what it is given into messages and logs: write a check in the contract"
+WITH_MESSAGE = {"raise_error": 0, "assert_true": 1}
+"""Functions that stop a query with a message, and which argument that is: it goes to logs, so it is written out."""
+
 REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("reflect", "java_method", "try_reflect"), _JAVA),
     **dict.fromkeys(
@@ -32,7 +34,6 @@ REFUSED: Mapping[str, str] = {
         _PLACE,
     ),
     **dict.fromkeys(("python_worker_logs", "sql_keywords", "collations"), _PLACE),
-    **dict.fromkeys(("raise_error", "assert_true"), _MESSAGE),
     "identifier": "names a table or a column by a text, which nobody can follow: write the name",
 }
 """Functions that no query may call, whatever it calls them for, and why."""

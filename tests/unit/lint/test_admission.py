@@ -177,12 +177,20 @@ def test_checks_are_held_to_the_same(tmp_path: Path) -> None:
         engine: soda
         implementation: {"failed rows": {fail condition: "try_reflect('a', 'b') = 'c'"}}
       - {name: fine, type: sql, query: "SELECT count(*) FROM {object} WHERE shown = 'x'", mustBe: 0}
+      - name: pattern
+        type: custom
+        engine: soda
+        implementation: {"invalid_count(shown) = 0": {valid regex: "x' OR reflect('a', 'b') = '"}}
+      - name: fine (too)
+        type: custom
+        engine: soda
+        implementation: {"invalid_count(shown) = 0": {name: "texts (of any kind)", valid regex: "^ORD(-|_)[0-9]+$"}}
       - {name: as fine, type: custom, engine: soda, implementation: max(id) >= 1}
 """
     folder.write("gold/sales.contract.yaml", text + checks)
     tables = load_project(folder.root, "local").tables
     told = [finding.message.split("`")[1] for finding in admission.findings(tables, "gold.sales")]
-    assert sorted(set(told)) == ["file", "rows", "shell", "soda", "variable"]
+    assert sorted(set(told)) == ["file", "pattern", "rows", "shell", "soda", "variable"]
     messages = [finding.message for finding in lint(folder.root, "local")]
     assert all(any(f"check `{name}`" in message for message in messages) for name in set(told))
 
