@@ -21,6 +21,7 @@ from tidemark.lint import admission
 from tidemark.lint.personal import personal_inputs
 from tidemark.rows import quoted
 from tidemark.rows.finds import FINDS, finds, known_hash, searched, told
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def search(engine: Engine, spark: SparkSession, table: str) -> Search | None:
     rows = batch.rows(spark)
     rows = rows.where(F.col(CHANGE_TYPE).isin("insert", "update_postimage")).limit(_ROWS)
     sight = admission.sight(engine.project.tables)
-    columns = searched(rows.schema.fields, [column.name for column in sight.exceptions(loaded)])
+    let = {*METADATA_COLUMNS, CHANGE_TYPE, *(column.name for column in sight.exceptions(loaded))}
+    columns = searched(rows.schema.fields, let)
     if not columns:
         return None
     known, coverage = _known(engine, spark, table)

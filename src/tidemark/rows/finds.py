@@ -6,7 +6,7 @@ that a column has, and no value leaves Spark: only how many there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ FINDS = own("finds")
 _ADDRESS = r"[\p{L}\p{N}._+-](?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"
 _PHONE = r"(?<![\w+])\+[1-9](?:[ ./()-]{0,2}\d){7,14}(?![\d])"
 _LOCAL_PHONE = (
-    r"(?<![\w-])(?:\(0\d{1,4}\)[ /-]?\d{4,9}|0\d{2,4}[ /-]\d{4,9}|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])"
+    r"(?<![\w-])(?<!\d )(?:\(0\d{1,4}\)[ /-]?\d{4,9}|0\d{2,4}[ /-]\d{4,9}|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})"
+    r"(?![\w-]| \d)"
 )
 _ACCOUNT = r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
 _CARD = r"(?<![\w-])(?:2[2-7]|3\d|4\d|5\d|6\d)(?:[ -]?\d){11,17}(?![\w-])"
@@ -68,13 +69,12 @@ class Find:
     looked_at: int
 
 
-def searched(fields: Sequence[StructField], let: Sequence[str]) -> tuple[str, ...]:
-    """The columns of rows that are looked at: texts and whole numbers, but for those that may show what they show."""
+def searched(fields: Sequence[StructField], let: Collection[str]) -> tuple[str, ...]:
+    """The columns of rows that are looked at: texts and whole numbers, but for those that are `let` pass."""
     return tuple(
         field.name
         for field in fields
         if field.name not in let
-        and not field.name.startswith("_")
         and (isinstance(field.dataType, StringType | IntegralType) or _is_whole(field.dataType))
     )
 
