@@ -64,7 +64,8 @@ def masked(
             )
         return key.token(text)
     shown = _TEXTS[column.mask](text)
-    return shown if is_shared is None else F.when(is_shared, shown).otherwise(F.when(text.isNotNull(), F.lit(HIDDEN)))
+    shown = shown if is_shared is None else F.when(is_shared, shown).otherwise(HIDDEN)
+    return F.when(text.isNotNull(), shown)
 
 
 def domain(value: Column) -> Column:
@@ -76,7 +77,7 @@ def _email(value: Column) -> Column:
     """`anna@example.org` → `a***@example.org`, `bo@example.org` → `***@example.org`; no address shows nothing."""
     local, at = F.regexp_extract(value, _ADDRESS, 1), F.regexp_extract(value, _ADDRESS, 2)
     shown = F.concat(_first(local), F.lit(f"{HIDDEN}@"), at)
-    return F.when(at != "", shown).otherwise(F.when(value.isNotNull(), F.lit(HIDDEN)))
+    return F.when(at != "", shown).otherwise(HIDDEN)
 
 
 def _phone(value: Column) -> Column:

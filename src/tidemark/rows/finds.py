@@ -136,7 +136,7 @@ def _likes(value: Column) -> list[tuple[Column, Column]]:
     phone = value.contains("+") & value.rlike(_PHONE)
     local = value.rlike(_LOCAL_PHONE)
     account = value.rlike(_ACCOUNT)
-    card = (F.length(value) > _LARGE) & value.rlike(_CARD)
+    card = (F.length(value) > _LARGE) & ~account & value.rlike(_CARD)  # an account has groups of digits too
     return [
         (address, address),
         (phone, phone),

@@ -28,6 +28,7 @@ from tidemark.write.manifest import Prepared
 ENVIRONMENT = {
     "name": "test",
     "exchange": "s3a://exchange",
+    "transforms": ["tests"],
     "connections": {"shop": {"kind": "s3", "settings": {"uri": "s3a://shop"}}},
     "compute": {"incremental_from_mb": 0},  # tables of a few rows are computed as large ones are
 }

@@ -130,7 +130,8 @@ def test_a_column_is_personal_where_the_one_it_comes_from_is(raw: Lake) -> None:
     built(raw, "id! string\nreach string", "SELECT id, mail AS reach FROM bronze.raw", [{"mail": "anna@example.org"}])
     load = {"write": {"mode": "upsert", "keys": ["id"]}, "inputs": {"silver.made": {"on": ["id"]}}}
     sql = "SELECT id, cast(reach AS int) AS x FROM silver.made"
-    raw.table("gold.shown", "id! string\nx int", load, keys=["id"], sql=sql)
+    exception = "customProperties: [{property: personalException, value: {reason: r, approvedBy: a}}]"
+    raw.table("gold.shown", f"id! string\nx int {{{exception}}}", load, keys=["id"], sql=sql)
     with pytest.raises(CommitError, match="in column x") as raised:
         raw.build("gold.shown")
     assert "anna" not in str(raised.value)

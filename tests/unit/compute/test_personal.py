@@ -183,7 +183,7 @@ def test_a_transform_runs_only_from_a_package_of_the_environment(people: Lake) -
         {
             "inputs": {"bronze.people": {"refresh": "full"}},
             "write": {"mode": "replace"},
-            "transform": "tests.support.lakes.queries:nothing",
+            "transform": "shutil:rmtree",
         },
         keys=["id"],
     )
