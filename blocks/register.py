@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, cast
 
 from prefect.blocks.core import Block
 from prefect.exceptions import ObjectNotFound
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from blocks.alerts import AlertChannel
 from blocks.changes import Change, compared
 from blocks.compute import ComputeProfile
 from blocks.connections import BLOCKS, ConnectionBlock
+from blocks.limits import PREFIX
+from blocks.secrets import aws_credentials, aws_secret
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
+    from prefect_aws import AwsCredentials
+
     from tidemark.config.connections import ConnectionValue
     from tidemark.config.environment import AlertSpec, ConnectionSpec, Environment
 
+SECRETS_MANAGER = "aws"
 ALERT_CHANNEL, COMPUTE_PROFILE = "alert channel", "compute profile"
+CREDENTIALS, SECRET = "AWS credentials", "secret"
+AWS = f"{PREFIX}-aws"
+"""The name of the block with which an environment's secrets are read."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,15 @@ def register(environment: Environment, *, dry_run: bool = False) -> tuple[Change
 
     Raises `ConfigError` when some settings are not what their kind needs; then nothing was saved.
     """
-    return _save((*_connections(environment), *_alert_channels(environment), *_profiles(environment)), dry_run)
+    connections = tuple(_connections(environment))
+    others = (*_alert_channels(environment), *_profiles(environment))
+    return (*_secrets(environment, dry_run), *_save((*connections, *others), dry_run))
 
 
 def register_connections(environment: Environment) -> tuple[Change, ...]:
     """Creates or updates the connections alone, which are all that a run needs; raises as `register` does."""
-    return _save(_connections(environment), dry_run=False)
+    connections = tuple(_connections(environment))
+    return (*_secrets(environment, dry_run=False), *_save(connections, dry_run=False))
 
 
 def connect(environment: Environment, name: str) -> ConnectionValue:
@@ -95,9 +106,34 @@ def _connections(environment: Environment) -> tuple[Wanted, ...]:
     )
 
 
+def _secrets(environment: Environment, dry_run: bool) -> tuple[Change, ...]:
+    """A block for each connection's secret, all with the same credentials, which are saved first."""
+    named = _secrets_by_block(environment)
+    if not named:
+        return ()
+    credentials = Wanted(CREDENTIALS, AWS, aws_credentials(environment.aws))
+    changes = _save((credentials,), dry_run)
+    stored = cast("AwsCredentials", _stored(type(credentials.block), AWS) or credentials.block)
+    secrets = [Wanted(SECRET, block, aws_secret(stored, name)) for block, name in named.items()]
+    return (*changes, *_save(secrets, dry_run))
+
+
+def _secrets_by_block(environment: Environment) -> dict[str, str]:
+    """Names of secrets in Secrets Manager by the blocks that read them: each is called as its connection's."""
+    if SECRETS_MANAGER not in environment.secrets:
+        return {}
+    return {block_name(name, spec): spec.secret for name, spec in environment.connections.items() if spec.secret}
+
+
 def _connection(name: str, spec: ConnectionSpec, environment: Environment) -> ConnectionBlock:
     try:
-        return BLOCKS[spec.kind].from_settings(spec.settings, secret=spec.secret, provider=environment.secrets)
+        block = block_name(name, spec)
+        return BLOCKS[spec.kind].from_settings(
+            spec.settings,
+            secret=spec.secret,
+            provider=environment.secrets,
+            secret_block=block if block in _secrets_by_block(environment) else None,
+        )
     except ValidationError as invalid:
         raise _misfit(environment, f"connections.{name}", f"the settings of the connection {name!r}", invalid) from None
 
@@ -138,7 +174,9 @@ def _change(wanted: Wanted) -> Change:
 
 
 def _plain(value: object) -> object:
-    """A value that was loaded without validation is as JSON has it: a list where the field is a tuple."""
+    """A value as JSON has it, which is what one that was loaded without validation is like."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
     return list(value) if isinstance(value, tuple) else value
 
 

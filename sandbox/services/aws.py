@@ -1,6 +1,7 @@
-"""AWS by moto: S3, Secrets Manager, SSM, DynamoDB, SNS, CloudWatch and EMR Serverless, on one port, in memory.
+"""AWS by moto: S3, Secrets Manager, SSM, DynamoDB, SNS, CloudWatch, EMR Serverless, logins to Redshift; on one port.
 
-Any credentials are good. What the sandbox needs in it (buckets, secrets, a table, a topic) is put there by seeding.
+It keeps all in memory. Any credentials are good. What the sandbox needs in it (buckets, secrets, a table, a topic) is
+put there by seeding.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ def main() -> None:
     os.environ["MOTO_PORT"] = str(port)  # moto puts it into the URLs it answers with
 
     from sandbox.services import emr_serverless
+    from sandbox.services.redshift_logins import RedshiftLogins
 
     emr_serverless.install()
 
@@ -24,7 +26,7 @@ def main() -> None:
     from werkzeug.serving import make_server
 
     leave_on_sigterm()
-    application = DomainDispatcherApplication(create_backend_app)
+    application = RedshiftLogins(DomainDispatcherApplication(create_backend_app))
     server = make_server(
         LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler, fd=listener.detach()
     )

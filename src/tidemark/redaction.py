@@ -10,6 +10,7 @@ from typing import Any
 
 MARK = "[redacted]"
 _SHORTEST = 6  # shorter values are ordinary words too often
+_LINE_OF_A_KEY = 40  # of a private key a log may hold a line, or all of them with their ends written as \n
 _PUBLIC_FIELDS = frozenset({"user", "username", "account", "host", "port", "database", "role", "warehouse"})
 _CREDENTIALS = (
     # key=value, key: value, "key": "value"; the key ends in a word that names a secret
@@ -28,8 +29,9 @@ _lock = threading.Lock()
 def protect(secret: Mapping[str, Any]) -> None:
     """Remembers a fetched secret's values, so that `redact` takes them out from now on (in this process)."""
     values = {str(value) for key, value in secret.items() if value is not None and key.lower() not in _PUBLIC_FIELDS}
+    lines = {line for value in values if "\n" in value for line in value.splitlines() if len(line) >= _LINE_OF_A_KEY}
     with _lock:
-        _known.update(value for value in values if len(value) >= _SHORTEST)
+        _known.update(value for value in values | lines if len(value) >= _SHORTEST)
 
 
 def redact(text: str) -> str:

@@ -2,7 +2,8 @@
 
 Statements go through as they are, with three exceptions. COPY from and UNLOAD to S3 (`sandbox.services.redshift.sql`)
 are run by the proxy within the caller's transaction; table definitions lose Redshift's own words
-(`sandbox.services.redshift.ddl`); the server calls itself 8.0.2, as Redshift does. Passwords are checked by PostgreSQL.
+(`sandbox.services.redshift.ddl`); the server calls itself 8.0.2, as Redshift does. Passwords are checked by PostgreSQL,
+logins that IAM has lent (`sandbox.services.redshift.login`) by the proxy.
 After COPY and UNLOAD `pg_last_copy_count()` and `pg_last_unload_count()` give the rows. There is no TLS: connect with
 `ssl=False`.
 
@@ -22,9 +23,11 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
+from sandbox.credentials import REDSHIFT
 from sandbox.services.listen import socket_from_command_line
 from sandbox.services.object_store import object_store
 from sandbox.services.redshift.ddl import to_postgres
+from sandbox.services.redshift.login import answer_to, is_lent, refused
 from sandbox.services.redshift.parquet import Column, ParquetSink, csv_of_file, source_files
 from sandbox.services.redshift.sql import CommandError, Copy, S3Command, Unload, parse_s3_command
 from sandbox.services.redshift.wire import Backend, BackendError, Message, read_message
@@ -57,6 +60,7 @@ class Session:
         self._statements: dict[bytes, S3Command] = {}
         self._portals: dict[bytes, S3Command] = {}
         self._skipping = False
+        self._lent_to: str | None = None
 
     async def run(self) -> None:
         """Serves the client until either side closes."""
@@ -64,7 +68,9 @@ class Session:
             startup = await self._startup()
             if startup is None:
                 return
-            await self._backend.connect(self._socket_path, startup)
+            if self._lent_to is not None and await refused(self._lent_to, self._reader, self._send):
+                return
+            await self._backend.connect(self._socket_path, startup, answer_to if self._lent_to else None)
             try:
                 await _first_to_end(self._backend.pump(), self._serve())
             finally:
@@ -89,6 +95,10 @@ class Session:
         words = message.body[4:].split(b"\0")
         given = dict(zip(words[::2], words[1::2], strict=False))
         kept = {name: given[name] for name in KEPT_PARAMETERS if name in given} | SESSION_PARAMETERS
+        user = given.get(b"user", b"").decode()
+        if is_lent(user):
+            self._lent_to = user
+            kept[b"user"] = REDSHIFT.user.encode()
         return message.body[:4] + b"".join(name + b"\0" + value + b"\0" for name, value in kept.items()) + b"\0"
 
     async def _cancel(self, message: Message) -> None:

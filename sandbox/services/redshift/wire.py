@@ -15,6 +15,7 @@ from sandbox.services.redshift.parquet import Column
 from sandbox.services.redshift.sql import CommandError
 
 READ_CHUNK = 1 << 16
+CHALLENGE_BYTES = 13
 INBOX_BUNDLES = 8
 ASYNCHRONOUS = (b"N", b"S", b"A")  # notices, parameters and notifications come at any time
 SERVER_VERSION = b"server_version\0"
@@ -92,11 +93,14 @@ class Backend:
         self.client_failed = False
         self.status = b"I"
 
-    async def connect(self, path: Path, startup: bytes) -> None:
-        """Opens the connection and sends the client's startup message."""
+    async def connect(self, path: Path, startup: bytes, login: Callable[[bytes], Message] | None = None) -> None:
+        """Opens the connection and sends the startup message; `login` answers PostgreSQL's challenge for the client."""
         self._connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(self._connection, str(path))
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(self._connection, str(path))
         await self._send(Message(b"", startup))
+        if login is not None:
+            await self._send(login(await loop.sock_recv(self._connection, CHALLENGE_BYTES)))
 
     async def forward(self, message: Message) -> None:
         """Passes a message of the client on."""

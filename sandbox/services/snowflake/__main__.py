@@ -1,7 +1,8 @@
-"""Snowflake by fakesnow's server (DuckDB behind the unmodified connector), with passwords checked.
+"""Snowflake by fakesnow's server (DuckDB behind the unmodified connector), with logins checked.
 
-Connect with `account="fakesnow", host="127.0.0.1", port=…, protocol="http"` and the login of `sandbox.credentials`; any
-other answers as Snowflake does, 390100 "Incorrect username or password was specified." Data lives in memory.
+Connect with `account="fakesnow", host="127.0.0.1", port=…, protocol="http"` and the login of `sandbox.credentials`, or
+by another of the ways in `sandbox.services.snowflake.login`. Whoever may not gets Snowflake's own answer, for example
+390100 "Incorrect username or password was specified." Data lives in memory.
 What it can do beyond fakesnow: `sandbox.services.snowflake.session`.
 
 Settings from the environment: SANDBOX_SNOWFLAKE_MEMORY (512MB, of DuckDB), SANDBOX_SNOWFLAKE_SILENCE (15, seconds after
@@ -15,7 +16,6 @@ import importlib
 import json
 import logging
 import os
-import secrets
 import tempfile
 import warnings
 from typing import Any
@@ -25,7 +25,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.credentials import SNOWFLAKE
 from sandbox.services.listen import serve_asgi, socket_from_command_line
 from sandbox.services.snowflake import results
 from sandbox.services.snowflake.session import SandboxSnow
@@ -33,7 +32,6 @@ from sandbox.services.snowflake.session import SandboxSnow
 server: Any = importlib.import_module("fakesnow.server")  # `fakesnow.server` is a function of the package, too
 
 LOGIN_PATH = "/session/v1/login-request"
-REFUSED = "Incorrect username or password was specified."
 MEMORY_LIMIT = "512MB"
 SILENCE = 15.0  # seconds
 
@@ -44,10 +42,11 @@ async def login(request: Request) -> Response:
     if request.headers.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
     data = json.loads(body)["data"]
-    given = f"{str(data.get('LOGIN_NAME')).upper()}\0{data.get('PASSWORD')}"
-    if not secrets.compare_digest(given.encode(), "\0".join(SNOWFLAKE).encode()):
+    refusal = server.shared_fs.users.refused(data)
+    if refusal is not None:
         details = {"nextAction": "RETRY_LOGIN", "loginName": data.get("LOGIN_NAME")}
-        return JSONResponse({"data": details, "code": "390100", "message": REFUSED, "success": False})
+        answer = {"data": details, "code": refusal.code, "message": refusal.message, "success": False}
+        return JSONResponse(answer)
     response: Response = await server.login_request(request)
     return response
 

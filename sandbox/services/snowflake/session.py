@@ -29,12 +29,14 @@ from snowflake.connector.errors import OperationalError, ProgrammingError
 from sqlglot import Expr, exp
 
 from sandbox.services.object_store import object_store
+from sandbox.services.snowflake.login import Users
 from sandbox.services.snowflake.unload import Unload
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 RESULTS_KEPT = 64
+DONE = "SELECT 'Statement executed successfully.' AS status"
 ATTEMPTS, PAUSE = 50, 0.1
 UNENFORCED = (exp.PrimaryKey, exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.ForeignKey, exp.Reference)
 
@@ -55,6 +57,7 @@ class SandboxSnow(FakeSnow):
         """`silence`: seconds without a statement after which the client of an open transaction counts as gone."""
         super().__init__(create_database_on_connect=False, create_schema_on_connect=False)
         self._silence = silence
+        self.users = Users()
         self.results_cache = RecentResults()
         self._sessions: WeakSet[SandboxConnection] = WeakSet()
         self.store = object_store()
@@ -157,6 +160,8 @@ class SandboxCursor(FakeSnowflakeCursor):
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> SandboxCursor:
         """Runs one statement. Raises ProgrammingError or OperationalError only."""
         self._session.account.end_abandoned_transactions(self._session)
+        if self._session.account.users.altered(command):
+            command, params = DONE, None
         with self._session.statement(command):
             for attempt in count(1):
                 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -79,7 +79,7 @@ def session(aws: AwsSettings | None) -> boto3.Session:
 def client(service: str, aws: AwsSettings | None) -> Any:
     """The client of a service, with short timeouts and standard retries; threads may share it."""
     create: Any = session(aws).client
-    return create(service, endpoint_url=aws.endpoint_url if aws else None, config=Config(**_client_settings(aws)))
+    return create(service, endpoint_url=aws.endpoint_url if aws else None, config=Config(**client_settings(aws)))
 
 
 def s3_client(aws: AwsSettings | None) -> S3Client:
@@ -96,23 +96,50 @@ def dynamodb_table(aws: AwsSettings | None, name: str) -> Table:
     """A DynamoDB table by its name; it is not looked up before it is used."""
     resource: Any = session(aws).resource
     endpoint = aws.endpoint_url if aws else None
-    return cast(
-        "Table", resource("dynamodb", endpoint_url=endpoint, config=Config(**_client_settings(aws))).Table(name)
-    )
+    return cast("Table", resource("dynamodb", endpoint_url=endpoint, config=Config(**client_settings(aws))).Table(name))
 
 
 def secret_value(aws: AwsSettings | None, name: str) -> str:
     """The text of a secret in Secrets Manager; raises `AwsError` when it is not there or may not be read."""
-    try:
+
+    def ask() -> str | bytes:
         answer = client("secretsmanager", aws).get_secret_value(SecretId=name)
+        found: str | bytes = answer.get("SecretString", answer.get("SecretBinary", b""))
+        return found
+
+    return secret_text(name, ask)
+
+
+def secret_text(name: str, ask: Callable[[], str | bytes]) -> str:
+    """What Secrets Manager answers to `ask`, as text: who writes a secret through Prefect's block writes bytes.
+
+    Raises `AwsError` where it refuses or cannot be reached, and for what is no text.
+    """
+    try:
+        found = ask()
     except ClientError as refused:
         code = refused.response["Error"]["Code"]
         raise AwsError(f"Secrets Manager gave no secret {name}: {code}", code) from None
     except BotoCoreError as failure:
         raise AwsError(f"Secrets Manager could not be asked for {name}: {failure}", type(failure).__name__) from None
-    if "SecretString" not in answer:
-        raise AwsError(f"the secret {name} is binary, not text", "BinarySecret")
-    return str(answer["SecretString"])
+    try:
+        return found if isinstance(found, str) else found.decode("utf-8")
+    except UnicodeDecodeError:
+        raise AwsError(f"the secret {name} is binary, not text", "BinarySecret") from None
+
+
+def parameter_value(aws: AwsSettings | None, name: str) -> str:
+    """The text of a SecureString in Parameter Store; raises `AwsError` when it is not there or may not be read."""
+    try:
+        answer = client("ssm", aws).get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        raise AwsError(f"Parameter Store gave no parameter {name}: {code}", code) from None
+    except BotoCoreError as failure:
+        raise AwsError(f"Parameter Store could not be asked for {name}: {failure}", type(failure).__name__) from None
+    if answer["Type"] != "SecureString":
+        raise AwsError(f"the parameter {name} is a {answer['Type']}, no SecureString", "NotSecureString")
+    return str(answer["Value"])
 
 
 def filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
@@ -137,7 +164,7 @@ def _filesystem(aws: AwsSettings | None) -> AbstractFileSystem:
     return S3FileSystem(
         session=core,
         client_kwargs={name: value for name, value in place.items() if value},
-        config_kwargs=_client_settings(aws),
+        config_kwargs=client_settings(aws),
         use_listings_cache=False,
         skip_instance_cache=True,
     )
@@ -165,7 +192,7 @@ def spark_conf(aws: AwsSettings | None) -> dict[str, str]:
     """
     if aws is None:
         return {}
-    os.environ.update(_credential_places(aws))
+    share_credentials(aws)
     conf = {
         "aws.credentials.provider": _PROFILE_CHAIN if aws.profile else _DEFAULT_CHAIN,
         "endpoint.region": aws.region,
@@ -216,12 +243,14 @@ def s3_uri(uri: str) -> str:
     return "s3://" + uri.removeprefix("s3a://") if uri.startswith("s3a://") else uri
 
 
-def _credential_places(aws: AwsSettings) -> Mapping[str, str]:
+def share_credentials(aws: AwsSettings) -> None:
+    """Lets what takes its credentials from this process's environment find those of the environment's file."""
     places = {"AWS_PROFILE": aws.profile, "AWS_SHARED_CREDENTIALS_FILE": aws.credentials_file}
-    return {name: value for name, value in places.items() if value}
+    os.environ.update({name: value for name, value in places.items() if value})
 
 
-def _client_settings(aws: AwsSettings | None) -> dict[str, Any]:
+def client_settings(aws: AwsSettings | None) -> dict[str, Any]:
+    """Time-outs and retries of a client, as botocore's `Config` takes them."""
     settings: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS,
         "read_timeout": _READ_SECONDS,

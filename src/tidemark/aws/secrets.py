@@ -1,7 +1,11 @@
 """Secrets: fetched where they are used, kept in memory for minutes, shown to nobody.
 
-A secret is a JSON object (`{"user": …, "password": …}`). Its provider is `aws` (Secrets Manager, by name) or `env`
-(the variable `TIDEMARK_SECRET_<NAME>`: the name in capitals, every other character than letters and digits as `_`).
+A secret is a JSON object (`{"user": …, "password": …}`). An environment says where it is looked for, in one place after
+another: `aws` (Secrets Manager, by name), `ssm` (Parameter Store, a SecureString of that name), `env` (the variable
+`TIDEMARK_SECRET_<NAME>`: the name in capitals, every other character than letters and digits as `_`).
+
+The next place is asked where the one before says that it has no such secret, and for no other reason: whoever may not
+read the present password, or cannot reach it, must not log in with one of last year.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from tidemark.errors import ConfigError
 from tidemark.redaction import protect
@@ -20,11 +24,15 @@ from tidemark.redaction import protect
 if TYPE_CHECKING:
     from tidemark.aws.settings import AwsSettings
 
-Provider = Literal["aws", "env"]
+Provider = Literal["aws", "ssm", "env"]
+PROVIDERS: tuple[Provider, ...] = get_args(Provider)
+"""In the order in which they are asked."""
 
 TTL_SECONDS = 300.0
 _ENV_PREFIX = "TIDEMARK_SECRET_"
-_cache: dict[tuple[str, Provider, AwsSettings | None], tuple[float, SecretMapping]] = {}
+_NOT_THERE = frozenset({"ResourceNotFoundException", "ParameterNotFound"})
+_ARN = "arn:"
+_cache: dict[tuple[str, tuple[Provider, ...], AwsSettings | None], tuple[float, SecretMapping]] = {}
 _lock = threading.Lock()
 
 
@@ -65,23 +73,67 @@ class SecretMapping(Mapping[str, Any]):
         raise TypeError("a secret is not pickled or copied: pass the connection's name on and fetch it there")
 
 
-def fetch(name: str, provider: Provider, aws: AwsSettings | None = None, *, anew: bool = False) -> SecretMapping:
+class _AbsentError(Exception):
+    """A place says that it has no secret of this name; what was looked at, and what to do about it."""
+
+    def __init__(self, looked_at: str, advice: str) -> None:
+        super().__init__(looked_at)
+        self.looked_at = looked_at
+        self.advice = advice
+
+
+def fetch(
+    name: str,
+    providers: Provider | Sequence[Provider],
+    aws: AwsSettings | None = None,
+    *,
+    anew: bool = False,
+    manager: Callable[[], str] | None = None,
+) -> SecretMapping:
     """The secret called `name`, at most `TTL_SECONDS` old, its values known to the log's redaction from now on.
 
-    `anew` asks the provider in any case: what is remembered was refused, as it is after a rotation.
-    Raises `ConfigError` that names every place that was searched when there is none, or when it is not a JSON object.
+    `anew` asks in any case: what is remembered was refused, as it is after a rotation. `manager` reads the text from
+    Secrets Manager in place of our own client, and raises what `secret_value` does. Raises `ConfigError` that names
+    every place that was searched when there is none, or when it is not a JSON object.
     """
-    place = (name, provider, aws)
+    places = ordered(providers)
+    key = (name, places, aws)
     with _lock:
-        fetched = _cache.get(place)
+        fetched = _cache.get(key)
     if fetched is not None and not anew and time.monotonic() - fetched[0] < TTL_SECONDS:
         return fetched[1]
-    text = _from_environment(name) if provider == "env" else _from_aws(name, aws)
-    secret = SecretMapping(_parsed(name, text), name)
+    secret = SecretMapping(_parsed(name, _text(name, places, aws, manager)), name)
     protect(secret)
     with _lock:
-        _cache[place] = (time.monotonic(), secret)
+        _cache[key] = (time.monotonic(), secret)
     return secret
+
+
+def ordered(places: str | Sequence[str]) -> tuple[Provider, ...]:
+    """The places to ask; raises `ValueError` for none, and for another order than that of `PROVIDERS`."""
+    asked = (places,) if isinstance(places, str) else tuple(places)
+    found = tuple(place for place in PROVIDERS if place in asked)
+    if not found or asked != found:
+        raise ValueError(f"secrets are looked for in some of {', '.join(PROVIDERS)}, each once and in this order")
+    return found
+
+
+def _text(name: str, places: Sequence[Provider], aws: AwsSettings | None, manager: Callable[[], str] | None) -> str:
+    readers: Mapping[Provider, Callable[[], str]] = {
+        "aws": lambda: _from_secrets_manager(name, aws, manager),
+        "ssm": lambda: _from_parameter_store(name, aws),
+        "env": lambda: _from_environment(name),
+    }
+    absent: list[_AbsentError] = []
+    for place in places:
+        try:
+            return readers[place]()
+        except _AbsentError as nothing:
+            absent.append(nothing)
+    raise ConfigError(
+        f"there is no secret {name}; searched: {', then '.join(each.looked_at for each in absent)}",
+        next_step=absent[0].advice,
+    )
 
 
 def forget() -> None:
@@ -99,42 +151,64 @@ def _from_environment(name: str) -> str:
     variable = variable_name(name)
     text = os.environ.get(variable)
     if text is None:
-        raise ConfigError(
-            f"there is no secret {name}; searched: the environment variable {variable} (not set)",
-            next_step=f"set {variable} to the secret's JSON object, or say `secrets: aws` in the environment's file",
-        )
+        advice = f"set {variable} to the secret's JSON object, or say `secrets: aws` in the environment's file"
+        raise _AbsentError(f"the environment variable {variable} (not set)", advice)
     return text
 
 
-def _from_aws(name: str, aws: AwsSettings | None) -> str:
-    from tidemark.aws.clients import AwsError, secret_value
+def _from_secrets_manager(name: str, aws: AwsSettings | None, manager: Callable[[], str] | None) -> str:
+    from tidemark.aws.clients import secret_value
+
+    place = f"Secrets Manager {_where(aws)}"
+    return _asked(name, place, "secretsmanager:GetSecretValue", manager or (lambda: secret_value(aws, name)))
+
+
+def _from_parameter_store(name: str, aws: AwsSettings | None) -> str:
+    from tidemark.aws.clients import parameter_value
+
+    if name.startswith(_ARN):
+        raise _AbsentError("Parameter Store (not asked: the name is an ARN of Secrets Manager)", f"create {name}")
+    parameter = parameter_name(name)
+    place = f"the parameter {parameter} {_where(aws)}"
+    return _asked(name, place, "ssm:GetParameter", lambda: parameter_value(aws, parameter))
+
+
+def _asked(name: str, place: str, action: str, ask: Callable[[], str]) -> str:
+    from tidemark.aws.clients import AwsError
 
     try:
-        return secret_value(aws, name)
+        return ask()
     except AwsError as refused:
-        raise ConfigError(
-            f"there is no secret {name}; searched: {_secrets_manager(aws)} ({refused.code})",
-            next_step=_advice(refused.code, name),
-        ) from None
+        looked_at, advice = f"{place} ({refused.code})", _advice(refused.code, name, action)
+        if refused.code in _NOT_THERE:
+            raise _AbsentError(looked_at, advice) from None
+        raise ConfigError(f"the secret {name} could not be read; asked: {looked_at}", next_step=advice) from None
 
 
-def _secrets_manager(aws: AwsSettings | None) -> str:
+def parameter_name(name: str) -> str:
+    """The name of a secret in Parameter Store, whose paths begin with a slash."""
+    return f"/{name}" if "/" in name and not name.startswith("/") else name
+
+
+def _where(aws: AwsSettings | None) -> str:
     if aws is None:
-        return "Secrets Manager as the process's own AWS settings say"
+        return "as the process's own AWS settings say"
     details = [f"in {aws.region}"]
     details += [f"at {aws.endpoint_url}"] if aws.endpoint_url else []
     details += [f"with the profile {aws.profile}"] if aws.profile else []
     details += [f"of {aws.credentials_file}"] if aws.credentials_file else []
-    return f"Secrets Manager {' '.join(details)}"
+    return " ".join(details)
 
 
-def _advice(code: str, name: str) -> str:
-    if code == "ResourceNotFoundException":
+def _advice(code: str, name: str, action: str) -> str:
+    if code in _NOT_THERE:
         return f"create the secret {name}, or correct its name in the connection"
     if code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId"):
-        return f"let this role or profile read the secret {name} (secretsmanager:GetSecretValue)"
+        return f"let this role or profile read the secret {name} ({action})"
     if code in ("EndpointConnectionError", "ConnectTimeoutError", "ConnectionClosedError", "ReadTimeoutError"):
         return "check that the endpoint is up (locally: tidemark sandbox up)"
+    if code == "NotSecureString":
+        return "store it as a SecureString: anyone who may list parameters could read it as it is"
     return "check the AWS settings of the environment (tidemark doctor)"
 
 

@@ -18,7 +18,8 @@ EXTRAS: Mapping[str, str] = {"snowflake": "snowflake", "redshift": "redshift"}
 class ConnectionValue:
     """A system to talk to: its kind and settings, and its credentials, which are never shown.
 
-    `refetch` asks for the credentials again, past every memory of them.
+    `refetch` asks for the credentials again, past every memory of them. `login` opens a session of the system's client,
+    given this connection and what the session is to be like; without one the client's own way is taken.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ConnectionValue:
     settings: Mapping[str, Any] = field(default_factory=dict)
     secret: SecretMapping = field(default_factory=lambda: SecretMapping({}))
     refetch: Callable[[], SecretMapping] | None = None
+    login: Callable[[ConnectionValue, Mapping[str, Any]], Any] | None = None
 
     def rotated(self) -> ConnectionValue | None:
         """The connection with the credentials that it has now; None when they are those that were refused.

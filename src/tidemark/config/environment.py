@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from tidemark.aws.secrets import Provider, ordered
 from tidemark.aws.settings import AwsSettings, Location, join, settled
 from tidemark.config.modelfile import Span, build
 from tidemark.config.yamltext import expand, parse, read_text
@@ -41,6 +42,12 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) else value
 
 
+def _in_order(value: Any) -> Any:
+    """Where secrets are looked for: one place, or several in the order in which they are asked."""
+    return ordered(value) if isinstance(value, str | list | tuple) else value
+
+
+SecretPlaces = Annotated[tuple[Provider, ...], BeforeValidator(_in_order)]
 SparkSetting = Annotated[str, BeforeValidator(_as_text)]
 
 
@@ -247,7 +254,7 @@ class Environment(_Model):
     roots: Roots
     exchange: Location
     aws: AwsSettings | None = None
-    secrets: Literal["aws", "env"] = "aws"
+    secrets: SecretPlaces = ("aws",)
     prefect: PrefectSettings | None = None
     state: StateSettings
     compute: ComputeSettings = ComputeSettings()

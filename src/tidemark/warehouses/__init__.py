@@ -241,7 +241,7 @@ class Warehouse(ABC):
         secret = self.connection.secret.name or "of the connection"
         return {
             Trouble.UNREACHABLE: f"check that {self.place()} is up and can be reached from here, then run again",
-            Trouble.CREDENTIALS: f"correct user and password in the secret {secret}, then run again",
+            Trouble.CREDENTIALS: f"correct the credentials in the secret {secret}, then run again",
             Trouble.MISSING: "correct the name in the load file, or grant this user access",
             Trouble.CONFLICT: "let the other run finish, then run again",
             Trouble.HALF: "look whether something else writes to or tidies up `exchange`, then run again",

@@ -53,12 +53,12 @@ class Redshift(Warehouse):
         return connection
 
     def trouble(self, failure: Exception) -> Trouble:
-        if isinstance(failure, InterfaceError | OperationalError | OSError):
-            return Trouble.UNREACHABLE
         answer = _answer(failure)
         code = answer.get("C", "")
-        if code in _CREDENTIALS:
+        if code in _CREDENTIALS:  # of which the driver makes an InterfaceError, too
             return Trouble.CREDENTIALS
+        if isinstance(failure, InterfaceError | OperationalError | OSError):
+            return Trouble.UNREACHABLE
         if code in _MISSING:
             return Trouble.MISSING
         if code in _CONFLICTS or (code == "XX000" and "1023" in answer.get("M", "")):

@@ -15,7 +15,7 @@ from tidemark.warehouses import ResultColumn, Trouble, Warehouse, quoted
 LOGIN_SECONDS = 10
 NETWORK_SECONDS = 120
 _PLACE_SETTINGS = ("account", "host", "port", "protocol", "database", "warehouse", "role")
-_CREDENTIALS = range(390100, 390200)
+_CREDENTIALS = {*range(390100, 390200), 390302, 390303, 390318}  # the last ones: tokens of OAuth
 _MISSING = {2003, 2043, 90105, 90106}
 _LOCKED = {625, 628, 639}
 _NO_CONNECTION = range(250001, 252000)
@@ -29,16 +29,16 @@ class Snowflake(Warehouse):
 
     def connect(self) -> Any:
         settings, secret = self.connection.settings, self.connection.secret
+        session = {
+            "login_timeout": int(settings.get("login_timeout", LOGIN_SECONDS)),
+            "network_timeout": int(settings.get("network_timeout", NETWORK_SECONDS)),
+            "session_parameters": {"TIMEZONE": "UTC", "QUERY_TAG": "tidemark", "CLIENT_TELEMETRY_ENABLED": False},
+            "application": "tidemark",
+        }
+        if self.connection.login is not None:
+            return self.connection.login(self.connection, session)
         place = {name: settings[name] for name in _PLACE_SETTINGS if settings.get(name) is not None}
-        return snowflake.connector.connect(
-            **place,
-            user=secret["user"],
-            password=secret["password"],
-            login_timeout=int(settings.get("login_timeout", LOGIN_SECONDS)),
-            network_timeout=int(settings.get("network_timeout", NETWORK_SECONDS)),
-            session_parameters={"TIMEZONE": "UTC", "QUERY_TAG": "tidemark", "CLIENT_TELEMETRY_ENABLED": False},
-            application="tidemark",
-        )
+        return snowflake.connector.connect(**place, **session, user=secret["user"], password=secret["password"])
 
     def trouble(self, failure: Exception) -> Trouble:
         number = failure.errno if isinstance(failure, Error) else None

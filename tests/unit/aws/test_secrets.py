@@ -12,12 +12,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from tidemark.aws import secrets
+from tidemark.aws import clients, secrets
 from tidemark.aws.secrets import SecretMapping, fetch, variable_name
 from tidemark.aws.settings import AwsSettings
 from tidemark.config.connections import ConnectionValue
 from tidemark.errors import ConfigError
-from tidemark.redaction import redact
+from tidemark.redaction import protect, redact
 
 CANARY = "s3cr3t-canary-value"
 SECRET = SecretMapping({"user": "loader", "password": CANARY}, "tidemark/crm")
@@ -114,3 +114,74 @@ def test_what_is_no_json_object_is_refused_without_being_shown(text: str, monkey
 )
 def test_names_become_variables(name: str, variable: str) -> None:
     assert variable_name(name) == variable
+
+
+def test_the_next_place_is_asked_where_the_one_before_has_no_such_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, '{"password": "from-the-variable"}')
+    monkeypatch.setattr(clients, "parameter_value", refusing("ParameterNotFound"))
+    found = fetch("tidemark/crm", ("aws", "ssm", "env"), manager=lambda: refuse("ResourceNotFoundException"))
+    assert found["password"] == "from-the-variable"
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "EndpointConnectionError", "InternalServiceError"])
+@pytest.mark.parametrize("place", ["aws", "ssm"])
+def test_a_place_that_does_not_answer_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, code: str, place: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, '{"password": "of-last-year"}')
+    codes = {"aws": "ResourceNotFoundException", "ssm": "ParameterNotFound"} | {place: code}
+    monkeypatch.setattr(clients, "parameter_value", refusing(codes["ssm"]))
+    with pytest.raises(ConfigError, match=rf"could not be read; asked: .*\({code}\)"):
+        fetch("tidemark/crm", ("aws", "ssm", "env"), manager=lambda: refuse(codes["aws"]))
+
+
+def test_a_secret_that_is_nowhere_names_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr(clients, "parameter_value", refusing("ParameterNotFound"))
+    with pytest.raises(ConfigError) as missing:
+        fetch(
+            "tidemark/crm",
+            ("aws", "ssm", "env"),
+            AwsSettings(region="eu-central-1"),
+            manager=lambda: refuse("ResourceNotFoundException"),
+        )
+    said = missing.value.summary
+    places = ["Secrets Manager in eu-central-1", "the parameter /tidemark/crm in eu-central-1", VARIABLE]
+    assert [said.index(place) for place in places] == sorted(said.index(place) for place in places)
+
+
+def test_a_parameter_that_anyone_may_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ssm:
+        def get_parameter(self, **_: object) -> object:
+            return {"Parameter": {"Type": "String", "Value": CANARY}}
+
+    monkeypatch.setattr(clients, "client", lambda *_: Ssm())
+    with pytest.raises(ConfigError, match="NotSecureString") as refused:
+        fetch("tidemark/crm", "ssm")
+    assert "SecureString" in str(refused.value.next_step)
+    assert CANARY not in str(refused.value)
+
+
+def test_an_arn_names_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/crm-AbCdEf"
+    with pytest.raises(ConfigError, match="not asked: the name is an ARN"):
+        fetch(arn, ("aws", "ssm"), manager=lambda: refuse("ResourceNotFoundException"))
+
+
+@pytest.mark.parametrize(("name", "parameter"), [("plain", "plain"), ("a/b", "/a/b"), ("/a/b", "/a/b")])
+def test_parameters_with_a_path_begin_with_a_slash(name: str, parameter: str) -> None:
+    assert secrets.parameter_name(name) == parameter
+
+
+def test_the_lines_of_a_private_key_are_not_logged() -> None:
+    line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+    protect({"private_key": f"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"})
+    assert line not in redact(f"it said \\n{line}\\n and more")
+
+
+def refuse(code: str) -> str:
+    raise clients.AwsError(f"refused: {code}", code)
+
+
+def refusing(code: str) -> Callable[..., str]:
+    return lambda *_: refuse(code)

@@ -40,7 +40,7 @@ def test_what_is_not_named_lies_under_home(folder: Path) -> None:
     }
     assert (environment.state.kind, environment.state.location) == ("sqlite", f"{home}/state/state.db")
     assert environment.exchange == "s3a://exchange/runs"
-    assert (environment.secrets, environment.aws, environment.prefect) == ("aws", None, None)
+    assert (environment.secrets, environment.aws, environment.prefect) == (("aws",), None, None)
     assert (environment.compute.master, environment.compute.concurrency) == ("local[*]", 2)
 
 
@@ -114,7 +114,8 @@ def test_an_env_file_of_other_lines_is_refused(tmp_path: Path) -> None:
         (MINIMAL.replace("name: test", "name: other"), 1, "name is `other`, the file is that of `test`"),
         (MINIMAL.replace("exchange: s3a://exchange/runs/\n", ""), 1, "`exchange` is missing"),
         (MINIMAL + "roots: {lakes: x}\n", 4, "unknown key `lakes`"),
-        (MINIMAL + "secrets: vault\n", 4, "`secrets` is `vault`"),
+        (MINIMAL + "secrets: vault\n", 4, "secrets are looked for in some of aws, ssm, env"),
+        (MINIMAL + "secrets: [env, aws]\n", 4, "each once and in this order"),
         (
             MINIMAL + "compute: {concurrency: 0}\n",
             4,
