@@ -1,0 +1,110 @@
+mock_provider "aws" {
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-central-1:111122223333:events", id = "https://sqs.eu-central-1.amazonaws.com/111122223333/events" }
+  }
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:111122223333:cluster/acme-tidemark-dev", id = "arn:aws:ecs:eu-central-1:111122223333:cluster/acme-tidemark-dev" }
+  }
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:111122223333:task-definition/worker:1" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:ecs" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-central-1:111122223333:rule/tasks" }
+  }
+}
+
+variables {
+  name                       = "acme-tidemark-dev"
+  account_id                 = "111122223333"
+  region                     = "eu-central-1"
+  environment                = "dev"
+  image                      = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/tidemark:0f1e2d3c4b5a"
+  repository_arn             = "arn:aws:ecr:eu-central-1:111122223333:repository/tidemark"
+  work_pool                  = { name = "tidemark-ecs", type = "ecs" }
+  prefect_api_url            = "https://prefect.example/api"
+  prefect_api_key_secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/dev/prefect-AbCdEf"
+  vpc_id                     = "vpc-1"
+  subnet_ids                 = ["subnet-1", "subnet-2"]
+  security_group_ids         = ["sg-1"]
+  kms_key_arn                = "arn:aws:kms:eu-central-1:111122223333:key/1"
+  run_policy_arn             = "arn:aws:iam::111122223333:policy/run"
+}
+
+run "the_worker_serves_its_pool_without_a_key_in_sight" {
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].secrets == [{ name = "PREFECT_API_KEY", valueFrom = var.prefect_api_key_secret_arn }]
+    error_message = "the key comes by the ARN of its secret"
+  }
+  assert {
+    condition     = !anytrue([for entry in jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].environment : strcontains(entry.name, "KEY")])
+    error_message = "no variable is a key"
+  }
+  assert {
+    condition     = contains(jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].command, "tidemark-ecs")
+    error_message = "it serves the environment's pool"
+  }
+  assert {
+    condition     = !aws_ecs_service.worker.network_configuration[0].assign_public_ip && aws_ecs_service.worker.deployment_circuit_breaker[0].rollback
+    error_message = "it has no public address, and one that does not start is rolled back"
+  }
+}
+
+run "crashes_are_told_by_this_cluster_alone" {
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.tasks.event_pattern).detail.clusterArn == [aws_ecs_cluster.this.arn]
+    error_message = "events are of this cluster"
+  }
+  assert {
+    condition     = anytrue([for entry in jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].environment : entry.name == "PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME" && entry.value == aws_sqs_queue.events.name])
+    error_message = "the worker listens to the queue that they go to"
+  }
+}
+
+run "roles_are_passed_to_their_service_alone" {
+  assert {
+    condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : statement.Condition.StringEquals["iam:PassedToService"] == "ecs-tasks.amazonaws.com" && !contains(statement.Resource, "*") if contains(statement.Action, "iam:PassRole")])
+    error_message = "only the two roles of tasks are passed, to ECS"
+  }
+  assert {
+    condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : length(setsubtract(statement.Action, ["ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition", "ecs:TagResource", "ec2:DescribeVpcs", "ec2:DescribeSubnets"])) == 0 if contains(statement.Resource, "*")])
+    error_message = "everything else has a resource"
+  }
+  assert {
+    condition     = !anytrue([for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : anytrue([for action in statement.Action : startswith(action, "secretsmanager:") || startswith(action, "dynamodb:")])])
+    error_message = "the worker reads neither secrets of connections nor the control store"
+  }
+}
+
+run "a_worker_of_emr_starts_jobs_and_no_tasks" {
+  command = plan
+  variables {
+    work_pool = { name = "tidemark-emr", type = "emr-serverless" }
+    emr       = { application_arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1", execution_role_arn = "arn:aws:iam::111122223333:role/job", logs_bucket_arn = "arn:aws:s3:::logs" }
+  }
+  assert {
+    condition     = length(aws_ecs_task_definition.worker.requires_compatibilities) == 1
+    error_message = "the worker itself is a task"
+  }
+}
+
+run "an_image_is_of_a_commit" {
+  command = plan
+  variables {
+    image = "tidemark:latest"
+  }
+  expect_failures = [var.image]
+}
+
+run "prefect_is_called_by_https" {
+  command = plan
+  variables {
+    prefect_api_url = "http://prefect.example/api"
+  }
+  expect_failures = [var.prefect_api_url]
+}

@@ -1,0 +1,115 @@
+# Lake Formation: who reads which column follows from tags, and tags from contracts (layer, classification).
+
+locals {
+  classifications = ["public", "internal", "confidential", "personal"]
+  layers          = ["bronze", "silver", "gold"]
+}
+
+resource "aws_lakeformation_data_lake_settings" "this" {
+  count = length(var.lake_admins) > 0 ? 1 : 0
+
+  admins = var.lake_admins
+}
+
+resource "aws_iam_role" "lake" {
+  name = "${var.name}-lake-access"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "lakeformation.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "lake" {
+  name = "read-the-lake"
+  role = aws_iam_role.lake.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${var.buckets["lake"]}/lake/*"] },
+      { Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.buckets["lake"]] },
+      { Effect = "Allow", Action = ["kms:Decrypt"], Resource = var.kms_key_arns },
+    ]
+  })
+}
+
+resource "aws_lakeformation_resource" "lake" {
+  arn      = "${var.buckets["lake"]}/lake"
+  role_arn = aws_iam_role.lake.arn
+
+  depends_on = [aws_iam_role_policy.lake]
+}
+
+resource "aws_lakeformation_lf_tag" "layer" {
+  key    = "${var.name}-layer"
+  values = local.layers
+
+  depends_on = [aws_lakeformation_data_lake_settings.this]
+}
+
+resource "aws_lakeformation_lf_tag" "classification" {
+  key    = "${var.name}-classification"
+  values = local.classifications
+
+  depends_on = [aws_lakeformation_data_lake_settings.this]
+}
+
+# Tables and columns inherit these; Tidemark tags single columns by their contract when it registers a table.
+resource "aws_lakeformation_resource_lf_tags" "database" {
+  for_each = var.databases
+
+  database {
+    name = each.value
+  }
+
+  lf_tag {
+    key   = aws_lakeformation_lf_tag.layer.key
+    value = each.key
+  }
+
+  lf_tag {
+    key   = aws_lakeformation_lf_tag.classification.key
+    value = "internal"
+  }
+}
+
+resource "aws_lakeformation_permissions" "databases" {
+  for_each = var.readers
+
+  principal   = each.value.role_arn
+  permissions = ["DESCRIBE"]
+
+  lf_tag_policy {
+    resource_type = "DATABASE"
+
+    expression {
+      key    = aws_lakeformation_lf_tag.layer.key
+      values = each.value.layers
+    }
+  }
+}
+
+resource "aws_lakeformation_permissions" "tables" {
+  for_each = var.readers
+
+  principal   = each.value.role_arn
+  permissions = ["SELECT", "DESCRIBE"]
+
+  lf_tag_policy {
+    resource_type = "TABLE"
+
+    expression {
+      key    = aws_lakeformation_lf_tag.layer.key
+      values = each.value.layers
+    }
+
+    expression {
+      key    = aws_lakeformation_lf_tag.classification.key
+      values = each.value.classifications
+    }
+  }
+}

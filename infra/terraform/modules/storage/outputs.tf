@@ -1,0 +1,28 @@
+output "bucket_names" {
+  description = "Names of the buckets: lake, errors, exchange, runs, snapshots."
+  value       = { for key, bucket in aws_s3_bucket.this : key => bucket.bucket }
+}
+
+output "bucket_arns" {
+  description = "ARNs of the buckets, by the same keys."
+  value       = { for key, bucket in aws_s3_bucket.this : key => bucket.arn }
+}
+
+output "kms_key_arn" {
+  description = "The key that encrypts the environment's data."
+  value       = aws_kms_key.this.arn
+}
+
+output "roots" {
+  description = "`roots` of the environment's file."
+  value = {
+    lake       = "s3a://${aws_s3_bucket.this["lake"].bucket}/lake"
+    errors     = "s3a://${aws_s3_bucket.this["errors"].bucket}"
+    staging    = "s3a://${aws_s3_bucket.this["lake"].bucket}/lake/_staging"
+    dq_results = "s3a://${aws_s3_bucket.this["runs"].bucket}/dq_results"
+    runs       = "s3a://${aws_s3_bucket.this["runs"].bucket}/runs"
+    logs       = "s3a://${aws_s3_bucket.this["runs"].bucket}/logs"
+    lineage    = "s3a://${aws_s3_bucket.this["runs"].bucket}/lineage"
+    snapshots  = "s3a://${aws_s3_bucket.this["snapshots"].bucket}"
+  }
+}

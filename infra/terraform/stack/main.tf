@@ -1,0 +1,188 @@
+# One environment, of the modules. What it makes is told to Tidemark by the output `tidemark`.
+
+locals {
+  name = "${var.organization}-tidemark-${var.environment}"
+  path = "tidemark/${var.environment}"
+  emr  = var.work_pool.type == "emr-serverless"
+
+  own_secrets = var.prefect.wants_key ? { prefect-api-key = { description = "Key of Prefect's API", rotation_lambda_arn = null, rotation_days = 30 } } : {}
+  key_arn     = var.prefect.wants_key ? module.secrets.arns["prefect-api-key"] : ""
+  work_pool_variables = {
+    ecs = module.compute_ecs.work_pool_variables
+    emr = merge(
+      one(module.compute_emr_serverless[*].work_pool_variables),
+      var.prefect.wants_key ? { secrets = { PREFECT_API_KEY = module.secrets.names["prefect-api-key"] } } : {}
+    )
+  }
+  images = { for key, url in module.registry.repository_urls : key => "${url}:${var.commit}" }
+}
+
+module "storage" {
+  source = "../modules/storage"
+
+  name           = local.name
+  account_id     = var.account_id
+  region         = var.region
+  lifecycle_days = var.lifecycle_days
+  force_destroy  = var.disposable
+}
+
+module "network" {
+  source = "../modules/network"
+
+  name               = local.name
+  region             = var.region
+  cidr               = var.cidr
+  availability_zones = var.availability_zones
+  nat                = var.nat
+  kms_key_arn        = module.storage.kms_key_arn
+}
+
+module "secrets" {
+  source = "../modules/secrets"
+
+  name          = local.name
+  path          = local.path
+  kms_key_arn   = module.storage.kms_key_arn
+  secrets       = merge(var.connections, local.own_secrets)
+  recovery_days = var.disposable ? 0 : 30
+}
+
+module "registry" {
+  source = "../modules/registry"
+
+  name          = local.name
+  account_id    = var.account_id
+  region        = var.region
+  kms_key_arn   = module.storage.kms_key_arn
+  force_destroy = var.disposable
+}
+
+module "state" {
+  source = "../modules/state"
+
+  name                = local.name
+  kms_key_arn         = module.storage.kms_key_arn
+  deletion_protection = !var.disposable
+}
+
+module "catalog" {
+  source = "../modules/catalog"
+
+  name           = local.name
+  lake_root      = "s3://${module.storage.bucket_names["lake"]}/lake"
+  results_bucket = module.storage.bucket_names["runs"]
+  kms_key_arn    = module.storage.kms_key_arn
+  force_destroy  = var.disposable
+}
+
+module "governance" {
+  source = "../modules/governance"
+
+  name                    = local.name
+  account_id              = var.account_id
+  region                  = var.region
+  buckets                 = module.storage.bucket_arns
+  landing_buckets         = var.landing == null ? [] : ["arn:aws:s3:::${var.landing.bucket}"]
+  kms_key_arns            = compact([module.storage.kms_key_arn, try(var.landing.kms_key_arn, null)])
+  state_table_arn         = module.state.table_arn
+  secret_arns             = [for name, arn in module.secrets.arns : arn if contains(keys(var.connections), name)]
+  parameter_path          = local.path
+  topic_arns              = values(module.observability.topic_arns)
+  databases               = module.catalog.databases
+  workgroup               = module.catalog.workgroup
+  redshift_workgroup_arns = var.redshift == null ? [] : [var.redshift.workgroup_arn]
+  lake_admins             = var.lake_admins
+  readers                 = var.readers
+}
+
+module "compute_emr_serverless" {
+  source = "../modules/compute_emr_serverless"
+  count  = local.emr ? 1 : 0
+
+  name               = local.name
+  account_id         = var.account_id
+  region             = var.region
+  image              = local.images["tidemark-emr"]
+  limits             = var.emr_limits
+  subnet_ids         = module.network.private_subnet_ids
+  security_group_ids = [module.network.task_security_group_id]
+  run_policy_arn     = module.governance.run_policy_arn
+  secret_arns        = compact([local.key_arn])
+  kms_key_arn        = module.storage.kms_key_arn
+  logs_bucket        = module.storage.bucket_names["runs"]
+}
+
+module "compute_ecs" {
+  source = "../modules/compute_ecs"
+
+  name                       = local.name
+  account_id                 = var.account_id
+  region                     = var.region
+  environment                = var.environment
+  image                      = local.images["tidemark"]
+  repository_arn             = module.registry.repository_arns["tidemark"]
+  work_pool                  = var.work_pool
+  prefect_api_url            = var.prefect.api_url
+  prefect_api_key_secret_arn = local.key_arn
+  vpc_id                     = module.network.vpc_id
+  subnet_ids                 = module.network.private_subnet_ids
+  security_group_ids         = [module.network.task_security_group_id]
+  kms_key_arn                = module.storage.kms_key_arn
+  run_policy_arn             = module.governance.run_policy_arn
+  workers                    = var.workers
+  emr = local.emr ? {
+    application_arn    = module.compute_emr_serverless[0].application_arn
+    execution_role_arn = module.compute_emr_serverless[0].execution_role_arn
+    logs_bucket_arn    = module.storage.bucket_arns["runs"]
+  } : null
+}
+
+module "observability" {
+  source = "../modules/observability"
+
+  name               = local.name
+  account_id         = var.account_id
+  region             = var.region
+  environment        = var.environment
+  kms_key_arn        = module.storage.kms_key_arn
+  emails             = var.emails
+  slo                = var.slo
+  cluster_name       = local.name
+  monthly_budget_usd = var.monthly_budget_usd
+}
+
+module "disaster_recovery" {
+  source = "../modules/disaster_recovery"
+  count  = var.recovery_region == "" ? 0 : 1
+
+  providers = {
+    aws           = aws
+    aws.elsewhere = aws.elsewhere
+  }
+
+  name          = local.name
+  account_id    = var.account_id
+  kms_key_arn   = module.storage.kms_key_arn
+  regions       = { here = var.region, elsewhere = var.recovery_region }
+  force_destroy = var.disposable
+  sources = { for key in ["lake", "errors", "snapshots"] : key => {
+    bucket = module.storage.bucket_names[key]
+    arn    = module.storage.bucket_arns[key]
+  } }
+}
+
+module "ci" {
+  source = "../modules/ci"
+  count  = var.github == null ? 0 : 1
+
+  name                       = local.name
+  account_id                 = var.account_id
+  region                     = var.region
+  repository                 = var.github.repository
+  github_environment         = var.github.environment
+  create_provider            = var.github.create_provider
+  repository_arns            = values(module.registry.repository_arns)
+  prefect_api_key_secret_arn = local.key_arn
+  kms_key_arn                = module.storage.kms_key_arn
+}

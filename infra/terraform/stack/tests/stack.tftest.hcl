@@ -1,0 +1,125 @@
+mock_provider "aws" {
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
+  }
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::111122223333:role/mock" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/run" }
+  }
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:eu-central-1:111122223333:topic" }
+  }
+  mock_resource "aws_sqs_queue" {
+    defaults = { arn = "arn:aws:sqs:eu-central-1:111122223333:events", id = "https://sqs.eu-central-1.amazonaws.com/111122223333/events" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::bucket" }
+  }
+  mock_resource "aws_secretsmanager_secret" {
+    defaults = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:mock-AbCdEf" }
+  }
+  mock_resource "aws_dynamodb_table" {
+    defaults = { arn = "arn:aws:dynamodb:eu-central-1:111122223333:table/state" }
+  }
+  mock_resource "aws_ecr_repository" {
+    defaults = { arn = "arn:aws:ecr:eu-central-1:111122223333:repository/tidemark", repository_url = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/tidemark" }
+  }
+  mock_resource "aws_ecs_cluster" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:111122223333:cluster/tidemark" }
+  }
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:eu-central-1:111122223333:task-definition/worker:1" }
+  }
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:eu-central-1:111122223333:log-group:mock" }
+  }
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = { arn = "arn:aws:events:eu-central-1:111122223333:rule/tasks" }
+  }
+  mock_resource "aws_emrserverless_application" {
+    defaults = { arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1", id = "00f1" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+  }
+}
+
+mock_provider "aws" {
+  alias = "elsewhere"
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-west-1:111122223333:key/2" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::copy" }
+  }
+}
+
+variables {
+  organization       = "acme"
+  environment        = "dev"
+  account_id         = "111122223333"
+  region             = "eu-central-1"
+  availability_zones = ["eu-central-1a", "eu-central-1b"]
+  commit             = "0f1e2d3c4b5a"
+  work_pool          = { name = "tidemark-ecs", type = "ecs" }
+  prefect            = { api_url = "https://prefect.acme.example/api" }
+  connections        = { snowflake = { description = "Key pair" }, crm = { description = "OAuth client" } }
+  landing            = { bucket = "acme-shop-landing" }
+  monthly_budget_usd = 500
+}
+
+run "an_environment_on_ecs_tells_what_its_file_says" {
+  assert {
+    condition     = output.tidemark.roots.lake == "s3a://acme-tidemark-dev-lake/lake" && output.tidemark.state.location == "acme-tidemark-dev-state"
+    error_message = "names follow from organization and environment"
+  }
+  assert {
+    condition     = output.tidemark.prefect.work_pool.variables.cluster == "acme-tidemark-dev" && startswith(output.tidemark.prefect.work_pool.variables.prefect_api_key_secret_arn, "arn:aws:secretsmanager:")
+    error_message = "the work pool is told its cluster, and the key's secret"
+  }
+  assert {
+    condition     = output.tidemark.connections.snowflake.secret == "tidemark/dev/snowflake" && output.tidemark.connections.landing.settings.uri == "s3a://acme-shop-landing/"
+    error_message = "connections are told their secrets and places"
+  }
+  assert {
+    condition     = length(module.disaster_recovery) == 0 && length(module.compute_emr_serverless) == 0 && length(module.ci) == 0
+    error_message = "what is not asked for is not made"
+  }
+}
+
+run "an_environment_on_emr_with_a_copy_elsewhere" {
+  variables {
+    environment           = "prod"
+    work_pool             = { name = "tidemark-emr", type = "emr-serverless" }
+    recovery_region       = "eu-west-1"
+    redshift              = { workgroup_arn = "arn:aws:redshift-serverless:eu-central-1:111122223333:workgroup/1", workgroup = "shop", endpoint = "shop.example", database = "shop" }
+    snowflake_integration = { user_arn = "arn:aws:iam::444455556666:user/snowflake", external_id = "ACME_SFCRole=1" }
+    github                = { repository = "acme/lakehouse", environment = "prod" }
+  }
+  assert {
+    condition     = output.tidemark.prefect.work_pool.variables.application_id == "00f1" && output.tidemark.prefect.work_pool.variables.secrets.PREFECT_API_KEY == "tidemark/prod/prefect-api-key"
+    error_message = "the work pool is told its application, and drivers the key's secret"
+  }
+  assert {
+    condition     = output.tidemark.connections.redshift.settings.iam && output.tidemark.connections.redshift.secret == null
+    error_message = "Redshift lends a login, and needs no secret"
+  }
+  assert {
+    condition     = output.recovery_buckets.lake == "acme-tidemark-prod-lake-dr" && output.deploy_role_arn != null
+    error_message = "there is a copy, and a role for the pipeline"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.snowflake[0].assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"] == "ACME_SFCRole=1"
+    error_message = "nobody else's Snowflake gets the role"
+  }
+}
+
+run "a_commit_is_no_branch" {
+  command = plan
+  variables {
+    commit = "main"
+  }
+  expect_failures = [var.commit]
+}
