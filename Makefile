@@ -49,6 +49,9 @@ lint: setup ## Check style, types, borders between the packages, the image and t
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/tidemark validate
 
+terraform: ## Check infra/terraform: format, validity, the modules' own tests (needs terraform)
+	infra/terraform/check
+
 format: setup ## Format the code
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)

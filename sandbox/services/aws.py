@@ -17,10 +17,11 @@ def main() -> None:
     port: int = listener.getsockname()[1]
     os.environ["MOTO_PORT"] = str(port)  # moto puts it into the URLs it answers with
 
-    from sandbox.services import emr_serverless
+    from sandbox.services import aws_gaps, emr_serverless
     from sandbox.services.redshift_logins import RedshiftLogins
 
     emr_serverless.install()
+    aws_gaps.install()
 
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server

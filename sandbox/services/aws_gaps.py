@@ -1,0 +1,69 @@
+"""Where moto answers otherwise than AWS, and Terraform's provider notices.
+
+Lake Formation lists permissions on tags, and refuses to revoke what was never granted (the provider asks until it hears
+so); ECS takes containers of Fargate that leave their memory to the task.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+LEFT_TO_THE_TASK = 512  # MiB, which moto wants to add up
+_TAGS = ("LFTag", "LFTagPolicy")
+
+
+def install() -> None:
+    """Puts the answers of AWS in place, before moto's server is asked."""
+    _lake_formation()
+    _ecs()
+
+
+def _lake_formation() -> None:
+    from moto.lakeformation.exceptions import InvalidInput
+    from moto.lakeformation.models import LakeFormationBackend, PermissionCatalog
+    from moto.lakeformation.responses import LakeFormationResponse
+
+    listed: Any = LakeFormationResponse.list_permissions
+    revoked: Any = LakeFormationBackend.revoke_permissions
+
+    def list_permissions(self: Any) -> str:
+        resource = self._get_param("Resource") or {}
+        key = next((tag for tag in _TAGS if tag in resource), None)
+        if key is None:
+            answer: str = listed(self)
+            return answer
+        catalog = self._get_param("CatalogId") or self.current_account
+        who = self._get_param("Principal")
+        rows = self.lakeformation_backend.list_permissions(catalog_id=catalog)
+        kept = [row for row in rows if key in row["Resource"] and who in (None, row["Principal"])]
+        return json.dumps({"PrincipalResourcePermissions": kept})
+
+    def revoke_permissions(
+        self: Any, catalog_id: str, principal: Any, resource: Any, permissions_to_revoke: Any, with_grant_option: Any
+    ) -> None:
+        granted = self.grants.get(catalog_id, PermissionCatalog()).permissions
+        held = (each for each in granted if each.principal == principal and each.resource == resource)
+        if not any(set(permissions_to_revoke or ()) & set(each.permissions) for each in held):
+            raise InvalidInput("No permissions revoked. Grantee has no permissions")
+        revoked(self, catalog_id, principal, resource, permissions_to_revoke, with_grant_option)
+
+    answers: Any = LakeFormationResponse
+    backend: Any = LakeFormationBackend
+    answers.list_permissions = list_permissions
+    backend.revoke_permissions = revoke_permissions
+
+
+def _ecs() -> None:
+    from moto.ecs.models import EC2ContainerServiceBackend
+
+    added_up: Any = EC2ContainerServiceBackend._calculate_task_resource_requirements
+
+    def calculate(task_definition: Any) -> Any:
+        for container in task_definition.container_definitions:
+            if container.get("memory") is None:
+                container["memory"] = LEFT_TO_THE_TASK
+        return added_up(task_definition)
+
+    backend: Any = EC2ContainerServiceBackend
+    backend._calculate_task_resource_requirements = staticmethod(calculate)
