@@ -1,12 +1,13 @@
 """Where moto answers otherwise than AWS, and Terraform's provider notices.
 
 Lake Formation lists permissions on tags, and refuses to revoke what was never granted (the provider asks until it hears
-so); ECS takes containers of Fargate that leave their memory to the task.
+so); ECS takes containers of Fargate that leave their memory to the task; Budgets tells who is told.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 LEFT_TO_THE_TASK = 512  # MiB, which moto wants to add up
@@ -17,6 +18,7 @@ def install() -> None:
     """Puts the answers of AWS in place, before moto's server is asked."""
     _lake_formation()
     _ecs()
+    _budgets()
 
 
 def _lake_formation() -> None:
@@ -67,3 +69,28 @@ def _ecs() -> None:
 
     backend: Any = EC2ContainerServiceBackend
     backend._calculate_task_resource_requirements = staticmethod(calculate)
+
+
+def _budgets() -> None:
+    from moto.budgets.responses import BudgetsResponse
+
+    def describe_subscribers_for_notification(self: Any) -> str:
+        budget = self.backend.budgets[self._get_param("AccountId")][self._get_param("BudgetName")]
+        asked = self._get_param("Notification")
+        told = [each for each in budget.notifications if _same(each.details, asked)]
+        subscribers = [subscriber for each in told for subscriber in each.subscribers]
+        return json.dumps({"Subscribers": subscribers, "NextToken": None})
+
+    def list_tags_for_resource(self: Any) -> str:
+        return json.dumps({"ResourceTags": []})
+
+    answers: Any = BudgetsResponse
+    answers.describe_subscribers_for_notification = describe_subscribers_for_notification
+    answers.list_tags_for_resource = list_tags_for_resource
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two notifications are of the same kind, threshold and comparison."""
+    return all(str(one[key]) == str(other[key]) for key in ("NotificationType", "ComparisonOperator")) and float(
+        one["Threshold"]
+    ) == float(other["Threshold"])

@@ -45,7 +45,7 @@ resource "aws_s3_bucket_policy" "state" {
     Statement = [{
       Sid       = "EncryptedConnectionsOnly"
       Effect    = "Deny"
-      Principal = "*"
+      Principal = { AWS = "*" }
       Action    = "s3:*"
       Resource  = ["arn:aws:s3:::${aws_s3_bucket.state.bucket}", "arn:aws:s3:::${aws_s3_bucket.state.bucket}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }

@@ -81,7 +81,7 @@ resource "aws_s3_bucket_policy" "copy" {
     Statement = [{
       Sid       = "EncryptedConnectionsOnly"
       Effect    = "Deny"
-      Principal = "*"
+      Principal = { AWS = "*" }
       Action    = "s3:*"
       Resource  = ["arn:aws:s3:::${each.value.bucket}", "arn:aws:s3:::${each.value.bucket}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }

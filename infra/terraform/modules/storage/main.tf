@@ -120,7 +120,7 @@ resource "aws_s3_bucket_policy" "this" {
       [{
         Sid       = "EncryptedConnectionsOnly"
         Effect    = "Deny"
-        Principal = "*"
+        Principal = { AWS = "*" }
         Action    = "s3:*"
         Resource  = ["arn:aws:s3:::${each.value.bucket}", "arn:aws:s3:::${each.value.bucket}/*"]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
@@ -130,7 +130,7 @@ resource "aws_s3_bucket_policy" "this" {
         Effect    = "Allow"
         Principal = { Service = "logging.s3.amazonaws.com" }
         Action    = "s3:PutObject"
-        Resource  = ["arn:aws:s3:::${each.value.bucket}/*"]
+        Resource  = "arn:aws:s3:::${each.value.bucket}/*"
         Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
       }]
     )
