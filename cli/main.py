@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, infrastructure, maintain, plan, prefect, privacy, reports, sandbox, show, verify
+from cli import backfill, errors, maintain, plan, prefect, privacy, reports, sandbox, show, verify
 from cli import config as cli_config
 from cli.console.jobs import JOBS
 from cli.console.options import (
@@ -59,7 +59,7 @@ for name, group in (
     ("state", reports.state),
     ("runs", reports.runs),
     ("blocks", prefect.blocks),
-    ("config", infrastructure.config),
+    ("config", cli_config.files),
     ("prefect", prefect.prefect),
     ("sandbox", sandbox.sandbox),
 ):
