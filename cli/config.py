@@ -23,7 +23,6 @@ from cli.console.options import (
 )
 from cli.console.output import columns, show, show_json
 
-
 files = typer.Typer(help="The configuration's own files.", no_args_is_help=True)
 
 STANDARD_INPUT = "-"
