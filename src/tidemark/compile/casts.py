@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from tidemark.config.load import Load
 
 EXACT = CastSpec()
-JSON = {"ignoreNullFields": "false", "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX"}
-"""JSON that says all there is: with nulls, and instants to the microsecond."""
+_MICROS = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
+JSON = {"ignoreNullFields": "false", "timestampFormat": f"{_MICROS}XXX", "timestampNTZFormat": _MICROS}
+"""JSON that says all there is: with nulls, and times to the microsecond."""
 
 _BLANK = r"[ \t]*"
 # Exponents and lengths have bounds: Java would try to write out every digit of 1e-999999999.

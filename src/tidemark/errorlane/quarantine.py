@@ -11,6 +11,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from tidemark import faults
+from tidemark.compile import jsontext
 from tidemark.errorlane import rejects
 from tidemark.rows import ORIGIN, own
 from tidemark.rows.batches import Counter
@@ -18,7 +19,7 @@ from tidemark.rows.order import stored_order
 from tidemark.spark import storage
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 REASONS = "array<struct<rule: string, column: string, value: string, message: string>>"
 ERROR_SCHEMA = (
@@ -28,6 +29,7 @@ ERROR_SCHEMA = (
 LANE_SCHEMA = f"{ERROR_SCHEMA}, run_id string, dt date"
 
 _CODES = own("codes")
+_INSTANT = r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9:]{8})(?:\.([0-9]*?)0*)?(?:Z|\+00:00)?\z"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def write_errors(
 ) -> Rejected:
     """Adds rejected rows, as `judging.rejected` gives them, to the table's lane; `rules` are the codes to count by.
 
-    A row that was rejected before, in an earlier overlapping window, is known by its `error_id` and not added again.
+    A row that was rejected before, in an earlier overlapping window, is known by its origin and what it says, and not
+    added again.
     Doing it again for the same run replaces what the run had written.
     """
     return _add(spark, _errors(rejected, batch), lane, batch, rules)
@@ -102,13 +105,39 @@ def _add(spark: SparkSession, errors: DataFrame, lane: str, batch: ErrorBatch, r
 def _write_new(spark: SparkSession, errors: DataFrame, lane: str, folder: str, rules: Sequence[str]) -> Rejected:
     """Writes to `folder` the errors that the lane does not have, and counts them."""
     if storage.exists(spark, lane):
-        errors = errors.join(read_errors(spark, lane).select("error_id").distinct(), "error_id", "left_anti")
+        errors = _not_in(errors, read_errors(spark, lane))
     codes = F.transform("reasons", lambda reason: F.concat_ws(".", reason["column"], reason["rule"]))
     counted = {f"rule_{number}": F.count_if(F.array_contains(_CODES, code)) for number, code in enumerate(rules)}
     new = Counter(rows=F.count("*"), **counted)
     new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(folder)
     by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
     return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
+
+
+def _not_in(errors: DataFrame, lane: DataFrame) -> DataFrame:
+    """The errors that the lane does not have: of equal ones of one origin as many as are more than there."""
+    place, known, number = (own("place"), own("said")), own("known"), own("number")
+    here = [F.coalesce("origin", F.lit("")).alias(place[0]), _said("payload").alias(place[1])]
+    there = lane.groupBy(*here).agg(F.collect_set("error_id").alias(known))
+    told = errors.select("*", *here).join(there, list(place), "left")
+    is_there = F.coalesce(F.array_contains(known, F.col("error_id")), F.lit(False))
+    first_the_known = Window.partitionBy(*place).orderBy(is_there.desc(), "error_id")
+    numbered = told.withColumn(number, F.row_number().over(first_the_known))
+    is_more = F.col(number) > F.coalesce(F.size(known), F.lit(0))
+    return numbered.where(F.col(known).isNull() | is_more).drop(*place, known, number)
+
+
+def _said(payload: str) -> Column:
+    """What a row says by itself: the columns of its batch, their order and their types are no matter."""
+    values = jsontext.parsed_object(F.col(payload))
+    entries = F.filter(F.map_entries(values), lambda entry: entry["value"].isNotNull())
+    plain = F.transform(
+        entries,
+        lambda entry: F.struct(
+            F.lower(entry["key"]), F.regexp_replace(jsontext.unmarked(entry["value"]), _INSTANT, "$1 $2.$3")
+        ),
+    )
+    return F.coalesce(F.to_json(F.array_sort(plain)), F.col(payload))
 
 
 def run_folder(lane: str, run_date: date, run_id: str) -> str:

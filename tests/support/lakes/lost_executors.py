@@ -6,16 +6,16 @@ A program by itself, as a process has one Spark context: `python -m … ROOT ROU
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -94,21 +94,20 @@ def readings(spark: SparkSession, change: int) -> DataFrame:
 
 def killed_in(spark: SparkSession, lake: Lake, chance: random.Random) -> Round:
     """Loads the changed readings, while an executor is killed once the first stage's output lies on it."""
-    killed: list[int] = []
     over = threading.Event()
-    killer = threading.Thread(target=_kill_one, args=(spark, chance, killed, over))
-    killer.start()
-    try:
-        books = lake.load(TABLE, readings(spark, 1)).prepared
-    finally:
-        over.set()
-        killer.join()
-    if books is None:
-        raise ValueError("the load had nothing to do")
-    return Round(books.books.to_json(), len(killed))
+    with ThreadPoolExecutor(1) as beside:
+        killed = beside.submit(_kill_one, spark, chance, over)
+        try:
+            prepared = lake.load(TABLE, readings(spark, 1)).prepared
+        finally:
+            over.set()
+        if prepared is None:
+            raise ValueError("the load had nothing to do")
+        return Round(prepared.books.to_json(), killed.result())
 
 
-def _kill_one(spark: SparkSession, chance: random.Random, killed: list[int], over: threading.Event) -> None:
+def _kill_one(spark: SparkSession, chance: random.Random, over: threading.Event) -> int:
+    """How many executors it killed."""
     tracker = spark.sparkContext.statusTracker()
     while not over.is_set():
         stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
@@ -116,23 +115,21 @@ def _kill_one(spark: SparkSession, chance: random.Random, killed: list[int], ove
             stage and stage.numTasks == PARTITIONS and stage.numCompletedTasks > PARTITIONS // 2 for stage in stages
         ):
             time.sleep(chance.uniform(0, 1.5))
-            victims = _executors()
-            if victims:
-                victim = chance.choice(victims)
-                os.kill(victim, signal.SIGKILL)
-                killed.append(victim)
-            return
+            chance.choice(_executors()).kill()
+            return 1
         time.sleep(0.02)
+    return 0
 
 
-def _executors() -> list[int]:
-    """The executors' processes: they are below this one."""
-    table = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
-    below = {os.getpid()}
-    for _ in range(4):  # this process, the workers, their scripts, the executors
-        below |= {int(pid) for pid, parent, *_ in rows if int(parent) in below}
-    return [int(pid) for pid, _, args in rows if int(pid) in below and "CoarseGrainedExecutorBackend" in args]
+def _executors() -> list[psutil.Process]:
+    """They are below this process: its workers start them."""
+    return [each for each in psutil.Process().children(recursive=True) if _is_executor(each)]
+
+
+def _is_executor(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return any("CoarseGrainedExecutorBackend" in word for word in process.cmdline())
+    return False
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -27,7 +27,7 @@ DIGITS = st.from_regex(r"[+-]?[0-9]{1,20}(\.[0-9]{0,6})?([eE][+-]?[0-9]{1,2})?",
 DAYS = st.dates().map(str) | st.dates().map(lambda day: f"{day.year:04}-{day.month}-{day.day}")
 CLOCKS = st.builds(
     lambda instant, sign, zone: instant.isoformat(sep=sign) + zone,
-    st.datetimes(),
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),
     st.sampled_from("T "),
     st.sampled_from(["", "Z", "+01:00", "-0530", " BST", "+19:00", "000", "1"]),
 )

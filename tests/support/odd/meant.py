@@ -24,14 +24,20 @@ def _number(text: str) -> Decimal | None:
     return Decimal(match[1]) if match else None
 
 
+def _exact(text: str) -> Decimal | None:
+    """With an exponent, no more than 15 digits are looked at."""
+    long = re.search(r"[0-9.]{16,}[eE]|[eE][+-]?[0-9]{3}", text)
+    return None if long else _number(text)
+
+
 def _whole(text: str, bits: int) -> Any:
-    number = _number(text)
+    number = _exact(text)
     fits = number is not None and -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) and number == int(number)
     return int(number or 0) if fits else REFUSED
 
 
 def _money(text: str) -> Any:
-    number = _number(text)
+    number = _exact(text)
     with localcontext(prec=80):
         fits = number is not None and abs(number) < 10**16 and number == round(number, 4)
         return round(number or Decimal(0), 4) if fits else REFUSED
@@ -99,5 +105,5 @@ def row(values: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def row_of_texts(texts: Mapping[str, str | None]) -> dict[str, Any] | None:
-    """The same of texts; a column that is not in the contract is text."""
-    return row({name: None if text is None else MEANING.get(name, characters)(text) for name, text in texts.items()})
+    """The same of texts; a column that is not in the contract is any text."""
+    return row({name: None if text is None else MEANING.get(name, str)(text) for name, text in texts.items()})

@@ -166,6 +166,8 @@ def test_every_double_that_python_writes_comes_in_as_it_is(spark: SparkSession) 
         ("binary", "int", {}, [b"1"]),
         ("binary", "string", {b"a": "a"}, [b"\xff"]),
         ("struct<a:int,b:string>", "string", {(1, None): '{"a":1,"b":null}'}, []),
+        ("struct<t:timestamp_ntz>", "string",
+         {(datetime(2025, 3, 1, 1, 2, 3, 4567),): '{"t":"2025-03-01T01:02:03.004567"}'}, []),
     ],
 )  # fmt: skip
 def test_a_typed_value_comes_in_where_it_comes_back(
