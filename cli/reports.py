@@ -60,7 +60,10 @@ def _show_state(newest: Release | None, tables: tuple[Record, ...]) -> None:
 
 
 def _position(watermark: Mapping[str, Any]) -> str:
-    """How far a source is known: the value of each column of its cursor."""
+    """How far a source is known: the value of each column of its cursor, or how many files of it are."""
+    if "files" in watermark:
+        known = watermark["files"] if isinstance(watermark["files"], int) else len(watermark["files"])
+        return f"{known} files"
     marks = [watermark, *watermark.get("then", ())]
     return " / ".join(str(mark["high"]) for mark in marks if mark.get("high") is not None)
 

@@ -17,11 +17,12 @@ def main() -> None:
     port: int = listener.getsockname()[1]
     os.environ["MOTO_PORT"] = str(port)  # moto puts it into the URLs it answers with
 
-    from sandbox.services import aws_gaps, emr_serverless
+    from sandbox.services import aws_gaps, dynamo_limits, emr_serverless
     from sandbox.services.redshift_logins import RedshiftLogins
 
     emr_serverless.install()
     aws_gaps.install()
+    dynamo_limits.install()
 
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server

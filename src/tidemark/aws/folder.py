@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,18 +58,47 @@ class Folder:
         prefix = len(str(self._file_system._strip_protocol(self.root))) + 1
         return sorted(str(found)[prefix:] for found in self._file_system.find(start))
 
+    def written(self) -> dict[str, datetime]:
+        """When each file below the root was written (UTC)."""
+        prefix = len(str(self._file_system._strip_protocol(self.root))) + 1
+        found = self._file_system.find(self.root, detail=True)
+        return {str(name)[prefix:]: _moment(details) for name, details in found.items()}
+
     def folders(self) -> list[str]:
         """The folders right below the root, sorted; none when it does not exist."""
+        return self._right_below("directory")
+
+    def files(self) -> list[str]:
+        """The files right below the root, sorted; none when it does not exist."""
+        return self._right_below("file")
+
+    def _right_below(self, kind: str) -> list[str]:
         try:
             found = self._file_system.ls(self.root, detail=True)
         except FileNotFoundError:
             return []
-        names = (str(each["name"]).rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory")
+        names = (str(each["name"]).rstrip("/").rpartition("/")[2] for each in found if each["type"] == kind)
         return sorted(names)
+
+    def starting(self, text: str) -> list[str]:
+        """The files right below the root whose names start so, sorted; S3 is asked for just these."""
+        if self.is_local:
+            return [name for name in self.files() if name.startswith(text)]
+        prefix = len(str(self._file_system._strip_protocol(self.root))) + 1
+        found = self._file_system.find(self.root, prefix=text)
+        return sorted(name for each in found if "/" not in (name := str(each)[prefix:]))
+
+    def below(self, name: str) -> Folder:
+        """A folder below this one."""
+        return Folder(self.path(name), self._file_system)
 
     def delete(self, name: str) -> None:
         """Removes a file, or a folder with all that is in it."""
         self._file_system.rm(self.path(name), recursive=True)
+
+    def size(self, name: str) -> int:
+        """The file's bytes."""
+        return int(self._file_system.size(self.path(name)))
 
     def lines(self, name: str) -> Iterator[str]:
         """The lines of a file, one at a time."""
@@ -80,6 +110,13 @@ class Folder:
     def is_local(self) -> bool:
         """Whether the root is a path on this machine's disk."""
         return "://" not in self.root
+
+
+def _moment(details: Mapping[str, Any]) -> datetime:
+    if "LastModified" in details:
+        stored: datetime = details["LastModified"]
+        return stored.astimezone(UTC).replace(tzinfo=None)
+    return datetime.fromtimestamp(details["mtime"], UTC).replace(tzinfo=None)
 
 
 def open_folder(root: str, aws: AwsSettings | None = None) -> Folder:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KIND = "backfill"
 TAKEN_UP_WITHIN = timedelta(days=14)
 """So long after it began a backfill that died can be taken up again; after that it begins anew."""
+_ATTEMPTS = 50
+"""So many of its runs are remembered: what earlier ones have staged is computed again."""
 
 
 class Notes:
@@ -52,7 +54,7 @@ class Notes:
         known = self._note()
         now = datetime.now(UTC).replace(tzinfo=None).isoformat()
         request = asdict(self._backfill.request)
-        value = {"request": request, "began_at": now, **known, "runs": [*known.get("runs", ()), run_id]}
+        value = {"request": request, "began_at": now, **known, "runs": [*known.get("runs", ()), run_id][-_ATTEMPTS:]}
         self._state.put(KIND, self._backfill.backfill_id, value)
 
     def chunk_done(self, table: str, name: str) -> None:

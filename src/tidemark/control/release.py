@@ -1,11 +1,15 @@
 """Releases: which version of every table belongs together. What readers see is a release, never a lake half-written.
 
 A release is made from the index of tables: what each one's last commit says, for readers without Spark.
+
+Releases have numbers without gaps, so that whoever knows one of the last finds the newest by asking for the next: the
+control store notes where to begin, and nobody reads all of them. Maintenance removes those that nobody can go back to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 KIND = "release"
 TABLE = "table"
 PUBLISHED = "publish"
+LAST_KEPT = 1_000
+"""So many releases are kept, however old they are."""
 _ATTEMPTS = 5
+_NUMBERS, _NEWEST, _OLDEST = "release numbers", "newest", "oldest"
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,13 @@ def every(state: StateStore) -> tuple[Release, ...]:
 
 def latest(state: StateStore) -> Release | None:
     """The newest release, or None before the first."""
-    return max(map(_release, state.list(KIND)), key=lambda release: release.number, default=None)
+    number = _noted(state, _NEWEST)
+    found = find(state, f"r{number}") if number else None
+    if found is None:  # nothing was noted, as in a store of an older version
+        found = max(every(state), key=lambda release: release.number, default=None)
+    while found is not None and (later := find(state, f"r{found.number + 1}")):
+        found = later
+    return found
 
 
 def find(state: StateStore, name: str) -> Release | None:
@@ -87,6 +100,7 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
             state.put(KIND, release.name, release.to_json(), expected=ABSENT)
         except ConflictError:
             continue  # another run took the number: look again
+        _note(state, _NEWEST, number)
         return release, True
     raise StateError(
         f"no release could be recorded in {_ATTEMPTS} attempts: other runs record theirs at the same time",
@@ -95,15 +109,58 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
     )
 
 
+def retire(state: StateStore, before: datetime) -> int:
+    """Forgets releases that were made before an instant (UTC), oldest first, and where they were published; gives how
+    many. The last ones are kept, whatever their age, and the one that was current at that instant."""
+    newest, oldest = latest(state), _noted(state, _OLDEST)
+    if newest is None or newest.number <= LAST_KEPT:
+        return 0
+    first = number = oldest or min(release.number for release in every(state))
+    while number <= newest.number - LAST_KEPT:
+        follower = find(state, f"r{number + 1}")
+        if follower is not None and follower.created_at >= before:
+            break
+        state.delete(KIND, f"r{number}")
+        number += 1
+    _note(state, _OLDEST, number)
+    for each in state.list(PUBLISHED):
+        if _number(each.key) < number:
+            state.delete(PUBLISHED, each.key)
+    return number - first
+
+
 def note_published(state: StateStore, release: Release, target: str, run_id: str) -> None:
     """Records that the run `run_id` left a warehouse with all tables of the release that are published there."""
     published = {"at": datetime.now(UTC).replace(tzinfo=None).isoformat(), "run_id": run_id}
     state.put(PUBLISHED, _published_key(release, target), published)
 
 
+def last_published(state: StateStore, target: str) -> Release | None:
+    """The newest release that a warehouse was brought to; None where there is none."""
+    keys = [each.key for each in state.list(PUBLISHED) if each.key.partition("/")[2] == target]
+    newest_first = sorted(keys, key=_number, reverse=True)
+    return next((found for key in newest_first if (found := find(state, key.partition("/")[0]))), None)
+
+
 def is_published(state: StateStore, release: Release, target: str) -> bool:
     """Whether a warehouse was brought to this release. Its own word counts more: a publish asks it for each table."""
     return state.get(PUBLISHED, _published_key(release, target)) is not None
+
+
+def _noted(state: StateStore, which: str) -> int:
+    noted = state.get(_NUMBERS, which)
+    return int(noted.value["number"]) if noted else 0
+
+
+def _note(state: StateStore, which: str, number: int) -> None:
+    """Where to begin to look. Of two that note at once one may be passed over: then one more is asked for."""
+    with suppress(ConflictError):
+        state.put(_NUMBERS, which, {"number": number})
+
+
+def _number(key: str) -> int:
+    """The number of the release that a key (`r31`, `r31/snowflake`) is of."""
+    return int(key.partition("/")[0].removeprefix("r"))
 
 
 def _published_key(release: Release, target: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date as Day
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.books import Books
+from tidemark.control import runfiles
 from tidemark.control.processes import lives
 from tidemark.errors import ConfigError, TidemarkError
 
@@ -240,33 +241,72 @@ def _table_result(stored: Mapping[str, Any]) -> TableResult:
 
 
 class RunStore:
-    """The summaries of all runs, one JSON file each, in the environment's `runs` root."""
+    """The summaries of all runs, in the environment's `runs` root."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
 
     def save(self, summary: RunSummary) -> str:
         """Writes (or replaces) the run's file and returns where it lies."""
+        runfiles.mark(self._folder, summary.run_id, summary.started_at)
         return self._folder.write_text(f"{summary.run_id}.json", json.dumps(summary.to_json(), indent=1))
 
     def load(self, run: str) -> RunSummary:
-        """The run whose id is, or begins with, `run`; raises `ConfigError` when there is not exactly one."""
-        matches = [name for name in self._names() if name.startswith(run)]
-        if len(matches) != 1:
-            seen = f"{len(matches)} runs begin with {run!r}" if matches else f"there is no run {run!r}"
-            raise ConfigError(f"{seen} in {self._folder.root}", next_step="tidemark runs list")
-        return self._read(matches[0])
+        """The run whose id is, or begins with, `run`; raises `ConfigError` when there is not exactly one.
+
+        One that has been packed away counts only where no other begins so; of these, those of the newest day.
+        """
+        found = self._own(run) if run and "/" not in run else None
+        if found is not None:
+            return found
+        matches = self._beginning_with(run)
+        if len(matches) == 1:
+            return matches[0]
+        seen = f"{len(matches)} runs begin with {run!r}" if matches else f"there is no run {run!r}"
+        raise ConfigError(f"{seen} in {self._folder.root}", next_step="tidemark runs list")
 
     def latest(self, limit: int | None = None) -> tuple[RunSummary, ...]:
         """The runs, newest first."""
-        summaries = sorted((self._read(name) for name in self._names()), key=lambda run: run.started_at, reverse=True)
-        return tuple(summaries[:limit])
+        found: dict[str, RunSummary] = {}
+        for run_id in runfiles.newest(self._folder):
+            if len(found) == limit:
+                break
+            if run_id not in found and (summary := self._own(run_id)):
+                found[run_id] = summary
+        if limit is None or len(found) < limit:
+            rest = [run_id for run_id in runfiles.own_files(self._folder) if run_id not in found]
+            found |= {run_id: summary for run_id in rest if (summary := self._own(run_id))}
+            self._add_packed(found, limit)
+        newest_first = sorted(found.values(), key=lambda run: run.started_at, reverse=True)
+        return tuple(newest_first[:limit])
 
-    def _names(self) -> list[str]:
-        return [name for name in self._folder.names() if name.endswith(".json")]
+    def pack(self, before: date) -> int:
+        """Puts the runs of each day before this one into one file of the day; gives how many runs that were."""
+        return runfiles.pack(self._folder, before, lambda run_id: self.load(run_id).started_at)
 
-    def _read(self, name: str) -> RunSummary:
+    def _add_packed(self, found: dict[str, RunSummary], limit: int | None) -> None:
+        for path, lines in runfiles.packs(self._folder):
+            if limit is not None and len(found) >= limit:
+                break
+            for summary in (self._parsed(path, line) for line in lines):
+                found.setdefault(summary.run_id, summary)
+
+    def _beginning_with(self, run: str) -> list[RunSummary]:
+        names = [name for name in self._folder.starting(run) if name.endswith(runfiles.SUMMARY)]
+        if names:
+            return [self._parsed(name, self._folder.read_text(name)) for name in names]
+        for path, lines in runfiles.packs(self._folder):
+            packed = [summary for line in lines if (summary := self._parsed(path, line)).run_id.startswith(run)]
+            if packed:
+                return [summary for summary in packed if summary.run_id == run] or packed
+        return []
+
+    def _own(self, run_id: str) -> RunSummary | None:
+        name = run_id + runfiles.SUMMARY
         text = self._folder.read_text(name)
+        return None if text is None else self._parsed(name, text)
+
+    def _parsed(self, name: str, text: str | None) -> RunSummary:
         try:
             return _judged(RunSummary.from_json(json.loads(text or "")))
         except (ValueError, KeyError, TypeError) as broken:

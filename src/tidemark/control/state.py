@@ -5,9 +5,11 @@ It is an index and a lock, never the truth about rows: that stands in the commit
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from tidemark.config.environment import Environment
 
 ABSENT = 0
+MOST_BYTES = 350_000
+"""Of a record, key and all: DynamoDB takes no item above 400 KB, and a laptop finds the same out."""
+_PACKED_FROM = 32_000  # characters; a release of a thousand tables is packed to a tenth
+_PACKED = "zlib:"
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,29 @@ def _conflict(kind: str, key: str, expected: int) -> ConflictError:
     )
 
 
+def _text(kind: str, key: str, value: Mapping[str, Any]) -> str:
+    """The stored form of a value. Raises `StateError` for what is too large for a record."""
+    text = json.dumps(value, default=str)
+    if len(text) > _PACKED_FROM:
+        text = _PACKED + base64.b64encode(zlib.compress(text.encode())).decode()
+    size = len(kind.encode()) + len(key.encode()) + len(text)
+    if size > MOST_BYTES:
+        raise StateError(
+            f"{kind} {key} does not fit into the control store; nothing was written there",
+            step="state",
+            seen=[f"{size:,} bytes, packed; a record holds at most {MOST_BYTES:,}"],
+            next_step="give part of the tables a configuration and a state store of their own",
+        )
+    return text
+
+
+def _value(text: str) -> Mapping[str, Any]:
+    if text.startswith(_PACKED):
+        text = zlib.decompress(base64.b64decode(text.removeprefix(_PACKED))).decode()
+    value: Mapping[str, Any] = json.loads(text)
+    return value
+
+
 class SqliteState:
     """Records in one SQLite file; every call opens its own connection, so threads and processes may share it."""
 
@@ -94,9 +123,10 @@ class SqliteState:
             row = connection.execute(
                 "SELECT key, value, revision FROM records WHERE kind = ? AND key = ?", (kind, key)
             ).fetchone()
-        return Record(row[0], json.loads(row[1]), row[2]) if row else None
+        return Record(row[0], _value(row[1]), row[2]) if row else None
 
     def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
+        text = _text(kind, key, value)
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             row = connection.execute("SELECT revision FROM records WHERE kind = ? AND key = ?", (kind, key)).fetchone()
@@ -105,7 +135,7 @@ class SqliteState:
                 raise _conflict(kind, key, expected)
             connection.execute(
                 "INSERT OR REPLACE INTO records (kind, key, revision, value) VALUES (?, ?, ?, ?)",
-                (kind, key, revision + 1, json.dumps(value, default=str)),
+                (kind, key, revision + 1, text),
             )
         return revision + 1
 
@@ -118,7 +148,7 @@ class SqliteState:
             rows = connection.execute(
                 "SELECT key, value, revision FROM records WHERE kind = ? ORDER BY key", (kind,)
             ).fetchall()
-        return tuple(Record(key, json.loads(value), revision) for key, value, revision in rows)
+        return tuple(Record(key, _value(text), revision) for key, text, revision in rows)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -151,13 +181,12 @@ class DynamoState:
         return self._record(item) if item else None
 
     def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
-        known = expected
+        text, known = _text(kind, key, value), expected
         if known is None:
             current = self.get(kind, key)
             known = current.revision if current else ABSENT
         attempt = uuid.uuid4().hex
-        item = {"kind": kind, "key": key, "revision": known + 1, "value": json.dumps(value, default=str)}
-        item["attempt"] = attempt
+        item = {"kind": kind, "key": key, "revision": known + 1, "value": text, "attempt": attempt}
         if known == ABSENT:
             condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
         else:
@@ -179,12 +208,12 @@ class DynamoState:
             "ExpressionAttributeValues": {":kind": kind},
             "ConsistentRead": True,
         }
-        records: tuple[Record, ...] = ()
+        records: list[Record] = []
         while True:
             page = self._call("query", **arguments)
-            records += tuple(self._record(item) for item in page["Items"])
+            records += map(self._record, page["Items"])
             if "LastEvaluatedKey" not in page:
-                return records
+                return tuple(records)
             arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _item(self, kind: str, key: str) -> Mapping[str, Any]:
@@ -217,4 +246,4 @@ class DynamoState:
 
     @staticmethod
     def _record(item: Mapping[str, Any]) -> Record:
-        return Record(str(item["key"]), json.loads(item["value"]), int(item["revision"]))
+        return Record(str(item["key"]), _value(item["value"]), int(item["revision"]))

@@ -55,11 +55,7 @@ def predict(engine: Engine, table: str, published: Published) -> Prediction:
 
 def published_releases(state: StateStore, targets: Sequence[str]) -> dict[str, Release | None]:
     """The newest release that each warehouse was brought to, as far as the control store knows."""
-    newest_first = release.every(state)[::-1]
-    return {
-        target: next((each for each in newest_first if release.is_published(state, each, target)), None)
-        for target in targets
-    }
+    return {target: release.last_published(state, target) for target in targets}
 
 
 def _samples(

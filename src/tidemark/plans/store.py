@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 KIND = "plan"
 _FILE = "plan.json"
 _LATE = timedelta(hours=1)  # an apply may have begun just before the plan expired
+_TOLD = timedelta(days=30)
+"""So long after it could have been applied it can still be asked what became of a plan."""
 
 Status = Literal["open", "applied", "superseded", "expired"]
 
@@ -97,7 +99,7 @@ def still_open(state: StateStore) -> tuple[Plan, ...]:
 
 
 def retire(state: StateStore) -> None:
-    """Closes plans that nobody can apply any more, by their age or because a table has moved on."""
+    """Closes plans that nobody can apply any more, by their age or because a table has moved on; forgets old ones."""
     versions = indexed_versions(state)
     records = state.list(KIND)
     # Looked up last: of a plan that is being applied right now, the tables have moved by its own commits.
@@ -106,6 +108,8 @@ def retire(state: StateStore) -> None:
         plan = _plan(record)
         if plan.status == "open" and plan.plan not in busy and (over := _over(plan, versions)):
             _close(state, record, over)
+        elif plan.status != "open" and plan.plan not in busy and plan.is_expired(_TOLD):
+            state.delete(KIND, record.key)
 
 
 def _over(plan: Plan, versions: Mapping[str, Any]) -> Status | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,21 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TidemarkError, match="could not be written"):
         open_folder(str(tmp_path / "file")).write_text("x.json", "{}")
+
+
+def test_what_lies_right_below_is_told_apart_from_what_lies_deeper(tmp_path: Path) -> None:
+    folder = open_folder(str(tmp_path))
+    for name in ("ab.json", "abc.json", "b.json", "abd/x.json", "abd/deep/y.json"):
+        folder.write_text(name, "12345")
+    assert folder.files() == ["ab.json", "abc.json", "b.json"]
+    assert folder.folders() == ["abd"]
+    assert folder.starting("ab") == ["ab.json", "abc.json"]
+    assert folder.below("abd").files() == ["x.json"]
+    assert folder.below("abd").names() == ["deep/y.json", "x.json"]
+    assert folder.size("abd/x.json") == 5
+    assert set(folder.written()) == set(folder.names())
+    assert all(
+        abs(at - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=5) for at in folder.written().values()
+    )
+    none = folder.below("none")
+    assert (none.files(), none.folders(), none.starting("a"), none.written()) == ([], [], [], {})

@@ -184,6 +184,12 @@ def test_what_was_done_is_not_to_be_done_again(folder: ConfigFolder, state: Sqli
     assert len(Notes(state, asked(folder, chunk="month")).rest(PEOPLE)) == 1, "another backfill knows nothing of it"
 
 
+def test_of_many_attempts_the_last_are_remembered(folder: ConfigFolder, state: SqliteState) -> None:
+    for number in range(60):
+        notes = begun(state, asked(folder), f"run-{number}")
+    assert notes.attempts() == tuple(f"run-{number}" for number in range(10, 60))
+
+
 def test_when_it_is_done_the_same_request_is_a_new_backfill(folder: ConfigFolder, state: SqliteState) -> None:
     notes = begun(state, asked(folder))
     notes.chunk_done(PEOPLE, "2025-03-01")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tidemark.control import release
 from tidemark.control.runs import Run
-from tidemark.control.state import SqliteState
+from tidemark.control.state import Record, SqliteState
 
 
 @pytest.fixture
@@ -64,3 +66,93 @@ def test_runs_at_the_same_time_get_a_number_each(state: SqliteState) -> None:
     for thread in threads:
         thread.join()
     assert [entry.value["number"] for entry in state.list("release")] == [1, 2, 3, 4]
+
+
+class Counted(SqliteState):
+    """A store that counts what it is asked, by kind."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.gets, self.listed = 0, 0
+
+    def get(self, kind: str, key: str) -> Record | None:
+        self.gets += 1
+        return super().get(kind, key)
+
+    def list(self, kind: str) -> tuple[Record, ...]:
+        found = super().list(kind)
+        self.listed += len(found)
+        return found
+
+
+def make(state: SqliteState, numbers: range, made: datetime, apart: timedelta) -> None:
+    for number in numbers:
+        entry = release.Release(number, f"run-{number}", date(2025, 3, 1), made + number * apart, {"gold.a": number})
+        state.put(release.KIND, entry.name, entry.to_json())
+
+
+@pytest.mark.parametrize("made", [3, 30])
+def test_a_release_costs_the_same_however_many_there_were(tmp_path: Path, made: int) -> None:
+    state = Counted(tmp_path / "state.db")
+    for version in range(made):
+        release.record(state, RUN, {"gold.a": version})
+    state.gets = state.listed = 0
+    recorded, _ = release.record(state, RUN, {"gold.a": made})
+    assert recorded.name == f"r{made + 1}"
+    assert (state.gets, state.listed) == (3, 0)
+
+
+def test_a_store_of_an_older_version_goes_on_with_its_releases(state: SqliteState) -> None:
+    make(state, range(1, 12), datetime(2025, 3, 1), timedelta(days=1))
+    newest = release.latest(state)
+    assert newest is not None
+    assert newest.name == "r11"
+    assert release.record(state, RUN, {"gold.a": 99})[0].name == "r12"
+    assert release.latest(state) == release.find(state, "r12")
+
+
+def test_a_note_that_lags_behind_hides_no_release(state: SqliteState) -> None:
+    """Who dies after the release and before the note, or is passed by another, leaves such a note."""
+    for version in range(5):
+        release.record(state, RUN, {"gold.a": version})
+    notes = {record.key: record.value for record in state.list("release numbers")}
+    state.put("release numbers", "newest", {"number": 2})
+    newest = release.latest(state)
+    assert newest is not None
+    assert newest.name == "r5"
+    assert release.record(state, RUN, {"gold.a": 9})[0].name == "r6"
+    assert notes == {"newest": {"number": 5}}
+
+
+def test_old_releases_are_forgotten_and_where_they_were_published(
+    state: SqliteState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One a day from March 2nd on; what was current on the 11th at noon is r10."""
+    monkeypatch.setattr(release, "LAST_KEPT", 5)
+    make(state, range(1, 21), datetime(2025, 3, 1), timedelta(days=1))
+    for number in (3, 9, 10, 18):
+        entry = release.find(state, f"r{number}")
+        assert entry is not None
+        release.note_published(state, entry, "snowflake", "run")
+    assert release.retire(state, datetime(2025, 3, 11, 12)) == 9
+    assert [each.number for each in release.every(state)] == list(range(10, 21))
+    assert {record.key for record in state.list(release.PUBLISHED)} == {"r10/snowflake", "r18/snowflake"}
+    assert release.retire(state, datetime(2025, 3, 11, 12)) == 0
+    assert release.retire(state, datetime(2026, 1, 1)) == 6
+    assert [each.number for each in release.every(state)] == list(range(16, 21))
+    assert release.record(state, RUN, {"gold.a": 99})[0].name == "r21"
+
+
+def test_few_releases_are_kept_however_old(state: SqliteState) -> None:
+    make(state, range(1, 4), datetime(2020, 3, 1), timedelta(days=1))
+    assert release.retire(state, datetime(2025, 3, 11)) == 0
+    assert len(release.every(state)) == 3
+
+
+def test_the_newest_release_that_a_warehouse_has_is_known(state: SqliteState) -> None:
+    made: Mapping[int, Any] = {version: release.record(state, RUN, {"gold.a": version})[0] for version in range(12)}
+    for number in (1, 8, 9):
+        release.note_published(state, made[number], "snowflake", "run")
+    release.note_published(state, made[11], "redshift", "run")
+    assert release.last_published(state, "snowflake") == made[9]
+    assert release.last_published(state, "elsewhere") is None

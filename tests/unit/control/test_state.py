@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tidemark.control.state import ABSENT, ConflictError, DynamoState, SqliteState, StateStore
+from tidemark.control.state import ABSENT, MOST_BYTES, ConflictError, DynamoState, SqliteState, StateStore
+from tidemark.errors import StateError
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
@@ -93,3 +96,33 @@ def test_of_many_who_claim_at_once_one_wins(tmp_path: Path) -> None:
         won = list(pool.map(claim, range(24)))
 
     assert sum(won) == 1
+
+
+def test_what_is_large_is_packed_and_comes_back_the_same(store: StateStore) -> None:
+    versions = {f"silver.a_table_with_a_name_{number}": {"id": f"{number:036}", "v": number} for number in range(4000)}
+    store.put("release", "r1", {"tables": versions})
+    store.put("release", "r1", {"tables": versions, "word": "ü"}, expected=1)
+    record = store.get("release", "r1")
+    assert record is not None
+    assert record.value == {"tables": versions, "word": "ü"}
+    assert [each.value for each in store.list("release")] == [record.value]
+
+
+def test_what_does_not_fit_is_refused_alike_and_before_anything_is_written(store: StateStore) -> None:
+    """400 KB is what DynamoDB takes: the store's own limit lies below it."""
+    noise = base64.b64encode(random.Random(1).randbytes(400_000)).decode()
+    store.put("table", "silver.orders", {"version": 3})
+    with pytest.raises(StateError, match=r"table silver\.orders does not fit into the control store"):
+        store.put("table", "silver.orders", {"version": 4, "noise": noise})
+    largest = {"noise": noise[: MOST_BYTES - 10_000]}
+    store.put("table", "k" * 100, largest)
+    record = store.get("table", "silver.orders")
+    assert record is not None
+    assert record.value == {"version": 3}
+
+
+def test_a_list_goes_over_the_pages_that_dynamodb_gives(store: StateStore) -> None:
+    noise = base64.b64encode(random.Random(2).randbytes(180_000)).decode()
+    for number in range(8):
+        store.put("plan", f"p{number}", {"noise": noise})
+    assert [record.key for record in store.list("plan")] == [f"p{number}" for number in range(8)]

@@ -79,6 +79,18 @@ def test_what_nobody_can_apply_any_more_is_closed(
     assert [plan.plan for plan in store.still_open(state)] == (["p"] if status == "open" else [])
 
 
+def test_what_became_of_a_plan_is_told_for_a_month(state: SqliteState) -> None:
+    for plan, days in (("old", 31), ("young", 29), ("open", 31)):
+        store.note_open(state, document(plan, -timedelta(days=days), orders=3))
+    for plan in ("old", "young"):
+        store.note_applied(state, plan, "run-9", "r7")
+    store.retire(state)
+    assert [record.key for record in state.list(store.KIND)] == ["open", "young"]
+    assert store.find(state, "open").status == "expired", "it was closed just now"
+    store.retire(state)
+    assert [record.key for record in state.list(store.KIND)] == ["young"]
+
+
 def test_a_plan_in_the_middle_of_its_commits_is_left_alone(state: SqliteState) -> None:
     store.note_open(state, document("p", orders=3, items=1))
     commits.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.orders": "b", "silver.items": "b"}, "p")
