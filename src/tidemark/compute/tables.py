@@ -17,6 +17,7 @@ from tidemark.config.definition import fingerprint
 from tidemark.control.release import TABLE
 from tidemark.delta import deltalog
 from tidemark.delta.table import TargetState, read_state
+from tidemark.sources.watermark import summary
 
 if TYPE_CHECKING:
     from tidemark.config.project import Table
@@ -58,7 +59,7 @@ def note_version(engine: Engine, table: str, version: int | None) -> None:
     if known and known.value.get("version") == version:
         return
     truth = read_state(engine.spark, engine.table_path(table), hint=version)
-    found = {"version": truth.version, "batch_id": truth.batch_id, "watermark": truth.watermark}
+    found = {"version": truth.version, "batch_id": truth.batch_id, "watermark": summary(truth.watermark)}
     engine.state.put(TABLE, table, found | {"run_id": truth.metadata.get("run_id")})
 
 

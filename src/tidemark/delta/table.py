@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog
 from tidemark.delta.plainfiles import plain_files, read_plain
 from tidemark.errors import TidemarkError
+from tidemark.rows import literal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -62,6 +66,14 @@ def read_state(spark: SparkSession, path: str, at: int | None = None, hint: int 
         if metadata := _tidemark_metadata(text):
             return TargetState(version, metadata)
     return TargetState(version)
+
+
+def version_at(spark: SparkSession, path: str, instant: datetime) -> int:
+    """The table's version at an instant (naive UTC), or the first that its log still has."""
+    history = DeltaTable.forPath(spark, path).history().select("version", "timestamp")
+    until = F.max(F.when(F.col("timestamp") <= literal(instant), F.col("version")))
+    found = history.agg(F.coalesce(until, F.min("version"))).collect()
+    return int(found[0][0])
 
 
 def _from_history(spark: SparkSession, path: str, version: int) -> Mapping[str, Any]:

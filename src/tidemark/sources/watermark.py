@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
+from tidemark.sources import pages
+from tidemark.sources.pages import Page, nowhere
+
+MOST_NAMES, MOST_NAMED = 200, 40_000
+"""So many files, or so many characters of their paths, stand in a book by name: it goes into every commit."""
 FILE_HORIZON = timedelta(days=7)
-"""A file is remembered by name for as long; older than the newest one by more, by a fingerprint."""
-MOST_NAMES, MOST_FINGERPRINTS = 2_000, 25_000
-"""A book holds no more: it goes into every commit. What is older counts as received, which is told."""
+"""What is so much older than the newest file counted as received in the first books."""
 
 Mark = datetime | int
 """A value of a cursor: an instant (naive UTC), or a whole number."""
@@ -156,95 +162,163 @@ class SourceFile:
         """What a book says of the file beside its path."""
         return (self.size, self.etag, self.changed)
 
+    @cached_property
+    def place(self) -> str:
+        """By which a page of a book finds a file."""
+        return pages.place(self.path)
+
+    @cached_property
+    def content(self) -> str:
+        """What a page of a book says of the file."""
+        return pages.content(*self.entry)
+
     @property
     def fingerprint(self) -> str:
-        """48 bits of path, size and tag, as 8 characters."""
-        text = f"{self.path}\0{self.size}\0{self.etag}"
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        return base64.urlsafe_b64encode(digest[:_FINGERPRINT_BYTES]).decode("ascii")
+        """48 bits of path, size and tag, as books of before have them."""
+        text = f"{self.path}\0{self.size}\0{self.etag}".encode("utf-8", "surrogatepass")
+        return base64.urlsafe_b64encode(hashlib.sha256(text).digest()[:6]).decode("ascii")
 
 
-_FINGERPRINT_BYTES, _FINGERPRINT_LENGTH = 6, 8
+_FINGERPRINT = 8  # characters
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What a book of an older version knows beside its names: fingerprints (None: what is older than its horizon), and
+    the age up to which everything counts as received."""
+
+    fingerprints: frozenset[str] | None
+    forgotten: datetime | None = None
+
+    def knows(self, file: SourceFile, newest: datetime | None) -> bool:
+        if self.fingerprints is None:
+            return newest is not None and file.modified <= newest - FILE_HORIZON
+        return file.fingerprint in self.fingerprints or self.has_forgotten(file)
+
+    def has_forgotten(self, file: SourceFile) -> bool:
+        is_old = self.forgotten is not None and file.modified <= self.forgotten
+        return is_old and file.fingerprint not in (self.fingerprints or ())
 
 
 @dataclass(frozen=True)
 class FileBook:
     """The files that were received and still lie there.
 
-    Those within `FILE_HORIZON` before the newest (`modified`) stand in `files`, by name, with size, tag and when they
-    were touched; `older` holds the fingerprints of the others (None: the book is of a version that had none, and what
-    is older than its horizon counts as received). What is not newer than `forgotten` does not fit into the book, and
-    counts as received.
+    The newest (`modified`) stand in `files`, by name, with size, tag and when they were touched. The others are on
+    `pages`, oldest first, each at least twice as long as the next: a book has few, and an entry is seldom written
+    again. What a later page says of a file counts. `before`: the book is of an older version, and becomes one of these
+    when it takes its next file.
     """
 
     modified: datetime | None = None
     files: Mapping[str, tuple[int, str, str]] = field(default_factory=dict)
-    older: frozenset[str] | None = frozenset()
-    forgotten: datetime | None = None
+    pages: tuple[Page, ...] = ()
+    before: _Before | None = None
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> FileBook:
-        """The book in a commit's bookkeeping; an empty one where there was none."""
+    def from_json(cls, stored: Mapping[str, Any], page: Callable[[str], str] = nowhere) -> FileBook:
+        """The book in a commit's bookkeeping, an empty one where there was none; `page` gives the text of a page."""
         if "files" not in stored:
             return cls()
         files = {path: _entry(*entry) for path, entry in stored["files"].items()}
+        modified = _maybe_instant(stored.get("modified"))
+        if "pages" in stored:
+            return cls(modified, files, tuple(Page.from_json(each, page) for each in stored["pages"]))
         older = stored.get("older")
-        return cls(
-            modified=_maybe_instant(stored.get("modified")),
-            files=files,
-            older=None if older is None else _fingerprints(older),
-            forgotten=_maybe_instant(stored.get("forgotten")),
-        )
+        known = None if older is None else _fingerprints(older)
+        return cls(modified, files, before=_Before(known, _maybe_instant(stored.get("forgotten"))))
 
     def to_json(self) -> dict[str, Any]:
-        """`{"modified", "files": {path: [size, etag, changed]}, "older", "forgotten"}`, without what there is not."""
+        """`{"modified", "files": {path: [size, etag, changed]}, "pages": [{"name", "files"}]}`; a page without a name
+        is there as a whole."""
         known: dict[str, Any] = {
             "modified": None if self.modified is None else _text(self.modified),
             "files": {path: _stored(*self.files[path]) for path in sorted(self.files)},
         }
-        if self.older is not None:
-            known["older"] = "".join(sorted(self.older))
-        if self.forgotten is not None:
-            known["forgotten"] = _text(self.forgotten)
+        if self.before is None:
+            return known | {"pages": [each.to_json() for each in self.pages]}
+        if self.before.fingerprints is not None:
+            known["older"] = "".join(sorted(self.before.fingerprints))
+        if self.before.forgotten is not None:
+            known["forgotten"] = _text(self.before.forgotten)
         return known
 
+    @cached_property
+    def _paged(self) -> Mapping[str, str]:
+        return {place: content for page in self.pages for place, content in page.entries.items()}
+
     def knows(self, file: SourceFile) -> bool:
-        """Whether the file was received as it is now, or counts as received because the book remembers no more."""
+        """Whether the file was received as it is now, or counts as received because an older book remembers no more."""
         if file.path in self.files:
             return self.files[file.path][:2] == file.entry[:2]
-        if self.older is None:
-            return self.modified is not None and file.modified <= self.modified - FILE_HORIZON
-        return file.fingerprint in self.older or self.has_forgotten(file)
+        noted = self._paged.get(file.place) if self.pages else None
+        if noted is not None:
+            return pages.same_content(noted, file.content)
+        return self.before is not None and self.before.knows(file, self.modified)
 
     def has_forgotten(self, file: SourceFile) -> bool:
-        """Whether the file counts as received only because it is older than what the book has room for."""
-        if self.forgotten is None or file.modified > self.forgotten:
-            return False
-        return file.path not in self.files and file.fingerprint not in (self.older or ())
+        """Whether the file counts as received only because it is older than what an older book had room for."""
+        return self.before is not None and file.path not in self.files and self.before.has_forgotten(file)
 
     def was_touched(self, file: SourceFile) -> bool:
         """Whether a file that counts as known was written to, or put in the place of another, since it was received."""
-        size, etag, changed = self.files.get(file.path, (0, "", ""))
-        return (size, etag) == file.entry[:2] and "" not in (changed, file.changed) and changed != file.changed
+        if file.path in self.files:
+            size, etag, changed = self.files[file.path]
+            return (size, etag) == file.entry[:2] and "" not in (changed, file.changed) and changed != file.changed
+        noted = self._paged.get(file.place) if self.pages else None
+        return noted is not None and pages.only_touched(noted, file.content)
 
     def after(self, received: Iterable[SourceFile], listed: Iterable[SourceFile]) -> FileBook:
-        """The book once `received` is in too. `listed` is everything there is: what has gone is forgotten."""
+        """The book once `received` is in too. `listed` is everything there is: what has gone is forgotten, on a page
+        when that is written anew. A book that nothing is written into stays as it is."""
         received, listed = list(received), list(listed)
-        if self.older is None and not received:
-            return self  # a book of another version is no reason for a commit
-        known = {*received, *(file for file in listed if self.knows(file))}
-        seen = [file.modified for file in known] + ([self.modified] if self.modified else [])
-        if not seen:
+        touched = [] if self.before else [file for file in listed if self.was_touched(file)]
+        if not received and not touched:
             return self
-        modified = max(seen)
-        by_age = sorted(known, key=lambda file: (file.modified, file.path), reverse=True)
-        named = [file for file in by_age[:MOST_NAMES] if file.modified > modified - FILE_HORIZON]
-        return FileBook(modified, {file.path: file.entry for file in named}, *self._rest(by_age[len(named) :]))
+        files = {file.path: file for file in (*self._still_named(listed), *touched, *received)}
+        modified = max([file.modified for file in files.values()] + ([self.modified] if self.modified else []))
+        by_age = sorted(files.values(), key=lambda file: (file.modified, file.path), reverse=True)
+        room = _room(by_age)
+        book = FileBook(modified, {file.path: file.entry for file in by_age[:room]}, self.pages)
+        if room == len(by_age):
+            return book
+        page = Page({file.place: file.content for file in by_age[room:]})
+        return replace(book, pages=pages.with_one_more(self.pages, page, {file.place for file in listed}))
 
-    def _rest(self, files: Sequence[SourceFile]) -> tuple[frozenset[str], datetime | None]:
-        """The fingerprints of the files that are not named, newest first, and the age of those that have no room."""
-        kept, dropped = files[:MOST_FINGERPRINTS], files[MOST_FINGERPRINTS:]
-        return frozenset(file.fingerprint for file in kept), dropped[0].modified if dropped else None
+    def _still_named(self, listed: Sequence[SourceFile]) -> list[SourceFile]:
+        """The files that stay in the book by name, as they were received; with those that only an older book knows.
+
+        One that has gone stays where a page has an earlier content of it: that may come back, and is new then.
+        """
+        found = []
+        for file in listed:
+            if file.path in self.files:
+                size, etag, changed = self.files[file.path]
+                found.append(file if self.knows(file) else replace(file, size=size, etag=etag, changed=changed))
+            elif self.before is not None and self.knows(file):
+                found.append(file)
+        gone = set(self.files) - {file.path for file in listed} if self.pages else set()
+        lost = [SourceFile(path, *self.files[path][:2], _FIRST_INSTANT, self.files[path][2]) for path in gone]
+        return [*found, *(file for file in lost if file.place in self._paged)]
+
+
+def summary(bookkeeping: Mapping[str, Any]) -> dict[str, Any]:
+    """What the control store says of how far a source is known: the bookkeeping, but of files only how many, and the
+    age of the newest."""
+    if "files" not in bookkeeping:
+        return dict(bookkeeping)
+    paged = sum(int(page["files"]) for page in bookkeeping.get("pages", ()))
+    before = len(bookkeeping.get("older") or "") // _FINGERPRINT
+    return {"files": len(bookkeeping["files"]) + paged + before, "modified": bookkeeping.get("modified")}
+
+
+def _room(by_age: Sequence[SourceFile]) -> int:
+    """How many of the files, newest first, stand in the book by name: all, or half of what fits, so that it is a while
+    until the next page."""
+    lengths = list(accumulate(len(json.dumps(file.path)) for file in by_age[: MOST_NAMES + 1]))
+    if len(lengths) <= MOST_NAMES and lengths[-1] <= MOST_NAMED:
+        return len(by_age)
+    return sum(length <= MOST_NAMED // 2 for length in lengths[: MOST_NAMES // 2])
 
 
 def _stored(size: int, etag: str, changed: str) -> list[int | str]:
@@ -256,7 +330,7 @@ def _entry(size: Any, etag: Any, changed: Any = "") -> tuple[int, str, str]:
 
 
 def _fingerprints(text: str) -> frozenset[str]:
-    return frozenset(text[at : at + _FINGERPRINT_LENGTH] for at in range(0, len(text), _FINGERPRINT_LENGTH))
+    return frozenset(text[at : at + _FINGERPRINT] for at in range(0, len(text), _FINGERPRINT))
 
 
 def _maybe_instant(text: str | None) -> datetime | None:

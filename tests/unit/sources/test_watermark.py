@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -12,8 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemark.sources.watermark import (
-    FILE_HORIZON,
-    MOST_FINGERPRINTS,
     MOST_NAMES,
     FileBook,
     Period,
@@ -22,6 +21,7 @@ from tidemark.sources.watermark import (
     Window,
     is_further,
     next_watermark,
+    summary,
     window_start,
 )
 
@@ -225,23 +225,6 @@ def test_every_file_is_received_exactly_once_when_files_come_in_time_order(arriv
     assert sorted(received) == sorted(each.path for each in listed)
 
 
-@given(ARRIVALS)
-def test_a_book_names_what_is_within_its_horizon_and_keeps_the_others_as_fingerprints(
-    arrivals: list[list[int]],
-) -> None:
-    hour, listed, book = 0, [], FileBook()
-    for number, gaps in enumerate(arrivals):
-        for index, gap in enumerate(gaps):
-            hour += gap
-            listed.append(file(f"{number}-{index}", hour))
-        book = book.after([each for each in listed if not book.knows(each)], listed)
-    by_path = {each.path: each for each in listed}
-    assert book.modified == max((each.modified for each in listed), default=None)
-    assert all(by_path[path].modified > book.modified - FILE_HORIZON for path in book.files if book.modified)
-    assert len(book.files) + len(book.older or ()) == len(listed)
-    assert book.after([], listed) == book
-
-
 @given(ARRIVALS, st.randoms())
 def test_every_file_is_received_exactly_once_whatever_time_it_bears(arrivals: list[list[int]], random: Random) -> None:
     hours = [hour for gaps in arrivals for hour in gaps]
@@ -272,19 +255,120 @@ def test_a_clock_that_is_years_ahead_hides_no_file() -> None:
     assert not after.knows(file("b", 1, "other"))
 
 
-def test_a_book_has_a_size_and_what_does_not_fit_counts_as_received_and_is_told() -> None:
-    listed = [file(f"{number}", number / 100) for number in range(MOST_NAMES + MOST_FINGERPRINTS + 3)]
+def kept(book: FileBook) -> FileBook:
+    return FileBook.from_json(json.loads(json.dumps(book.to_json())))
+
+
+def test_a_book_of_a_year_of_files_every_three_minutes_names_few_and_has_few_pages() -> None:
+    """As they come, some hundred at a time, with some that wait for later; a third of the old ones is archived."""
+    listed: list[SourceFile] = []
+    waiting: set[str] = set()
+    book = FileBook()
+    for turn in range(25):
+        new = [file(f"{turn}-{number}", turn + number / 1000) for number in range(150)]
+        waiting |= {new[0].path}
+        listed = [each for number, each in enumerate(listed) if turn % 10 or number % 3] + new
+        book = kept(book.after(new[1:], listed))
+        assert len(book.files) <= MOST_NAMES
+        assert len(book.pages) <= 8
+        assert not book.knows(new[0])
+    assert [each.path for each in listed if not book.knows(each)] == [e.path for e in listed if e.path in waiting]
+    assert sum(len(page.entries) for page in book.pages) <= 2 * len(listed)
+    assert book.after([], listed) is book
+    inline = book.to_json() | {"pages": []}
+    assert len(json.dumps(inline)) < 60_000
+
+
+@pytest.mark.parametrize("name", ["x" * 1000, "ü" * 500, "\N{GRINNING FACE}" * 250])
+def test_what_goes_into_a_commit_is_short_however_long_the_names_are(name: str) -> None:
+    listed = [file(f"{name}{number}", number) for number in range(150)]
     book = FileBook().after(listed, listed)
-    assert len(book.files) + len(book.older or ()) == MOST_NAMES + MOST_FINGERPRINTS
-    again = FileBook.from_json(json.loads(json.dumps(book.to_json())))
-    assert again == book
-    assert [each.path for each in listed if book.has_forgotten(each)] == [each.path for each in listed[:3]]
-    assert all(map(book.knows, listed))
-    assert not book.knows(file("new", 1000))
-    assert book.knows(file("late", 0))
-    assert book.has_forgotten(file("late", 0))
-    assert book.after([], listed) == book
-    assert not book.after([], listed[3:]).knows(file("late", 0))
+    assert len(json.dumps(book.to_json() | {"pages": []})) < 60_000
+    assert all(map(kept(book).knows, listed))
+
+
+def paged(*files: SourceFile) -> FileBook:
+    """A book that has these files on a page, and others by name."""
+    later = [file(f"later-{number}", 1000 + number) for number in range(MOST_NAMES)]
+    book = FileBook().after([*files, *later], [*files, *later])
+    assert len(book.pages) == 1
+    assert not {each.path for each in files} & set(book.files)
+    return kept(book)
+
+
+def test_a_file_whose_earlier_content_comes_back_is_new() -> None:
+    """On a page stands the first content, by name the second; the book may have dropped that when the file went."""
+    first, second = file("a", 1, "one"), file("a", 2000, "two")
+    book = paged(first)
+    later = [file(f"later-{number}", 1000 + number) for number in range(MOST_NAMES)]
+    book = kept(book.after([second], [second, *later]))
+    assert (book.knows(first), book.knows(second)) == (False, True)
+    without = kept(book.after([file("b", 3000)], [*later, file("b", 3000)]))
+    assert not without.knows(first)
+    waits = kept(book.after([file("b", 3000)], [replace(second, etag="three"), *later, file("b", 3000)]))
+    assert (waits.knows(first), waits.knows(second)) == (False, True)
+    many = [file(f"many-{number}", 5000 + number) for number in range(3 * MOST_NAMES)]
+    assert not kept(without.after(many, [*later, file("b", 3000), *many])).knows(first)
+
+
+def test_pages_hold_what_lies_there_and_are_written_again_seldom() -> None:
+    listed: list[SourceFile] = []
+    book, written = FileBook(), 0
+    for turn in range(40):
+        new = [file(f"{turn}-{number}", turn + number / 1000) for number in range(90)]
+        listed += new
+        before = {page.text for page in book.pages}
+        book = book.after(new, listed)
+        written += sum(len(page.entries) for page in book.pages if page.text not in before)
+    assert written < 7 * len(listed)
+    last = [file("last", 10_000)]
+    many = [file(f"many-{number}", 20_000 + number) for number in range(2 * len(listed))]
+    book = book.after(last, last).after(many, many)
+    assert sum(len(page.entries) for page in book.pages) + len(book.files) <= len(many) + 1
+
+
+def test_of_a_file_on_a_page_too_is_told_that_it_was_touched() -> None:
+    received, touched = (SourceFile("/landing/a", 10, "1.0", START, changed) for changed in ("1.0", "2.0"))
+    book = paged(received)
+    assert (book.knows(touched), book.was_touched(touched), book.was_touched(received)) == (True, True, False)
+    assert not kept(book.after([], [touched])).was_touched(touched)
+    nameless = replace(received, path="s3a://landing/a", changed="")
+    assert not paged(nameless).was_touched(replace(nameless, changed="2.0"))
+
+
+def test_a_page_that_is_cut_off_is_none() -> None:
+    stored = paged(file("a", 1)).to_json()
+    stored["pages"][0]["text"] = stored["pages"][0]["text"][:-1]
+    with pytest.raises(ValueError, match="no whole page"):
+        FileBook.from_json(stored)
+
+
+OF_BEFORE = {
+    "modified": "2025-03-31T00:00:00.000000",
+    "files": {"s3a://landing/a": [10, "x"]},
+    "older": "".join(sorted([file("old", -5000).fingerprint, file("gone", -5000).fingerprint])),
+    "forgotten": "2024-01-01T00:00:00.000000",
+}
+
+
+def test_a_book_of_before_goes_on_with_what_it_knew() -> None:
+    named, old, forgotten, new = file("a", 1), file("old", -5000), file("ancient", -24 * 600), file("new", 9000)
+    book = FileBook.from_json(OF_BEFORE)
+    assert (all(map(book.knows, [named, old, forgotten])), book.knows(new)) == (True, False)
+    assert book.has_forgotten(forgotten)
+    assert book.after([], [named, old, forgotten, new]) is book
+    assert book.to_json() == OF_BEFORE
+    after = kept(book.after([new], [named, old, forgotten, new]))
+    assert all(map(after.knows, [named, old, forgotten, new]))
+    assert not after.knows(file("late", -24 * 600)), "what lay there is known by name; what comes is new, however old"
+    assert "older" not in after.to_json()
+
+
+def test_the_control_store_is_told_how_many_files_there_are() -> None:
+    window = {"column": "c", "low": None, "high": "2025-03-01"}
+    assert summary(window) == window
+    assert summary(OF_BEFORE) == {"files": 3, "modified": OF_BEFORE["modified"]}
+    assert summary(paged(file("a", 1)).to_json())["files"] == MOST_NAMES + 1
 
 
 def test_a_book_of_the_version_before_knows_what_it_knew() -> None:
@@ -325,4 +409,4 @@ def test_a_file_left_for_later_stays_new() -> None:
 
 def test_bookkeeping_of_another_kind_is_no_book() -> None:
     assert FileBook.from_json({"column": "c", "low": None, "high": "2025-03-01"}) == FileBook()
-    assert FileBook().to_json() == {"modified": None, "files": {}, "older": ""}
+    assert FileBook().to_json() == {"modified": None, "files": {}, "pages": []}

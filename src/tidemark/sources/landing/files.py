@@ -32,6 +32,7 @@ from tidemark.sources.landing.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
 from tidemark.sources.landing.parquetfiles import read_parquet_files, read_to_its_end, refuse_options
 from tidemark.sources.landing.parquettypes import AsTyped
+from tidemark.sources.landing.shelf import Shelf
 from tidemark.sources.landing.snapshots import Picked, pick, taken_at
 from tidemark.sources.staged import empty_frame, folded, refuse_own_names, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
@@ -61,7 +62,8 @@ class FilesSource:
         due = [file for file in listing.files if not _is_later(file, request.as_of)]
         if request.period is not None:
             return self._again(request, read, landing, listing, [file for file in due if _is_of(file, request.period)])
-        book = FileBook.from_json(request.bookkeeping)
+        shelf = Shelf.of(request.table.name, request.environment.roots.lake, request.environment.aws)
+        book = shelf.book(request.bookkeeping)
         in_log = request.table.load.logs_snapshots  # of snapshots: each is whole by itself, and read once
         everything = request.full or (request.source.mode == "full" and not in_log)
         chosen = [file for file in due if everything or _is_wanted(file, book, request.since)]
@@ -71,7 +73,7 @@ class FilesSource:
         return Extract(
             table=request.table.name,
             given=reading.given,
-            watermark=book.after(received, listing.files).to_json(),
+            watermark=shelf.kept(book.after(received, listing.files)).to_json(),
             identity=_identity([*received, *picked.again]),
             full=(bool(picked.files) if in_log else everything and len(due) == len(listing.files))
             and _is_whole(reading, chosen),
