@@ -40,7 +40,7 @@ def examine(environment: Environment) -> Iterator[Finding]:
     if environment.aws is not None:
         yield _looked_at("aws", partial(_aws, environment), fix="locally: tidemark sandbox up; else check aws: in env")
     yield _looked_at(
-        "delta log", partial(_log_store, environment), fix="docs/other-writers.md says what a store must do"
+        "delta log", partial(_log_store, environment), fix="docs/logs-on-s3.md says what a store must do"
     )
     for connection, spec in environment.connections.items():
         if spec.secret:

@@ -45,6 +45,7 @@ _LEFT_BEHIND = ("PREFECT_SERVER_", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT_L
 
 # The Delta that is published does not load on the Spark of EMR's release, so it is EMR's, which is of the same version.
 EMR_DELTA = "file:///usr/share/aws/delta/lib/*.jar"
+LOG_STORE = f"file://{IMAGE_HOME}/jars/tidemark-logstore-*.jar"
 
 Cores = Literal[1, 2, 4, 8, 16]
 
@@ -90,7 +91,8 @@ class EMRServerlessConfiguration(BaseJobConfiguration):
         default=f"{IMAGE_HOME}/bin/python", description="Python of driver and executors; the image brings it."
     )
     jars: list[str] = Field(
-        default_factory=lambda: [EMR_DELTA], description="Jars on the class path: EMR's own build of Delta."
+        default_factory=lambda: [EMR_DELTA, LOG_STORE],
+        description="Jars on the class path: EMR's own build of Delta, and what writes its logs on S3.",
     )
 
     secrets: dict[str, str] = Field(

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from tests.flows.conftest import Pipeline, begun, ended
 from tests.flows.test_crashes import second_day
 from tidemark.aws.folder import open_folder
 from tidemark.control.commits import interrupted
+from tidemark.control.leases import KIND as LEASE
+from tidemark.control.leases import Leases
+from tidemark.control.processes import lives, this_process
 from tidemark.control.state import SqliteState
 from tidemark.errors import ConfigError, GateError, PlanError
 from tidemark.plans import store
@@ -97,6 +100,18 @@ def test_days_are_planned_and_then_happen_as_planned(pipeline: Pipeline, prefect
     assert happened(pipeline) == predicted(second)
     with pytest.raises(PlanError, match=r"(?s)bronze.orders is at version 1, and was at version 0.*tidemark plan"):
         apply(second.plan, **pipeline.where)
+
+
+def test_a_plan_is_made_beside_a_run_that_writes_the_same_tables(pipeline: Pipeline) -> None:
+    span = timedelta(minutes=5)
+    writing = Leases(state(pipeline), "another-run", this_process(), lasts=span, wait=timedelta(0), lives=lives)
+    writing.acquire_all(TABLES)
+    revisions = {record.key: record.revision for record in state(pipeline).list(LEASE)}
+
+    made = document(pipeline, plan(**pipeline.where, date=DAY))
+
+    assert {table.table for table in made.tables} == TABLES
+    assert {record.key: record.revision for record in state(pipeline).list(LEASE)} == revisions
 
 
 def test_a_plan_that_fails_its_gate_cannot_be_applied(pipeline: Pipeline) -> None:

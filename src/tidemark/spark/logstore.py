@@ -7,6 +7,7 @@ compiler of Java that Spark brings for its own generated code, so that no machin
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 
 from tidemark.errors import ConfigError
 from tidemark.spark.gateway import start_jvm
@@ -66,7 +67,8 @@ def install(folder: Path) -> None:
 def _compile(folder: Path, scratch: Path) -> None:
     """Compiles in a process and a JVM of their own."""
     command = [sys.executable, "-c", _COMPILE, str(folder), str(scratch)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if answer.returncode != 0:
         raise ConfigError(
             f"the log store of Delta tables on S3 could not be compiled:\n{answer.stderr[-2000:]}",
@@ -78,7 +80,7 @@ def compile_into(jars: str, target: str) -> None:
     """Compiles the store against Spark's jars and those in the folder `jars`; the classes go below `target`."""
     import pyspark
 
-    gateway = start_jvm(find_java(), {"spark.driver.extraClassPath": f"{jars}/*"})
+    gateway = start_jvm(find_java(), {})
     file = gateway.jvm.java.io.File
 
     def files_of(paths: list[Path]) -> Any:
@@ -114,5 +116,10 @@ def verify(spark: SparkSession, root: str) -> None:
     except Py4JJavaError as failure:
         raise ConfigError(
             f"{root} cannot hold Delta tables: {failure.java_exception.getMessage()}",
-            next_step="tidemark doctor; docs/other-writers.md says which stores do",
+            next_step="tidemark doctor; docs/logs-on-s3.md says which stores do",
+        ) from failure
+    except Py4JError as failure:
+        raise ConfigError(
+            f"{CLASS}, which writes the logs of tables on S3, is not on Spark's class path",
+            next_step=f"add {jar_name()} to it: python -m tidemark.spark.jars makes it, and an image has it",
         ) from failure

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+# An object is there as a whole once its stream is closed, and to rename one is to copy it.
+_OBJECTS = ("s3a", "s3")
+
+
 def exists(spark: SparkSession, path: str) -> bool:
     """Whether a file or folder lies at `path`."""
     hadoop_path, file_system = _resolve(spark, path)
@@ -52,12 +56,19 @@ def move(spark: SparkSession, source: str, target: str) -> None:
 def write_text(spark: SparkSession, path: str, text: str) -> None:
     """Writes a whole file, replacing what was there; the file appears complete or not at all."""
     hadoop_path, file_system = _resolve(spark, path)
+    if str(file_system.getUri().getScheme()) in _OBJECTS:
+        _write(file_system, hadoop_path, text)
+        return
     partial, _ = _resolve(spark, f"{path}.partial")
-    stream = file_system.create(partial, True)
-    stream.write(bytearray(text.encode()))
-    stream.close()
+    _write(file_system, partial, text)
     file_system.delete(hadoop_path, False)
     file_system.rename(partial, hadoop_path)
+
+
+def _write(file_system: Any, path: Any, text: str) -> None:
+    stream = file_system.create(path, True)
+    stream.write(bytearray(text.encode()))
+    stream.close()
 
 
 def read_text(spark: SparkSession, path: str) -> str | None:

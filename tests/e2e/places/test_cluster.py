@@ -16,6 +16,7 @@ from tests.support.deployments.emr import application, emulator, run_flow
 from tests.support.deployments.places import beside, config_for_jobs, rejects, unlike
 from tests.support.worlds.world import BUILT, DAYS, World
 from tidemark.spark.jars import jar_folder, locked_jars
+from tidemark.spark.logstore import jar_name
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -24,7 +25,8 @@ def test_the_lake_is_that_of_the_laptop_row_for_row(
     spark: SparkSession, laptop: World, homes: Path, prefect: None
 ) -> None:
     there = beside(laptop, homes / "cluster")
-    jars = [f"local://{jar_folder() / jar.file_name}" for jar in locked_jars()]
+    names = [*(jar.file_name for jar in locked_jars()), jar_name()]
+    jars = [f"local://{jar_folder() / name}" for name in names]
     with (
         cluster(homes / "workers") as master,
         emulator(homes / "emr", **{MASTER: master, "SPARK_LOCAL_IP": "127.0.0.1"}) as address,

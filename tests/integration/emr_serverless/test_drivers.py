@@ -15,13 +15,15 @@ from blocks.emr_serverless import driver
 from tests.support.deployments.driven import counted, dies, stays
 from tests.support.deployments.emr import Application, client, ended, run_flow, scheduled, until
 from tidemark.spark.jars import jar_folder, locked_jars
+from tidemark.spark.logstore import jar_name
 
 CANARY = "c4nary-shop-key-5512"
 Make = Callable[..., Application]
 
 
 def variables(application: Application, **others: Any) -> dict[str, Any]:
-    jars = [f"local://{jar_folder() / jar.file_name}" for jar in locked_jars() if jar.group == "io.delta"]
+    names = [*(jar.file_name for jar in locked_jars() if jar.group == "io.delta"), jar_name()]
+    jars = [f"local://{jar_folder() / name}" for name in names]
     entry_point = f"local://{driver.__file__}"
     return application.variables(
         "", entry_point=entry_point, jars=jars, min_executors=2, max_executors=2, poll_seconds=0.5, **others

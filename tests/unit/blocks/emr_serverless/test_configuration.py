@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from fnmatch import fnmatch
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -17,8 +18,9 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY, PREFECT_A
 from pydantic import ValidationError
 
 from blocks.emr_serverless import EMRServerlessWorker
-from blocks.emr_serverless.configuration import MEMORY_OF, EMRServerlessConfiguration
+from blocks.emr_serverless.configuration import LOG_STORE, MEMORY_OF, EMRServerlessConfiguration
 from tidemark.errors import ConfigError
+from tidemark.spark.logstore import jar_name
 
 CANARY = "c4nary-key-81aa"
 REQUIRED = {"application_id": "00f1abc", "execution_role_arn": "arn:aws:iam::111122223333:role/tidemark-job"}
@@ -91,7 +93,11 @@ def test_sizes_and_settings_are_spark_settings() -> None:
 
 
 def test_delta_comes_from_the_image_and_s3_from_emr() -> None:
-    assert prepared().jars == ["file:///usr/share/aws/delta/lib/*.jar"]
+    assert prepared().jars == [
+        "file:///usr/share/aws/delta/lib/*.jar",
+        "file:///opt/tidemark/jars/tidemark-logstore-*.jar",
+    ]
+    assert fnmatch(jar_name(), LOG_STORE.rpartition("/")[2])
 
 
 @pytest.mark.parametrize("cores", list(MEMORY_OF))
