@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -149,26 +150,27 @@ def test_a_transform_is_named_with_the_function_that_failed(raw: Lake) -> None:
     assert f"in `multiply` of {__name__}:doubled" in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("given", "type_", "row"),
-    [
-        ("big", "int", {"big": 2**31}),
-        ("big", "smallint", {"big": 2**15}),
-        ("code", "int", {"code": "many"}),
-        ("cast(big AS double)", "decimal(4,2)", {"big": 100}),
-        ("amount", "decimal(10,2)", {"amount": Decimal("123456789.00")}),
-        ("cast(big AS double) * 1e18", "bigint", {"big": 10}),
-        ("day", "date", {"day": "1. March"}),
-    ],
-)
-def test_a_value_that_does_not_fit_the_contract_is_a_rejected_row(
-    raw: Lake, given: str, type_: str, row: Mapping[str, Any]
-) -> None:
-    rows = [row | {"id": "bad"}, {"id": "good"}]
-    stored = built(raw, f"id! string\nx {type_}", f"SELECT id, {given} AS x FROM bronze.raw", rows)
+UNFIT: list[tuple[str, str, dict[str, Any]]] = [
+    ("big", "int", {"big": 2**31}),
+    ("big", "smallint", {"big": 2**15}),
+    ("code", "int", {"code": "many"}),
+    ("cast(big AS double)", "decimal(4,2)", {"big": 100}),
+    ("amount", "decimal(10,2)", {"amount": Decimal("123456789.00")}),
+    ("cast(big AS double) * 1e18", "bigint", {"big": 10}),
+    ("day", "date", {"day": "1. March"}),
+]
+
+
+def test_a_value_that_does_not_fit_the_contract_is_a_rejected_row(raw: Lake) -> None:
+    rows = [{"id": "good"}, *(row | {"id": f"bad{number}"} for number, (_, _, row) in enumerate(UNFIT))]
+    columns = "\n".join(f"x{number} {type_}" for number, (_, type_, _) in enumerate(UNFIT))
+    given = ", ".join(f"if(id IN ('good', 'bad{n}'), {value}, NULL) AS x{n}" for n, (value, _, _) in enumerate(UNFIT))
+    stored = built(raw, f"id! string\n{columns}", f"SELECT id, {given} FROM bronze.raw", rows)
     assert [each[0] for each in stored] == ["good"]
-    (error,) = raw.errors("silver.made")
-    assert [(reason["column"], reason["rule"]) for reason in error["reasons"]] == [("x", "type")]
+    told = {json.loads(error["payload"])["id"]: error["reasons"] for error in raw.errors("silver.made")}
+    assert {key: [(reason["column"], reason["rule"]) for reason in reasons] for key, reasons in told.items()} == {
+        f"bad{number}": [(f"x{number}", "type")] for number in range(len(UNFIT))
+    }
 
 
 def test_a_check_that_fails_on_a_value_is_named(raw: Lake, capfd: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,9 @@ def known(lake: Lake) -> list[tuple[Any, ...]]:
     return [row for row in lake.read("gold.dim", *SHOWN) if row[0] != -1]
 
 
-@pytest.mark.parametrize("batches", [1, 5])
+@pytest.mark.parametrize(
+    "batches", [3, pytest.param(1, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_histories_are_as_the_guide_says_however_they_are_delivered(lake: Lake, batches: int) -> None:
     chance = random.Random(batches)
     versions = worlds(19)

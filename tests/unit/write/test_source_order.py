@@ -247,7 +247,7 @@ def test_of_two_files_in_one_batch_the_later_one_is_the_table(lake: Lake) -> Non
     assert lake.read(T, "id", "value") == [(key, f"new {key}") for key in range(10)]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
 def test_in_whatever_batches_and_order_files_come_tables_are_the_same(
     spark: SparkSession, tmp_path: Path, seed: int
 ) -> None:

@@ -34,22 +34,26 @@ def test_values_are_text_and_nested_ones_are_json(json_landing: LandingFolder) -
     ]
 
 
-@pytest.mark.parametrize(
-    "line", ['{"id": 1', '{"id": 1} {"id": 2}', '{"id": 1} x', "42", '"text"', "[1, 2]", '{"id": tru}', "{'id': }", "}"]
-)
-def test_a_line_that_is_not_one_object_keeps_its_text(json_landing: LandingFolder, line: str) -> None:
+def corrupt(*texts: str) -> list[dict[str, str]]:
+    """The rows of texts that are no objects, in the order of `rows`."""
+    return sorted(({"_corrupt_record": text} for text in texts), key=repr)
+
+
+def test_a_line_that_is_not_one_object_keeps_its_text(json_landing: LandingFolder) -> None:
+    lines = ['{"id": 1', '{"id": 1} {"id": 2}', '{"id": 1} x', "42", '"text"', "[1, 2]", '{"id": tru}', "{'id': }", "}"]
     json_landing.options = {"multiLine": False}
-    json_landing.put("a.json", f'{{"id": 1}}\n{line}\n{{"id": 2}}\n')
-    assert json_landing.rows() == [{"_corrupt_record": line}, {"id": "1"}, {"id": "2"}]
+    for number, line in enumerate(lines):
+        json_landing.put(f"{number}.json", f'{{"id": {10 + number}}}\n{line}\n{{"id": {20 + number}}}\n')
+    good = [{"id": f"{ten + number}"} for ten in (10, 20) for number in range(len(lines))]
+    assert json_landing.rows() == [*corrupt(*lines), *good]
 
 
-@pytest.mark.parametrize(
-    "document", ['[{"id": 1}, {"id": 2}', '[{"id": 1}, {"id":', '[{"id": 1}] [{"id": 2}]', '[{"id": 1}, 5]', "[[1]]"]
-)
-def test_a_document_that_is_broken_anywhere_is_one_record(json_landing: LandingFolder, document: str) -> None:
-    json_landing.put("bad.json", document)
+def test_a_document_that_is_broken_anywhere_is_one_record(json_landing: LandingFolder) -> None:
+    documents = ['[{"id": 1}, {"id": 2}', '[{"id": 1}, {"id":', '[{"id": 1}] [{"id": 2}]', '[{"id": 1}, 5]', "[[1]]"]
+    for number, document in enumerate(documents):
+        json_landing.put(f"bad{number}.json", document)
     json_landing.put("good.json", '[{"id": 3}]')
-    assert json_landing.rows() == [{"_corrupt_record": document}, {"id": "3"}]
+    assert json_landing.rows() == [*corrupt(*documents), {"id": "3"}]
 
 
 def test_null_in_an_array_is_a_record_that_is_none(json_landing: LandingFolder) -> None:
@@ -91,47 +95,40 @@ def test_an_option_that_is_unknown_is_refused_by_name(json_landing: LandingFolde
     assert "`multiline`" in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "number", ["1.10", "12345678901234567890123.50", "1e400", "-0", "-0.0", "1E5", "0.1e-7", "9" * 1100]
-)
-def test_numbers_come_as_they_are_written(json_landing: LandingFolder, number: str) -> None:
-    json_landing.put("a.json", f'{{"id": {number}, "inside": {{"a": [{number}, "{number}"]}}}}\n')
-    json_landing.put("b.json", f'[{{"id":{number}}}]')
-    assert json_landing.rows() == [
-        {"id": number, "inside": f'{{"a":[{number},"{number}"]}}'},
-        {"id": number},
-    ]
+def test_numbers_come_as_they_are_written(json_landing: LandingFolder) -> None:
+    numbers = ["1.10", "12345678901234567890123.50", "1e400", "-0", "-0.0", "1E5", "0.1e-7", "9" * 1100]
+    for place, number in enumerate(numbers):
+        json_landing.put(f"{place}.json", f'{{"id": {number}, "inside": {{"a": [{number}, "{number}"]}}}}\n')
+        json_landing.put(f"array{place}.json", f'[{{"id":{number}}}]')
+    nested = [{"id": number, "inside": f'{{"a":[{number},"{number}"]}}'} for number in numbers]
+    assert json_landing.rows() == sorted([*nested, *({"id": number} for number in numbers)], key=repr)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_what_the_standard_forbids_is_corrupt(json_landing: LandingFolder) -> None:
+    lines = [
         *('{"a": 01}', '{"a": .5}', '{"a": 1.}', '{"a": +1}', '{"a": NaN}', '{"a": -Infinity}', '{"a": 1,}'),
         *("{'a': 1}", "{a: 1}", '{"a": 1} // no', '{/**/ "a": 1}', '{"a": [1,]}', '{"a": 1}\x00', '{"a": "x\ty"}'),
         *('{"a": 1}]', '{"a": 1}], [{"b": 2}', '{"a": 1}, {"b": 2}', '{"a": "\\x41"}'),
-    ],
-)
-def test_what_the_standard_forbids_is_corrupt(json_landing: LandingFolder, line: str) -> None:
+    ]
     json_landing.options = {"multiLine": False}
-    json_landing.put("a.json", f'{{"id": 1}}\n{line}\n')
-    json_landing.put("b.json", '{"id": 2}\n')
-    assert json_landing.rows() == [{"_corrupt_record": line}, {"id": "1"}, {"id": "2"}]
+    for number, line in enumerate(lines):
+        json_landing.put(f"{number}.json", f'{{"id": {10 + number}}}\n{line}\n')
+    good = [{"id": f"{10 + number}"} for number in range(len(lines))]
+    assert json_landing.rows() == [*corrupt(*lines), *good]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_what_no_text_can_hold_is_corrupt(json_landing: LandingFolder) -> None:
+    lines = [
         '{"a": "\\ud800"}',
         '{"a": "\\\\ud83d\\udc00"}',
         '{"\\udc00": 1}',
         '{"a": {"b": "x\\uD800"}}',
         '{"a": "\ufdd0"}',
         '{"a": "\\uFdD0"}',
-    ],
-)
-def test_what_no_text_can_hold_is_corrupt(json_landing: LandingFolder, line: str) -> None:
-    json_landing.put("a.json", f'{line}\n{{"a": "\\ud83d\\udc00 \\\\ud800 \\u00e9"}}\n')
-    assert json_landing.rows() == [{"_corrupt_record": line}, {"a": "\U0001f400 \\ud800 é"}]
+    ]
+    for number, line in enumerate(lines):
+        json_landing.put(f"{number}.json", f'{line}\n{{"a": "\\ud83d\\udc00 \\\\ud800 \\u00e9"}}\n')
+    assert json_landing.rows() == [*corrupt(*lines), *[{"a": "\U0001f400 \\ud800 é"}] * len(lines)]
 
 
 def test_a_key_that_comes_twice_in_an_object_makes_it_corrupt(json_landing: LandingFolder) -> None:
@@ -139,8 +136,8 @@ def test_a_key_that_comes_twice_in_an_object_makes_it_corrupt(json_landing: Land
     json_landing.put("a.json", "".join(f"{line}\n" for line in [*lines, '{"Id": 9}', '{"n": {"x": 1, "x": 1.0}}']))
     json_landing.put("b.json", '[{"id": 1.50, "id": {"a": 2.50}}, {"id": 10}]')
     rows = json_landing.rows()
-    corrupt = [row.pop("_corrupt_record") for row in rows if "_corrupt_record" in row]
-    assert sorted(corrupt) == sorted([*lines, '{"id":1.50,"id":"{\\"a\\":2.50}"}'])
+    refused = [row.pop("_corrupt_record") for row in rows if "_corrupt_record" in row]
+    assert sorted(refused) == sorted([*lines, '{"id":1.50,"id":"{\\"a\\":2.50}"}'])
     assert [row for row in rows if row] == [{"Id": "10"}, {"Id": "9"}, {"n": '{"x":1,"x":1.0}'}]
 
 
@@ -186,8 +183,8 @@ def test_a_compressed_file_that_is_cut_off_is_one_record(json_landing: LandingFo
     bad = json_landing.put("bad.json.gz", gzip.compress(lines.encode())[:-5000])
     json_landing.put("good.json.gz", gzip.compress(b'{"id": 1}\n'))
     extract = json_landing.extract()
-    corrupt, good = json_landing.rows(extract)
-    assert str(bad) in corrupt["_corrupt_record"]
+    refused, good = json_landing.rows(extract)
+    assert str(bad) in refused["_corrupt_record"]
     assert any(str(bad) in notice for notice in extract.notices)
     assert good == {"id": "1"}
 
@@ -196,8 +193,8 @@ def test_deep_and_wide_objects(json_landing: LandingFolder) -> None:
     deep, too_deep = ("[" * depth + "1.0" + "]" * depth for depth in (900, 1100))
     wide = ", ".join(f'"k{number}": {number}.0' for number in range(300))
     json_landing.put("a.json", f'{{"deep": {deep}}}\n{{"deep": {too_deep}}}\n{{{wide}}}\n')
-    corrupt, nested, many = sorted(json_landing.rows(), key=len)[:3]
-    assert [corrupt, nested] == [{"_corrupt_record": f'{{"deep": {too_deep}}}'}, {"deep": deep}]
+    refused, nested, many = sorted(json_landing.rows(), key=len)[:3]
+    assert [refused, nested] == [{"_corrupt_record": f'{{"deep": {too_deep}}}'}, {"deep": deep}]
     assert many == {f"k{number}": f"{number}.0" for number in range(300)}
 
 
