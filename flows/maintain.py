@@ -14,7 +14,7 @@ from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
 from tidemark.control.runs import RunStore
-from tidemark.operations.maintenance import needed_since
+from tidemark.operations.maintenance import needed_since, tidy_records
 
 
 @flow(name="maintain", flow_run_name="maintain {env}", persist_result=False, log_prints=False)
@@ -52,4 +52,5 @@ def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Sele
             f"{len(outcome.failures)} of {len(tables)} tables were not maintained",
             next_step="see to the tables named above, then maintain again",
         )
+        tidy_records(engine, runs, since, now)
         return engine.run.run_id

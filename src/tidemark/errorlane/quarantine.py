@@ -26,7 +26,7 @@ ERROR_SCHEMA = (
     f"error_id string, table string, reasons {REASONS}, payload string, origin string, source_order string,"
     " contract_version string, batch_id string"
 )
-LANE_SCHEMA = f"{ERROR_SCHEMA}, run_id string, dt date"
+LANE_SCHEMA = f"{ERROR_SCHEMA}, {rejects.SEEN_BY} string, run_id string, dt date"
 
 _CODES = own("codes")
 _INSTANT = r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9:]{8})(?:\.([0-9]*?)0*)?(?:Z|\+00:00)?\z"
@@ -147,7 +147,19 @@ def run_folder(lane: str, run_date: date, run_id: str) -> str:
 
 def read_errors(spark: SparkSession, lane: str) -> DataFrame:
     """The lane of a table: one row an error, with the day (`dt`) and the run (`run_id`) that it was seen in."""
-    return spark.read.schema(LANE_SCHEMA).option("basePath", lane).json(lane)
+    rows = spark.read.schema(LANE_SCHEMA).option("basePath", lane).json(lane)
+    note = storage.read_text(spark, f"{lane}/{rejects.NOTE}")
+    if note is not None:
+        rows = _that_count(rows, rejects.Compaction.from_json(note))
+    return rows.withColumn("run_id", F.coalesce(rejects.SEEN_BY, "run_id")).drop(rejects.SEEN_BY)
+
+
+def _that_count(rows: DataFrame, compaction: rejects.Compaction) -> DataFrame:
+    """The rows without those that are there twice, while files of the lane are put together."""
+    if compaction.state == "writing":
+        return rows.where(F.col("run_id") != compaction.into)
+    file = F.substring_index(F.col("_metadata.file_path"), "/", -3)  # the day, the run and the file's own name
+    return rows.where(~file.isin(*compaction.replaced))
 
 
 def still_open(spark: SparkSession, errors: DataFrame, lane: str) -> DataFrame:

@@ -2,7 +2,8 @@
 
 A rejected row is open until it is replayed into its table, or discarded by a person. The ledger of that lies in the
 table's error lane, under a name that Spark passes over when it reads the lane: JSON lines of `error_id`, `status`,
-`run_id` and `at`. An error that stands in no file of it is open.
+`run_id` and `at`. An error that stands in no file of it is open. Maintenance puts the files of old days together; a row
+then says itself which run has rejected it, and a line of the ledger which batch has closed its error.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
 
 LEDGER = "_ledger"
+NOTE = "_compacting.json"
+"""In a table's lane, while files of it are put together (`compaction`)."""
+RUN, COMPACTED, SEEN_BY = "run_id=", "compacted-", "seen_by"
 LEDGER_SCHEMA = "error_id string, status string, run_id string, at string"
 
 Status = Literal["open", "replayed", "discarded"]
 REPLAYED: Status = "replayed"
 DISCARDED: Status = "discarded"
+_PASSES = 10
 _PLACE = re.compile(r"(?P<layer>[^/]+)/(?P<name>[^/]+)/dt=(?P<dt>[^/]+)/run_id=(?P<run>[^/]+)/[^/]+\.json")
 
 
@@ -83,22 +88,97 @@ class Filters:
     rule: str | None = None
 
     def admits_file(self, table: str, run_id: str) -> bool:
-        return (self.table is None or table == self.table) and (self.run is None or run_id.startswith(self.run))
+        may_have = self.run is None or run_id.startswith((self.run, COMPACTED))
+        return (self.table is None or table == self.table) and may_have
 
     def admits(self, row: RejectedRow) -> bool:
-        return self.rule is None or any(self.rule in (reason.rule, reason.code) for reason in row.reasons)
+        of_run = self.run is None or row.run_id.startswith(self.run)
+        return of_run and (self.rule is None or any(self.rule in (reason.rule, reason.code) for reason in row.reasons))
 
 
-def rejected_rows(lane: Folder, filters: Filters) -> Iterator[RejectedRow]:
+@dataclass(frozen=True)
+class Compaction:
+    """Files of a lane that are put together, under the run `into`: while this is `writing`, the new ones do not count;
+    then those that are `replaced` do not."""
+
+    state: Literal["writing", "written"]
+    into: str
+    replaced: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_json(cls, text: str) -> Compaction:
+        stored = json.loads(text)
+        return cls(stored["state"], stored["into"], frozenset(stored["from"]))
+
+    def counts(self, name: str) -> bool:
+        """Whether a file of the lane counts."""
+        return f"/{RUN}{self.into}/" not in name if self.state == "writing" else name not in self.replaced
+
+
+def compaction(lane: Folder) -> Compaction | None:
+    """The compaction of a table's lane that is under way, or has died; None where there is none."""
+    text = lane.read_text(NOTE)
+    return None if text is None else Compaction.from_json(text)
+
+
+def rejected_rows(lanes: Folder, filters: Filters) -> Iterator[RejectedRow]:
     """The rows of the error lane (the environment's `errors` root) that the filters admit, file by file."""
-    for name in lane.names(_start(filters)):
-        place = _PLACE.fullmatch(name)
+    tables = [_start(filters)] if filters.table else [f"{layer}/{name}" for layer, name in _tables(lanes)]
+    for table in tables:
+        yield from _Reading(lanes, table, filters).rows()
+
+
+def _tables(lanes: Folder) -> Iterator[tuple[str, str]]:
+    return ((layer, name) for layer in lanes.folders() for name in lanes.below(layer).folders())
+
+
+class _Reading:
+    """One pass over the lane of a table. Where its files are put together meanwhile, it goes on with the new ones."""
+
+    def __init__(self, lanes: Folder, below: str, filters: Filters) -> None:
+        self._lane = lanes.below(below)
+        self._below = below
+        self._filters = filters
+        self._given: set[tuple[str, str, str]] = set()
+
+    def rows(self) -> Iterator[RejectedRow]:
+        for _ in range(_PASSES):
+            note, names = compaction(self._lane), self._lane.names()
+            if note != compaction(self._lane):
+                continue  # it went on while the files were listed
+            try:
+                for name in names:
+                    if note is None or note.counts(name):
+                        yield from self._of_file(name)
+            except FileNotFoundError:
+                continue
+            return
+        raise TidemarkError(
+            f"the files of the error lane changed {_PASSES} times while they were read",
+            step="errors",
+            evidence=self._lane.root,
+            next_step="ask again when the maintenance of its table is over",
+        )
+
+    def _of_file(self, name: str) -> Iterator[RejectedRow]:
+        place = _PLACE.fullmatch(f"{self._below}/{name}")
         if place is None:
-            continue
+            return
         table = f"{place['layer']}.{place['name']}"
-        if filters.admits_file(table, place["run"]):
-            rows = (_row(line, table, place, lane.path(name)) for line in lane.lines(name) if line.strip())
-            yield from (row for row in rows if filters.admits(row))
+        if not self._filters.admits_file(table, place["run"]):
+            return
+        for line in self._lane.lines(name):
+            if line.strip():
+                row = _row(line, table, place, self._lane.path(name))
+                if self._is_new(row) and self._filters.admits(row):
+                    yield row
+
+    def _is_new(self, row: RejectedRow) -> bool:
+        known = (row.day, row.run_id, row.error_id)
+        if known in self._given:
+            return False
+        self._given.add(known)
+        return True
 
 
 @dataclass(frozen=True)
@@ -124,6 +204,12 @@ def replayed_folder(batch_id: str) -> str:
     return f"{LEDGER}/replayed-{batch_id}"
 
 
+def batch_of(name: str) -> str | None:
+    """The batch whose errors a file of the ledger closes, where it is of one alone."""
+    folder = name.removeprefix(f"{LEDGER}/").partition("/")[0]
+    return folder.removeprefix("replayed-") if folder.startswith("replayed-") else None
+
+
 def discard(lanes: Folder, error_ids: Mapping[str, Iterable[str]], who: str) -> int:
     """Closes errors, by table, as not wanted; returns how many. Nothing is removed from the lane."""
     count = 0
@@ -137,6 +223,20 @@ def discard(lanes: Folder, error_ids: Mapping[str, Iterable[str]], who: str) -> 
 
 def closed(lanes: Folder, below: str = "") -> dict[str, Status]:
     """The status of every error that is not open any more, read without Spark."""
+    for _ in range(_PASSES):
+        try:
+            return _closed(lanes, below)
+        except FileNotFoundError:
+            continue  # files were put together meanwhile: each line stands in another one by now
+    raise TidemarkError(
+        f"the files of the ledger changed {_PASSES} times while they were read",
+        step="errors",
+        evidence=lanes.path(below),
+        next_step="ask again when the maintenance of its table is over",
+    )
+
+
+def _closed(lanes: Folder, below: str) -> dict[str, Status]:
     found: dict[str, Status] = {}
     for name in lanes.names(below):
         if f"/{LEDGER}/" in f"/{name}" and name.endswith(".json"):
@@ -176,7 +276,7 @@ def _row(line: str, table: str, place: re.Match[str], path: str) -> RejectedRow:
         error_id=error_id,
         table=table,
         day=place["dt"],
-        run_id=place["run"],
+        run_id=str(stored.get(SEEN_BY) or place["run"]),
         reasons=reasons,
         payload=str(stored.get("payload", "")),
         origin=str(stored.get("origin", "")),

@@ -15,13 +15,14 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
 from tidemark import faults
+from tidemark.aws.folder import Folder, open_folder
 from tidemark.compile import jsontext
 from tidemark.compile.casts import same_value
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state, stored_schema
+from tidemark.errorlane.compaction import closing_batches, reopen
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
-from tidemark.errorlane.rejects import replayed_folder
 from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, alignment, judging, own
 from tidemark.sources import Extract
@@ -95,9 +96,15 @@ def begin(engine: Engine, table: str, prepared: Prepared, frame: DataFrame, chec
 
 
 def begin_undoing(engine: Engine, table: str, batches: Collection[str]) -> None:
-    """Notes, before a restore, the batches that it undoes: the errors that they have closed will be open again."""
+    """Notes, before a restore, which of the batches that it undoes have closed errors: these will be open again."""
     state = read_state(engine.session(table), engine.table_path(table))
-    engine.state.put(UNDOING, table, {"epoch": state.epoch, "batches": sorted(batches)})
+    replaying = engine.state.get(KIND, table)
+    closing = closing_batches(_lane(engine, table)) | ({str(replaying.value.get("batch_id"))} if replaying else set())
+    engine.state.put(UNDOING, table, {"epoch": state.epoch, "batches": sorted(closing.intersection(batches))})
+
+
+def _lane(engine: Engine, table: str) -> Folder:
+    return open_folder(engine.errors_path(table), engine.environment.aws)
 
 
 def settle(engine: Engine, table: str) -> None:
@@ -112,8 +119,7 @@ def _settle_restore(engine: Engine, table: str) -> None:
         return
     spark, path, batches = engine.session(table), engine.table_path(table), noted.value["batches"]
     if read_state(spark, path).epoch > noted.value["epoch"]:
-        for batch in batches:
-            storage.delete(spark, f"{engine.errors_path(table)}/{replayed_folder(batch)}")
+        reopen(_lane(engine, table), batches)
         replaying = engine.state.get(KIND, table)
         if replaying and replaying.value.get("batch_id") in batches:
             engine.state.put(KIND, table, {})

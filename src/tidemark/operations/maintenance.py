@@ -12,15 +12,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tidemark import faults
+from tidemark.aws.folder import open_folder
 from tidemark.compute import tables
 from tidemark.control import release
+from tidemark.control.runfiles import BY_RUN
 from tidemark.control.runs import FilesSummary
 from tidemark.delta import deltalog
-from tidemark.delta.table import read_state
+from tidemark.delta.table import read_state, version_at
+from tidemark.errorlane import compaction
+from tidemark.observe import drift
 from tidemark.operations import staging
+from tidemark.operations.packing import pack_results
 from tidemark.plans import store as plans
+from tidemark.sources.landing.shelf import Shelf, page_names
 from tidemark.spark import storage
 from tidemark.write.commit import compact, vacuum
+from tidemark.write.manifest import BATCH
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
@@ -52,11 +59,23 @@ def needed_since(environment: Environment, state: StateStore, runs: RunStore, no
 def tidy(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied | None:
     """Puts the table's small files together and removes what went out of use before `since`; None: there is no table.
 
-    The rows stay as they are. Readers of a kept release see its files as before. To be called with the table's lease.
+    The rows stay as they are. Readers of a kept release see its files as before. So it is with what lies beside the
+    table: its error lane, and results of its checks. To be called with the table's lease.
     """
+    tidied = _tidy_table(engine, table, since, now)
+    environment, place = engine.environment, table.replace(".", "/", 1)
+    pack_results(open_folder(f"{environment.roots.dq_results}/{place}", environment.aws), now - BY_RUN)
+    lane = open_folder(engine.errors_path(table), environment.aws)
+    compaction.compact_ledger(lane)
+    compaction.compact(engine.session(table), lane, table, now.date())
+    return tidied
+
+
+def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied | None:
     spark, path = engine.session(table), engine.table_path(table)
     state = read_state(spark, path)
     if state.version is None:
+        _clean_first_batches(engine, table, since)
         return None
     lease = engine.leases.confirm(table)
     plan = next((each.short_id for each in plans.still_open(engine.state) if table in each.tables), None)
@@ -67,8 +86,48 @@ def tidy(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied |
         faults.reach(f"{table}: compacted, not in the index")
     lying = storage.size(spark, path)
     vacuum(spark, path, keep=now - since)
+    _clean_shelf(engine, table, since)
     freed = max(lying - storage.size(spark, path), 0)  # the log beside the files may just have grown
     snapshot = deltalog.snapshot(spark, path)
     version = int(snapshot.version())
     tables.note_version(engine, table, version)
     return Tidied(version, FilesSummary(before, deltalog.file_count(snapshot), freed, plan))
+
+
+def tidy_records(engine: Engine, runs: RunStore, since: datetime, now: datetime) -> None:
+    """Tidies what is of no single table: the log of drift, releases that nobody can go back to, runs that are over."""
+    spark, log = engine.spark, drift.log_path(engine)
+    if deltalog.latest_version(spark, log) is not None:
+        if deltalog.file_count(deltalog.snapshot(spark, log)) > 1:
+            compact(spark, log, {"maintained": engine.run.run_id})
+        vacuum(spark, log, keep=now - since)
+    release.retire(engine.state, since)
+    runs.pack((now - BY_RUN).date())
+
+
+def _clean_first_batches(engine: Engine, table: str, since: datetime) -> None:
+    """Removes what was staged for a table that never came to be; of one that there is, Delta does so."""
+    folder = open_folder(engine.table_path(table), engine.environment.aws)
+    last: dict[str, datetime] = {}
+    for name, written in folder.written().items():
+        batch = name.partition("/")[0]
+        last[batch] = max(written, last.get(batch, written))
+    for batch, written in last.items():
+        if batch.startswith(BATCH) and written < since:
+            folder.delete(batch)
+
+
+def _clean_shelf(engine: Engine, table: str, since: datetime) -> None:
+    """Removes pages of the table's book of files that no kept release needs.
+
+    A page is in every book from the one that it was written for until one puts it together with others. What was
+    written before `since` was committed a plan's time later, or never: what the book of that instant does not have, and
+    the book of now does not have, nobody can go back to.
+    """
+    environment, spark, path = engine.environment, engine.session(table), engine.table_path(table)
+    shelf = Shelf.of(table, environment.roots.lake, environment.aws)
+    if not shelf.written_before(since.date()):
+        return
+    kept_since = version_at(spark, path, since + environment.plans.keep)
+    books = (read_state(spark, path).watermark, read_state(spark, path, at=kept_since).watermark)
+    shelf.clean(since.date(), set().union(*map(page_names, books)))

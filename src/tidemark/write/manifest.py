@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 BATCH_NAMESPACE = uuid.UUID("6f0c1a1e-6f0b-5c0e-9a57-1d7de4a2c0de")
 CHANGE_TYPE = "_change_type"
 MANIFEST_FILE = "manifest.json"
+BATCH = "batch-"
 
 Operation = Literal["append", "merge", "overwrite"]
 
@@ -38,7 +39,7 @@ def batch_folder(batch: str, run_id: str) -> str:
 
     It carries the run's id: a plan may hold the same batch, and its files must stay as they are.
     """
-    return f"batch-{batch}-{run_id}"
+    return f"{BATCH}{batch}-{run_id}"
 
 
 @dataclass(frozen=True)

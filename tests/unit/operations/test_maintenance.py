@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,20 @@ def test_a_table_that_is_not_there_is_left_alone(shop: Lake) -> None:
     shop.table("bronze.new", "id string", {"source": source, "write": {"mode": "append"}})
     assert maintenance.tidy(shop.engine(), "bronze.new", now(), now()) is None
     assert "bronze.new" not in engine.committed
+
+
+def test_what_was_staged_for_a_table_that_never_came_to_be_goes_when_nobody_can_need_it(shop: Lake) -> None:
+    source = {"connection": "shop", "object": "x"}
+    shop.table("bronze.new", "id string", {"source": source, "write": {"mode": "append"}})
+    old, new = (Path(shop.path("bronze.new"), f"batch-{name}", "part-0.parquet") for name in ("old", "new"))
+    for file in (old, new):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    os.utime(old, (1_700_000_000, 1_700_000_000))
+
+    assert maintenance.tidy(shop.engine(), "bronze.new", now() - timedelta(days=1), now()) is None
+
+    assert [folder.name for folder in Path(shop.path("bronze.new")).iterdir()] == ["batch-new"]
 
 
 @pytest.mark.parametrize(("out_of_use", "goes"), [(timedelta(0), True), (timedelta(minutes=20), False)])
