@@ -213,6 +213,7 @@ class NewTable:
     schema: StructType
     cluster_by: tuple[str, ...]
     properties: Mapping[str, str]
+    partition_by: tuple[str, ...] = ()
 
 
 def adopt(
@@ -239,6 +240,17 @@ def adopt(
     return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "Append")
 
 
+def create(spark: SparkSession, table_path: str, new: NewTable) -> int:
+    """Creates the table without rows, whatever else lies in its folder; returns its version.
+
+    Raises `MovedError` where somebody has created it meanwhile.
+    """
+    transaction = _transaction(spark, table_path, NO_TABLE)
+    actions = _create(spark, transaction, new)
+    entry = Entry(app_id=f"tidemark:created:{uuid.uuid4()}", user_metadata="{}", statistics=())
+    return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "ErrorIfExists")
+
+
 def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mapping[str, Any]]:
     """Makes this the table's first transaction; gives the further actions that it takes.
 
@@ -249,7 +261,7 @@ def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mappin
         "id": str(uuid.uuid4()),
         "format": {"provider": "parquet", "options": {}},
         "schemaString": new.schema.json(),
-        "partitionColumns": [],
+        "partitionColumns": list(new.partition_by),
         "configuration": dict(new.properties) | clustered,
         "createdTime": int(time.time() * 1000),
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 
 from tidemark.errors import CommitError
 from tidemark.spark.jvm import java_class
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 # Bytes that are read at once: the footer of some thirty columns. The gateway sends them, a third longer, in pieces of
 # 8 KiB, and a second piece waits 40 ms until the network tells that the first has come.
 _PIECE = 6_000
+_AT_ONCE = 16
+MANY = 64
+"""Files: of more the rows are counted by a job, whose tasks read nothing but footers."""
 _MARK = 8  # bytes: the footer's length and Parquet's mark end every file
 _AGAIN = "run again: the batch is prepared anew"
 
@@ -34,17 +40,29 @@ def read_footers(spark: SparkSession, folder: str) -> Iterator[tuple[Any, pq.Fil
     """Each Parquet file in the folder: Hadoop's status and the footer. Raises `CommitError` where one cannot be read.
 
     The end of a file is read by Hadoop and taken apart here: asking Parquet's Java classes costs several calls into
-    the JVM for each column.
+    the JVM for each column. Several are read side by side, as most of the time is spent waiting for the store.
     """
     files = list(parquet_files(spark, folder))
-    system = _file_system(spark, folder) if files else None
-    for status in files:
+    if not files:
+        return
+    system = _file_system(spark, folder)
+
+    def read(status: Any) -> tuple[Any, pq.FileMetaData]:
         with _readable(str(status.getPath())):
-            yield status, _footer(system, status)
+            return status, _footer(system, status)
+
+    if len(files) == 1:
+        yield read(files[0])
+        return
+    yield from _readers().map(read, files)
 
 
 def count_rows(spark: SparkSession, folder: str) -> int:
-    """The rows of all files in the folder. Raises `CommitError` where one cannot be read."""
+    """The rows of all files in the folder; Spark looks where there are many. Raises `CommitError` where one cannot be
+    read."""
+    if len(list(parquet_files(spark, folder))) > MANY:
+        with _readable(folder):
+            return spark.read.parquet(folder).count()
     return sum(int(footer.num_rows) for _, footer in read_footers(spark, folder))
 
 
@@ -58,6 +76,12 @@ def expect_rows(found: int, expected: int, folder: str) -> None:
             evidence=folder,
             next_step=_AGAIN,
         )
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """Threads that stay: with each that comes, the JVM gets one that it keeps."""
+    return ThreadPoolExecutor(_AT_ONCE, "footers")
 
 
 def _footer(system: Any, status: Any) -> pq.FileMetaData:
@@ -92,7 +116,7 @@ def _path(spark: SparkSession, folder: str) -> Any:
 def _readable(path: str) -> Iterator[None]:
     try:
         yield
-    except (Py4JJavaError, pa.ArrowException, OSError) as failure:
+    except (Py4JJavaError, PySparkException, pa.ArrowException, OSError) as failure:
         seen = failure.java_exception if isinstance(failure, Py4JJavaError) else failure
         raise CommitError(
             "what was staged cannot be read; nothing was written",

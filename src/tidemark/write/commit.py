@@ -148,7 +148,7 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     if prepared.changes_nothing and state.version is not None:
         return Committed(table.name, state.version, prepared.batch_id, changed=False)
     adopted = _can_adopt(table, prepared) and _is_named_alike(spark, path, state, prepared)
-    if state.version is None and not adopted:  # Delta creates a table only where nothing lies yet
+    if state.version is None and not adopted:
         _create(spark, table, path, prepared.rows(spark))
         faults.reach(f"{table.name}: created, empty")
     if any(change.before for change in prepared.schema_changes):
@@ -209,20 +209,15 @@ def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
 def _new_table(table: Table, rows: DataFrame) -> deltalog.NewTable:
     """A table with the contract's columns, their comments, the table's layout and our metadata columns."""
     known = {field.name: field.dataType for field in rows.schema.fields if field.name != CHANGE_TYPE}
-    return deltalog.NewTable(_schema(table, known), table.load.cluster_by, _PROPERTIES)
+    partitions = table.load.partition_by
+    layout = () if partitions else table.load.cluster_by
+    return deltalog.NewTable(_schema(table, known), layout, _PROPERTIES, partitions)
 
 
 def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> None:
-    """The table, empty, for rows that Delta writes itself."""
-    new = _new_table(table, rows)
-    builder = DeltaTable.createIfNotExists(spark).location(path).addColumns(new.schema)
-    for name, value in new.properties.items():
-        builder = builder.property(name, value)
-    if table.load.partition_by:
-        builder = builder.partitionedBy(*table.load.partition_by)
-    elif new.cluster_by:
-        builder = builder.clusterBy(*new.cluster_by)
-    builder.execute()
+    """The table, empty, for rows that Delta writes itself. Its own way of creating one takes no folder in which
+    something lies, such as the batch."""
+    deltalog.create(spark, path, _new_table(table, rows))
 
 
 def _let_columns_grow(spark: SparkSession, path: str) -> None:
@@ -264,7 +259,7 @@ def _is_named_alike(spark: SparkSession, path: str, state: TargetState, prepared
 
 
 def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepared:
-    """The batch with its rows in the table's folder: a first batch waits elsewhere, and is moved there once."""
+    """The batch with its rows in the table's folder: an older version has staged first batches elsewhere."""
     if prepared.data.startswith(f"{path}/"):
         return prepared
     folder = f"{path}/{batch_folder(prepared.batch_id, prepared.run_id)}"

@@ -40,8 +40,7 @@ def prepare(
     lying = load(work.spark, staging)
     if lying is not None and lying.batch_id == batch_id:
         return lying
-    # Delta creates a table only where nothing lies yet, so a first batch waits beside its manifest.
-    data = f"{staging}/data" if work.state.version is None else f"{work.path}/{batch_folder(batch_id, run_id)}"
+    data = f"{work.path}/{batch_folder(batch_id, run_id)}"
     changes = schema_changes(work)
     work = _with_grown(work, changes)
     checked = work.checked

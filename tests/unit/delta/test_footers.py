@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tidemark.delta import footers
 from tidemark.delta.footers import count_rows, read_footers
 from tidemark.errors import CommitError
 
@@ -25,6 +26,23 @@ def test_footers_of_any_length_are_read_whole(spark: SparkSession, tmp_path: Pat
 
     assert found == {file.name: pq.read_metadata(file) for file in tmp_path.glob("*.parquet")}
     assert count_rows(spark, str(tmp_path)) == 3
+
+
+@pytest.mark.parametrize("many", [2, 100])
+def test_the_rows_of_many_files_are_counted_by_spark(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(footers, "MANY", many)
+    for rows in (1, 0, 5, 7):
+        pq.write_table(pa.table({"id": pa.array(range(rows), pa.int64())}), tmp_path / f"{rows}.parquet")
+    (tmp_path / "_SUCCESS").touch()
+
+    assert count_rows(spark, str(tmp_path)) == 13
+    assert sorted(footer.num_rows for _, footer in read_footers(spark, str(tmp_path))) == [0, 1, 5, 7]
+
+    (tmp_path / "9.parquet").write_bytes(b"PAR1" * 20)
+    with pytest.raises(CommitError, match="cannot be read"):
+        count_rows(spark, str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"no such thing" * 1000, b"x" * 7000 + b"\xff\xff\x00\x00PAR1"])

@@ -25,6 +25,7 @@ from tidemark.write.manifest import Prepared
 
 TABLE = "bronze.cities"
 SOURCE = "id string, city string"
+FIRST = [("a", "Ulm", None)]
 SOURCE_SPEC = {"connection": "shop", "object": "cities"}
 
 
@@ -191,25 +192,37 @@ def test_two_who_commit_the_same_batch_at_once_commit_it_once(
     assert cities.read(TABLE, "id") == [("a",), ("b",), ("c",)]
 
 
-@pytest.mark.parametrize("layout", [{}, {"cluster_by": ["city", "id"]}], ids=["plain", "clustered"])
+@pytest.mark.parametrize(
+    "layout",
+    [{}, {"cluster_by": ["city", "id"]}, {"partition_by": ["city"]}],
+    ids=["plain", "clustered", "partitioned"],
+)
 def test_the_first_commit_makes_the_table_that_delta_would_make(lake: Lake, layout: dict[str, Any]) -> None:
     write = {"mode": "upsert", "keys": ["id"]}
     columns = "id! string\ncity string {description: Where it is.}\nfounded date"
     lake.table(TABLE, columns, {"source": SOURCE_SPEC, "write": write, **layout}, keys=["id"])
-    lake.load(TABLE, lake.frame("id string, city string, founded date", [("a", "Ulm", None)]))
+    batch, errors = lake.receive(engine := lake.engine(), TABLE, lake.frame(f"{SOURCE}, founded date", FIRST))
+    staged = {file.name for file in Path(lake.path(TABLE)).rglob("*.parquet")}
+    lake.finish(engine, TABLE, batch, errors)
     ours = lake.delta(TABLE)
 
     builder = DeltaTable.create(lake.spark).location(str(lake.root / "made-by-delta")).addColumns(ours.schema)
     builder = builder.property("delta.isolationLevel", "Serializable")
     builder = builder.property("delta.setTransactionRetentionDuration", "interval 60 days")
-    (builder.clusterBy(*layout["cluster_by"]) if layout else builder).execute()
+    by = {"cluster_by": builder.clusterBy, "partition_by": builder.partitionedBy}
+    for kind, names in layout.items():
+        builder = by[kind](*names)
+    builder.execute()
 
     made, wanted = (described(lake, path) for path in (lake.path(TABLE), str(lake.root / "made-by-delta")))
     assert made == wanted
     assert ours.schema["city"].metadata == {"comment": "Where it is."}
     assert lake.read(TABLE) == [("a", "Ulm", None)]
     history = DeltaTable.forPath(lake.spark, lake.path(TABLE)).history().collect()
-    assert [(row.version, row.operation) for row in history] == [(0, "WRITE")]
+    written = ["WRITE"] if "partition_by" not in layout else ["WRITE", "WRITE"]
+    assert [row.operation for row in history] == written
+    now_there = {file.rpartition("/")[2] for file in ours.inputFiles()}
+    assert "partition_by" in layout or now_there <= staged, "a first batch is staged where it stays"
 
 
 def described(lake: Lake, path: str) -> dict[str, Any]:
