@@ -85,6 +85,7 @@ def test_the_files_of_a_day_become_one_and_every_row_is_told_as_before(orders: L
     assert compaction.compact(orders.spark, lane_of(orders), TABLE, date(2025, 3, 3)) == 0
 
 
+@pytest.mark.slow
 def test_a_late_run_of_a_day_that_was_put_together_comes_to_the_others(orders: Lake) -> None:
     compaction.compact(orders.spark, lane_of(orders), TABLE, date(2025, 3, 3))
     before = told(orders)
@@ -136,6 +137,7 @@ def test_a_lane_with_a_line_that_is_no_error_is_left_as_it_is(orders: Lake) -> N
     assert files(orders) == there
 
 
+@pytest.mark.slow
 def test_replayed_and_discarded_errors_stay_closed_and_a_restore_opens_them(
     orders: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
