@@ -113,9 +113,12 @@ def from_terraform(
     """Names and ARNs that Terraform made, written into the file of their environment; comments and order stay."""
     from dataclasses import asdict
 
+    from tidemark.aws.settings import is_uri
     from tidemark.config import infrastructure
     from tidemark.errors import ConfigError
 
+    if is_uri(config):
+        raise ConfigError(f"{config} is not written to from here", next_step="name the checkout's folder (--config)")
     if outputs != STANDARD_INPUT and not Path(outputs).is_file():
         raise ConfigError(f"there is no file {outputs}", next_step="terraform output -json > outputs.json")
     text = sys.stdin.read() if outputs == STANDARD_INPUT else Path(outputs).read_text("utf-8")
