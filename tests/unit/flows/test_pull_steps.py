@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.deployments.steps.core import run_steps
+from prefect.deployments.steps.core import StepExecutionError, run_steps
+from prefect.variables import Variable
 
+from blocks.checkout import COMMIT
 from blocks.workspace import IMAGE_DIRECTORY, variables
 from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
 from tidemark.config.environment import Environment, load_environment
@@ -95,3 +97,28 @@ def test_the_image_has_what_deploys(image: Path) -> None:
     (name,) = step
     module, _, function = name.rpartition(".")
     assert callable(getattr(import_module(module), function))
+
+
+@pytest.mark.parametrize(("image", "sha"), [("", "0f1e2d3"), ("registry.example/tidemark", "0f1e2d3")])
+def test_what_is_deployed_is_the_commit(image: str, sha: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(COMMIT, sha)
+    Variable.set("tidemark_image", image, overwrite=True)
+    try:
+        outputs = asyncio.run(run_steps([dict(step) for step in FILE["build"]]))
+    finally:
+        Variable.unset("tidemark_image")
+    assert outputs["commit"] == {"sha": sha}
+
+
+def test_a_checkout_that_is_not_committed_is_not_deployed_for_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(COMMIT, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    Variable.set("tidemark_image", "registry.example/tidemark", overwrite=True)
+    try:
+        with pytest.raises(StepExecutionError):
+            asyncio.run(run_steps([dict(step) for step in FILE["build"]]))
+    finally:
+        Variable.unset("tidemark_image")
