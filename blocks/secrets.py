@@ -43,26 +43,38 @@ def aws_secret(credentials: AwsCredentials, name: str) -> AwsSecret:
 def read_text(block: str, name: str, aws: AwsSettings | None) -> str:
     """The text of the secret called `name`, through the `AwsSecret` that is saved as `block`.
 
-    Raises `ConfigError` when there is no such block, when it is of another secret, or holds keys; and `AwsError` when
-    Secrets Manager does not give the secret.
+    AWS is reached as the run's own environment says it: the same connections are used by jobs that have a role, and
+    from a laptop that has a profile. Raises `ConfigError` when there is no such block, when it is of another secret or
+    region, or holds keys; and `AwsError` when Secrets Manager does not give the secret.
     """
     from tidemark.aws.clients import secret_text, share_credentials
 
-    secret = _stored(block)
+    _check(block, _stored(block), name, aws)
+    if aws is not None:
+        share_credentials(aws)
+    secret = aws_secret(aws_credentials(aws), name)
+    return secret_text(name, lambda: cast("str | bytes", secret.read_secret(_sync=True)))
+
+
+def _check(block: str, secret: AwsSecret, name: str, aws: AwsSettings | None) -> None:
+    credentials, register = secret.aws_credentials, "tidemark blocks register, with --env of this environment"
     if secret.secret_name != name:
         raise ConfigError(
             f"the Prefect block aws-secret/{block} is of the secret {secret.secret_name}, the environment's file says "
             f"{name}",
-            next_step="tidemark blocks register, with --env of this environment",
+            next_step=register,
         )
-    if any(getattr(secret.aws_credentials, key) for key in KEYS):
+    if aws is not None and credentials.region_name != aws.region:
+        raise ConfigError(
+            f"the Prefect block aws-secret/{block} is of the region {credentials.region_name}, the environment's file "
+            f"says {aws.region}",
+            next_step=register,
+        )
+    if any(getattr(credentials, key) for key in KEYS):
         raise ConfigError(
             f"the credentials of the Prefect block aws-secret/{block} hold keys, which lie in Prefect's database",
             next_step="delete them in AWS, and let the run have a role: tidemark blocks register writes the block anew",
         )
-    if aws is not None:
-        share_credentials(aws)
-    return secret_text(name, lambda: cast("str | bytes", secret.read_secret(_sync=True)))
 
 
 def _stored(block: str) -> AwsSecret:

@@ -112,6 +112,27 @@ def test_a_block_of_another_secret_is_refused_at_use() -> None:
         read_text("secrets-other", "t/mine", REGION)
 
 
+def test_a_block_of_another_region_is_refused_at_use() -> None:
+    aws_secret(aws_credentials(AwsSettings(region="us-east-1")), "t/mine").save("secrets-far")
+    with pytest.raises(ConfigError, match="of the region us-east-1, the environment's file says eu-central-1"):
+        read_text("secrets-far", "t/mine", REGION)
+
+
+def test_aws_is_reached_as_the_run_says_it_whoever_registered_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop = AwsSettings(region="eu-central-1", profile="somebodys-own", endpoint_url="http://127.0.0.1:9")
+    aws_secret(aws_credentials(laptop), "t/job").save("secrets-of-a-laptop")
+    reached: list[tuple[str | None, str | None]] = []
+
+    def read(self: AwsSecret, **_: object) -> str:
+        credentials = self.aws_credentials
+        reached.append((credentials.profile_name, credentials.aws_client_parameters.endpoint_url))
+        return "{}"
+
+    monkeypatch.setattr(AwsSecret, "read_secret", read)
+    assert read_text("secrets-of-a-laptop", "t/job", AwsSettings(region="eu-central-1")) == "{}"
+    assert reached == [(None, None)]
+
+
 def test_a_block_that_is_not_there_says_how_to_make_it() -> None:
     with pytest.raises(ConfigError, match="aws-secret/secrets-nowhere is not registered") as raised:
         read_text("secrets-nowhere", "t/mine", REGION)

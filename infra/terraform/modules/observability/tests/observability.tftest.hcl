@@ -41,7 +41,7 @@ run "each_promise_has_an_alarm" {
 
 run "money_and_mail" {
   assert {
-    condition     = aws_budgets_budget.this.limit_amount == "500" && one(aws_budgets_budget.this.cost_filter).values == ["user:environment$dev"]
+    condition     = aws_budgets_budget.this.limit_amount == "500" && one(aws_budgets_budget.this.cost_filter).values[0] == "user:environment$dev"
     error_message = "the budget is that of this environment"
   }
   assert {
