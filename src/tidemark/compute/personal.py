@@ -15,7 +15,6 @@ from pyspark.sql import functions as F
 
 from tidemark.compute.scan import Beside, CheckResult
 from tidemark.compute.tables import pinned
-from tidemark.delta.sizes import MEGABYTE, table_bytes
 from tidemark.delta.table import count_rows, read_version
 from tidemark.lint import admission
 from tidemark.lint.personal import personal_inputs
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
     from tidemark.config.contract import Contract
     from tidemark.engine import Engine
 
-_ROWS = 5000  # of a batch that are looked at
-_KNOWN_MB = 16  # of an input whose values are looked for, all of them
-_KNOWN_ROWS = 50_000  # of a larger one
+_ROWS = 2000  # of a batch that are looked at
+_KNOWN_ROWS = 20_000  # of an input whose values are looked for
 _NOTHING_FOUND = "nothing in it looks personal"
 
 
@@ -106,7 +104,7 @@ def _known(engine: Engine, spark: SparkSession, table: str) -> tuple[DataFrame |
             coverage = min(coverage, share)
             if there:
                 hashes = F.array(*(known_hash(quoted(each)) for each in there))
-                parts.append(frame.select(F.explode(F.array_distinct(hashes)).alias(FINDS)))
+                parts.append(frame.select(F.explode(hashes).alias(FINDS)))
     if not parts:
         return None, coverage
     known = reduce(DataFrame.unionByName, parts).where(F.col(FINDS).isNotNull())
@@ -121,10 +119,7 @@ def _rows_of(engine: Engine, spark: SparkSession, name: str) -> Sequence[tuple[D
         found.append((batch.rows(spark).limit(_KNOWN_ROWS), min(1.0, _KNOWN_ROWS / max(batch.staged, 1))))
     version: Any = batch.target_version if batch is not None else pinned(engine, name)
     if version is not None:
+        share = min(1.0, _KNOWN_ROWS / max(count_rows(spark, path, version), 1))
         rows = read_version(spark, path, version)
-        if table_bytes(spark, path) <= _KNOWN_MB * MEGABYTE:
-            found.append((rows, 1.0))
-        else:
-            share = min(1.0, _KNOWN_ROWS / max(count_rows(spark, path, version), 1))
-            found.append((rows.limit(_KNOWN_ROWS), share))
+        found.append((rows if share == 1.0 else rows.limit(_KNOWN_ROWS), share))
     return found
