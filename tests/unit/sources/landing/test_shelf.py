@@ -96,6 +96,7 @@ def test_a_page_that_is_gone_or_another_is_told_and_nothing_is_read(landing: Del
     assert received(landing) == [*range(6), 7]
 
 
+@pytest.mark.slow
 def test_maintenance_keeps_the_pages_that_a_kept_release_needs(landing: Deliveries) -> None:
     """Pages of long ago: of the book, one that the book of the beginning of the time kept has, and one of nobody."""
     lake = landing.lake
