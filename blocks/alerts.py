@@ -17,6 +17,7 @@ class AlertChannel(Block):
     _block_type_name = "Tidemark Alert Channel"
     _block_type_slug = "tidemark-alert-channel"
 
+    environment: str = Field(description="Environment whose file says the rest: only its runs use the block.")
     channel: Literal["sns", "slack", "log"] = Field(description="Kind of channel.")
     target: str | None = Field(
         default=None, description="SNS: the topic's ARN. Slack: the name of the secret that holds the webhook's url."
@@ -33,9 +34,9 @@ class AlertChannel(Block):
         return target
 
     @classmethod
-    def from_spec(cls, spec: AlertSpec) -> AlertChannel:
+    def from_spec(cls, spec: AlertSpec, environment: str) -> AlertChannel:
         """The block for a channel of an environment's file."""
-        return cls(**spec.model_dump())
+        return cls(environment=environment, **spec.model_dump())
 
     def spec(self) -> AlertSpec:
         """The channel as the engine knows it."""

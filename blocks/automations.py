@@ -15,22 +15,18 @@ from prefect.events.schemas.automations import Posture, Trigger
 from prefect.exceptions import ObjectNotFound
 
 from blocks.changes import Change, compared
+from blocks.names import deployment_name, environment_tag
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
 
 KIND = "automation"
-ALERT_DEPLOYMENT = "notify/alert"
-TAG = "tidemark"
+ALERT = "alert"
 HEARTBEAT_SECONDS = 30
 """What `prefect.yaml` has runs of deployments do; with Prefect's own 180 s they would look dead to us."""
 
 _DEAD = "no heartbeat: its process or machine is gone"
-_OF_DEPLOYMENTS: list[Any] = [
-    {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
-    {"prefect.resource.role": "deployment"},
-]
 _MISSED_HEARTBEATS = 4
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 _SIGNS_OF_LIFE = {
@@ -65,7 +61,12 @@ def set_up_automations(environment: Environment, *, dry_run: bool = False) -> tu
 
 
 def automations(environment: Environment, deployment: UUID, notification: UUID | None) -> Iterator[Automation]:
-    """The automations: `deployment` tells the environment's alert channels, `notification` is a block of Prefect."""
+    """The automations: `deployment` tells the environment's alert channels, `notification` is a block of Prefect.
+
+    They look at the environment's own runs alone, whoever else uses the server.
+    """
+    own = {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{environment_tag(environment.name)}"}
+    of_deployments: list[Any] = [own, {"prefect.resource.role": "deployment"}]
     for trouble, (events, advice) in _TROUBLE.items():
         actions: list[ActionTypes] = [
             RunDeployment(
@@ -83,7 +84,7 @@ def automations(environment: Environment, deployment: UUID, notification: UUID |
         yield Automation(
             name=f"tidemark {environment.name}: tell of runs that are {trouble}",
             description="Told once a run of a deployment; flows inside it do not count.",
-            trigger=EventTrigger(expect=events, match_related=_OF_DEPLOYMENTS, for_each={"prefect.resource.id"}),
+            trigger=EventTrigger(expect=events, match_related=of_deployments, for_each={"prefect.resource.id"}),
             actions=actions,
         )
     yield Automation(
@@ -94,7 +95,7 @@ def automations(environment: Environment, deployment: UUID, notification: UUID |
             after={_HEARTBEAT},
             expect=_SIGNS_OF_LIFE,
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related={"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
+            match_related=own,
             for_each={"prefect.resource.id"},
             threshold=1,
             within=timedelta(seconds=_MISSED_HEARTBEATS * HEARTBEAT_SECONDS),
@@ -110,12 +111,13 @@ def _alert(trouble: str, advice: str, environment: str) -> dict[str, Any]:
 
 
 def _told_by(client: SyncPrefectClient, environment: Environment) -> tuple[UUID, UUID | None]:
+    wanted = f"notify/{deployment_name(environment.name, ALERT)}"
     try:
-        deployment = client.read_deployment_by_name(ALERT_DEPLOYMENT).id
+        deployment = client.read_deployment_by_name(wanted).id
     except ObjectNotFound:
         raise ConfigError(
-            f"the deployment {ALERT_DEPLOYMENT}, which tells of trouble, is not there",
-            next_step="prefect deploy --all --no-prompt, then again",
+            f"the deployment {wanted}, which tells of trouble, is not there",
+            next_step=f"tidemark prefect deploy --env {environment.name}, then again",
         ) from None
     named = environment.prefect.notify if environment.prefect else None
     if named is None:

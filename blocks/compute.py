@@ -21,6 +21,7 @@ class ComputeProfile(Block):
     _block_type_name = "Tidemark Compute Profile"
     _block_type_slug = "tidemark-compute-profile"
 
+    environment: str = Field(description="Environment whose file says the rest.")
     family: str | None = Field(
         default=None,
         description="ECS: family of the task definitions. Of one that is shared by two sizes each run would register a "
@@ -38,6 +39,7 @@ class ComputeProfile(Block):
     def from_spec(cls, environment: str, name: str, size: SizeSpec) -> ComputeProfile:
         """The profile of a size in an environment's file, by the names of both."""
         return cls(
+            environment=environment,
             family=f"tidemark-{environment}-{name}",
             cpu=size.cores and size.cores * _UNITS_OF_A_CORE,
             memory=size.memory_gb and size.memory_gb * _MIB,

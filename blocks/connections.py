@@ -19,7 +19,7 @@ from tidemark.config.connections import ConnectionValue
 if TYPE_CHECKING:
     from tidemark.aws.settings import AwsSettings
 
-_OWN_FIELDS = frozenset({"secret", "secret_block", "provider", "options"})
+_OWN_FIELDS = frozenset({"environment", "secret", "secret_block", "provider", "options"})
 _SECRET_WORDS = ("password", "passwd", "secret", "token", "private_key", "api_key", "access_key", "credential")
 
 
@@ -42,6 +42,7 @@ class ConnectionBlock(Block):
     model_config = ConfigDict(hide_input_in_errors=True)
     kind: ClassVar[str]
 
+    environment: str = Field(description="Environment whose file says the rest: only its runs use the block.")
     secret: str | None = Field(
         default=None,
         description="Name of the secret that holds the credentials as a JSON object. Empty where none are needed.",
@@ -77,6 +78,7 @@ class ConnectionBlock(Block):
         cls,
         settings: Mapping[str, Any],
         *,
+        environment: str,
         secret: str | None,
         provider: Provider | tuple[Provider, ...],
         secret_block: str | None = None,
@@ -84,7 +86,8 @@ class ConnectionBlock(Block):
         """The block for an environment's settings; what has no field of its own becomes an option."""
         own = {key: value for key, value in settings.items() if key in cls.setting_names()}
         options = {key: value for key, value in settings.items() if key not in own}
-        return cls(**own, options=options, secret=secret, secret_block=secret_block, provider=ordered(provider))
+        own |= {"environment": environment, "secret": secret, "secret_block": secret_block}
+        return cls(**own, options=options, provider=ordered(provider))
 
     @classmethod
     def setting_names(cls) -> tuple[str, ...]:

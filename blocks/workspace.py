@@ -12,7 +12,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.variables import Variable
 
 from blocks.changes import Change, compared
-from blocks.limits import PREFIX, limit_tag
+from blocks.names import PREFIX, limit_tag, variable_name
 from blocks.pool_templates import differences, template
 from tidemark.aws.settings import is_uri
 from tidemark.errors import ConfigError
@@ -25,13 +25,14 @@ IMAGE_DIRECTORY = "/opt/tidemark/project"
 
 VARIABLE, WORK_POOL, LIMIT = "variable", "work pool", "limit"
 PROCESS = "process"
+_OF_ENVIRONMENT = "Runs of the Tidemark environment "
 
 
 def set_up(environment: Environment, config: str, *, dry_run: bool = False) -> tuple[Change, ...]:
-    """Creates or updates what `prefect.yaml` refers to; a second call changes nothing, one with `dry_run` never does.
+    """Creates or updates what the environment's deployments refer to; a second call changes nothing.
 
-    Raises `ConfigError` when the environment has no `prefect` section, a work pool of that name has another type, or
-    flow runs could not find the configuration.
+    One with `dry_run` never does. Raises `ConfigError` when the environment has no `prefect` section, a work pool of
+    that name has another type or belongs to another environment, or flow runs could not find the configuration.
     """
     settings = environment.prefect
     if settings is None:
@@ -42,14 +43,14 @@ def set_up(environment: Environment, config: str, *, dry_run: bool = False) -> t
     _config_is_found_there(config, settings)
     with get_client(sync_client=True) as client:
         return (
-            _work_pool(client, settings, dry_run),
+            _work_pool(client, environment.name, settings, dry_run),
             *_variables(client, variables(environment.name, config, settings), dry_run),
-            *_limits(client, settings.limits, dry_run),
+            *_limits(client, environment.name, settings.limits, dry_run),
         )
 
 
 def variables(name: str, config: str, settings: PrefectSettings) -> dict[str, Any]:
-    """The Prefect variables that `prefect.yaml` reads, by their names."""
+    """The Prefect variables that an environment's deployments read, by their names."""
     pool = settings.work_pool
     values = {
         "env": name,
@@ -60,7 +61,7 @@ def variables(name: str, config: str, settings: PrefectSettings) -> dict[str, An
         "scheduled": settings.scheduled,
         "timezone": settings.timezone,
     }
-    return {f"{PREFIX}_{key}": value for key, value in values.items()}
+    return {variable_name(name, key): value for key, value in values.items()}
 
 
 def _config_is_found_there(config: str, settings: PrefectSettings) -> None:
@@ -77,19 +78,29 @@ def _config_is_found_there(config: str, settings: PrefectSettings) -> None:
         )
 
 
-def _work_pool(client: SyncPrefectClient, settings: PrefectSettings, dry_run: bool) -> Change:
+def _work_pool(client: SyncPrefectClient, environment: str, settings: PrefectSettings, dry_run: bool) -> Change:
     wanted = settings.work_pool
+    mark = f"{_OF_ENVIRONMENT}{environment}"
     try:
         there = client.read_work_pool(wanted.name)
     except ObjectNotFound:
         jobs = template(wanted.type, wanted.variables)
         if not dry_run:
-            client.create_work_pool(WorkPoolCreate(name=wanted.name, type=wanted.type, base_job_template=jobs))
+            client.create_work_pool(
+                WorkPoolCreate(name=wanted.name, type=wanted.type, base_job_template=jobs, description=mark)
+            )
         return compared(WORK_POOL, wanted.name, None, {})
     if there.type != wanted.type:
         raise ConfigError(
             f"the work pool {wanted.name} is of the type {there.type}, not {wanted.type}; types cannot be changed",
             next_step="name another pool under prefect.work_pool, or delete that one",
+        )
+    owner = there.description or ""
+    if owner.startswith(_OF_ENVIRONMENT) and owner != mark:
+        raise ConfigError(
+            f"the work pool {wanted.name} is that of the environment {owner.removeprefix(_OF_ENVIRONMENT)}: its "
+            f"workers have that one's roles and networks, and are not for {environment}",
+            next_step=f"name another pool under prefect.work_pool in env/{environment}.yaml",
         )
     jobs = template(wanted.type, wanted.variables, there.base_job_template)
     changed = tuple(differences(there.base_job_template, jobs))
@@ -107,9 +118,9 @@ def _variables(client: SyncPrefectClient, wanted: Mapping[str, Any], dry_run: bo
         yield change
 
 
-def _limits(client: SyncPrefectClient, wanted: Mapping[str, int], dry_run: bool) -> Iterator[Change]:
+def _limits(client: SyncPrefectClient, environment: str, wanted: Mapping[str, int], dry_run: bool) -> Iterator[Change]:
     for name, slots in wanted.items():
-        tag = limit_tag(name)
+        tag = limit_tag(environment, name)
         try:
             there: dict[str, Any] | None = {"limit": client.read_concurrency_limit_by_tag(tag).concurrency_limit}
         except ObjectNotFound:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
 
 from cli.console.options import (
     CONFIG,
@@ -17,6 +22,7 @@ from cli.console.options import (
     environment_of,
 )
 from cli.console.output import columns, show, show_json
+from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
     from blocks.changes import Change
@@ -54,7 +60,7 @@ def set_up(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Work pool, variables, limits and blocks: what `prefect deploy --all --no-prompt` refers to."""
+    """Work pool, variables, limits and blocks: what the deployments of an environment refer to."""
     environment = _in_prefect(env, config, debug)
     from blocks import workspace
     from blocks.register import register
@@ -64,6 +70,30 @@ def set_up(
     if not dry_run:
         workspace.set_up(environment, config)
         register(environment)
+
+
+@prefect.command("deploy")
+def deploy(
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    debug: DebugOption = False,
+) -> None:
+    """Every deployment of prefect.yaml, as those of this environment (`daily/daily.prod`). After `prefect setup`."""
+    environment = _in_prefect(env, config, debug)
+    from blocks.deployments import deployments
+
+    document = deployments(environment.name)
+    with tempfile.TemporaryDirectory(prefix="tidemark-deploy-") as folder:
+        file = Path(folder) / "prefect.yaml"
+        file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+        ended = subprocess.run(command, check=False).returncode
+    if ended:
+        raise TidemarkError(
+            f"Prefect did not deploy everything of {environment.name}; what it said stands above",
+            step="deploy",
+            next_step=f"tidemark prefect setup --env {environment.name}, then again",
+        )
 
 
 @prefect.command("automations")

@@ -12,6 +12,7 @@ from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
 from flows.running.pipeline import work_on
+from flows.running.sealed import refuse_other_environments
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
@@ -43,14 +44,15 @@ def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG) ->
         env: Environment: the name of a file in the configuration's env folder.
         config: Configuration: a folder, or an s3:// prefix that holds one.
     """
-    found = store.find(open_state(load_environment(local_folder(config), env)), plan)
+    environment = load_environment(local_folder(config), env)
+    refuse_other_environments(environment, config)
+    found = store.find(open_state(environment), plan)
     if found.status == "applied":
         log.info("plan %s was applied by run %s, as release %s", found.plan, found.run_id, found.release)
         return str(found.run_id)
     with open_run(FLOW, env, config, found.date) as run:
         claim(run, [table for table in found.tables if table in run.engine.project.tables])
         found = store.find(run.engine.state, found.plan)  # a run that died in it may just have been brought to its end
-        environment = run.engine.environment
         document = store.load(open_folder(environment.roots.staging, environment.aws), found.plan)
         if found.status != "applied":
             _commit(run, found, document)
@@ -87,5 +89,6 @@ def _tell(run: RunContext, planned: TablePlan, batch: Prepared) -> None:
     run.collector.note(table, books=planned.books, gate=planned.gate, computed=planned.computed)
     if run.engine.table(table).load.source or planned.rejected:
         with run.collector.step(table, "write errors"):
-            rejected = tasks.tell(unseen(run.engine), table, unseen(batch), tuple(planned.rejected))
+            tell = tasks.on_spark(run.engine.environment, tasks.tell)
+            rejected = tell(unseen(run.engine), table, unseen(batch), tuple(planned.rejected))
         run.collector.rejected(table, rejected.by_rule)

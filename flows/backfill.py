@@ -24,6 +24,7 @@ from flows.running.parameters import (
     Since,
 )
 from flows.running.pipeline import build, receive, work_on
+from flows.running.sealed import refuse_other_environments
 from tasks.steps import NOTHING_STORED, unseen
 from tidemark import faults
 from tidemark.backfill.notes import Notes
@@ -84,6 +85,7 @@ def backfill(
     """
     request = Request(start, end, tuple(select or ()), chunk, read_from, as_of, forward_only)
     project = load_project(config, env)
+    refuse_other_environments(project.environment, config)
     todo = resolve(project, request)
     if not (confirmed or dry_run):
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))

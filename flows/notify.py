@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from blocks.register import alert_channels
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, Severity, Text
+from flows.running.sealed import refuse_other_environments
 from tidemark.config.environment import load_environment
 from tidemark.config.source import local_folder
 from tidemark.observe.alerts import AlertEvent, tell
@@ -32,6 +33,7 @@ def notify(
         config: Configuration: a folder, or an s3:// prefix that holds one.
     """
     environment = load_environment(local_folder(config), env)
+    refuse_other_environments(environment, config)
     at = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     event = AlertEvent(severity, message, str(flow_run.id or ""), environment.name, next_step=next_step, at=at)
     channels = [channel for channel in alert_channels(environment) if severity in channel.on]

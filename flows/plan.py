@@ -95,7 +95,8 @@ def draw_up(
 
     def predict(table: str) -> None:
         batch = prepare(table)
-        predicted[table] = tasks.predict(unseen(engine), table, unseen(published))
+        look_up = tasks.on_spark(engine.environment, tasks.predict)
+        predicted[table] = look_up(unseen(engine), table, unseen(published))
         if batch is not None:
             run.collector.end(table, "prepared")
 

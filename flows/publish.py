@@ -132,7 +132,7 @@ def _publish_to(run: RunContext, target: str, tables: Sequence[str], released: R
     """
     failures: dict[str, Exception] = {}
     left = list(tables)
-    publish_one = tasks.at(run.engine.environment.targets[target].connection, tasks.publish)
+    publish_one = tasks.at(run.engine.environment, run.engine.environment.targets[target].connection, tasks.publish)
     with _exporting(run, target, tables, released):
         while left:
             table = left.pop(0)

@@ -67,7 +67,8 @@ def _replay(run: RunContext, table: str, which: Which) -> None:
     engine, collector = unseen(run.engine), run.collector
     run.engine.leases.acquire(table)
     with collector.step(table, "read errors"):
-        found = tasks.read_errors(engine, table, unseen(which))
+        read_errors = tasks.on_spark(run.engine.environment, tasks.read_errors)
+        found = read_errors(engine, table, unseen(which))
     if found is None:
         collector.note(table, books=Books())
         collector.end(table, "unchanged")

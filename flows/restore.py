@@ -38,7 +38,8 @@ def restore(run: RunOrRelease, env: EnvironmentName = LOCAL, config: Config = CO
 
         def take_back(table: str) -> None:
             with collector.step(table, "restore"):
-                version = tasks.restore(unseen(engine), table, unseen(todo[table]), unseen(back_to))
+                restore_it = tasks.on_spark(engine.environment, tasks.restore)
+                version = restore_it(unseen(engine), table, unseen(todo[table]), unseen(back_to))
             collector.note(table, version=version)
             collector.end(table, "committed")
 

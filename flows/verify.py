@@ -101,7 +101,8 @@ def told(found: Verified) -> str:
 
 def _verify(run: RunContext, table: str, part: Sample | None) -> Verified:
     with run.collector.step(table, "verify"):
-        found = tasks.verify(unseen(run.engine), table, unseen(part))
+        verify_one = tasks.on_spark(run.engine.environment, tasks.verify)
+        found = verify_one(unseen(run.engine), table, unseen(part))
     run.collector.note(table, verified=found.to_json())
     return found
 

@@ -15,7 +15,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.utilities.annotations import quote
 
-from blocks.limits import limit_tag
+from blocks.names import limit_tag
 from tasks import events, evidence
 from tasks.guard import step
 from tasks.transient import retry_when_transient
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tidemark.compute.quality import GateResult
     from tidemark.compute.received import Received
     from tidemark.compute.verify import Sample, Verified
+    from tidemark.config.environment import Environment
     from tidemark.control.release import Release
     from tidemark.engine import Engine
     from tidemark.errorlane.quarantine import Rejected
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 Parameters = ParamSpec("Parameters")
 
-_USES_SPARK = limit_tag(SPARK)
-
 NOTHING_STORED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 RETRIES: dict[str, Any] = {
     "retries": 2,  # what a source's client has waited out for minutes is not among them
@@ -66,9 +65,14 @@ def unseen(value: Value) -> Value:
     return cast("Value", quote(value))
 
 
-def at(connection: str, each: Task[Parameters, Value]) -> Task[Parameters, Value]:
+def at(environment: Environment, connection: str, each: Task[Parameters, Value]) -> Task[Parameters, Value]:
     """The task as one that talks to a connection: it counts towards that system's limit, over all runs."""
-    return each.with_options(tags=[*each.tags, limit_tag(connection)])
+    return each.with_options(tags=[*each.tags, limit_tag(environment.name, connection)])
+
+
+def on_spark(environment: Environment, each: Task[Parameters, Value]) -> Task[Parameters, Value]:
+    """The task as one that Spark works for: it counts towards the environment's limit of these, over all runs."""
+    return at(environment, SPARK, each)
 
 
 def _step(engine: Engine, table: str, name: str) -> AbstractContextManager[None]:
@@ -93,7 +97,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         return steps.validate(engine, table, extracted)
 
 
-@task(task_run_name="read errors of {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="read errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def read_errors(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
     """Reads the open errors of a table as a source gave them; None when there are none."""
     with _step(engine, table, "read errors"):
@@ -114,7 +118,7 @@ def end_replay(engine: Engine, table: str) -> None:
         replay.settle(engine, table)
 
 
-@task(task_run_name="restore {table}", tags=["tidemark", "commit", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="restore {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
 def restore(engine: Engine, table: str, todo: restoring.Step, back_to: Release) -> int:
     """Takes a table back to the version that a release has; gives the version that this makes."""
     with _step(engine, table, "restore"):
@@ -138,14 +142,14 @@ def stay(engine: Engine, table: str) -> GateResult | None:
     return aged
 
 
-@task(task_run_name="prepare {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="prepare {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     """Compares with the table and stages what changes."""
     with _step(engine, table, "prepare"):
         return steps.prepare(engine, table, checked)
 
 
-@task(task_run_name="write errors {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="write errors {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
     """Writes rejected rows to the error lane; gives those that are new there."""
     with _step(engine, table, "write errors"):
@@ -154,14 +158,14 @@ def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepare
     return rejected
 
 
-@task(task_run_name="predict {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="predict {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def predict(engine: Engine, table: str, published: Published) -> Prediction:
     """Looks up what the prepared batch will do, for the document of a plan."""
     with _step(engine, table, "predict"):
         return prediction.predict(engine, table, published)
 
 
-@task(task_run_name="tell of {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="tell of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -> Rejected:
     """Writes the drift and the rejected rows of a planned batch; gives the rows that are new in the error lane."""
     with _step(engine, table, "write errors"):
@@ -170,7 +174,7 @@ def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -
     return rejected
 
 
-@task(task_run_name="gate {table}", tags=["tidemark", "gate", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)
 def gate(engine: Engine, table: str) -> GateResult:
     """Runs the table's checks on its candidate; a failed check is in the result, not an error."""
     with _step(engine, table, "gate"):
@@ -184,7 +188,7 @@ def _tell(engine: Engine, result: GateResult) -> None:
     evidence.link_checks(result)
 
 
-@task(task_run_name="commit {table}", tags=["tidemark", "commit", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="commit {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
 def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     """Commits the prepared batch; doing it again is a no-op."""
     with _step(engine, table, "commit"):
@@ -198,7 +202,7 @@ def maintain(engine: Engine, table: str, since: datetime, now: datetime) -> Tidi
         return maintenance.tidy(engine, table, since, now)
 
 
-@task(task_run_name="verify {table}", tags=["tidemark", _USES_SPARK], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="verify {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def verify(engine: Engine, table: str, sample: Sample | None = None) -> Verified:
     """Computes the table, or a sample of it, anew and compares; differences are in the result, not an error."""
     with _step(engine, table, "verify"):

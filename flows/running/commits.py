@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def commit(run: RunContext, table: str, prepared: Prepared) -> None:
     """Commits a prepared batch."""
     with run.collector.step(table, "commit"):
-        committed = tasks.commit(unseen(run.engine), table, unseen(prepared))
+        committed = tasks.on_spark(run.engine.environment, tasks.commit)(unseen(run.engine), table, unseen(prepared))
     run.collector.note(table, version=committed.version)
     run.collector.end(table, "committed" if committed.changed else "unchanged")
 
@@ -78,7 +78,7 @@ def _finish(run: RunContext, earlier: commits.Interrupted) -> None:
     _lease(run, earlier.batches)
     engine.prepared.update(staging.staged(engine, earlier))
     for table in earlier.batches:
-        tasks.commit(unseen(engine), table, unseen(engine.prepared[table]))
+        tasks.on_spark(engine.environment, tasks.commit)(unseen(engine), table, unseen(engine.prepared[table]))
     died = replace(engine.run, run_id=earlier.run_id, date=earlier.date)
     recorded, _ = _release(run, died, earlier.plan)
     commits.end(engine.state, earlier.run_id)

@@ -18,9 +18,11 @@ from flows.running.artifacts import show_markdown
 from flows.running.collector import Collector
 from flows.running.progress import Watcher, watcher
 from flows.running.progress_artifacts import ArtifactWatcher
+from flows.running.sealed import refuse_other_environments
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
 from tidemark.config.project import load_project
+from tidemark.control import sealing
 from tidemark.control.processes import this_process
 from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary
 from tidemark.control.state import StateStore, open_state
@@ -78,7 +80,7 @@ def open_run(
     A new one looks at nothing later than `day` and `as_of`, works on `at_once` tables at the same time (as the
     environment says when None), lets the limits of tables pass that it `allows`, and commits nothing when it `plans`.
 
-    Raises `ConfigError` before anything is done when configuration or date are wrong.
+    Raises `ConfigError` before anything is done when configuration or date are wrong, or lead into another environment.
     """
     outer = _open.get()
     if outer is not None:
@@ -86,6 +88,8 @@ def open_run(
         return
     project = load_project(config, env)
     environment = project.environment
+    refuse_other_environments(environment, config)
+    sealing.claim_lake(environment)
     run = Run.start(day, as_of=as_of, plans=plans, allows=allows)
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)

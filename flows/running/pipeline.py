@@ -42,7 +42,8 @@ def receive(
     if not _plans(run):
         run.engine.leases.acquire(table)
     with collector.step(table, "extract"):
-        extracted = tasks.at(_connection(run, table), tasks.extract)(engine, table, since, full, unseen(period))
+        extract = tasks.at(run.engine.environment, _connection(run, table), tasks.extract)
+        extracted = extract(engine, table, since, full, unseen(period))
     if steps.has_nothing(run.engine, table, extracted):
         leave(run, table, extracted.notices)
         return None
@@ -115,7 +116,7 @@ def prepare(run: RunContext, table: str, checked: Checked) -> Prepared:
     """Stages what changes; its books go into the summary."""
     _warn(run, table, checked.notices)
     with run.collector.step(table, "prepare"):
-        prepared = tasks.prepare(unseen(run.engine), table, unseen(checked))
+        prepared = tasks.on_spark(run.engine.environment, tasks.prepare)(unseen(run.engine), table, unseen(checked))
     run.collector.note(table, books=prepared.books)
     if prepared.books.adapted:
         run.collector.warn(_adapted(run, table, prepared.books.adapted))
@@ -142,7 +143,8 @@ def _stale(run: RunContext, table: str, kept: int) -> Warned:
 def _write_errors(run: RunContext, table: str, checked: Checked, prepared: Prepared) -> None:
     if prepared.books.quarantined:
         with run.collector.step(table, "write errors"):
-            rejected = tasks.write_errors(unseen(run.engine), table, unseen(checked), unseen(prepared))
+            write_errors = tasks.on_spark(run.engine.environment, tasks.write_errors)
+            rejected = write_errors(unseen(run.engine), table, unseen(checked), unseen(prepared))
             run.collector.rejected(table, rejected.by_rule)
 
 
@@ -154,7 +156,7 @@ def _warn(run: RunContext, table: str, notices: Sequence[str]) -> None:
 def pass_gate(run: RunContext, table: str) -> None:
     """Runs the table's checks; raises `GateError` when one of them fails."""
     with run.collector.step(table, "gate"):
-        result = tasks.gate(unseen(run.engine), table)
+        result = tasks.on_spark(run.engine.environment, tasks.gate)(unseen(run.engine), table)
     run.collector.gate(table, result)
     if not result.passed:
         raise _refusal(run, table, result)

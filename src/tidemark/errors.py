@@ -66,8 +66,15 @@ class ConfigError(TidemarkError):
 
     exit_code = 2
 
-    def __init__(self, summary: str, *, findings: Sequence[Finding] = (), next_step: str | None = None) -> None:
-        super().__init__(summary, seen=[str(finding) for finding in findings], next_step=next_step)
+    def __init__(
+        self,
+        summary: str,
+        *,
+        findings: Sequence[Finding] = (),
+        seen: Sequence[str] = (),
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(summary, seen=[*map(str, findings), *seen], next_step=next_step)
         self.findings = tuple(findings)
 
 

@@ -38,7 +38,7 @@ def team() -> Iterator[Deployed]:
     try:
         for dry_run in (["--dry-run"], []):
             team.done("cli.main", "prefect", "setup", *dry_run)
-        team.done("prefect", "deploy", "--all", "--no-prompt")
+        team.done("cli.main", "prefect", "deploy")
         team.done("cli.main", "prefect", "automations")
         team.start_worker()
         yield team
@@ -51,21 +51,21 @@ def team() -> Iterator[Deployed]:
 @pytest.fixture(scope="module")
 def first_day(team: Deployed) -> str:
     """The daily deployment, run and watched by a person; gives what they saw."""
-    return team.done("prefect", "deployment", "run", "daily/daily", "--watch", "--param", f"date={FIRST}")
+    return team.done("prefect", "deployment", "run", "daily/daily.local", "--watch", "--param", f"date={FIRST}")
 
 
 def test_everything_is_deployed_pinned_and_not_scheduled_on_a_laptop(team: Deployed) -> None:
     wanted = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text("utf-8"))["deployments"]}
     found = {each["name"]: each for each in team.post("/deployments/filter", {}).json()}
 
-    assert found.keys() == wanted.keys()
+    assert found.keys() == {f"{name}.local" for name in wanted}
     assert {each["work_pool_name"] for each in found.values()} == {POOL}
     (commit,) = {each["version"] for each in found.values()}
     assert len(commit) == 40
-    schedule = found["daily"]["schedules"][0]
+    schedule = found["daily.local"]["schedules"][0]
     assert (schedule["active"], schedule["schedule"]["timezone"]) == (False, "Europe/Berlin")
-    assert found["daily"]["global_concurrency_limit"]["limit"] == 1
-    assert found["snowflake_to_bronze"]["parameters"] == {
+    assert found["daily.local"]["global_concurrency_limit"]["limit"] == 1
+    assert found["snowflake_to_bronze.local"]["parameters"] == {
         "env": "local",
         "config": "config",
         "connection": "snowflake",
@@ -77,12 +77,12 @@ def test_everything_is_deployed_pinned_and_not_scheduled_on_a_laptop(team: Deplo
 @pytest.mark.parametrize(
     ("deployment", "parameters"),
     [
-        ("build-layer/bronze_to_silver", {"layer": "platinum"}),
-        ("daily/daily", {"env": "staging"}),
-        ("daily/daily", {"full_refresh": "perhaps"}),
-        ("daily/daily", {"select": ["gold. *"]}),
-        ("publish/publish_gold", {"target": "oracle"}),
-        ("restore/restore", {"run": "latest"}),
+        ("build-layer/bronze_to_silver.local", {"layer": "platinum"}),
+        ("daily/daily.local", {"env": "staging"}),
+        ("daily/daily.local", {"full_refresh": "perhaps"}),
+        ("daily/daily.local", {"select": ["gold. *"]}),
+        ("publish/publish_gold.local", {"target": "oracle"}),
+        ("restore/restore.local", {"run": "latest"}),
     ],
 )
 def test_parameters_that_do_not_fit_the_form_are_refused_by_the_api(
@@ -95,11 +95,11 @@ def test_parameters_that_do_not_fit_the_form_are_refused_by_the_api(
 
 
 def test_what_only_the_flow_can_know_is_refused_before_anything_runs(team: Deployed) -> None:
-    future = team.start("ingest/crm_to_bronze", date="2999-01-01")
-    unknown = team.start("build-layer/bronze_to_silver", select=["silver.nothing"])
-    mistyped = team.start("publish/publish_gold", traget="snowflake")
+    future = team.start("ingest/crm_to_bronze.local", date="2999-01-01")
+    unknown = team.start("build-layer/bronze_to_silver.local", select=["silver.nothing"])
+    mistyped = team.start("publish/publish_gold.local", traget="snowflake")
 
-    backwards = team.start("backfill/backfill", start=SECOND, end=FIRST, confirmed=True)
+    backwards = team.start("backfill/backfill.local", start=SECOND, end=FIRST, confirmed=True)
 
     told = [team.ended(run) for run in (future, unknown, mistyped, backwards)]
 
@@ -139,14 +139,14 @@ def test_after_a_cancel_no_lease_and_no_half_table_is_left_and_after_a_crash_the
     before = team.versions()
     lifecycle.advance(team.home)
 
-    cancelled = team.start("daily/daily", date=SECOND)
+    cancelled = team.start("daily/daily.local", date=SECOND)
     team.running_task("prepare silver")
     team.done("prefect", "flow-run", "cancel", cancelled)
     assert team.ended(cancelled)["type"] == "CANCELLED"
     team.wait(lambda: None if team.held_leases() else "none", 60, "the leases to be given back")
     assert team.versions() == before
 
-    crashed = team.start("daily/daily", date=SECOND)
+    crashed = team.start("daily/daily.local", date=SECOND)
     team.running_task("prepare silver")
     team.kill_worker()
     state = team.ended(crashed, seconds=400)
@@ -154,7 +154,7 @@ def test_after_a_cancel_no_lease_and_no_half_table_is_left_and_after_a_crash_the
     assert team.versions() == before
 
     team.start_worker()
-    recovered = team.done("prefect", "deployment", "run", "daily/daily", "--watch", "--param", f"date={SECOND}")
+    recovered = team.done("prefect", "deployment", "run", "daily/daily.local", "--watch", "--param", f"date={SECOND}")
     assert "Completed" in recovered
     assert _wrong(spark, team) == {}
     told = team.wait(lambda: _alerts(team) or None, 60, "the alert of the crash")
@@ -169,13 +169,13 @@ def test_a_backfill_wants_a_yes_and_then_brings_back_what_the_table_lost(
     before = team.versions()
     asked = {"start": FIRST, "end": FIRST, "select": [LOST, "silver.*", "gold.*"], "chunk": "day"}
 
-    unconfirmed = team.ended(team.start("backfill/backfill", **asked))
+    unconfirmed = team.ended(team.start("backfill/backfill.local", **asked))
 
     assert unconfirmed["type"] == "FAILED"
     assert "confirmed" in unconfirmed["message"]
     assert team.versions() == before
     parameters = [part for name, value in asked.items() for part in ("--param", f"{name}={json.dumps(value)}")]
-    command = ("deployment", "run", "backfill/backfill", "--watch", *parameters, "--param", "confirmed=true")
+    command = ("deployment", "run", "backfill/backfill.local", "--watch", *parameters, "--param", "confirmed=true")
     assert "Completed" in team.done("prefect", *command)
     assert _wrong(spark, team) == {}
     rows = spark.read.format("delta").load(_path(team, LOST)).where(f"to_date(updated_at) = '{FIRST}'")
@@ -199,6 +199,9 @@ def _rows(spark: SparkSession, team: Deployed, table: str) -> list[dict[str, Any
 
 
 def _alerts(team: Deployed) -> list[str]:
-    """What completed runs of the deployment `notify/alert` told."""
-    body = {"deployments": {"name": {"any_": ["alert"]}}, "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+    """What completed runs of the deployment `notify/alert.local` told."""
+    body = {
+        "deployments": {"name": {"any_": ["alert.local"]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+    }
     return [str(run["parameters"]["message"]) for run in team.post("/flow_runs/filter", body).json()]

@@ -30,7 +30,7 @@ def leaked(content: bytes) -> list[str]:
 def test_prefects_database_holds_none(world: World) -> None:
     tables = dict(asyncio.run(_tables(socket_directory(Home(world.home).postgres))))
 
-    assert b"tidemark-snowflake" in tables["block_document"]
+    assert b"tidemark-local-snowflake" in tables["block_document"]
     assert len(tables["log"]) > 10_000
     assert {table: leaked(content) for table, content in tables.items() if leaked(content)} == {}
 
@@ -40,7 +40,8 @@ def test_the_decrypted_blocks_hold_none(world: World) -> None:
         f"{world.endpoints.url('prefect')}/api/block_documents/filter", json={"include_secrets": True}, timeout=30
     )
 
-    assert {"tidemark-snowflake", "tidemark-redshift", "tidemark-crm"} <= {block["name"] for block in answer.json()}
+    blocks = {block["name"] for block in answer.json()}
+    assert {f"tidemark-local-{name}" for name in ("snowflake", "redshift", "crm")} <= blocks
     assert leaked(answer.content) == []
 
 

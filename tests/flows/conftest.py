@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -125,7 +126,8 @@ def make_pipeline(lake: Lake) -> Pipeline:
 
 
 def _environment(root: Path) -> dict[str, Any]:
-    landing = {"kind": "files", "secret": "landing", "settings": {"uri": str(root / "landing")}}
+    own = f"landing-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"  # several pipelines share the server
+    landing = {"kind": "files", "block": own, "secret": "landing", "settings": {"uri": str(root / "landing")}}
     return {
         "name": ENV,
         "home": str(root / "home"),

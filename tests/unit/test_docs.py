@@ -54,7 +54,7 @@ def test_make_has_the_target(command: Command) -> None:
 )
 def test_the_deployment_takes_the_parameters(command: Command) -> None:
     flow_name, _, name = command.words[3].partition("/")
-    deployment = DEPLOYMENTS[name]
+    deployment = DEPLOYMENTS[name.removesuffix(".prod")]
     flow = flow_of(deployment)
     assert flow.name == flow_name
     given = dict(

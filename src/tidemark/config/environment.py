@@ -248,7 +248,7 @@ class MaskingSettings(_Model):
 class Environment(_Model):
     """Everything that differs between a laptop and production. `transforms`: the packages that tables' Python is in."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=50)]
     home: Location
     env_file: str | None = None
     roots: Roots

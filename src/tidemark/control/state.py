@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tidemark.errors import StateError
+from tidemark.errors import ConfigError, StateError
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
@@ -26,6 +26,7 @@ MOST_BYTES = 350_000
 """Of a record, key and all: DynamoDB takes no item above 400 KB, and a laptop finds the same out."""
 _PACKED_FROM = 32_000  # characters; a release of a thousand tables is packed to a tenth
 _PACKED = "zlib:"
+_OWNER = "environment"
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,42 @@ class StateStore(Protocol):
 
 
 def open_state(environment: Environment) -> StateStore:
-    """The store that the environment names."""
+    """The store that the environment names. Raises `ConfigError` when it is that of another environment.
+
+    It belongs to the one that used it first: of two in one store, each would take the other's watermarks, leases and
+    releases for its own.
+    """
+    store = _store(environment)
+    owner = _owner(store, environment.name)
+    if owner != environment.name:
+        raise ConfigError(
+            f"the control store {environment.state.location} belongs to the environment {owner}, not to "
+            f"{environment.name}; nothing was read or written",
+            next_step=f"correct home or state.location in env/{environment.name}.yaml; an environment keeps its name "
+            "as long as its control store",
+        )
+    return store
+
+
+def _store(environment: Environment) -> StateStore:
     settings = environment.state
     if settings.kind == "sqlite":
         return SqliteState(Path(settings.location))
     from tidemark.aws.clients import dynamodb_table
 
     return DynamoState(dynamodb_table(environment.aws, settings.location))
+
+
+def _owner(store: StateStore, name: str) -> str:
+    """The environment that the store belongs to: from now on `name`, where it has none yet."""
+    noted = store.get(_OWNER, _OWNER)
+    if noted is None:
+        try:
+            store.put(_OWNER, _OWNER, {"environment": name}, expected=ABSENT)
+        except ConflictError:
+            return _owner(store, name)
+        return name
+    return str(noted.value["environment"])
 
 
 def _conflict(kind: str, key: str, expected: int) -> ConflictError:

@@ -42,6 +42,7 @@ Answer = TypeVar("Answer")
 DEFAULT_POLICY = RetryPolicy(attempts=5, first_wait=1.0)
 RELEASES = "tidemark_releases"
 STAGING_PREFIX = "tidemark_stage_"
+OWNER = "*"  # in the place of a table's name: the environment that publishes to the schema
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class WarehouseTarget(ABC):
         self._policy = policy
         self._keeps = False
         self._kept: Session | None = None
-        self._knows_releases = False
+        self._knows_releases = self._is_claimed = False
 
     @abstractmethod
     def create_staging(self, session: Session, staging: str, select: str) -> None:
@@ -216,6 +217,7 @@ class WarehouseTarget(ABC):
         name, now = literal(request.table.name), datetime.now(UTC).replace(tzinfo=None)
         release = f"{name}, {request.version}, {literal(request.release)}, {request.rows_after}"
         return [
+            *self._claim(names),
             remove,
             f"INSERT INTO {names.table} ({columns}) SELECT {columns} FROM {names.staging}"
             f" WHERE {quoted(names.change_type)} <> 'delete'",
@@ -226,13 +228,34 @@ class WarehouseTarget(ABC):
     def _all_versions(self, session: Session) -> dict[str, int]:
         """The version that the warehouse has of each table; {} before the first publication."""
         try:
-            rows = session.rows(f"SELECT {self._own('table_name')}, {self._own('version')} FROM {self._releases}")
+            wanted = ", ".join(map(self._own, ("table_name", "version", "release_id")))
+            rows = session.rows(f"SELECT {wanted} FROM {self._releases}")
         except WarehouseError as failure:
             if failure.trouble is not Trouble.MISSING:
                 raise
             return {}
         self._knows_releases = True
-        return {str(table): int(version) for table, version in rows}
+        for owner in (str(release) for table, _, release in rows if table == OWNER):
+            self._refuse_foreign(owner)
+        return {str(table): int(version) for table, version, _ in rows if table != OWNER}
+
+    def _claim(self, names: Names) -> list[str]:
+        """Makes the schema this environment's, where it is nobody's yet."""
+        if self._is_claimed:
+            return []
+        now = self.warehouse.timestamp(datetime.now(UTC).replace(tzinfo=None))
+        return [f"INSERT INTO {names.releases} VALUES ('{OWNER}', 0, {literal(self._environment.name)}, 0, {now})"]
+
+    def _refuse_foreign(self, owner: str) -> None:
+        """Two environments that publish to one schema would write over each other's tables."""
+        self._is_claimed = True
+        if owner != self._environment.name:
+            raise TargetError(
+                f"the schema {self._schema} of {self.warehouse.place()} is published to by the environment {owner}, "
+                f"not by {self._environment.name}; nothing was written there",
+                step="publish",
+                next_step=f"name another schema or database in env/{self._environment.name}.yaml",
+            )
 
     def _create_releases(self, releases: str) -> str:
         types = {

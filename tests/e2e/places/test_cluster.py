@@ -40,8 +40,8 @@ def test_the_lake_is_that_of_the_laptop_row_for_row(
             max_executors=2,
             env={"TIDEMARK_HOME": str(there.home)},
         )
-        parameters = {"config": str(config_for_jobs(there.home)), "date": DAYS[30]}
-        run = run_flow(emr, daily, variables, parameters, seconds=1200)
+        own = {"env": "local", "config": str(config_for_jobs(there.home, emr.pool))}
+        run = run_flow(emr, daily, variables, {"date": DAYS[30]}, own, seconds=1200)
 
     assert run.state is not None
     assert run.state.is_completed(), run.state.message

@@ -108,14 +108,16 @@ def test_its_jars_are_the_locked_ones(image: Image) -> None:
 
 async def on_ecs(job: EcsJob, parameters: dict[str, Any]) -> FlowRun:
     """A flow run of the work pool for ECS, for which the job is then prepared."""
+    pool = "tidemark-local"  # as the environment of the stand-ins calls it
     async with get_client() as prefect:
-        await prefect.create_work_pool(WorkPoolCreate(name="tidemark-ecs", type="ecs", base_job_template=work_pool()))
+        await prefect.create_work_pool(WorkPoolCreate(name=pool, type="ecs", base_job_template=work_pool()))
         flow_id = await prefect.create_flow(daily)
         deployment = await prefect.create_deployment(
             flow_id,
-            "on-ecs",
-            work_pool_name="tidemark-ecs",
+            "on-ecs.local",
+            work_pool_name=pool,
             job_variables=TEAMS,
+            parameters={"env": "local", "config": "config"},
             entrypoint="flows.daily.daily",
         )
         run = await prefect.create_flow_run_from_deployment(deployment, parameters=parameters)
@@ -173,5 +175,5 @@ def on_emr(image: Image, there: World, homes: Path, parameters: dict[str, Any]) 
         )
         of_the_image = ("entry_point", "python")
         variables = {name: value for name, value in variables.items() if name not in of_the_image}
-        config = str(config_for_jobs(there.home))
-        return run_flow(emr, daily, variables, parameters | {"config": config}, seconds=900)
+        own = {"env": "local", "config": str(config_for_jobs(there.home, emr.pool))}
+        return run_flow(emr, daily, variables, parameters, own, seconds=900)

@@ -124,6 +124,17 @@ def test_full_replaces_everything_and_an_older_version_may_come_back(published: 
     assert published.version() == 4
 
 
+def test_a_schema_is_published_to_by_one_environment(published: Published) -> None:
+    published.publish(1, 1, row(1, "Ann"), full=True)
+    foreign = published.systems.environment.model_copy(update={"name": "another"})
+    value = published.systems.connection(published.warehouse)
+    other = target_for(value.kind)(value, published.schema, foreign)
+    for attempt in (other.published_versions, lambda: other.publish(published.request(2, 0, full=True))):
+        with pytest.raises(TargetError, match="is published to by the environment"):
+            attempt()
+    assert (published.version(), published.content()) == (1, [(1, "Ann")])
+
+
 def test_the_same_version_again_does_nothing(published: Published) -> None:
     published.publish(1, 1, row(1, "Ann"), full=True)
     again = published.publish(1, 99, row(1, "not this"), full=True)

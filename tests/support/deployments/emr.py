@@ -137,16 +137,21 @@ def in_prefect(ask: Callable[[PrefectClient], Coroutine[Any, Any, Answer]]) -> A
 
 
 async def scheduled(
-    application: Application, flow: Flow[..., Any], variables: dict[str, Any], parameters: dict[str, Any] | None = None
+    application: Application,
+    flow: Flow[..., Any],
+    variables: dict[str, Any],
+    parameters: dict[str, Any] | None = None,
+    own: dict[str, Any] | None = None,
 ) -> UUID:
-    """A flow run of a deployment in the application's work pool, due now."""
+    """A flow run of a deployment (with parameters of its `own`) in the application's work pool, due now."""
     async with get_client() as prefect:
         flow_id = await prefect.create_flow(flow)
         deployment = await prefect.create_deployment(
             flow_id,
-            f"on-{application.id}-{uuid.uuid4().hex[:6]}",
+            f"on-{application.id}-{uuid.uuid4().hex[:6]}.local",
             work_pool_name=application.pool,
             job_variables=variables,
+            parameters=own,
             entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
         )
         return (await prefect.create_flow_run_from_deployment(deployment, parameters=parameters)).id
@@ -191,12 +196,13 @@ def run_flow(
     flow: Flow[..., Any],
     variables: dict[str, Any],
     parameters: dict[str, Any] | None = None,
+    own: dict[str, Any] | None = None,
     seconds: float = 240,
 ) -> FlowRun:
     """The flow run after a worker has worked on it."""
 
     async def run() -> FlowRun:
-        id_ = await scheduled(application, flow, variables, parameters)
+        id_ = await scheduled(application, flow, variables, parameters, own)
         async with application.worker() as worker:
             await worker.get_and_submit_flow_runs()
             return await ended(worker, id_, seconds)

@@ -34,8 +34,8 @@ def beside(shop: World, home: Path) -> World:
     return World(home, shop.endpoints)
 
 
-def config_for_jobs(home: Path) -> Path:
-    """The configuration in a folder of the home, with Spark's master and AWS's credentials left to the job.
+def config_for_jobs(home: Path, pool: str) -> Path:
+    """The configuration in a folder of the home, with Spark's master and AWS's credentials left to the jobs of a pool.
 
     Where a job has no local[n] to tell it, Spark would cut each small shuffle into 200 tasks.
     """
@@ -44,7 +44,7 @@ def config_for_jobs(home: Path) -> Path:
     local = config / "env" / "local.yaml"
     text, changes = _JOBS_OWN.subn("", local.read_text("utf-8"))
     assert changes == 2
-    text = text.replace("master: local[*]", "master: null")
+    text = text.replace("master: local[*]", "master: null").replace("name: tidemark-local", f"name: {pool}")
     local.write_text(text.replace("  conf:\n", "  conf:\n    spark.sql.shuffle.partitions: 2\n"), encoding="utf-8")
     return config
 

@@ -28,10 +28,10 @@ def environment(tmp_path: Path, name: str = "test", **prefect: Any) -> Environme
 
 
 def test_they_are_created_once_and_follow_changes(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="the deployment notify/alert, which tells of trouble, is not there"):
+    with pytest.raises(ConfigError, match=r"the deployment notify/alert\.test, which tells of trouble, is not there"):
         set_up_automations(environment(tmp_path))
     with get_client(sync_client=True) as client:
-        client.create_deployment(client.create_flow(notify), "alert")
+        client.create_deployment(client.create_flow(notify), "alert.test")
 
     planned = set_up_automations(environment(tmp_path), dry_run=True)
     assert {change.outcome for change in planned} == {"created"}
@@ -47,7 +47,7 @@ def test_they_are_created_once_and_follow_changes(tmp_path: Path) -> None:
 
 def test_whoever_is_on_call_may_pause_one(tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
-        client.create_deployment(client.create_flow(notify), "alert")
+        client.create_deployment(client.create_flow(notify), "alert.paused")
     name = set_up_automations(environment(tmp_path, "paused"))[0].name
     stored = Automation.read(name=name)
     assert isinstance(stored, Automation)

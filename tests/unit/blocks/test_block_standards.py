@@ -38,7 +38,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def made(block: type[ConnectionBlock], secret: str) -> ConnectionBlock:
-    return block.from_settings(SETTINGS[block.kind], secret=secret, provider="env")
+    return block.from_settings(SETTINGS[block.kind], environment="test", secret=secret, provider="env")
 
 
 def test_every_block_of_the_module_is_known() -> None:
@@ -139,17 +139,19 @@ def test_the_secret_is_not_in_prefects_database(block: type[ConnectionBlock], se
 @every_block
 def test_options_hold_no_credentials(block: type[ConnectionBlock]) -> None:
     with pytest.raises(ValueError, match="password: a value to hide") as raised:
-        block.from_settings(SETTINGS[block.kind] | {"password": CANARY}, secret=None, provider="env")
+        block.from_settings(
+            SETTINGS[block.kind] | {"password": CANARY}, environment="test", secret=None, provider="env"
+        )
     assert CANARY not in str(raised.value)
 
 
 @every_block
 def test_a_missing_secret_names_the_places_searched(block: type[ConnectionBlock]) -> None:
-    instance = block.from_settings(SETTINGS[block.kind], secret="no/such", provider="env")
+    instance = block.from_settings(SETTINGS[block.kind], environment="test", secret="no/such", provider="env")
     with pytest.raises(ConfigError, match="TIDEMARK_SECRET_NO_SUCH"):
         instance.value("somewhere", None)
 
 
 def test_an_address_that_is_not_on_s3_is_refused() -> None:
     with pytest.raises(ValueError, match="must begin with s3://"):
-        connections.S3Connection(uri="landing/drop")
+        connections.S3Connection(environment="test", uri="landing/drop")

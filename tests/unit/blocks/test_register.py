@@ -45,7 +45,7 @@ def test_blocks_are_created_kept_and_updated(tmp_path: Path) -> None:
     first = environment(tmp_path, snowflake=snowflake(), landing=landing)
     created = (
         Change("snowflake", "register-snowflake", "created"),
-        Change("s3", "tidemark-landing", "created"),
+        Change("s3", "tidemark-test-landing", "created"),
     )
     assert register(first, dry_run=True)[:2] == created
     assert register_connections(first) == created
@@ -55,7 +55,7 @@ def test_blocks_are_created_kept_and_updated(tmp_path: Path) -> None:
     fields = (FieldChange("options", {}, {"login_timeout": 5}), FieldChange("warehouse", None, "BIG"))
     changed, kept = (
         Change("snowflake", "register-snowflake", "updated", fields),
-        Change("s3", "tidemark-landing", "unchanged"),
+        Change("s3", "tidemark-test-landing", "unchanged"),
     )
     assert str(changed.fields[1]) == "warehouse: None → BIG"
     assert register_connections(first)[0].outcome == "unchanged"
@@ -71,19 +71,19 @@ def test_alert_channels_and_sizes_are_blocks_too(tmp_path: Path) -> None:
         }
     )
     assert [(change.kind, change.name) for change in register(where)] == [
-        ("alert channel", "tidemark-alerts-1"),
-        ("alert channel", "tidemark-alerts-2"),
-        ("compute profile", "tidemark-small"),
-        ("compute profile", "tidemark-large"),
+        ("alert channel", "tidemark-test-alerts-1"),
+        ("alert channel", "tidemark-test-alerts-2"),
+        ("compute profile", "tidemark-test-small"),
+        ("compute profile", "tidemark-test-large"),
     ]
     assert {change.outcome for change in register(where)} == {"unchanged"}
     assert alert_channels(where) == where.alerts
-    small = ComputeProfile.load("tidemark-small")
+    small = ComputeProfile.load("tidemark-test-small")
     assert isinstance(small, ComputeProfile)
     assert (small.cpu, small.memory, small.driver_cores, small.driver_memory_gb) == (2048, 8192, 2, 7)
 
     more = where.model_copy(update={"alerts": (*where.alerts, AlertSpec(channel="log"))})
-    with pytest.raises(ConfigError, match="tidemark-alerts-3 are not registered"):
+    with pytest.raises(ConfigError, match=r"tidemark-test-alerts-3 of an alert channel is not registered"):
         alert_channels(more)
 
 

@@ -12,7 +12,7 @@ from prefect.variables import Variable
 from prefect.workers.process import ProcessWorker
 
 from blocks.changes import FieldChange
-from blocks.limits import limit_tag
+from blocks.names import limit_tag
 from blocks.pool_templates import NOTED, template
 from blocks.workspace import IMAGE_DIRECTORY, set_up, variables
 from tidemark.config.environment import Environment
@@ -37,22 +37,22 @@ def environment(tmp_path: Path, **prefect: Any) -> Environment:
 def test_everything_is_shown_then_created_then_kept(tmp_path: Path) -> None:
     first = environment(tmp_path, limits={"spark": 4, "crm": 2})
     planned = set_up(first, "config", dry_run=True)
-    assert Variable.get("tidemark_env") is None
+    assert Variable.get("tidemark_test_env") is None
     assert set_up(first, "config") == planned
     assert {change.outcome for change in planned} == {"created"}
     assert {change.outcome for change in set_up(first, "config")} == {"unchanged"}
-    assert Variable.get("tidemark_env") == "test"
-    assert Variable.get("tidemark_scheduled") is False
+    assert Variable.get("tidemark_test_env") == "test"
+    assert Variable.get("tidemark_test_scheduled") is False
     with get_client(sync_client=True) as client:
         assert client.read_work_pool("workspace-test").type == "process"
-        assert client.read_concurrency_limit_by_tag("tidemark.system.crm").concurrency_limit == 2
+        assert client.read_concurrency_limit_by_tag("tidemark.test.system.crm").concurrency_limit == 2
 
     later = environment(tmp_path, limits={"spark": 8, "crm": 2}, timezone="Europe/Berlin", scheduled=True)
     changed = {change.name: change.fields for change in set_up(later, "config") if change.outcome == "updated"}
     assert changed == {
-        "tidemark_scheduled": (FieldChange("value", False, True),),
-        "tidemark_timezone": (FieldChange("value", "UTC", "Europe/Berlin"),),
-        "tidemark.spark": (FieldChange("limit", 4, 8),),
+        "tidemark_test_scheduled": (FieldChange("value", False, True),),
+        "tidemark_test_timezone": (FieldChange("value", "UTC", "Europe/Berlin"),),
+        "tidemark.test.spark": (FieldChange("limit", 4, 8),),
     }
 
 
@@ -148,11 +148,11 @@ def test_what_a_container_finds_is_its_configuration(tmp_path: Path, config: str
 def test_a_flow_run_starts_where_its_configuration_lies(tmp_path: Path, kind: str, directory: str) -> None:
     settings = environment(tmp_path, work_pool={"name": "any", "type": kind, "image": "x"}).prefect
     assert settings is not None
-    assert variables("test", "config", settings)["tidemark_directory"] == directory
+    assert variables("test", "config", settings)["tidemark_test_directory"] == directory
 
 
 def test_limits_are_of_spark_and_connections(tmp_path: Path) -> None:
-    assert (limit_tag("spark"), limit_tag("crm")) == ("tidemark.spark", "tidemark.system.crm")
+    assert (limit_tag("test", "spark"), limit_tag("test", "crm")) == ("tidemark.test.spark", "tidemark.test.system.crm")
     with pytest.raises(ValueError, match=r"`crn`, which is neither spark nor a connection"):
         environment(tmp_path, limits={"crn": 1})
 

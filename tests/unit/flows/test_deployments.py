@@ -12,8 +12,10 @@ from prefect.cli.deploy._models import PrefectYamlModel
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import find_placeholders
 
-from blocks.automations import ALERT_DEPLOYMENT, HEARTBEAT_SECONDS, TAG
+from blocks.automations import ALERT, HEARTBEAT_SECONDS
 from blocks.compute import ComputeProfile
+from blocks.deployments import deployments
+from blocks.names import block_name
 from blocks.workspace import variables
 from cli.console.jobs import JOBS
 from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
@@ -71,7 +73,7 @@ def test_it_is_described_tagged_pinned_and_one_at_a_time(deployment: Mapping[str
     assert deployment["work_pool"]["job_variables"]["env"] == {
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)
     }
-    assert (TAG in deployment["tags"]) is (deployment["name"] != "alert")
+    assert ("tidemark" in deployment["tags"]) is (deployment["name"] != "alert")
     if deployment["name"] != "alert":
         limit = deployment["concurrency_limit"]
         assert (limit["limit"], limit["collision_strategy"] in ("ENQUEUE", "CANCEL_NEW")) == (1, True)
@@ -91,14 +93,27 @@ def test_the_daily_run_its_look_at_noon_and_housekeeping_are_scheduled() -> None
     assert scheduled == {"daily", "dq_gold_gate", "maintain"}
 
 
-def test_what_the_file_refers_to_is_set_up() -> None:
-    known = {f"prefect.variables.{name}" for name in variables("local", "config", PrefectSettings(api_url="http://x"))}
-    profile = "prefect.blocks.tidemark-compute-profile.tidemark-"
-    known |= {f"{profile}{size}.{field}" for size in ("small", "large") for field in ComputeProfile.model_fields}
+@pytest.mark.parametrize("name", ["prod", "eu-2_b"])
+def test_what_is_deployed_refers_to_what_is_set_up_for_the_environment(name: str) -> None:
+    known = {f"prefect.variables.{each}" for each in variables(name, "config", PrefectSettings(api_url="http://x"))}
+    sizes = [f"prefect.blocks.tidemark-compute-profile.{block_name(name, size)}" for size in ("small", "large")]
+    known |= {f"{size}.{field}" for size in sizes for field in ComputeProfile.model_fields}
     known.add("commit.sha")
-    used = {placeholder.name for placeholder in find_placeholders(dict(FILE))}
+    used = {placeholder.name for placeholder in find_placeholders(deployments(name))}
     assert used <= known
     assert {name for name in known if name.startswith("prefect.variables")} <= used
+
+
+def test_deployments_of_two_environments_have_no_name_and_no_tag_in_common() -> None:
+    dev, prod = (deployments(name) for name in ("dev", "prod"))
+    assert PrefectYamlModel.model_validate(prod).deployments
+    names = [{each["name"] for each in side["deployments"]} for side in (dev, prod)]
+    assert names[0].isdisjoint(names[1])
+    assert {name.removesuffix(".prod") for name in names[1]} == set(DEPLOYMENTS)
+    for deployed, written in zip(prod["deployments"], FILE["deployments"], strict=True):
+        assert [tag for tag in deployed["tags"] if tag not in written["tags"]] == (
+            ["tidemark.prod"] if "tidemark" in written["tags"] else []
+        )
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -111,8 +126,7 @@ def test_every_environment_has_the_sizes_that_the_file_names(name: str) -> None:
 
 
 def test_the_deployment_that_automations_run_is_there() -> None:
-    flow_name, _, name = ALERT_DEPLOYMENT.partition("/")
-    assert flow_of(DEPLOYMENTS[name]).name == flow_name
+    assert flow_of(DEPLOYMENTS[ALERT]).name == "notify"
 
 
 @every_deployment

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from prefect.deployments.steps.core import StepExecutionError, run_steps
 from prefect.variables import Variable
 
 from blocks.checkout import COMMIT
+from blocks.deployments import deployments
 from blocks.workspace import IMAGE_DIRECTORY, variables
-from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
+from tests.support.deployments.prefect_file import FILE, flow_of
 from tidemark.config.environment import Environment, load_environment
 from tidemark.config.project import load_project
 
@@ -64,7 +66,7 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 @pytest.fixture
 def pulled(environment: Environment, image: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a flow run of this environment starts in, after its pull step."""
-    steps = filled(FILE["pull"], environment)
+    steps = filled(deployments(environment.name, ROOT / "prefect.yaml")["pull"], environment)
     for step in steps:
         for settings in step.values():
             settings["directory"] = f"{image}{settings['directory']}"
@@ -79,10 +81,10 @@ def test_there_are_environments_that_run_in_containers() -> None:
 
 def test_the_flow_finds_its_configuration(environment: Environment, image: Path, pulled: Path) -> None:
     assert pulled == Path(f"{image}{IMAGE_DIRECTORY}")
-    for name, deployment in DEPLOYMENTS.items():
-        given = filled(deployment["parameters"], environment)
+    for deployment in deployments(environment.name)["deployments"]:
+        name, given = deployment["name"], filled(deployment["parameters"], environment)
         flow = flow_of(deployment)
-        assert import_module(str(deployment["entrypoint"]).rpartition(".")[0]), name
+        assert flow.fn.__name__ == str(deployment["entrypoint"]).rpartition(".")[2], name
         assert (given["env"], given["config"]) == (environment.name, "config")
         assert set(given) <= set(flow.parameters.properties)
     project = load_project(given["config"], given["env"])
@@ -94,19 +96,20 @@ def test_the_image_has_what_deploys(image: Path) -> None:
     project = Path(f"{image}{IMAGE_DIRECTORY}")
     assert (project / "prefect.yaml").read_bytes() == (ROOT / "prefect.yaml").read_bytes()
     (step,) = FILE["build"]
-    (name,) = step
+    ((name, given),) = step.items()
     module, _, function = name.rpartition(".")
-    assert callable(getattr(import_module(module), function))
+    asked = signature(getattr(import_module(module), function))
+    assert set(given) - {"id"} <= set(asked.parameters)
 
 
 @pytest.mark.parametrize(("image", "sha"), [("", "0f1e2d3"), ("registry.example/tidemark", "0f1e2d3")])
 def test_what_is_deployed_is_the_commit(image: str, sha: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(COMMIT, sha)
-    Variable.set("tidemark_image", image, overwrite=True)
+    Variable.set("tidemark_test_image", image, overwrite=True)
     try:
-        outputs = asyncio.run(run_steps([dict(step) for step in FILE["build"]]))
+        outputs = asyncio.run(run_steps([dict(step) for step in deployments("test")["build"]]))
     finally:
-        Variable.unset("tidemark_image")
+        Variable.unset("tidemark_test_image")
     assert outputs["commit"] == {"sha": sha}
 
 
@@ -116,9 +119,9 @@ def test_a_checkout_that_is_not_committed_is_not_deployed_for_containers(
     monkeypatch.delenv(COMMIT, raising=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
-    Variable.set("tidemark_image", "registry.example/tidemark", overwrite=True)
+    Variable.set("tidemark_test_image", "registry.example/tidemark", overwrite=True)
     try:
         with pytest.raises(StepExecutionError):
-            asyncio.run(run_steps([dict(step) for step in FILE["build"]]))
+            asyncio.run(run_steps([dict(step) for step in deployments("test")["build"]]))
     finally:
-        Variable.unset("tidemark_image")
+        Variable.unset("tidemark_test_image")

@@ -179,7 +179,7 @@ def test_compose_ends_in_a_daily_run_of_what_is_deployed() -> None:
     assert needs("daily") >= {"setup", "deploy", "worker", "prefect", "sandbox", "postgres"}
     assert services["worker"]["depends_on"]["deploy"] == {"condition": "service_completed_successfully"}
     assert services["daily"]["depends_on"]["worker"] == {"condition": "service_healthy"}
-    assert services["daily"]["command"][:4] == ["prefect", "deployment", "run", "daily/daily"]
+    assert services["daily"]["command"][:4] == ["prefect", "deployment", "run", "daily/daily.local"]
     for name in once - {"daily"}:
         after = [each for each, service in services.items() if name in service.get("depends_on", {})]
         assert all(

@@ -17,6 +17,7 @@ from tasks import steps
 from tasks.steps import unseen
 from tests.support.deployments.prefect_runs import task_runs
 from tests.support.lakes.lake import Lake
+from tidemark.config.environment import Environment
 from tidemark.engine import Engine
 from tidemark.errors import ConfigError, TidemarkError
 
@@ -49,6 +50,14 @@ def test_no_task_stores_what_it_gives(each: Task[Any, Any]) -> None:
     assert each.cache_policy is NO_CACHE
     assert each.persist_result is False
     assert each.log_prints is False
+
+
+def test_tasks_count_towards_the_limits_of_their_own_environment(tmp_path: Path) -> None:
+    where = {"home": str(tmp_path), "exchange": str(tmp_path)}
+    dev, prod = (Environment.model_validate(where | {"name": name}) for name in ("dev", "prod"))
+    assert steps.on_spark(prod, steps.commit).tags == {"tidemark", "commit", "tidemark.prod.spark"}
+    assert steps.at(dev, "crm", steps.extract).tags == {"tidemark", "source", "tidemark.dev.system.crm"}
+    assert steps.commit.tags == {"tidemark", "commit"}, "what one run counts is not left to the next"
 
 
 @pytest.mark.parametrize("each", TASKS, ids=lambda each: each.name)
