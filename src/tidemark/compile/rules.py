@@ -22,6 +22,9 @@ EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 _NUL = "\x00"  # PostgreSQL and Redshift refuse it in a text, and with it the batch in which that is published
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_FOLDER_BYTES = 180  # beside the column's name; a name has 255 at most
+_ESCAPED = r"""[\x00-\x1f"#%'*/:=?\\\x7f{}\[\]^]"""  # by Spark, in the names of folders
 _FORMATS: Mapping[str, str] = {"email": EMAIL, "uuid": UUID}
 # What Python, Parquet readers and both warehouses can hold; Spark alone would go on to the year 294247.
 _CALENDAR: Mapping[str, tuple[str, str]] = {
@@ -53,6 +56,25 @@ def row_rules(contract: Contract, raw: Callable[[str], Column], made_text: Colle
         for column in contract.columns
         for rule in _column_rules(column, raw(column.name), column.name in made_text)
     )
+
+
+def partition_rules(contract: Contract, partitions: Collection[str]) -> tuple[RowRule, ...]:
+    """The rules of text by which a table lies in folders: what the name of a folder cannot say.
+
+    Delta keeps an empty text as null, and Hive's word for null too; a longer name than a disk takes fails the commit.
+    """
+    told = f"the table is partitioned by it: must have 1 to {_FOLDER_BYTES} bytes in a folder's name, not {_HIVE_NULL}"
+    texts = {name: F.col(quoted(name)) for name in partitions if contract.column(name).type == "string"}
+    return tuple(RowRule(name, "partition", told, _is_no_folder(value)) for name, value in texts.items())
+
+
+def _is_no_folder(value: Column) -> Column:
+    return value.isNotNull() & (value.isin("", _HIVE_NULL) | (_bytes(value) > _FOLDER_BYTES))
+
+
+def _bytes(value: Column) -> Column:
+    """The length of a text as a folder's name, in which some characters are written as `%2F`."""
+    return F.octet_length(F.regexp_replace(value, _ESCAPED, "%00"))
 
 
 def quoted(name: str) -> str:

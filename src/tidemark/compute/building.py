@@ -56,7 +56,9 @@ def check(engine: Engine, table: Table, frame: DataFrame, fields: Mapping[str, s
     """Holds rows against the contract; `fields` are the source's names of columns."""
     frame, held = _with_delete_flag(table, frame), _held(engine, table)
     casts = casts_of(table.contract, table.load)
-    alignment = align(frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts, held)
+    alignment = align(
+        frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts, held, table.load.partition_by
+    )
     judged = judging.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
 

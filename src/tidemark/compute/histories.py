@@ -72,7 +72,7 @@ def check(
     helpers |= {ORDER, *write.helpers} - set(table.contract.column_names)
     fields = {write.validity.start: write.effective_from or ""}
     casts = casts_of(contract, table.load)
-    alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts, held)
+    alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts, held, table.load.partition_by)
     alignment = scd2.judged_as_versions(alignment, write)
     rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write, key)
     if write.unknown_member:

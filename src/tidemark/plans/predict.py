@@ -17,6 +17,7 @@ from tidemark.delta.table import count_rows, read_state, read_version
 from tidemark.lint import admission
 from tidemark.plans.document import Prediction, Publishing
 from tidemark.rows import ROW_HASH, quoted
+from tidemark.rows.batches import having
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _replaced(engine: Engine, spark: SparkSession, table: str, prepared: Prepare
     partitions = list(engine.table(table).load.write.partition_by)
     if not partitions:
         return base
-    return base.join(prepared.rows(spark).select(*map(quoted, partitions)).distinct(), partitions, "left_semi")
+    return having(base, prepared.rows(spark).select(*map(quoted, partitions)).distinct(), partitions)
 
 
 def _partitions(engine: Engine, spark: SparkSession, table: str, prepared: Prepared) -> tuple[str, ...]:

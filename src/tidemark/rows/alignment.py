@@ -47,9 +47,9 @@ class Alignment:
     contract does not know: the name in the table, the source column and its type; rows with a value in one of
     `refused` are rejected; `helpers` only order rows or mark deletes and are stored only where they once were.
     `deletes`: a flag, and the columns whose rules count alone in a row that has it set. `casts`: by contract column,
-    what may be lost on the way into it. `lacking` are columns of the table that neither the contract knows nor the
-    frame has: they are null in every row. `stored_types`: what added columns are in the table, where that is larger
-    than what they are in the frame.
+    what may be lost on the way into it. `partitions`: the columns by which the table lies in folders. `lacking` are
+    columns of the table that neither the contract knows nor the frame has: they are null in every row. `stored_types`:
+    what added columns are in the table, where that is larger than what they are in the frame.
     """
 
     sources: Mapping[str, StructField | None]
@@ -58,6 +58,7 @@ class Alignment:
     refused: tuple[StructField, ...] = ()
     deletes: tuple[str, tuple[str, ...]] | None = None
     casts: Mapping[str, CastSpec] = dataclasses.field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
     lacking: tuple[StructField, ...] = ()
     stored_types: Mapping[str, str] = dataclasses.field(default_factory=dict)
     old_names: frozenset[str] = frozenset()
@@ -85,6 +86,7 @@ def align(
     helpers: Collection[str] = (),
     casts: Mapping[str, CastSpec] | None = None,
     held: Held | None = None,
+    partitions: tuple[str, ...] = (),
 ) -> Alignment:
     """Finds the source column of every contract column, by `fields` (target → source) or by name in any case.
 
@@ -124,6 +126,7 @@ def align(
         helping,
         refused=tuple(unknown["discard_row"]),
         casts=casts or {},
+        partitions=partitions,
         lacking=lacking,
         stored_types=types,
         old_names=held.old_names,

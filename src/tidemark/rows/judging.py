@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
 from tidemark.compile.casts import EXACT, JSON, adapted, same_value
-from tidemark.compile.rules import RowRule, row_rules
+from tidemark.compile.rules import RowRule, partition_rules, row_rules
 from tidemark.rows import BAD, CORRUPT, ERROR, ORDER, ORIGIN, own, quoted
 from tidemark.rows.order import order_in
 from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER
@@ -161,7 +161,7 @@ def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[
         for name, source in alignment.sources.items()
         if source is not None and contract.column(name).type == "string" and _needs_cast(source, "string")
     }
-    rules = (*row_rules(contract, raw, made_text), *refused)
+    rules = (*row_rules(contract, raw, made_text), *partition_rules(contract, alignment.partitions), *refused)
     if alignment.deletes is not None:
         flag, always = alignment.deletes
         living = ~F.coalesce(quoted(flag), F.lit(False))

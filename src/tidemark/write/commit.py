@@ -24,6 +24,7 @@ from tidemark.delta import deltalog, footers
 from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
+from tidemark.rows import quoted
 from tidemark.spark import storage
 from tidemark.spark.jvm import java_class, scala_object
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
@@ -345,19 +346,20 @@ def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) 
 
 
 def _partition_filter(rows: DataFrame, partitions: tuple[str, ...]) -> str:
-    """The partitions in the batch, as the condition that `replaceWhere` takes."""
-    types = {field.name: field.dataType.typeName() for field in rows.schema.fields}
-    # Spark hands instants to Python in the machine's own zone: as text they are UTC.
-    told = [F.col(name).cast("string").alias(name) if types[name] == "timestamp" else name for name in partitions]
+    """The partitions in the batch, as the condition that `replaceWhere` takes.
+
+    Their values come as text and are cast back: Python's numbers, zones and years are not Spark's.
+    """
+    types = {field.name: field.dataType.simpleString() for field in rows.schema.fields}
+    told = [quoted(name).cast("string").alias(name) for name in partitions]
     found = rows.select(*told).distinct().collect()
-    literals = [" AND ".join(f"`{name}` <=> {_literal(row[name])}" for name in partitions) for row in found]
+    literals = [" AND ".join(_is(name, row[name], types[name]) for name in partitions) for row in found]
     return " OR ".join(f"({text})" for text in literals) or "false"
 
 
-def _literal(value: object) -> str:
+def _is(name: str, value: str | None, type_: str) -> str:
+    column = "`" + name.replace("`", "``") + "`"
     if value is None:
-        return "NULL"
-    if isinstance(value, int | float):
-        return str(value)
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
+        return f"{column} IS NULL"
+    text = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"{column} <=> CAST('{text}' AS {type_})"

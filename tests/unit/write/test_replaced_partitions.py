@@ -12,7 +12,10 @@ import pytest
 from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.compute.candidate import candidate
+from tidemark.engine import Engine
+from tidemark.plans import predict
 from tidemark.sources import Extract
+from tidemark.write.manifest import Prepared
 
 T = "bronze.sales"
 KINDS: dict[str, tuple[Any, Any]] = {
@@ -26,11 +29,15 @@ KINDS: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_only_the_partitions_of_the_batch_are_replaced(lake: Lake, kind: str) -> None:
+def described(lake: Lake, kind: str) -> None:
     write = {"mode": "replace", "partition_by": ["p"]}
     load = {"source": {"connection": "shop", "object": "x"}, "partition_by": ["p"], "write": write}
-    lake.table(T, f"id! int\np {kind}\nqty int", load)
+    lake.table(T, f"id! int\np {kind}\nqty int", load | {"limits": {"deleted": 1000, "rejected": 1000}})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_partitions_of_the_batch_are_replaced(lake: Lake, kind: str) -> None:
+    described(lake, kind)
     model: dict[Any, set[tuple[int, int]]] = {}
     for number, partitions in enumerate(([0, 1, None], [None], [0, None], [1], [None, 1])):
         values = [None if each is None else KINDS[kind][each] for each in partitions]
@@ -46,13 +53,71 @@ def test_only_the_partitions_of_the_batch_are_replaced(lake: Lake, kind: str) ->
         assert books == (len(rows), sum(before.values())), f"the books after {values}"
 
 
+ALIKE: dict[str, list[Any]] = {
+    "string": [None, "NULL", "null", "%", "%2F", "/", "a/b", "a=b", "A", "a", " ", "a ", "\u00e9", "e\u0301", "'", "\\",
+               "1", "01", "2025-03-01", "*", "{}", "..", "\n"],
+    "double": [None, 0.0, float("nan"), float("inf"), float("-inf"), 5e-324, 0.1, 0.1 + 0.2, 1e20],
+    "float": [None, 0.5, float("nan"), 16777216.0],
+    "date": [None, date(1, 1, 1), date(9999, 12, 31), date(1582, 10, 10)],
+    "timestamp": [None, datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999), datetime(2025, 10, 26, 0, 30),
+                  datetime(2025, 10, 26, 1, 30), datetime(2025, 10, 26, 1, 30, 0, 1)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_values_that_look_alike_are_partitions_of_their_own(lake: Lake, kind: str) -> None:
+    """Every other one is replaced: of the table, for the gate and in the plan."""
+    described(lake, kind)
+    values = ALIKE[kind]
+    replaced(lake, kind, [(number, value, 0) for number, value in enumerate(values)])
+    again = range(0, len(values), 2)
+    engine, prepared = received(lake, kind, [(number, values[number], 1) for number in again])
+
+    planned = predict.predict(engine, T, {})
+
+    assert len(planned.partitions) + planned.more_partitions >= min(len(again), predict.PARTITIONS)
+    seen = sorted((row.id, row.qty) for row in candidate(engine, engine.session(T), T).collect())
+    steps.commit(engine, T, prepared)
+    expected = [(number, int(number in again)) for number in range(len(values))]
+    assert lake.read(T, "id", "qty") == seen == expected
+    assert (prepared.books.inserted, prepared.books.vanished) == (len(again), len(again))
+    assert planned.samples == {}
+
+
+def test_minus_zero_is_zero_and_stays_one_partition(lake: Lake) -> None:
+    described(lake, "double")
+    replaced(lake, "double", [(1, 0.0, 0), (2, -0.0, 0), (3, 1.0, 0)])
+    seen, books = replaced(lake, "double", [(4, -0.0, 1)])
+    assert lake.read(T, "id", "qty") == seen == [(3, 0), (4, 1)]
+    assert books == (1, 2)
+
+
+@pytest.mark.parametrize("text", ["", "__HIVE_DEFAULT_PARTITION__", "x" * 181, "/" * 61])
+def test_what_no_folder_can_be_called_is_rejected(lake: Lake, text: str) -> None:
+    """Delta would keep the first two as null, in another partition; the others no disk takes."""
+    described(lake, "string")
+    replaced(lake, "string", [(1, None, 0), (2, "x" * 180, 0), (3, "/" * 60, 0)])
+    seen, books = replaced(lake, "string", [(4, text, 1), (5, "b", 1)])
+    assert lake.read(T, "id", "p") == [(1, None), (2, "x" * 180), (3, "/" * 60), (5, "b")]
+    assert seen == [(1, 0), (2, 0), (3, 0), (5, 1)]
+    assert books == (1, 0)
+    (error,) = lake.errors(T)
+    assert [(each["rule"], each["column"], each["value"]) for each in error["reasons"]] == [("partition", "p", text)]
+
+
 def replaced(lake: Lake, kind: str, rows: Collection[Any]) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """What the candidate holds, and how many rows came and went."""
+    engine, prepared = received(lake, kind, rows)
+    seen = sorted((row.id, row.qty) for row in candidate(engine, engine.session(T), T).collect())
+    steps.commit(engine, T, prepared)
+    return seen, (prepared.books.inserted, prepared.books.vanished)
+
+
+def received(lake: Lake, kind: str, rows: Collection[Any]) -> tuple[Engine, Prepared]:
+    """The batch of these rows, prepared and not committed; what is rejected of it is in the error lane."""
     engine = lake.engine()
     frame = lake.frame(f"id int, p {kind}, qty int, _origin string", [(*row, "o") for row in rows])
     identity = {"rows": repr(rows)}
     extract = Extract(table=T, given=frame, watermark={}, identity=identity, full=False, source_system="t")
-    prepared = steps.prepare(engine, T, steps.validate(engine, T, extract))
-    seen = sorted((row.id, row.qty) for row in candidate(engine, engine.session(T), T).collect())
-    steps.commit(engine, T, prepared)
-    return seen, (prepared.books.inserted, prepared.books.vanished)
+    checked = steps.validate(engine, T, extract)
+    return engine, lake.prepare(engine, T, checked)[0]
