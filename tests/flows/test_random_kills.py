@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.support.lakes.lake import Lake
 
 KILLS = int(os.environ.get("TIDEMARK_TEST_KILLS", "8"))
 SEED = int(os.environ.get("TIDEMARK_TEST_SEED", "0"))
+RECEIVED = ("bronze.orders", "bronze.items")
 SHORTEST, LONGEST = 3.0, 30.0  # seconds: some runs come to nothing, some to their end
 
 
@@ -49,3 +51,14 @@ def test_kills_at_random_times_leave_no_trace(
     kept, expected = left(pipeline), left(whole)
     assert kept.tables == expected.tables
     assert kept.errors == expected.errors
+    for table, books in kept.books.items():
+        assert all(each["extracted"] == each["accepted"] + each["quarantined"] + each["superseded"] for each in books)
+        held = sum(each["inserted"] - each["deleted"] - each["vanished"] for each in books)
+        assert held == len(kept.tables[table]), f"the books of {table} say how many rows there are"
+    for table in RECEIVED:  # however many batches it took, each row came once
+        assert _sums(kept.books[table]) == _sums(expected.books[table])
+
+
+def _sums(books: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    names = ("extracted", "accepted", "quarantined", "inserted")
+    return {name: sum(each[name] for each in books) for name in names}

@@ -12,15 +12,32 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+ONLY_READING_TELLS: Mapping[str, tuple[str, ...]] = {"silver.products": ("received_at",)}
+"""Columns that say when an extract was taken: the ledger knows what is true, and not who looked when."""
+
+_ABSENT = "absent"
+
 
 def unlike(truth: Ledger, tables: Iterable[str], read: Callable[[str], Iterable[Row]]) -> dict[str, list[str]]:
     """How the tables, by what `read` gives of each, differ from the ledger; {} when all are equal."""
-    found = {table: differences(truth.expected(table), read(table), truth.key(table)) for table in tables}
+    found = {}
+    for table in tables:
+        beside = ONLY_READING_TELLS.get(table, ())
+        found[table] = differences(truth.expected(table), read(table), truth.key(table), beside=beside)
     return {table: lines for table, lines in found.items() if lines}
 
 
-def differences(expected: Iterable[Row], actual: Iterable[Row], key: Sequence[str], most: int = 5) -> list[str]:
-    """What is missing, too much, doubled or different, in a few lines; [] when both are equal."""
+def differences(
+    expected: Iterable[Row],
+    actual: Iterable[Row],
+    key: Sequence[str],
+    most: int = 5,
+    beside: Collection[str] = (),
+) -> list[str]:
+    """What is missing, too much, doubled or different, in a few lines; [] when both are equal.
+
+    A row has the columns that are expected, and no others than those of `beside` and the engine's own.
+    """
     found: list[str] = []
     wanted = {_key(row, key): row for row in expected}
     seen: set[tuple[Any, ...]] = set()
@@ -31,7 +48,7 @@ def differences(expected: Iterable[Row], actual: Iterable[Row], key: Sequence[st
         elif name not in wanted:
             found.append(f"{name} should not be there: {dict(row)}")
         else:
-            found += _unequal(name, wanted[name], row)
+            found += _unequal(name, wanted[name], row, beside)
         seen.add(name)
     found += [f"{name} is missing" for name in wanted.keys() - seen]
     return found[:most] + ([f"and {len(found) - most} more"] if len(found) > most else [])
@@ -41,11 +58,12 @@ def _key(row: Row, key: Sequence[str]) -> tuple[Any, ...]:
     return tuple(row[name] for name in key)
 
 
-def _unequal(name: tuple[Any, ...], wanted: Row, row: Row) -> list[str]:
+def _unequal(name: tuple[Any, ...], wanted: Row, row: Row, beside: Collection[str]) -> list[str]:
+    columns = (*wanted, *(column for column in row if column not in wanted and column not in beside))
     return [
-        f"{name}.{column}: is {row.get(column)!r}, must be {value!r}"
-        for column, value in wanted.items()
-        if row.get(column) != value
+        f"{name}.{column}: is {row.get(column, _ABSENT)!r}, must be {wanted.get(column, _ABSENT)!r}"
+        for column in columns
+        if row.get(column, _ABSENT) != wanted.get(column, _ABSENT) and not column.startswith("_")
     ]
 
 

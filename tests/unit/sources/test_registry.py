@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from inspect import signature
 
 import pytest
 
@@ -14,7 +15,7 @@ from tidemark.targets import TARGETS, target_for
 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_every_source_can_be_had_and_extracts(kind: str) -> None:
-    assert callable(source_for(kind).extract)
+    assert list(signature(source_for(kind).extract).parameters) == ["request"]
 
 
 @pytest.mark.parametrize("kind", TARGETS)
