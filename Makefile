@@ -35,7 +35,7 @@ $(STAMP): requirements/dev.txt requirements/bootstrap.txt pyproject.toml src/tid
 demo: setup ## Run the main job twice on the local sandbox, and say where to look
 	$(BIN)/python -m sandbox.demo
 
-test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs; TESTS=tests/unit: a part of it)
+test: setup ## Run the test suite (SLOW=1: also what starts servers and whole runs; TESTS=tests/unit: a part; TZ=America/New_York: there)
 	$(BIN)/python -m pytest $(MARKERS) $(TESTS)
 
 mutate: setup ## Put small faults into the code and see which no test notices (PATHS=src/tidemark/write, FAULTS=20 a file)

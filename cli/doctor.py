@@ -39,9 +39,7 @@ def examine(environment: Environment) -> Iterator[Finding]:
     yield _prefect(environment)
     if environment.aws is not None:
         yield _looked_at("aws", partial(_aws, environment), fix="locally: tidemark sandbox up; else check aws: in env")
-    yield _looked_at(
-        "delta log", partial(_log_store, environment), fix="docs/logs-on-s3.md says what a store must do"
-    )
+    yield _looked_at("delta log", partial(_log_store, environment), fix="docs/logs-on-s3.md says what a store must do")
     for connection, spec in environment.connections.items():
         if spec.secret:
             yield _looked_at(f"secret of {connection}", partial(_secret, environment, spec.secret))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -43,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark session with Delta for all tests."""
+    from tests.support.zones import instants_need_a_zone
     from tidemark.spark.session import start
 
     warehouse: Path = tmp_path_factory.mktemp("warehouse")
@@ -50,23 +48,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     with instants_need_a_zone():
         yield session
     session.stop()
-
-
-@contextmanager
-def instants_need_a_zone() -> Iterator[None]:
-    """Spark's `lit` takes a naive instant for one of the machine's own zone: the engine uses `rows.literal`."""
-    from pyspark.sql import functions
-
-    lit = functions.lit
-
-    def checked(value: Any) -> Any:
-        naive = isinstance(value, datetime) and value.tzinfo is None
-        assert not (naive and sys._getframe(1).f_globals["__name__"].startswith("tidemark.")), f"lit({value!r})"
-        return lit(value)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(functions, "lit", checked)
-        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidemark.errors import ConfigError
+from tidemark.instants import as_utc
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
@@ -80,7 +81,7 @@ def instant(text: str | None, option: str = "--since") -> dt.datetime | None:
         raise ConfigError(
             f"{option} {text} is not a date or an instant", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS"
         ) from None
-    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return as_utc(moment)
 
 
 def environment_of(env: str, config: str) -> Environment:

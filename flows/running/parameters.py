@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 from tidemark.config.environment import FOLDER
 from tidemark.config.limits import LimitName
 from tidemark.errors import ConfigError
+from tidemark.instants import as_utc
 
 LOCAL = "local"
 CONFIG = "config"
@@ -40,11 +41,9 @@ def not_in_future(day: dt.date | None) -> dt.date | None:
     return day
 
 
-def as_utc(instant: dt.datetime | None) -> dt.datetime | None:
+def _kept(instant: dt.datetime | None) -> dt.datetime | None:
     """The instant as the engine keeps it: UTC, without a zone."""
-    if instant is None or instant.tzinfo is None:
-        return instant
-    return instant.astimezone(dt.UTC).replace(tzinfo=None)
+    return instant and as_utc(instant)
 
 
 def _past(instant: dt.datetime | None) -> dt.datetime | None:
@@ -100,7 +99,7 @@ Selection = Annotated[
 ]
 Day = Annotated[dt.date, Field(ge=EARLIEST), AfterValidator(not_in_future)]
 RunDate = Day | None
-Since = Annotated[dt.datetime | None, AfterValidator(as_utc), AfterValidator(_past)]
+Since = Annotated[dt.datetime | None, AfterValidator(_kept), AfterValidator(_past)]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f-]{1,36}$")]
 RunOrRelease = Annotated[str, Field(pattern=r"^(r[0-9]+|[0-9a-f-]{1,36})$")]
 SampleSize = Annotated[str, Field(pattern=r"^([1-9][0-9]*|[0-9]+(\.[0-9]+)?%)$", max_length=20)]

@@ -96,7 +96,7 @@ def test_the_password_of_the_sandbox_comes_through_a_block_of_prefect_aws(enviro
 
     register_connections(environment)
     assert {change.outcome for change in register_connections(environment)} == {"unchanged"}
-    block: Any = AwsSecret.load("tidemark-snowflake")
+    block: Any = AwsSecret.load("tidemark-local-snowflake")
     assert block.secret_name == "tidemark/snowflake"
     assert block.aws_credentials.region_name == "eu-central-1"
     assert block.aws_credentials.aws_access_key_id is None

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("src/tidemark", "flows", "tasks", "blocks", "cli")
+PACKAGES = ("src/tidemark", "flows", "tasks", "blocks", "cli", "sandbox", "benchmarks")
 # Calls that take or give the machine's own time unless they are told a zone → arguments that tell one.
 LOCAL_TIME = {"now": 1, "fromtimestamp": 2, "astimezone": 1}
-NEVER = {"utcnow", "utcfromtimestamp", "today", "mktime", "localtime"}
+NEVER = {"utcnow", "utcfromtimestamp", "today", "mktime", "localtime", "ctime"}
 
 PROGRAM = """
 import json, sys
@@ -96,6 +96,7 @@ def test_no_call_asks_the_machine_for_its_own_time() -> None:
     [
         "datetime.now()", "dt.datetime.utcnow()", "date.today()", "datetime.fromtimestamp(seconds)",
         "moment.astimezone()", "time.mktime(x)", "F.lit(datetime(2025, 1, 1))", "F.lit(value.replace(tzinfo=None))",
+        "moment.timestamp()", "moment.replace(microsecond=0).timestamp()", "time.strftime(form)", "time.ctime()",
     ],
 )  # fmt: skip
 def test_what_is_looked_for_is_found(code: str) -> None:
@@ -105,6 +106,7 @@ def test_what_is_looked_for_is_found(code: str) -> None:
 @pytest.mark.parametrize(
     "code",
     ["datetime.now(UTC)", "datetime.fromtimestamp(s, UTC)", "datetime.fromtimestamp(s, tz=UTC)", "x.astimezone(UTC)",
+     "at.replace(tzinfo=UTC).timestamp()", "datetime.now(UTC).timestamp()", "warehouse.timestamp(at)",
      "F.lit(name)", "F.lit(date.fromisoformat(text))", "time.time()"],
 )  # fmt: skip
 def test_what_tells_its_zone_is_not(code: str) -> None:
@@ -118,8 +120,22 @@ def _local_calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
         name = node.func.attr
         if name in NEVER or (name in LOCAL_TIME and len(node.args) + len(node.keywords) < LOCAL_TIME[name]):
             yield name, node
+        elif name == "timestamp" and not node.args and not _tells_its_zone(node.func.value):
+            yield "timestamp of an instant without a zone", node
+        elif name == "strftime" and isinstance(node.func.value, ast.Name) and node.func.value.id == "time":
+            yield "time.strftime", node
         elif name == "lit" and node.args and _makes_an_instant(node.args[0]):
             yield "lit of an instant: tidemark.rows.literal", node
+
+
+def _tells_its_zone(value: ast.expr) -> bool:
+    """Whether it is a call that gives an instant with a zone, such as `at.replace(tzinfo=UTC)`."""
+    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+        return False
+    name, named = value.func.attr, {keyword.arg for keyword in value.keywords}
+    if name == "replace":
+        return "tzinfo" in named
+    return name in LOCAL_TIME and len(value.args) + len(named) >= LOCAL_TIME[name]
 
 
 def _makes_an_instant(value: ast.expr) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -16,6 +16,7 @@ from tidemark.compute.candidate import candidate
 from tidemark.compute.limits import limit_checks
 from tidemark.compute.scan import CheckResult, run_checks
 from tidemark.compute.tables import newest
+from tidemark.instants import as_utc
 from tidemark.spark import storage
 from tidemark.sql.queries import view_name
 
@@ -89,8 +90,7 @@ def _hours(engine: Engine, table: str, freshness: Freshness) -> float:
     if table not in engine.prepared:
         found = newest(engine, table, freshness.column)
         if found is not None:
-            utc = as_of.astimezone(UTC).replace(tzinfo=None) if as_of.tzinfo else as_of
-            return round((utc - found) / timedelta(hours=1), 2)
+            return round((as_utc(as_of) - found) / timedelta(hours=1), 2)
     hours = candidate(engine, spark, table).agg(F.expr(age_in_hours(freshness, as_of)))
     return float(hours.collect()[0][0])
 

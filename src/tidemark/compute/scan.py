@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
 from tidemark.compute.failures import check_failed
 from tidemark.errors import CommitError
@@ -156,7 +156,7 @@ class _Session:
         if described is not None and query.strip().startswith(_DESCRIBE):
             return _columns_of(described)
         if query not in self.answers:
-            frame = query_over(self.spark, query, self.relations)
+            frame = _without_zone(query_over(self.spark, query, self.relations))
             self.answers[query] = _Answer(frame.schema, frame.collect())
         return self.answers[query]
 
@@ -175,7 +175,7 @@ class _Session:
         frames = {}
         for number, text in enumerate(dict.fromkeys(texts)):
             try:
-                frames[number] = text, query_over(self.spark, text, self.relations)
+                frames[number] = text, _without_zone(query_over(self.spark, text, self.relations))
             except PySparkException as refused:  # Soda comes to it and notes it with its check
                 logging.getLogger(__name__).debug("a check's query is refused: %s", refused)
         asked = [(number, frame) for number, (_, frame) in frames.items()]
@@ -195,6 +195,17 @@ class _Session:
         for number, (text, frame) in frames.items():
             mine = [_mine(row, number, frame) for row in rows if row[_QUERY] == number]
             self.answers[text] = _Answer(frame.schema, mine)
+
+
+def _without_zone(frame: DataFrame) -> DataFrame:
+    """Instants as their UTC clocks: PySpark would give them by the clock of this machine, and Soda takes them for UTC.
+
+    Of names that come twice nobody can say which one is meant; those stay.
+    """
+    names = [name.lower() for name in frame.columns]
+    instants = [field.name for field in frame.schema.fields if isinstance(field.dataType, TimestampType)]
+    clocks = {name: quoted(name).cast("timestamp_ntz") for name in instants if names.count(name.lower()) == 1}
+    return frame.withColumns(clocks) if clocks else frame
 
 
 def _texts(source: Any) -> Iterator[str]:

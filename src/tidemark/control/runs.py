@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from datetime import date as Day
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from tidemark.books import Books
 from tidemark.control import runfiles
 from tidemark.control.processes import lives
 from tidemark.errors import ConfigError, TidemarkError
+from tidemark.instants import as_utc
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
@@ -51,14 +52,14 @@ class Run:
     ) -> Run:
         """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
 
-        With `as_of` (naive UTC) it sees nothing later than that instant.
+        With `as_of` (UTC) it sees nothing later than that instant.
         """
         now = datetime.now(UTC).replace(tzinfo=None)
         day = day or now.date()
         if day > now.date():
             raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
-        end_of_day = datetime.combine(day, time.min) + timedelta(days=1) - timedelta(microseconds=1)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_of or now), now, plans, frozenset(allows))
+        end_of_day = datetime.combine(day, time.max)
+        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_utc(as_of or now)), now, plans, frozenset(allows))
 
 
 @dataclass(frozen=True)

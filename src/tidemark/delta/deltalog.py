@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -21,6 +21,7 @@ from pyspark.sql.types import StructType
 from tidemark.delta import footers
 from tidemark.delta.statistics import file_statistics
 from tidemark.errors import CommitError
+from tidemark.instants import as_utc
 from tidemark.spark import storage
 from tidemark.spark.jvm import java_class, scala_object, scala_sequence
 
@@ -118,10 +119,9 @@ def newest(snapshot: Any, column: str) -> datetime | None:
 def _instant(text: str) -> datetime | None:
     """A bound as naive UTC; None for years that Python does not have."""
     try:
-        found = datetime.fromisoformat(text)
+        return as_utc(datetime.fromisoformat(text))
     except ValueError:
         return None
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
 
 
 def _has(spark: SparkSession, path: str, version: int) -> bool:

@@ -47,8 +47,8 @@ def order_of_file(day: str, written: datetime, path: str) -> tuple[str, int, str
 
 def place_of_asking(at: datetime) -> str:
     """The place of rows that a system gave when it was asked at that instant (naive UTC)."""
-    known = at.replace(tzinfo=UTC)
-    return f"{known:%Y-%m-%d} {int(known.timestamp()):0{_SECONDS}d}.{known.microsecond:06d}"
+    seconds = int(at.replace(tzinfo=UTC).timestamp())
+    return f"{at.date().isoformat()} {seconds:0{_SECONDS}d}.{at.microsecond:06d}"
 
 
 def at_position(place: Column, position: Column) -> Column:

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from tidemark.instants import as_utc
 from tidemark.redaction import protect, redact
 
 if TYPE_CHECKING:
@@ -266,4 +267,4 @@ def _instant(text: str) -> datetime | None:
         told = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told
+    return as_utc(told)

@@ -21,6 +21,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from tidemark.aws.folder import open_folder
 from tidemark.errors import SourceDownError, SourceError
+from tidemark.instants import as_utc
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, own, quoted
 from tidemark.rows.order import at_page, place_of_asking
 from tidemark.sources import Extract, ExtractRequest
@@ -341,8 +342,7 @@ def _read(text: str | None, is_number: bool) -> Mark | None:
         return None
     if is_number:
         return int(Decimal(text))
-    found = datetime.fromisoformat(text)
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    return as_utc(datetime.fromisoformat(text))
 
 
 def _source_error(request: ExtractRequest, failure: ApiError) -> SourceError:

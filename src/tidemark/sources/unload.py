@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 
 from tidemark.aws.clients import AWS_FAILURES, filesystem, s3_uri
 from tidemark.errors import SourceDownError, SourceError
+from tidemark.instants import as_utc
 from tidemark.retry import RetryPolicy
 from tidemark.rows.order import place_of_asking
 from tidemark.sources import Extract, ExtractRequest
@@ -43,7 +44,7 @@ from tidemark.sources.staged import (
     refuse_own_names,
     refuse_twins,
 )
-from tidemark.sources.watermark import RESOLUTION, Window
+from tidemark.sources.watermark import RESOLUTION, Window, later
 from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, WarehouseError, quoted
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ def comparisons(warehouse: Warehouse) -> Comparisons:
         return warehouse.timestamp(value) if isinstance(value, datetime) else str(value)
 
     def next_to(value: Mark) -> str:
-        return at(value + RESOLUTION if isinstance(value, datetime) else value + 1)
+        return at(later(value, RESOLUTION if isinstance(value, datetime) else 1))
 
     return Comparisons(
         name=quoted,
@@ -294,5 +295,5 @@ def _mark(value: date | int | Decimal | None) -> Mark | None:
     if isinstance(value, int | Decimal):
         return int(value)
     if value is None or isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None) if value and value.tzinfo else value
+        return value and as_utc(value)
     return datetime.combine(value, time.min)

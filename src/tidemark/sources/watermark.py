@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from tidemark.instants import FIRST, LAST
 from tidemark.sources import pages
 from tidemark.sources.pages import Page, nowhere
 
@@ -28,7 +29,6 @@ Mark = datetime | int
 """A value of a cursor: an instant (naive UTC), or a whole number."""
 
 RESOLUTION = timedelta(microseconds=1)
-_FIRST_INSTANT = datetime(1, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ class Period:
     @classmethod
     def of_days(cls, first: date, last: date) -> Period:
         """From the first instant of one day to the last instant of another."""
-        day_after = datetime.combine(last, time.min) + timedelta(days=1)
-        return cls(datetime.combine(first, time.min), day_after - RESOLUTION)
+        return cls(datetime.combine(first, time.min), datetime.combine(last, time.max))
 
     def window(self, column: str) -> Window:
         """The window of just these instants."""
@@ -298,7 +297,7 @@ class FileBook:
             elif self.before is not None and self.knows(file):
                 found.append(file)
         gone = set(self.files) - {file.path for file in listed} if self.pages else set()
-        lost = [SourceFile(path, *self.files[path][:2], _FIRST_INSTANT, self.files[path][2]) for path in gone]
+        lost = [SourceFile(path, *self.files[path][:2], FIRST, self.files[path][2]) for path in gone]
         return [*found, *(file for file in lost if file.place in self._paged)]
 
 
@@ -342,7 +341,16 @@ def _earlier(value: Mark, span: timedelta | int) -> Mark:
         return value - span if isinstance(span, int) else value
     if isinstance(span, int):
         return value
-    return _FIRST_INSTANT if value - _FIRST_INSTANT < span else value - span
+    return FIRST if value - FIRST < span else value - span
+
+
+def later(value: Mark, span: timedelta | int) -> Mark:
+    """The value so much further on; of instants never past the last that there is."""
+    if isinstance(value, int):
+        return value + span if isinstance(span, int) else value
+    if isinstance(span, int):
+        return value
+    return LAST if LAST - value < span else value + span
 
 
 def _is_less(one: Mark, other: Mark) -> bool:

@@ -13,7 +13,7 @@ from tidemark.config.environment import ANSI, MEANINGS
 from tidemark.spark import jars, logstore
 from tidemark.spark.gateway import start_jvm
 from tidemark.spark.java import JavaHome, find_java
-from tidemark.spark.jvm import remember_classes
+from tidemark.spark.jvm import java_class, remember_classes
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _KEEP_METRIC_NODES = "org.apache.spark.sql.execution.adaptive.AQEPropagateEmptyRelation"
 
 _MEBIBYTE = 2**20
+_EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
 _TOLD_WITH_VALUES = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 SPARK_CONF: dict[str, str] = {
@@ -81,6 +82,9 @@ SPARK_CONF: dict[str, str] = {
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
+# Of JVMs that we start. Dates, numbers and letters (an `I` is `ı` in Turkish) are what they are anywhere.
+_ANYWHERE = "-Duser.timezone=UTC -Duser.language=en -Duser.country=US"
+
 _LOCAL_CONF: dict[str, str] = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 
@@ -109,14 +113,23 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
             settings |= _LOCAL_CONF | _shuffle_partitions(master)
     settings |= {**conf, **MEANINGS}
     settings["spark.driver.extraJavaOptions"] = _java_options(java, settings.get("spark.driver.extraJavaOptions", ""))
+    settings[_EXECUTOR_OPTIONS] = " ".join(filter(None, (settings.get(_EXECUTOR_OPTIONS), _ANYWHERE)))
     for key, value in settings.items():
         builder = builder.config(key, value)
     _start_jvm_once(java, settings)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    _leave_zone_and_language(session)
     _hush_values()
     remember_classes(session)
     return session
+
+
+def _leave_zone_and_language(session: SparkSession) -> None:
+    """The same for a JVM that somebody else has started: spark-submit's."""
+    zone, locale = java_class(session, "java.util.TimeZone"), java_class(session, "java.util.Locale")
+    zone.setDefault(zone.getTimeZone("UTC"))
+    locale.setDefault(locale.forLanguageTag("en-US"))
 
 
 def _hush_values() -> None:
@@ -148,7 +161,7 @@ def sizes(compute: ComputeSettings) -> dict[str, str]:
 def _java_options(java: JavaHome, given: str) -> str:
     quiet = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
     archive = () if jars.WRITE_ARCHIVE in given else jars.archive_options(java)
-    return " ".join(option for option in (given, quiet, java.trust_store_option, *archive) if option)
+    return " ".join(option for option in (given, quiet, _ANYWHERE, java.trust_store_option, *archive) if option)
 
 
 def _class_path(folder: os.PathLike[str]) -> dict[str, str]:

@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from tidemark.instants import as_utc
 from tidemark.redaction import redact
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Session:
         """The warehouse's own clock (naive UTC)."""
         (told,) = self.one("SELECT CURRENT_TIMESTAMP")
         instant: datetime = told
-        return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+        return as_utc(instant)
 
     def columns(self, relation: str) -> tuple[ResultColumn, ...]:
         """The columns of a table; raises `WarehouseError` (`MISSING`) when there is none."""

@@ -170,9 +170,8 @@ def _as_stored(work: Work, column: str, low: Mark, high: Mark) -> tuple[Mark, Ma
     types = {each.name: each.type for each in work.table.contract.columns}
     if types.get(column) != "date" and column not in casts_of(work.table.contract, work.table.load):
         return low, high
-    if isinstance(high, datetime):
-        return watermark.window_start(low, None, _DAY) or low, high + _DAY
-    return watermark.window_start(low, None, 1) or low, high + 1
+    span = _DAY if isinstance(high, datetime) else 1
+    return watermark.window_start(low, None, span) or low, watermark.later(high, span)
 
 
 def compares_with_nothing(work: Work) -> bool:

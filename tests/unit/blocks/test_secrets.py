@@ -11,7 +11,7 @@ import prefect.settings
 import pytest
 from prefect_aws import AwsCredentials, AwsSecret
 
-from blocks.register import AWS, register_connections
+from blocks.register import register_connections
 from blocks.secrets import aws_credentials, aws_secret, read_text
 from tidemark.aws import secrets
 from tidemark.aws.clients import AwsError, secret_text
@@ -53,7 +53,7 @@ def test_each_connection_with_a_secret_has_a_block_of_its_own_and_all_the_same_c
     where = environment(tmp_path, ["aws", "env"], one=crm("secrets-one", "t/one"), two=crm("secrets-two", "t/two"))
     made = [(change.kind, change.name) for change in register_connections(where)]
     assert made == [
-        ("AWS credentials", AWS),
+        ("AWS credentials", "tidemark-test-aws"),
         ("secret", "secrets-one"),
         ("secret", "secrets-two"),
         ("rest", "secrets-one"),

@@ -112,5 +112,5 @@ def test_a_refused_login_is_one_of_credentials() -> None:
 
 
 def test_the_block_logs_in_by_it() -> None:
-    block = SnowflakeConnection.from_settings(PLACE, secret=None, provider="aws")
+    block = SnowflakeConnection.from_settings(PLACE, environment="test", secret=None, provider="aws")
     assert block.value("snowflake", None).login is open_session

@@ -155,7 +155,7 @@ def test_a_deployment_that_was_left_over_or_changed_is_refused(
         ({"secret": "tidemark/twodev/shop"}, "secret: the block has tidemark/twodev/shop"),
         ({"host": "127.0.0.1"}, "host: the block has 127.0.0.1, the file None"),
         ({"options": {"insecure": True}}, "options: the block has {'insecure': True}, the file {}"),
-        ({"provider": "aws"}, "provider: the block has aws, the file env"),
+        ({"provider": ("aws",)}, "provider: the block has ['aws'], the file ['env']"),
     ],
 )
 def test_a_block_that_does_not_say_what_the_file_says_is_refused(

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from tests.support.zones import machine_in
+from tidemark.compute import scan
 from tidemark.compute.scan import CheckResult, run_checks
 from tidemark.config.contract import Column, Contract
 from tidemark.errors import CommitError
@@ -146,3 +148,14 @@ def test_checks_that_are_none_are_refused(
 ) -> None:
     with pytest.raises(CommitError, match="could not be run"):
         run_checks(spark, things, "checks for things:\n- row_kount !! 3", relations)
+
+
+def test_instants_are_asked_for_in_utc_on_any_machine(
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
+) -> None:
+    """Soda takes what it is given for UTC; the newest row is of 11:00."""
+    seen = scan._Session(spark, relations)
+    for zone in ("Australia/Lord_Howe", "America/New_York"):
+        with machine_in(zone):
+            (row,) = seen.sql(sqlQuery=f"SELECT max(at) AS newest, '{zone}' AS zone FROM things").collect()
+        assert row["newest"] == datetime(2025, 3, 29, 11)

@@ -107,7 +107,7 @@ def test_what_is_deployed_is_the_commit(image: str, sha: str, monkeypatch: pytes
     monkeypatch.setenv(COMMIT, sha)
     Variable.set("tidemark_test_image", image, overwrite=True)
     try:
-        outputs = asyncio.run(run_steps([dict(step) for step in deployments("test")["build"]]))
+        outputs = asyncio.run(run_steps([dict(step) for step in deployments("test", ROOT / "prefect.yaml")["build"]]))
     finally:
         Variable.unset("tidemark_test_image")
     assert outputs["commit"] == {"sha": sha}
@@ -122,6 +122,6 @@ def test_a_checkout_that_is_not_committed_is_not_deployed_for_containers(
     Variable.set("tidemark_test_image", "registry.example/tidemark", overwrite=True)
     try:
         with pytest.raises(StepExecutionError):
-            asyncio.run(run_steps([dict(step) for step in deployments("test")["build"]]))
+            asyncio.run(run_steps([dict(step) for step in deployments("test", ROOT / "prefect.yaml")["build"]]))
     finally:
         Variable.unset("tidemark_test_image")

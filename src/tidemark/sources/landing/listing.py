@@ -15,6 +15,7 @@ import fsspec
 
 from tidemark.aws.clients import AWS_FAILURES, filesystem, passes
 from tidemark.errors import SourceDownError, SourceError
+from tidemark.instants import as_utc
 from tidemark.retry import RetryPolicy
 from tidemark.rows.order import order_of_file
 from tidemark.sources.landing import compression
@@ -279,7 +280,7 @@ def _has_no_address(path: str) -> bool:
 
 def _source_file(path: str, details: Mapping[str, Any]) -> SourceFile:
     if "LastModified" in details:
-        modified = details["LastModified"].astimezone(UTC).replace(tzinfo=None)
+        modified = as_utc(details["LastModified"])
         return SourceFile(path, int(details["size"]), str(details["ETag"]).strip('"'), modified)
     # A file that was copied or moved here keeps its old modification time, but not its change time.
     written = datetime.fromtimestamp(details["mtime"], UTC).replace(tzinfo=None)
