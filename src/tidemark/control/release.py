@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from tidemark.control import commits
 from tidemark.control.state import ABSENT, ConflictError
 from tidemark.errors import StateError
 
@@ -86,11 +87,17 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
     """The release after a run, and whether it is a new one: the same versions as before are the same release.
 
     `committed` are the versions that this run knows; those of all other tables come from the control store's index.
+    Tables that another run is committing, or has left half committed, stay as they were released last.
     """
     for _ in range(_ATTEMPTS):
-        indexed = {table: int(version) for table, version in indexed_versions(state).items() if version is not None}
-        versions = indexed | dict(committed)
+        # In this order: who ends a commit of several tables meanwhile has recorded the number that is taken here.
         before = latest(state)
+        held = commits.unreleased(state, run.run_id)
+        indexed = {table: int(version) for table, version in indexed_versions(state).items() if version is not None}
+        held |= commits.unreleased(state, run.run_id)
+        released = before.tables if before else {}
+        versions = {table: version for table, version in (indexed | dict(committed)).items() if table not in held}
+        versions |= {table: released[table] for table in held & released.keys()}
         if before is not None and dict(before.tables) == versions:
             return before, False
         number = before.number + 1 if before else 1

@@ -107,7 +107,7 @@ class ReleasedLake:
                 table=name,
                 step="show",
                 evidence=self._path(name),
-                next_step="show a newer release (tidemark show … --as-of), or look for who changed the folder",
+                next_step=f"look for who changed the folder, or see the newest release: tidemark show {name}",
             ) from failure
 
     def _version(self, name: str) -> int:

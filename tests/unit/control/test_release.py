@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tidemark.control import release
+from tidemark.control import commits, release
 from tidemark.control.runs import Run
 from tidemark.control.state import Record, SqliteState
 
@@ -156,3 +156,20 @@ def test_the_newest_release_that_a_warehouse_has_is_known(state: SqliteState) ->
     release.note_published(state, made[11], "redshift", "run")
     assert release.last_published(state, "snowflake") == made[9]
     assert release.last_published(state, "elsewhere") is None
+
+
+def test_what_another_run_has_half_committed_stays_as_it_was_released(state: SqliteState) -> None:
+    state.put("table", "silver.a", {"version": 3})
+    state.put("table", "gold.b", {"version": 1})
+    release.record(state, RUN, {})
+    died = Run.start(date(2025, 3, 30))
+    commits.begin(state, died, "daily", {"silver.a": "1", "gold.new": "2"})
+    state.put("table", "silver.a", {"version": 4})
+    state.put("table", "gold.new", {"version": 0})
+
+    recorded, new = release.record(state, RUN, {"gold.b": 2})
+    assert new
+    assert dict(recorded.tables) == {"silver.a": 3, "gold.b": 2}
+
+    ended, _ = release.record(state, died, {})
+    assert dict(ended.tables) == {"silver.a": 4, "gold.b": 1, "gold.new": 0}
