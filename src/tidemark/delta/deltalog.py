@@ -194,9 +194,27 @@ def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
     return int(known.version()) >= 0 and bool(known.transactions().contains(app))
 
 
+def writer_id(known: Any, epoch: int) -> str:
+    """The transaction id of all batches of a table, which numbers them; `known` is a snapshot or a transaction.
+
+    Delta's writer looks its number up when it begins: a batch that came first then stands against this one, or has its
+    number. A write that was held up for however long, at whatever point, is not put on top of what it did not know.
+    """
+    return f"tidemark:{known.metadata().id()}:{epoch}"
+
+
+def signature(spark: SparkSession, path: str, epoch: int, seen: int) -> tuple[str, int]:
+    """`writer_id`, and the number of its last batch, of the table at version `seen`; raises `MovedError` at another."""
+    known = snapshot(spark, path)
+    _expect(path, int(known.version()), seen)
+    app = writer_id(known, epoch)
+    last = known.transactions().get(app)
+    return app, int(last.get()) if last.isDefined() else 0
+
+
 @dataclass(frozen=True)
 class Entry:
-    """What an entry of the log says of itself: `app_id` names its transaction.
+    """What an entry of the log says of itself: `app_id` names its transaction, `epoch` and `sequence` number its batch.
 
     `statistics` names columns whose bounds go into the log wherever they stand; Delta keeps those of a table's first.
     """
@@ -204,6 +222,8 @@ class Entry:
     app_id: str
     user_metadata: str
     statistics: tuple[str, ...]
+    epoch: int = 0
+    sequence: int = 1
 
 
 @dataclass(frozen=True)
@@ -312,7 +332,12 @@ def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
     the better part of a second. Whoever has looked at the last batch of this very version knows.
     """
     transaction = _log(spark, path).startTransaction()
-    now = int(transaction.readVersion())
+    _expect(path, int(transaction.readVersion()), seen)
+    transaction.readWholeTable()
+    return transaction
+
+
+def _expect(path: str, now: int, seen: int) -> None:
     if now != seen:
         raise MovedError(
             "somebody has committed to the table since this commit was begun; nothing was written",
@@ -321,8 +346,6 @@ def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
             evidence=path,
             next_step="run again",
         )
-    transaction.readWholeTable()
-    return transaction
 
 
 @dataclass(frozen=True)
@@ -358,7 +381,9 @@ def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:
 
 def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry: Entry, mode: str) -> int:
     """Commits the actions as a write of this mode, signed with the entry's transaction id."""
-    signature = {"txn": {"appId": entry.app_id, "version": 1, "lastUpdated": int(time.time() * 1000)}}
+    numbers = {entry.app_id: 1, writer_id(transaction, entry.epoch): entry.sequence}
+    now = int(time.time() * 1000)
+    signed = [{"txn": {"appId": app, "version": number, "lastUpdated": now}} for app, number in numbers.items()]
     option = java_class(spark, "scala.Option")
     operation = java_class(spark, "org.apache.spark.sql.delta.DeltaOperations$Write")(
         getattr(java_class(spark, "org.apache.spark.sql.SaveMode"), mode),
@@ -367,8 +392,7 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry
         option.apply(entry.user_metadata),
         *[option.empty()] * 3,
     )
-    sequence = scala_sequence(spark, [_action(spark)(signature), *actions])
-    return int(transaction.commit(sequence, operation))
+    return int(transaction.commit(scala_sequence(spark, [*map(_action(spark), signed), *actions]), operation))
 
 
 def _log(spark: SparkSession, path: str) -> Any:

@@ -46,6 +46,11 @@ class TargetState:
         return int(self.metadata.get("fence", 0))
 
     @property
+    def sequence(self) -> int:
+        """The number of the last batch."""
+        return int(self.metadata.get("sequence", 0))
+
+    @property
     def watermark(self) -> Mapping[str, Any]:
         return self.metadata.get("watermark") or {}
 
@@ -74,6 +79,13 @@ def version_at(spark: SparkSession, path: str, instant: datetime) -> int:
     until = F.max(F.when(F.col("timestamp") <= literal(instant), F.col("version")))
     found = history.agg(F.coalesce(until, F.min("version"))).collect()
     return int(found[0][0])
+
+
+def holds_batch(spark: SparkSession, path: str, batch_id: str, since: int) -> bool:
+    """Whether a commit after version `since` was that of the batch, as far as the log still has its files."""
+    latest = deltalog.latest_version(spark, path)
+    metadata = (deltalog.user_metadata(spark, path, version) for version in range(since + 1, (latest or 0) + 1))
+    return any((_tidemark_metadata(text) or {}).get("batch_id") == batch_id for text in metadata)
 
 
 def _from_history(spark: SparkSession, path: str, version: int) -> Mapping[str, Any]:

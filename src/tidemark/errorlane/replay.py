@@ -7,9 +7,9 @@ whether its batch was committed. So it is with a restore, which opens again what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
@@ -20,7 +20,7 @@ from tidemark.compile import jsontext
 from tidemark.compile.casts import same_value
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
-from tidemark.delta.table import read_state, stored_schema
+from tidemark.delta.table import holds_batch, read_state, stored_schema
 from tidemark.errorlane.compaction import closing_batches, reopen
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errors import ConfigError
@@ -91,7 +91,8 @@ def begin(engine: Engine, table: str, prepared: Prepared, frame: DataFrame, chec
     path = f"{prepared.path}/closes"
     accepted.withColumnRenamed(_ID, ERROR_ID).write.mode("overwrite").parquet(path)
     note = {"run_id": engine.run.run_id, "batch_id": prepared.batch_id, "app_id": app_id(prepared), "closes": path}
-    engine.state.put(KIND, table, note | {"changes": not prepared.changes_nothing})
+    since = prepared.target_version if prepared.target_version is not None else deltalog.NO_TABLE
+    engine.state.put(KIND, table, note | {"changes": not prepared.changes_nothing, "since": since})
     faults.reach(f"{table}: replay noted")
 
 
@@ -131,11 +132,17 @@ def _settle_replay(engine: Engine, table: str) -> None:
     if noted is None or not noted.value:
         return
     value, spark = noted.value, engine.session(table)
-    committed = not value["changes"] or deltalog.has_transaction(spark, engine.table_path(table), value["app_id"])
-    if committed:
+    if not value["changes"] or _is_committed(spark, engine.table_path(table), value):
         closes = spark.read.parquet(value["closes"])
         note_replayed(closes, engine.errors_path(table), value["batch_id"], value["run_id"])
     engine.state.put(KIND, table, {})
+
+
+def _is_committed(spark: SparkSession, path: str, noted: Mapping[str, Any]) -> bool:
+    """Whether the table has the batch: by its id, which entries of our own leave, or by what its commit says."""
+    if deltalog.has_transaction(spark, path, noted["app_id"]):
+        return True
+    return "since" in noted and holds_batch(spark, path, noted["batch_id"], noted["since"])
 
 
 def _refuse_without_need(table: Table) -> None:

@@ -152,12 +152,14 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     if state.version is None and not adopted:
         _create(spark, table, path, prepared.rows(spark))
         faults.reach(f"{table.name}: created, empty")
-    if any(change.before for change in prepared.schema_changes):
-        _let_columns_grow(spark, path)
+        return _commit_once(spark, table, path, prepared)
+    if any(change.before for change in prepared.schema_changes) and _let_columns_grow(spark, path):
         faults.reach(f"{table.name}: columns may grow, not committed")
+        return _commit_once(spark, table, path, prepared)
     prepared = _brought_beside(spark, path, prepared)
     faults.reach(f"{table.name}: moved, not committed")
     seen = deltalog.NO_TABLE if state.version is None else state.version
+    prepared = replace(prepared, sequence=state.sequence + 1)
     if adopted:
         new = _new_table(table, prepared.rows(spark)) if state.version is None else None
         deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), seen=seen, rows=prepared.staged, new=new)
@@ -165,12 +167,14 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
         _rewrite(spark, table, path, prepared, prepared.rewrite, seen)
     else:
         footers.expect_rows(footers.count_rows(spark, prepared.data), prepared.staged, prepared.data)
-        with _signed(spark, prepared):
+        app, last = deltalog.signature(spark, path, prepared.epoch, seen)
+        prepared = replace(prepared, sequence=max(last + 1, prepared.sequence))
+        with _signed(spark, prepared, app):
             _write(spark, table, path, prepared, prepared.rows(spark))
     after = read_state(spark, path)
     if after.batch_id != prepared.batch_id:
         raise CommitError(
-            "Delta did not take the commit: its transaction id was used before",
+            "Delta did not take the commit: another batch came first",
             table=table.name,
             step="commit",
             seen=[f"batch {prepared.batch_id}, but the table's last batch is {after.batch_id}"],
@@ -221,14 +225,16 @@ def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> No
     deltalog.create(spark, path, _new_table(table, rows))
 
 
-def _let_columns_grow(spark: SparkSession, path: str) -> None:
+def _let_columns_grow(spark: SparkSession, path: str) -> bool:
     """Turns type widening on, in a commit of its own that changes no row: Delta takes no property from a write.
 
-    Only a table that needs it gets it: it keeps readers out that do not know the feature.
+    False where it is on already. Only a table that needs it gets it: it keeps readers out that do not know the feature.
     """
-    if not deltalog.has_property(deltalog.snapshot(spark, path), _WIDENING):
-        name = path.replace("`", "``")
-        spark.sql(f"ALTER TABLE delta.`{name}` SET TBLPROPERTIES ('{_WIDENING}' = 'true')")
+    if deltalog.has_property(deltalog.snapshot(spark, path), _WIDENING):
+        return False
+    name = path.replace("`", "``")
+    spark.sql(f"ALTER TABLE delta.`{name}` SET TBLPROPERTIES ('{_WIDENING}' = 'true')")
+    return True
 
 
 def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:
@@ -287,6 +293,8 @@ def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:
         app_id=app_id(prepared),
         user_metadata=json.dumps(prepared.metadata(), default=str),
         statistics=tuple(name for name in dict.fromkeys(ordering) if name),
+        epoch=prepared.epoch,
+        sequence=prepared.sequence,
     )
 
 
@@ -296,10 +304,10 @@ def app_id(prepared: Prepared) -> str:
 
 
 @contextmanager
-def _signed(spark: SparkSession, prepared: Prepared) -> Iterator[None]:
-    """Commits inside carry the batch's bookkeeping and a transaction id, which makes a second one a no-op."""
+def _signed(spark: SparkSession, prepared: Prepared, app: str) -> Iterator[None]:
+    """Commits inside carry the batch's bookkeeping and its number, and are not made where another has that."""
     bookkeeping = json.dumps(prepared.metadata(), default=str)
-    with _settings(spark, {_USER_METADATA: bookkeeping, _TXN_APP: app_id(prepared), _TXN_VERSION: "1"}):
+    with _settings(spark, {_USER_METADATA: bookkeeping, _TXN_APP: app, _TXN_VERSION: str(prepared.sequence)}):
         yield
 
 

@@ -75,7 +75,8 @@ class Prepared:
     Rejected rows that were staged in the same pass lie in `rejects`. `schema` (JSON) is that of the files and `size`
     their bytes, so that nobody has to look for either; None in manifests of before. `identity` says what was read: a
     window, files, or the inputs. `replaced` bounds the target's rows that the batch replaces or deletes; none: they may
-    be anywhere. `fence` is the token of the lease that the run has when it commits. `old_names`: columns of the table
+    be anywhere. `fence` is the token of the lease that the run has when it commits, `sequence` the number of the
+    batch among those of the table. `old_names`: columns of the table
     that were named as older versions name drifted columns. `at_stake`: how many rows the batch could have deleted,
     where a limit asks for a share of them.
     """
@@ -107,6 +108,7 @@ class Prepared:
     moves_watermark: bool = False
     look: Mapping[str, Any] = field(default_factory=dict)
     fence: int = 0
+    sequence: int = 0
     old_names: tuple[str, ...] = ()
     at_stake: int | None = None
     notices: tuple[str, ...] = ()
@@ -144,6 +146,7 @@ class Prepared:
             "run_id": self.run_id,
             "epoch": self.epoch,
             "fence": self.fence,
+            "sequence": self.sequence,
             "watermark": self.watermark,
             "inputs": self.inputs,
             "books": self.books.to_json(),

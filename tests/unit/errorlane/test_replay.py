@@ -135,6 +135,19 @@ def test_a_replay_that_dies_is_ended_by_the_next_and_nothing_comes_in_twice(orde
     assert replayed(orders, TABLE) == Books(extracted=1, quarantined=1)
 
 
+def test_one_that_dies_after_a_commit_by_deltas_own_writer_is_ended_too(lake: Lake) -> None:
+    load = LOAD | {"write": {"mode": "append"}, "partition_by": ["status"]}
+    lake.table(TABLE, COLUMNS, load)
+    lake.load(TABLE, lake.frame(SCHEMA, RECEIVED), watermark=WINDOW)
+    mend(lake, load)
+    engine = lake.engine()
+    with dying_at(f"{TABLE}: committed, not in the index"):
+        replayed(lake, TABLE, engine=engine)
+    engine.leases.release(TABLE)
+    replayed(lake, TABLE)
+    assert ids(lake) == ["1", "2", "3"]
+
+
 def test_only_the_rows_of_a_rule_or_a_run(orders: Lake) -> None:
     mend(orders)
 
