@@ -28,7 +28,7 @@ from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read
 from tidemark.sources.watermark import is_further, mark
 from tidemark.spark import storage
 from tidemark.write.batch import Checked, Work
-from tidemark.write.commit import Committed, writes_rows
+from tidemark.write.commit import Committed, FencedError, writes_rows
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
@@ -267,7 +267,7 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     spark = engine.session(table)
     if not writes_rows(engine.table(table), final):
         sizes.stop_codegen(spark, engine.environment.compute.codegen_from_mb)
-    committed = commit_batch(spark, engine.table(table), engine.table_path(table), final)
+    committed = _commit_under_lease(engine, spark, table, final)
     faults.reach(f"{table}: committed, not in the index")
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
@@ -279,6 +279,16 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     engine.prepared.pop(table, None)
     engine.leases.release(table)
     return committed
+
+
+def _commit_under_lease(engine: Engine, spark: SparkSession, table: str, final: Prepared) -> Committed:
+    path = engine.table_path(table)
+    try:
+        return commit_batch(spark, engine.table(table), path, final)
+    except FencedError:
+        # If this run still has the lease, the control store was lost, or is a backup, and counts from less.
+        lease = engine.leases.confirm(table, above=read_state(spark, path).fence)
+        return commit_batch(spark, engine.table(table), path, replace(final, fence=lease.token))
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:

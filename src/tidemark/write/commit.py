@@ -61,6 +61,10 @@ CONFLICTS = (
 _ATTEMPTS = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
 
 
+class FencedError(CommitError):
+    """The token under which the table was last written is greater than the one that this commit has."""
+
+
 @dataclass(frozen=True)
 class Committed:
     """What a commit left: the table's version, and whether this call made it."""
@@ -186,7 +190,7 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
 
 def _refuse_if_moved(prepared: Prepared, state: TargetState, *, is_new: bool) -> None:
     if state.fence > prepared.fence:
-        raise CommitError(
+        raise FencedError(
             "another run has taken over the lease of this table and has written it; nothing was written",
             table=prepared.table,
             step="commit",

@@ -16,6 +16,7 @@ from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.control.leases import LeaseError
 from tidemark.delta import deltalog
+from tidemark.delta.table import read_state
 from tidemark.engine import Engine
 from tidemark.errors import CommitError
 from tidemark.sources import Extract
@@ -81,6 +82,17 @@ def test_the_table_itself_refuses_a_token_that_is_no_longer_the_last(cities: Lak
         commit(engine.session(TABLE), engine.table(TABLE), path, replace(late, fence=0))
 
     assert cities.read(TABLE, "id") == [("a",), ("b",)]
+
+
+def test_a_control_store_that_was_lost_keeps_nobody_from_writing(cities: Lake) -> None:
+    for number in range(3):
+        cities.load(TABLE, cities.frame(SOURCE, [(f"n{number}", "Trier")]))
+    (cities.root / "home" / "state" / "state.db").unlink()
+
+    cities.load(TABLE, cities.frame(SOURCE, [("c", "Jena")]))
+
+    assert cities.read(TABLE, "id") == [("a",), ("b",), ("c",), ("n0",), ("n1",), ("n2",)]
+    assert read_state(cities.spark, cities.path(TABLE)).fence == 5
 
 
 def once_before(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], object]) -> list[bool]:
