@@ -44,7 +44,7 @@ def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Sele
                 tidied = tasks.maintain(unseen(engine), table, since, now)
             engine.leases.release(table)
             if tidied is not None:
-                collector.note(table, version=tidied.version, files=tidied.files)
+                collector.note(table, version=tidied.version, table_id=engine.ids.get(table), files=tidied.files)
             collector.end(table, "unchanged")
 
         outcome = work_on(run, tables, tidy, after={})

@@ -40,7 +40,7 @@ def restore(run: RunOrRelease, env: EnvironmentName = LOCAL, config: Config = CO
             with collector.step(table, "restore"):
                 restore_it = tasks.on_spark(engine.environment, tasks.restore)
                 version = restore_it(unseen(engine), table, unseen(todo[table]), unseen(back_to))
-            collector.note(table, version=version)
+            collector.note(table, version=version, table_id=engine.ids.get(table))
             collector.end(table, "committed")
 
         outcome = work_on(context, tuple(todo), take_back, after={})

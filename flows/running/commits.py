@@ -27,7 +27,7 @@ def commit(run: RunContext, table: str, prepared: Prepared) -> None:
     """Commits a prepared batch."""
     with run.collector.step(table, "commit"):
         committed = tasks.on_spark(run.engine.environment, tasks.commit)(unseen(run.engine), table, unseen(prepared))
-    run.collector.note(table, version=committed.version)
+    run.collector.note(table, version=committed.version, table_id=run.engine.ids.get(table))
     run.collector.end(table, "committed" if committed.changed else "unchanged")
 
 

@@ -100,7 +100,8 @@ def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
         aged = tasks.stay(unseen(run.engine), table)
     if aged is not None:
         run.collector.gate(table, aged)
-    run.collector.note(table, books=Books(), version=run.engine.committed.get(table), computed="nothing")
+    version, table_id = run.engine.committed.get(table), run.engine.ids.get(table)
+    run.collector.note(table, books=Books(), version=version, table_id=table_id, computed="nothing")
     run.collector.end(table, "unchanged")
     if aged is not None and not aged.passed:
         raise _refusal(run, table, aged)

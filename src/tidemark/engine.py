@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared
 
 
+Standing = tuple[str | None, str | None, int]
+"""What a table is to whoever works on it: its Delta id, its last batch and its epoch."""
+
+
 @dataclass(frozen=True)
 class DoneBatch:
     """A batch that this run has committed, and the version that it made."""
@@ -37,7 +41,10 @@ class DoneBatch:
 class Engine:
     """The context of one run. Frozen, but for what the run has opened, prepared, committed and exported.
 
-    `pinned`: the versions of the tables that it reads (see `compute.tables`).
+    `pinned`: the versions of the tables that it reads (see `compute.tables`), and `ids` the Delta ids of these tables:
+    a version says nothing where another table may stand by now.
+    `begun`: what tables were when the work on them began.
+    `disturbed`: tables of which others have changed rows while this run committed to them.
     `attempts` are runs that did not come to the end of the same work: what they have staged is taken over.
     `flow_run` is what orchestrates this run calls it; `waits` is told for whom it waits.
     """
@@ -50,6 +57,9 @@ class Engine:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
     pinned: dict[str, int | None] = field(default_factory=dict)
+    ids: dict[str, str | None] = field(default_factory=dict)
+    begun: dict[str, Standing] = field(default_factory=dict)
+    disturbed: set[str] = field(default_factory=set)
     exports: Exports = field(default_factory=Exports)
     batches: dict[str, DoneBatch] = field(default_factory=dict)
     targets: Once[OpenTarget] = field(default_factory=Once)

@@ -19,21 +19,34 @@ if TYPE_CHECKING:
     from tidemark.control.release import Release
     from tidemark.engine import Engine
 
+_PUBLISHED_ID = "published_id"
+
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings `table`, as `release` has it, to the warehouse `target`; a no-op when it is there already."""
     opened, version = open_target(engine, target), _released(table, target, release)
-    if opened.versions.get(table) == version:
+    is_other = _has_another(engine, table, target, release)
+    if opened.versions.get(table) == version and not is_other:
         rows = count_rows(engine.session(table), engine.table_path(table), version)
         return PublishResult(table, opened.connection, version, 0, 0, rows, changed=False)
-    return opened.warehouse.publish(_request(engine, table, opened, release))
+    result = opened.warehouse.publish(_request(engine, table, opened, release, is_other=is_other))
+    if release.ids.get(table):
+        engine.state.put(_PUBLISHED_ID, f"{target}/{table}", {"table_id": release.ids[table]})
+    return result
+
+
+def _has_another(engine: Engine, table: str, target: str, release: Release) -> bool:
+    """Whether the warehouse has another table of this name than the release: its version then says nothing."""
+    noted, now = engine.state.get(_PUBLISHED_ID, f"{target}/{table}"), release.ids.get(table)
+    return noted is not None and now is not None and noted.value["table_id"] != now
 
 
 def export(engine: Engine, table: str, target: str, release: Release) -> None:
     """Writes the files that `publish` will load, ahead of it; nothing where the warehouse has this version."""
     opened, version = open_target(engine, target), _released(table, target, release)
-    if opened.versions.get(table) != version:
-        opened.warehouse.export(_request(engine, table, opened, release))
+    is_other = _has_another(engine, table, target, release)
+    if opened.versions.get(table) != version or is_other:
+        opened.warehouse.export(_request(engine, table, opened, release, is_other=is_other))
 
 
 def finish(engine: Engine) -> None:
@@ -68,23 +81,31 @@ def _released(table: str, target: str, release: Release) -> int:
     )
 
 
-def _request(engine: Engine, table: str, opened: OpenTarget, release: Release) -> PublishRequest:
+def _request(engine: Engine, table: str, opened: OpenTarget, release: Release, *, is_other: bool) -> PublishRequest:
     """What brings the table from the version that the warehouse has to that of the release; the same for warehouses
     that have the same version.
     """
     published = opened.versions.get(table)
-    return engine.requests.get(f"{table} after {published}", lambda: _new_request(engine, table, published, release))
+    after = "another" if is_other else published
+    return engine.requests.get(
+        f"{table} after {after}", lambda: _new_request(engine, table, published, release, is_other=is_other)
+    )
 
 
-def _new_request(engine: Engine, table: str, published: int | None, release: Release) -> PublishRequest:
+def _new_request(
+    engine: Engine, table: str, published: int | None, release: Release, *, is_other: bool
+) -> PublishRequest:
     admission.admit(engine.project.tables, table)
     spark, path = engine.session(table), engine.table_path(table)
     loaded, version = engine.table(table), release.tables[table]
-    full = published is None or published > version or not loaded.contract.keys
+    full = published is None or published > version or is_other or not loaded.contract.keys
+    known = release.ids.get(table)
     exchange = engine.environment.exchange.rstrip("/")
     return PublishRequest(
         table=loaded,
-        changes=_everything(spark, path, version) if full else changes_since(engine, table, published or 0, version),
+        changes=_everything(spark, path, version, known)
+        if full
+        else changes_since(engine, table, published or 0, version),
         full=full,
         exchange=f"{exchange}/publish/run_id={engine.run.run_id}/{table}/after-{'nothing' if full else published}",
         release=release.name,
@@ -92,8 +113,9 @@ def _new_request(engine: Engine, table: str, published: int | None, release: Rel
         rows_after=count_rows(spark, path, version),
         exports=engine.exports,
         grown=tuple(earlier_types(stored_schema(spark, path))),
+        anew=is_other,
     )
 
 
-def _everything(spark: SparkSession, path: str, version: int) -> DataFrame:
-    return read_version(spark, path, version).withColumn(CHANGE_TYPE, F.lit("insert"))
+def _everything(spark: SparkSession, path: str, version: int, table_id: str | None) -> DataFrame:
+    return read_version(spark, path, version, table_id).withColumn(CHANGE_TYPE, F.lit("insert"))

@@ -14,9 +14,9 @@ from tidemark.compute import building, failures, incremental, quality, tables
 from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed
 from tidemark.delta import sizes
-from tidemark.delta.table import earlier_types, read_state, stored_schema
+from tidemark.delta.table import earlier_types, read_state, written_schema
 from tidemark.engine import DoneBatch, metadata_values
-from tidemark.errorlane import quarantine
+from tidemark.errorlane import quarantine, replay
 from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
 from tidemark.lint import admission
@@ -27,11 +27,13 @@ from tidemark.sources import Extract, ExtractRequest, source_for
 from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read
 from tidemark.sources.watermark import is_further, mark
 from tidemark.spark import storage
+from tidemark.write import standing
 from tidemark.write.batch import Checked, Work
-from tidemark.write.commit import Committed, FencedError, writes_rows
+from tidemark.write.commit import Committed, writes_rows
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
+from tidemark.write.standing import FencedError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -58,6 +60,12 @@ def extract(
         raise ConfigError(f"{table} has no source: it is built from {', '.join(loaded.inputs) or 'its query'}")
     spark = engine.session(table)
     state = tables.state_of(engine, table)
+    path = engine.table_path(table)
+    standing.refuse_foreign(spark, table, path, state, "extract")
+    standing.refuse_columns_gone(spark, table, path, state)
+    tables.begin(engine, table, state)
+    if not full:
+        standing.refuse_lost(table, path, state)
     bookkeeping = state.watermark
     connection = engine.connect(loaded.load.source.connection)
     request = ExtractRequest(
@@ -77,7 +85,7 @@ def extract(
     )
     extracted = _given(engine, source_for(connection.kind), request)
     drifted = drift.observe(engine, loaded, extracted) if period is None else ()
-    notices = (*extracted.notices, *map(str, drifted))
+    notices = (*tables.told_gone(engine, table, state), *extracted.notices, *map(str, drifted))
     return replace(extracted, notices=notices, drift=drifted, source_system=loaded.load.source.system_name)
 
 
@@ -156,6 +164,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
     loaded = engine.table(table)
     spark = engine.session(table)
     definition = fingerprint(loaded)
+    tables.begin(engine, table, tables.state_of(engine, table))
     if received is None:
         todo = incremental.scope(engine, spark, loaded, definition, full=full)
     else:
@@ -164,6 +173,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         return None
     checked = building.computed(engine, spark, loaded, todo.affected)
     inputs = {name: tables.input_version(engine, name) for name in loaded.inputs}
+    ids = {name: tables.input_id(engine, name) for name in loaded.inputs}
     signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
     asked = {"received": received.to_json()} if received else {}
@@ -171,10 +181,11 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         checked,
         identity={"inputs": read, "definition": signed, **asked},
         inputs=inputs,
+        input_ids=ids,
         complete=True,
         affected=todo.affected,
         reason=todo.reason,
-        anew=full,
+        anew=full or todo.anew,
         notices=todo.notices,
         definition=signed,
     )
@@ -189,7 +200,7 @@ def has_nothing(engine: Engine, table: str, extracted: Extract) -> bool:
 
 def stay(engine: Engine, table: str) -> GateResult | None:
     """Ends the work on a table that has nothing new; gives what there is to say of its age."""
-    tables.note_version(engine, table, tables.state_of(engine, table).version)
+    tables.note_version(engine, table, tables.pinned(engine, table))
     engine.leases.release(table)
     return quality.age(engine, table)
 
@@ -200,15 +211,22 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     admission.admit(engine.project.tables, table)
     loaded = engine.table(table)
     spark = engine.session(table)
-    state = read_state(spark, engine.table_path(table))
+    path = engine.table_path(table)
+    state = tables.state_of(engine, table)
+    standing.refuse_foreign(spark, table, path, state, "prepare")
+    tables.refuse_another(engine, table, state)
+    replay.settle_by_hand(engine, table, state)
+    if not checked.anew:
+        is_computed = loaded.load.source is None and loaded.load.write.mode != "append"
+        standing.refuse_columns_gone(spark, table, path, state, is_computed=is_computed)
     identity = {**checked.identity, "contract": loaded.contract.version, "after": state.batch_id, "epoch": state.epoch}
     name = batch_id(table, identity)
     staging.take_over(engine, table, name)
-    path = engine.table_path(table)
     sizes.fit_to_size(
         spark, checked.judged, path if state.version is not None else None, engine.environment.compute.codegen_from_mb
     )
-    stored = stored_schema(spark, path) if state.version is not None else StructType()
+    contract = loaded.contract.column_names
+    stored = written_schema(spark, path, contract) if state.version is not None else StructType()
     columns = checked.alignment.stored_columns(stored.fieldNames())
     prepared = prepare_batch(
         Work(spark, loaded, checked, columns, path, state, stored, earlier_types(stored)),
@@ -218,6 +236,7 @@ def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
         metadata=metadata_values(engine.run, name, checked.source_system),
         moves_watermark=_moves(checked.watermark, state.watermark),
     )
+    standing.terms_of(spark, path, prepared)
     engine.prepared[table] = prepared
     return prepared
 
@@ -261,14 +280,17 @@ def gate(engine: Engine, table: str) -> GateResult:
 
 def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     """Commits the prepared batch and notes it in the control store's index."""
-    versions = {name: engine.committed.get(name, version) for name, version in prepared.inputs.items()}
+    versions = {name: _version_read(engine, name, version) for name, version in prepared.inputs.items()}
+    ids = {name: engine.ids.get(name) or prepared.input_ids.get(name) for name in versions}
     lease = engine.leases.confirm(table)
-    final = replace(prepared, inputs=versions, fence=lease.token)
+    final = replace(prepared, inputs=versions, input_ids=ids, fence=lease.token)
     spark = engine.session(table)
     if not writes_rows(engine.table(table), final):
         sizes.stop_codegen(spark, engine.environment.compute.codegen_from_mb)
     committed = _commit_under_lease(engine, spark, table, final)
     faults.reach(f"{table}: committed, not in the index")
+    if not committed.untouched:
+        engine.disturbed.add(table)
     if committed.changed and committed.version is not None:
         engine.batches[table] = DoneBatch(committed.version, final)
     elif final.definition is not None:
@@ -289,6 +311,15 @@ def _commit_under_lease(engine: Engine, spark: SparkSession, table: str, final: 
         # If this run still has the lease, the control store was lost, or is a backup, and counts from less.
         lease = engine.leases.confirm(table, above=read_state(spark, path).fence)
         return commit_batch(spark, engine.table(table), path, replace(final, fence=lease.token))
+
+
+def _version_read(engine: Engine, name: str, prepared_on: int | None) -> int | None:
+    """The version of an input that holds what was read of it: where this run has committed to it since, that one.
+
+    Where others have changed rows under that commit it holds more than was read: then the version before counts, from
+    which the next run looks up what changed.
+    """
+    return prepared_on if name in engine.disturbed else engine.committed.get(name, prepared_on)
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from tidemark.compile.casts import casts_of
 from tidemark.compute import histories, incremental, tables
 from tidemark.config.definition import transform_of
-from tidemark.delta.table import stored_schema
+from tidemark.delta.table import written_schema
 from tidemark.errors import CommitError, ConfigError
 from tidemark.lint import admission
 from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal
@@ -84,8 +84,9 @@ def _held(engine: Engine, table: Table) -> Held:
     state = tables.state_of(engine, table.name)
     if state.version is None:
         return Held()
-    stored = stored_schema(engine.session(table.name), engine.table_path(table.name))
-    return held_by(stored, table.contract.column_names, state.metadata)
+    contract = table.contract.column_names
+    stored = written_schema(engine.session(table.name), engine.table_path(table.name), contract)
+    return held_by(stored, contract, state.metadata)
 
 
 def _with_delete_flag(table: Table, frame: DataFrame) -> DataFrame:

@@ -27,8 +27,10 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     path = engine.table_path(table)
     if prepared is None:
         version = pinned(engine, table)
-        return _empty(engine, spark, table) if version is None else read_version(spark, path, version)
-    base = None if prepared.target_version is None else read_version(spark, path, prepared.target_version)
+        known = engine.ids.get(table)
+        return _empty(engine, spark, table) if version is None else read_version(spark, path, version, known)
+    before = prepared.target_version
+    base = None if before is None else read_version(spark, path, before, prepared.target_id)
     if prepared.rewrite is not None and base is not None:
         return rewrite.candidate(spark, base, prepared.rewrite)
     size = 0 if base is None else table_bytes(spark, path)

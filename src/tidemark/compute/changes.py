@@ -12,7 +12,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from tidemark.delta import deltalog
+from tidemark.delta import deltalog, entries
 from tidemark.delta.sizes import gathered
 from tidemark.delta.table import read_feed, read_version, stored_schema
 from tidemark.errors import TidemarkError
@@ -43,9 +43,13 @@ def between(spark: SparkSession, path: str, since: int, until: int, columns: Seq
     Raises `ChangesGoneError` where the log or the files of these versions are no longer kept.
     """
     try:
-        files = deltalog.changed_files(spark, path, since, until)
-    except FileNotFoundError as gone:
+        files = entries.changed_files(spark, path, since, until)
+    except entries.GoneError as gone:
         raise ChangesGoneError(f"its log has no {gone.args[0]} any more") from None
+    except entries.ReplacedError as replaced:
+        raise ChangesGoneError(f"another table was put in its place ({replaced})") from None
+    if files is not None and deltalog.is_mapped(deltalog.snapshot(spark, path)):
+        files = None
     if files is None:
         return _fed(spark, path, since, until, columns)
     for file in files:

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from tidemark.compute import asof
 from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError, between, by_batch
-from tidemark.compute.tables import input_version, state_of
+from tidemark.compute.tables import input_id, input_version, state_of, told_gone
 from tidemark.config.definition import is_mixed
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
@@ -26,6 +26,7 @@ from tidemark.rows import quoted
 from tidemark.rows.batches import having
 from tidemark.rows.order import with_stored_order
 from tidemark.spark import storage
+from tidemark.write import standing
 from tidemark.write.batch import Affected
 from tidemark.write.pruning import Extent
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared
 
 _SEEN = "seen"
-_BASIS = ("inputs", "definition")
+_BASIS = ("inputs", "input_ids", "definition")
 
 
 @dataclass(frozen=True)
@@ -47,43 +48,51 @@ class Scope:
     """What has to be computed. Without `affected` it is the whole table, for this `reason`; `nothing`: not a row.
 
     `notices` are what a quiet day does not bring: whoever looks at the run should hear of it. `others_by`: the rows
-    that are not affected were computed by this other definition, and stay so.
+    that are not affected were computed by this other definition, and stay so. `anew`: what the table says of its rows
+    is not believed.
     """
 
     nothing: bool = False
     reason: str | None = None
     affected: Affected | None = None
+    anew: bool = False
     notices: tuple[str, ...] = ()
     others_by: str | None = None
 
     @classmethod
-    def rebuild(cls, reason: str) -> Scope:
+    def rebuild(cls, reason: str, *, anew: bool = False) -> Scope:
         """All of it, for a reason that people should hear."""
-        return cls(reason=reason, notices=(f"is built anew: {reason}",))
+        return cls(reason=reason, notices=(f"is built anew: {reason}",), anew=anew)
 
 
 @dataclass(frozen=True)
 class Input:
-    """An input now (`version`, and what this run has prepared for it), and the version the table was built from."""
+    """An input now (`version`, and what this run has prepared for it), and the version the table was built from.
+
+    `is_other`: another table stands there than the one that the table was built from.
+    """
 
     name: str
     spec: InputSpec
     version: int | None
     seen: int | None
     prepared: bool
+    is_other: bool = False
 
     @property
     def moved(self) -> bool:
-        return self.prepared or self.version != self.seen
+        return self.prepared or self.is_other or self.version != self.seen
 
 
 def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *, full: bool = False) -> Scope:
     """What of `table` has to be computed; `full` asks for all of it."""
     state = state_of(engine, table.name)
     if state.version is None:
-        return Scope(reason="the table does not exist yet")
+        return Scope(reason="the table does not exist yet", notices=told_gone(engine, table.name, state))
     if full:
         return Scope(reason="a full refresh was asked for")
+    if because := why_anew(engine, spark, table, state):
+        return Scope.rebuild(because, anew=True)
     known = basis(engine, table, state)
     if known.get("definition") != definition:
         is_part = is_mixed(known.get("definition"))
@@ -104,6 +113,18 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
     except ChangesGoneError as gone:
         return changes_gone(gone)
     return Scope(affected=affected(engine, spark, table, changed))
+
+
+def why_anew(engine: Engine, spark: SparkSession, table: Table, state: TargetState) -> str | None:
+    """Why the table cannot stay as others have left it; raises `CommitError` where it is not ours to write."""
+    path = engine.table_path(table.name)
+    standing.refuse_foreign(spark, table.name, path, state, "build")
+    if state.lost:
+        return f"its log no longer has its last batch ({state.batch_id or 'not known'})"
+    if table.load.write.mode == "append":  # a log is not computed anew
+        standing.refuse_columns_gone(spark, table.name, path, state)
+    gone = standing.columns_gone(spark, path, state)
+    return f"others have taken columns of it away: {', '.join(gone.columns)}" if gone else None
 
 
 def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> dict[str, DataFrame]:
@@ -141,7 +162,8 @@ def note_seen(engine: Engine, prepared: Prepared) -> None:
     table = prepared.table
     state = read_state(engine.session(table), engine.table_path(table))
     known = {name: state.metadata.get(name) for name in _BASIS}
-    found = {"inputs": dict(prepared.inputs), "definition": prepared.definition}
+    found: dict[str, Any] = {"inputs": dict(prepared.inputs), "input_ids": dict(prepared.input_ids)}
+    found["definition"] = prepared.definition
     if found != known:
         engine.state.put(_SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
 
@@ -157,11 +179,14 @@ def basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]
 def moved_inputs(engine: Engine, table: Table, known: Mapping[str, Any]) -> list[Input]:
     """The inputs that are not what the table was computed from, but for lookups whose changes do not matter."""
     seen: Mapping[str, int | None] = known.get("inputs") or {}
+    ids: Mapping[str, str | None] = known.get("input_ids") or {}
     found = []
     for name, spec in table.load.inputs.items():
         batch = engine.prepared.get(name)
         prepared = bool(batch and not batch.changes_nothing)
-        each = Input(name, spec, input_version(engine, name), seen.get(name), prepared)
+        before, now = ids.get(name), input_id(engine, name)
+        is_other = None not in (before, now) and before != now
+        each = Input(name, spec, input_version(engine, name), seen.get(name), prepared, is_other)
         if each.moved and spec.refresh != "none":
             found.append(each)
     return found
@@ -174,8 +199,14 @@ def why_all(table: Table, moved: Sequence[Input]) -> Scope | None:
     for each in moved:
         if each.spec.on is None:
             return Scope(reason=f"{each.name} changed, and any row may depend on it (no `on`)")
-    went_back = _went_back(moved)
+    went_back = _is_other(moved) or _went_back(moved)
     return Scope.rebuild(went_back) if went_back else None
+
+
+def _is_other(moved: Sequence[Input]) -> str | None:
+    """Which input is another table than the one that was read last."""
+    names = [each.name for each in moved if each.is_other]
+    return f"{' and '.join(names)} was dropped and made anew, or replaced" if names else None
 
 
 def _went_back(moved: Sequence[Input]) -> str | None:

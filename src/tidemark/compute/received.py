@@ -90,6 +90,8 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
     state = state_of(engine, table.name)
     if state.version is None:
         return Scope(reason="the table does not exist yet")
+    if because := incremental.why_anew(engine, spark, table, state):
+        return Scope.rebuild(because, anew=True)
     known = incremental.basis(engine, table, state)
     moved = incremental.moved_inputs(engine, table, known)
     is_same = known.get("definition") == definition

@@ -10,34 +10,100 @@ What stands in the control store is an index: the table is the truth, and a note
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemark.config.definition import fingerprint
 from tidemark.control.release import TABLE
-from tidemark.delta import deltalog
+from tidemark.delta import deltalog, sizes
 from tidemark.delta.table import TargetState, read_state
+from tidemark.errors import CommitError
 from tidemark.sources.watermark import summary
 
 if TYPE_CHECKING:
     from tidemark.config.project import Table
-    from tidemark.engine import Engine
+    from tidemark.engine import Engine, Standing
     from tidemark.write.manifest import Prepared
 
 NEWEST = "newest"
 LOOK = "look"
+_NAMES = ("its Delta id", "its last batch", "its epoch")
 
 
 def state_of(engine: Engine, table: str) -> TargetState:
-    """The table's state now. Where it has not moved since the index was written, Delta is not asked."""
+    """The table's state now. Where it has not moved since the index was written, Delta is not asked.
+
+    Where the log has dropped the entry of the table's last batch, the index still has a copy of what it said.
+    """
     hint = engine.pinned.get(table, engine.indexed.get(table))
-    return read_state(engine.spark, engine.table_path(table), hint=hint)
+    state = read_state(engine.spark, engine.table_path(table), hint=hint)
+    return _from_index(engine, table, state) if state.lost else state
+
+
+def _from_index(engine: Engine, table: str, state: TargetState) -> TargetState:
+    """The state with the copy of the last batch's bookkeeping; as it is where that is of another table or batch.
+
+    Where not even a transaction of the batch is left in the log, none has been committed for as long as these are kept.
+    """
+    known = engine.state.get(TABLE, table)
+    copy = dict(known.value) if known else {}
+    is_older = copy.get("version") is not None and int(copy["version"]) <= (state.version or 0)
+    if not is_older or copy.get("table_id") not in (None, state.table_id):
+        return state
+    known_number = (state.epoch, state.sequence)
+    if state.sequence and known_number != (int(copy.get("epoch", 0)), int(copy.get("sequence", 0))):
+        return state
+    if isinstance((copy.get("watermark") or {}).get("files"), int):  # of a book of files the index has the number alone
+        return replace(state, metadata={**state.metadata, "batch_id": copy.get("batch_id")})
+    version = copy.pop("version")
+    metadata = {**copy, "epoch": max(int(copy.get("epoch", 0)), state.epoch)}
+    return replace(state, metadata=metadata, batch_version=version, lost=False)
+
+
+def told_gone(engine: Engine, table: str, state: TargetState) -> tuple[str, ...]:
+    """What people should hear where a table is not there any more that once was."""
+    before = engine.indexed.get(table)
+    if state.version is not None or before is None:
+        return ()
+    return (f"the table is not there any more (it was at version {before}): it is made anew",)
+
+
+def begin(engine: Engine, table: str, state: TargetState) -> None:
+    """Notes what the table is as the work on it begins: what is read for it is for this one."""
+    engine.begun[table] = _standing(state)
+
+
+def refuse_another(engine: Engine, table: str, state: TargetState) -> None:
+    """Raises `CommitError` where the table is another, or was taken back, since the work on it began.
+
+    What was read since then, such as the source's window, or the rows that changes affect, fits that one alone.
+    """
+    begun, now = engine.begun.get(table), _standing(state)
+    if begun is None or begun == now:
+        return
+    raise CommitError(
+        "the table was dropped, made anew, taken back or written since the work on it began; nothing was written",
+        table=table,
+        step="prepare",
+        seen=[
+            f"{what} was {was}, and is {is_}" for what, was, is_ in zip(_NAMES, begun, now, strict=True) if was != is_
+        ],
+        evidence=engine.table_path(table),
+        next_step="run again: what the table needs is read anew",
+    )
+
+
+def _standing(state: TargetState) -> Standing:
+    return state.table_id, state.batch_id, state.epoch
 
 
 def pinned(engine: Engine, table: str) -> int | None:
     """The committed version of `table` for this run: as it first asked, or as it has committed; None: no table yet."""
     if table not in engine.pinned:
-        engine.pinned.setdefault(table, state_of(engine, table).version)
+        state = state_of(engine, table)
+        engine.ids.setdefault(table, state.table_id)
+        engine.pinned.setdefault(table, state.version)
     return engine.pinned[table]
 
 
@@ -47,20 +113,34 @@ def input_version(engine: Engine, table: str) -> int | None:
     return batch.target_version if batch else pinned(engine, table)
 
 
-def note_version(engine: Engine, table: str, version: int | None) -> None:
-    """Brings the index, and this run, up to a table whose version is now `version` (None: there is none yet).
+def input_id(engine: Engine, table: str) -> str | None:
+    """The Delta id of the table that `input_version` is a version of."""
+    batch = engine.prepared.get(table)
+    if batch:
+        return batch.target_id
+    pinned(engine, table)
+    return engine.ids.get(table)
 
-    The table is the truth: the note is also written where an earlier run died between its commit and the index.
+
+def note_version(engine: Engine, table: str, version: int | None) -> None:
+    """Brings the index, and this run, up to `version` of a table (None: there is none yet).
+
+    The table is the truth: the note is also written where an earlier run died between its commit and the index. With
+    the version goes a copy of all that the last batch says of itself.
     """
     if version is None:
         return
     engine.committed[table] = engine.pinned[table] = version
     known = engine.state.get(TABLE, table)
-    if known and known.value.get("version") == version:
+    told = known.value if known else {}
+    if told.get("version") == version and told.get("table_id") == engine.ids.get(table) is not None:
         return
-    truth = read_state(engine.spark, engine.table_path(table), hint=version)
-    found = {"version": truth.version, "batch_id": truth.batch_id, "watermark": summary(truth.watermark)}
-    engine.state.put(TABLE, table, found | {"run_id": truth.metadata.get("run_id")})
+    truth = read_state(engine.spark, engine.table_path(table), at=version, hint=version)
+    engine.ids[table] = truth.table_id or engine.ids.get(table)
+    if truth.lost:
+        truth = _from_index(engine, table, truth)
+    copy = {"batch_id": None, "run_id": None, **truth.metadata, "watermark": summary(truth.watermark)}
+    engine.state.put(TABLE, table, {**copy, "version": version, "table_id": engine.ids[table]})
 
 
 def note_newest(engine: Engine, table: str) -> None:
@@ -80,7 +160,7 @@ def newest(engine: Engine, table: str, column: str) -> datetime | None:
     known = engine.state.get(NEWEST, table)
     if known and subject.items() <= known.value.items():
         return datetime.fromisoformat(known.value["at"])
-    found = deltalog.newest(deltalog.snapshot(engine.spark, engine.table_path(table)), column)
+    found = sizes.newest(deltalog.snapshot(engine.spark, engine.table_path(table)), column)
     if found is not None:
         engine.state.put(NEWEST, table, {**subject, "at": found.isoformat()})
     return found

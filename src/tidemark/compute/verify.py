@@ -22,7 +22,15 @@ from tidemark.compute import building, failures, incremental
 from tidemark.compute.candidate import candidate
 from tidemark.config.definition import fingerprint, is_mixed
 from tidemark.config.load import INCREMENTAL_MODES
-from tidemark.delta.table import TargetState, count_rows, earlier_types, read_state, read_version, stored_schema
+from tidemark.delta.table import (
+    OtherTableError,
+    TargetState,
+    count_rows,
+    earlier_types,
+    read_state,
+    read_version,
+    stored_schema,
+)
 from tidemark.errors import ConfigError
 from tidemark.lint import admission
 from tidemark.rows import BAD, ROW_HASH, own, quoted
@@ -106,9 +114,12 @@ def verify(engine: Engine, table: str, sample: Sample | None = None) -> Verified
         return Verified(table, NOT_COMPARED, reason, state.version)
     share = sample.of(count_rows(spark, engine.table_path(table), state.version)) if sample else 1.0
     part = _Part(share, sample.turn if sample else "")
-    then = replace(engine, prepared={}, committed={}, batches={}, pinned=dict(known["inputs"]) | {table: state.version})
+    pinned, ids = dict(known["inputs"]) | {table: state.version}, dict(known.get("input_ids") or {})
+    then = replace(engine, prepared={}, committed={}, batches={}, pinned=pinned, ids=ids)
     try:
         return _compared(then, spark, loaded, state.version, part)
+    except OtherTableError as gone:
+        return Verified(table, NOT_COMPARED, f"what it was computed from is not there any more: {gone}", state.version)
     except PySparkException as failed:
         if not _GONE.search(str(failed.getCondition() or "")):
             raise

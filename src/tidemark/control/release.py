@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +33,17 @@ _NUMBERS, _NEWEST, _OLDEST = "release numbers", "newest", "oldest"
 
 @dataclass(frozen=True)
 class Release:
-    """One consistent state of the lake: the Delta version of every table that exists. `created_at` is UTC."""
+    """One consistent state of the lake: the Delta version of every table that exists. `created_at` is UTC.
+
+    `ids`: the Delta ids of the tables whose versions these are, as far as they are known.
+    """
 
     number: int
     run_id: str
     date: date
     created_at: datetime
     tables: Mapping[str, int]
+    ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -53,6 +57,7 @@ class Release:
             "date": self.date.isoformat(),
             "created_at": self.created_at.isoformat(),
             "tables": dict(self.tables),
+            "ids": dict(self.ids),
         }
 
 
@@ -93,16 +98,20 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
         # In this order: who ends a commit of several tables meanwhile has recorded the number that is taken here.
         before = latest(state)
         held = commits.unreleased(state, run.run_id)
-        indexed = {table: int(version) for table, version in indexed_versions(state).items() if version is not None}
+        index = {record.key: record.value for record in state.list(TABLE)}
+        indexed = {table: int(value["version"]) for table, value in index.items() if value.get("version") is not None}
         held |= commits.unreleased(state, run.run_id)
         released = before.tables if before else {}
         versions = {table: version for table, version in (indexed | dict(committed)).items() if table not in held}
         versions |= {table: released[table] for table in held & released.keys()}
-        if before is not None and dict(before.tables) == versions:
+        ids = {table: str(value["table_id"]) for table, value in sorted(index.items()) if value.get("table_id")}
+        ids = {table: table_id for table, table_id in ids.items() if table not in held}
+        ids |= {table: before.ids[table] for table in sorted(held) if before and table in before.ids}
+        if before is not None and dict(before.tables) == versions and _same(before.ids, ids):
             return before, False
         number = before.number + 1 if before else 1
         created = datetime.now(UTC).replace(tzinfo=None)
-        release = Release(number, run.run_id, run.date, created, dict(sorted(versions.items())))
+        release = Release(number, run.run_id, run.date, created, dict(sorted(versions.items())), ids)
         try:
             state.put(KIND, release.name, release.to_json(), expected=ABSENT)
         except ConflictError:
@@ -134,6 +143,11 @@ def retire(state: StateStore, before: datetime) -> int:
         if _number(each.key) < number:
             state.delete(PUBLISHED, each.key)
     return number - first
+
+
+def _same(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether the tables are the same ones: a release of before may not know of what it has."""
+    return all(now.get(table, table_id) == table_id for table, table_id in before.items())
 
 
 def note_published(state: StateStore, release: Release, target: str, run_id: str) -> None:
@@ -182,4 +196,5 @@ def _release(entry: Record) -> Release:
         date=date.fromisoformat(value["date"]),
         created_at=datetime.fromisoformat(value["created_at"]),
         tables={table: int(version) for table, version in value["tables"].items()},
+        ids={table: str(table_id) for table, table_id in value.get("ids", {}).items()},
     )

@@ -91,7 +91,8 @@ class TableResult:
     """What a run did to one table.
 
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
-    rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist).
+    rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist), and
+    `table_id` the Delta id of the table that it is a version of.
     `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
     or nothing. `chunk` is the part of the past that a backfill is taking in. `verified`: how it compared with what its
     inputs make it (`compute.verify.Verified`), where that was looked at.
@@ -110,6 +111,7 @@ class TableResult:
     files: FilesSummary | None = None
     chunk: str | None = None
     verified: Mapping[str, Any] | None = None
+    table_id: str | None = None
 
     @property
     def layer(self) -> str:

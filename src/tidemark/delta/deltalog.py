@@ -12,27 +12,25 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from pyspark.sql.types import StructType
 
 from tidemark.delta import footers
+from tidemark.delta.entries import entry_file
+from tidemark.delta.protocol import terms
 from tidemark.delta.statistics import file_statistics
 from tidemark.errors import CommitError
-from tidemark.instants import as_utc
 from tidemark.spark import storage
 from tidemark.spark.jvm import java_class, scala_object, scala_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_LISTED = 500  # files
 _CLUSTERING = "delta.clustering"
 
 
-CLEANED_UP = "<the log file of this version is gone>"
 NO_TABLE = -1
 """What Delta calls the version of a table that does not exist."""
 
@@ -50,6 +48,12 @@ def latest_version(spark: SparkSession, path: str, hint: int | None = None) -> i
     if hint is not None and _has(spark, path, hint) and not _has(spark, path, hint + 1):
         return hint
     version = int(snapshot(spark, path).version())
+    if version >= 0 and not _has(spark, path, version):
+        # Delta remembers a table that was dropped, also where a younger one stands at its place by now.
+        session: Any = spark
+        log = java_class(spark, "org.apache.spark.sql.delta.DeltaLog")
+        log.invalidateCache(session._jsparkSession, java_class(spark, "org.apache.hadoop.fs.Path")(path))
+        version = int(snapshot(spark, path).version())
     return None if version < 0 else version
 
 
@@ -57,6 +61,22 @@ def snapshot(spark: SparkSession, path: str) -> Any:
     """Delta's own snapshot of the table as it is now."""
     nothing = java_class(spark, "scala.Option").empty()
     return _log(spark, path).update(False, nothing, nothing)
+
+
+def table_id(snapshot: Any) -> str:
+    """The id that the table was made with: another table at the same place has another."""
+    return str(snapshot.metadata().id())
+
+
+def at_version(spark: SparkSession, path: str, version: int) -> Any:
+    """Delta's own snapshot of the table as it was at `version`."""
+    nothing = java_class(spark, "scala.Option").empty()
+    return _log(spark, path).getSnapshotAt(version, nothing, nothing, False)
+
+
+def refuse_unwritable(spark: SparkSession, path: str, snapshot: Any) -> None:
+    """Raises Delta's own error where the table's protocol asks for what Delta cannot write."""
+    _log(spark, path).protocolWrite(snapshot.protocol())
 
 
 def schema(snapshot: Any) -> StructType:
@@ -97,39 +117,8 @@ def files(snapshot: Any) -> list[Any]:
     return list(snapshot.allFiles().collect())
 
 
-def newest(snapshot: Any, column: str) -> datetime | None:
-    """The greatest value of a date or timestamp column (naive UTC, to a millisecond), as the log's statistics have it.
-
-    None where they do not tell: a file has no bound for it or rows that are marked as deleted, there is no row, or
-    there are more files than the driver should list.
-    """
-    if is_mapped(snapshot) or file_count(snapshot) > _LISTED:
-        return None
-    found = []
-    for file in files(snapshot):
-        text = file.stats()
-        told = json.loads(text) if text and file.deletionVector() is None else {}
-        if column in told.get("maxValues", {}):
-            found.append(_instant(str(told["maxValues"][column])))
-        elif told.get("nullCount", {}).get(column) != told.get("numRecords", -1):
-            return None
-    return None if None in found else max(filter(None, found), default=None)
-
-
-def _instant(text: str) -> datetime | None:
-    """A bound as naive UTC; None for years that Python does not have."""
-    try:
-        return as_utc(datetime.fromisoformat(text))
-    except ValueError:
-        return None
-
-
 def _has(spark: SparkSession, path: str, version: int) -> bool:
-    return storage.exists(spark, _entry_file(path, version))
-
-
-def _entry_file(path: str, version: int) -> str:
-    return f"{path}/_delta_log/{version:020d}.json"
+    return storage.exists(spark, entry_file(path, version))
 
 
 def _checksum(snapshot: Any) -> Any:
@@ -140,52 +129,6 @@ def _checksum(snapshot: Any) -> Any:
     """
     known = snapshot.checksumOpt()
     return known.get() if known.isDefined() else None
-
-
-def user_metadata(spark: SparkSession, path: str, version: int) -> str | None:
-    """The `userMetadata` of one commit; `CLEANED_UP` when the log has dropped the commit's file.
-
-    The log is read by its public protocol: a file of JSON lines a version, `commitInfo` among the first of them.
-    """
-    text = storage.read_line(spark, _entry_file(path, version), '{"commitInfo"')
-    if text is None:
-        return CLEANED_UP
-    metadata = json.loads(text)["commitInfo"].get("userMetadata") if text else None
-    return None if metadata is None else str(metadata)
-
-
-def changed_files(spark: SparkSession, path: str, since: int, until: int) -> tuple[str, ...] | None:
-    """The files that hold every row, before and after, that the commits after `since` and up to `until` changed.
-
-    None where only Delta can tell: a commit removed rows and kept no feed of them, or files need more than reading, as
-    where columns have other names. Raises `FileNotFoundError` where the log no longer has one of these commits.
-    """
-    if is_mapped(snapshot(spark, path)):
-        return None
-    changed: list[str] = []
-    for version in range(since + 1, until + 1):
-        text = storage.read_text(spark, file := _entry_file(path, version))
-        if text is None:
-            raise FileNotFoundError(file.rpartition("/")[2])
-        # Bounds are texts of any characters, and `splitlines` takes some of them for the ends of lines.
-        found = _changed_files([json.loads(line) for line in text.split("\n") if line])
-        if found is None:
-            return None
-        changed += [f"{path}/{unquote(file)}" for file in found]
-    return tuple(changed)
-
-
-def _changed_files(actions: Sequence[Mapping[str, Any]]) -> list[str] | None:
-    """What one commit changed, by the protocol: its feed where it has one, else the files that it added."""
-    fed = [action["cdc"] for action in actions if "cdc" in action]
-    added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
-    removes = any(action.get("remove", {}).get("dataChange") for action in actions)
-    if removes and not fed:
-        return None
-    changed = fed or added
-    if any(file.get("partitionValues") or file.get("deletionVector") or ":/" in file["path"] for file in changed):
-        return None
-    return [str(file["path"]) for file in changed]
 
 
 def has_transaction(spark: SparkSession, path: str, app: str) -> bool:
@@ -201,6 +144,18 @@ def writer_id(known: Any, epoch: int) -> str:
     number. A write that was held up for however long, at whatever point, is not put on top of what it did not know.
     """
     return f"tidemark:{known.metadata().id()}:{epoch}"
+
+
+def last_numbers(known: Any) -> tuple[int, int]:
+    """The epoch and the number of the table's last batch, by the transactions that its snapshot knows; (0, 0) where it
+    knows none: they are kept for longer than entries, but not for ever."""
+    transactions = known.setTransactions()
+    before, found = writer_id(known, 0).removesuffix("0"), []
+    for place in range(int(transactions.size())):
+        app = str(transactions.apply(place).appId())
+        if app.startswith(before):
+            found.append((int(app.removeprefix(before)), int(transactions.apply(place).version())))
+    return max(found, default=(0, 0))
 
 
 def signature(spark: SparkSession, path: str, epoch: int, seen: int) -> tuple[str, int]:
@@ -233,7 +188,15 @@ class NewTable:
     schema: StructType
     cluster_by: tuple[str, ...]
     properties: Mapping[str, str]
+    table_id: str
     partition_by: tuple[str, ...] = ()
+
+
+def honours_new(spark: SparkSession, table_path: str, new: NewTable) -> bool:
+    """Whether entries of our own honour all that a new table would ask for: the session's defaults are part of it."""
+    transaction = _log(spark, table_path).startTransaction()
+    _create(spark, transaction, new)
+    return terms(transaction).own_entries
 
 
 def adopt(
@@ -278,7 +241,7 @@ def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mappin
     """
     clustered = {"delta.feature.clustering": "supported"} if new.cluster_by else {}
     metadata = {
-        "id": str(uuid.uuid4()),
+        "id": new.table_id,
         "format": {"provider": "parquet", "options": {}},
         "schemaString": new.schema.json(),
         "partitionColumns": list(new.partition_by),

@@ -1,4 +1,4 @@
-"""How large frames and tables are, as far as Spark and the log know without reading a row, and what follows from it.
+"""How large frames and tables are, and how new, as far as Spark and the log know without reading a row.
 
 Compiling a query costs a second, interpreting one costs microseconds a row: code is generated where it pays. And a few
 rows are computed soonest in one task: every further one, and every shuffle or broadcast between them, costs more than
@@ -7,9 +7,12 @@ it takes off.
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemark.delta import deltalog
+from tidemark.instants import as_utc
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -19,6 +22,7 @@ FACTORY = "spark.sql.codegen.factoryMode"
 MEGABYTE = 1_000_000
 SMALL_TABLE = 32 * MEGABYTE
 """Bytes of a table up to which reading and copying it costs less than planning around it."""
+_LISTED = 500  # files
 ONE_TASK = 4 * MEGABYTE
 """Bytes up to which work is not divided."""
 _UNDIVIDED = {
@@ -32,6 +36,33 @@ _WORD = 8  # bytes that a row takes in memory for the nulls, and for each column
 def table_bytes(spark: SparkSession, path: str) -> int:
     """The files of the Delta table at `path`, in bytes."""
     return deltalog.size(deltalog.snapshot(spark, path))
+
+
+def newest(snapshot: Any, column: str) -> datetime | None:
+    """The greatest value of a date or timestamp column (naive UTC, to a millisecond), as the log's statistics have it.
+
+    None where they do not tell: a file has no bound for it or rows that are marked as deleted, there is no row, or
+    there are more files than the driver should list.
+    """
+    if deltalog.is_mapped(snapshot) or deltalog.file_count(snapshot) > _LISTED:
+        return None
+    found = []
+    for file in deltalog.files(snapshot):
+        text = file.stats()
+        told = json.loads(text) if text and file.deletionVector() is None else {}
+        if column in told.get("maxValues", {}):
+            found.append(_instant(str(told["maxValues"][column])))
+        elif told.get("nullCount", {}).get(column) != told.get("numRecords", -1):
+            return None
+    return None if None in found else max(filter(None, found), default=None)
+
+
+def _instant(text: str) -> datetime | None:
+    """A bound as naive UTC; None for years that Python does not have."""
+    try:
+        return as_utc(datetime.fromisoformat(text))
+    except ValueError:
+        return None
 
 
 def read_bytes(frame: DataFrame) -> int:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from tidemark.delta import deltalog
+from tidemark.delta import deltalog, entries
 from tidemark.delta.plainfiles import plain_files, read_plain
-from tidemark.errors import TidemarkError
+from tidemark.delta.protocol import filled_by_delta
+from tidemark.errors import CommitError, TidemarkError
 from tidemark.rows import literal
 
 if TYPE_CHECKING:
@@ -21,16 +22,32 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.delta.entries import Told
 
+APP = "tidemark"
+"""How the application ids of our transactions begin; the epoch and the batch follow."""
 _TYPE_CHANGES = "delta.typeChanges"
 
 
 @dataclass(frozen=True)
 class TargetState:
-    """`version` None: the table does not exist yet. `metadata` is that of the last batch, {} when there was none."""
+    """`version` None: the table does not exist yet. `metadata` is that of the last batch, {} when there was none.
+
+    `table_id` names the table, whatever stood at its place before (None where an earlier version is asked for, and its
+    entry does not say). `batch_version` is that of the commit which carries the metadata, or of the RESTORE that
+    brought its batch back: what lies above it was committed by others. `replaced`: the entry by which somebody has put
+    another table in the place of the one whose batches were known. `lost`: the log has dropped the entry of the last
+    batch, of which `metadata` has no more than the id and the epoch, if those. `undone`: the versions that a RESTORE
+    by hand took back.
+    """
 
     version: int | None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    table_id: str | None = None
+    batch_version: int | None = None
+    replaced: Told | None = None
+    lost: bool = False
+    undone: range | None = None
 
     @property
     def batch_id(self) -> str | None:
@@ -54,23 +71,28 @@ class TargetState:
     def watermark(self) -> Mapping[str, Any]:
         return self.metadata.get("watermark") or {}
 
+    @property
+    def touched(self) -> bool:
+        """Whether others have committed to the table since its last batch."""
+        return self.batch_version != self.version
+
 
 def read_state(spark: SparkSession, path: str, at: int | None = None, hint: int | None = None) -> TargetState:
     """The table's state, now or at version `at`, from its own log: commits without a batch are passed over.
 
-    `hint`: a version that it may be at now; a true one is quicker than none.
+    A RESTORE by hand takes the bookkeeping along: the state is that of the version that the table was taken back to,
+    under an epoch of its own, as transaction ids survive in the log. `hint`: a version that it may be at now; a true
+    one is quicker than none.
     """
     latest = deltalog.latest_version(spark, path, hint)
     if latest is None:
         return TargetState(None)
     version = latest if at is None else min(at, latest)
-    for each in range(version, -1, -1):
-        text = deltalog.user_metadata(spark, path, each)
-        if text is deltalog.CLEANED_UP:
-            return TargetState(version, _from_history(spark, path, version))
-        if metadata := _tidemark_metadata(text):
-            return TargetState(version, metadata)
-    return TargetState(version)
+    found = _Log(spark, path, latest).last_batch(version)
+    table_id = found.metadata.get("table_id") if found.batch_version == version else None
+    if table_id is None and version == latest:
+        table_id = deltalog.table_id(deltalog.snapshot(spark, path))
+    return replace(found, version=version, table_id=table_id)
 
 
 def version_at(spark: SparkSession, path: str, instant: datetime) -> int:
@@ -84,14 +106,53 @@ def version_at(spark: SparkSession, path: str, instant: datetime) -> int:
 def holds_batch(spark: SparkSession, path: str, batch_id: str, since: int) -> bool:
     """Whether a commit after version `since` was that of the batch, as far as the log still has its files."""
     latest = deltalog.latest_version(spark, path)
-    metadata = (deltalog.user_metadata(spark, path, version) for version in range(since + 1, (latest or 0) + 1))
-    return any((_tidemark_metadata(text) or {}).get("batch_id") == batch_id for text in metadata)
+    told = (entries.told(spark, path, version) for version in range(since + 1, (latest or 0) + 1))
+    metadata = (_tidemark_metadata(each.user_metadata) for each in told if each)
+    return any((each or {}).get("batch_id") == batch_id for each in metadata)
 
 
-def _from_history(spark: SparkSession, path: str, version: int) -> Mapping[str, Any]:
-    """The last batch's metadata by Delta's history, where the log's own files are no longer all there."""
-    history = DeltaTable.forPath(spark, path).history().where(f"version <= {version}").select("userMetadata").collect()
-    return next((found for row in history if (found := _tidemark_metadata(row.userMetadata))), {})
+class _Log:
+    """The entries of a log, each read once, and what the table's last batch was at each of them."""
+
+    def __init__(self, spark: SparkSession, path: str, latest: int) -> None:
+        self._spark, self._path, self._latest = spark, path, latest
+        self._known: dict[int, TargetState] = {}
+
+    def last_batch(self, version: int) -> TargetState:
+        if version not in self._known:
+            self._known[version] = self._look(version)
+        return self._known[version]
+
+    def _look(self, version: int) -> TargetState:
+        for each in range(version, -1, -1):
+            told = entries.told(self._spark, self._path, each)
+            if told is None:
+                return self._of_transactions()
+            if metadata := _tidemark_metadata(told.user_metadata):
+                return TargetState(version, metadata, batch_version=each)
+            if told.operation == entries.RESTORE and each > 0:
+                return self._restored(told)
+            if told.replaces and each > 0:
+                before = self.last_batch(each - 1)
+                return TargetState(version, {"epoch": before.epoch}, batch_version=each, replaced=told)
+        return TargetState(version)
+
+    def _restored(self, restore: Told) -> TargetState:
+        """What is known after a RESTORE by hand."""
+        before, back_to = self.last_batch(restore.version - 1), entries.restored_to(self._spark, self._path, restore)
+        epoch = {"epoch": before.epoch + 1}
+        if back_to is None:
+            return TargetState(restore.version, epoch, batch_version=restore.version, lost=True)
+        then = self.last_batch(back_to)
+        metadata = {**then.metadata, "epoch": max(before.epoch, then.epoch) + 1}
+        undone = range(back_to + 1, restore.version)
+        return replace(then, metadata=metadata, batch_version=restore.version, undone=undone)
+
+    def _of_transactions(self) -> TargetState:
+        """What the transactions say, which outlive the entries: the epoch and the number of the last batch."""
+        snapshot = deltalog.snapshot(self._spark, self._path)
+        epoch, sequence = deltalog.last_numbers(snapshot)
+        return TargetState(self._latest, {"epoch": epoch, "sequence": sequence}, lost=True)
 
 
 def _tidemark_metadata(text: str | None) -> Mapping[str, Any] | None:
@@ -101,12 +162,40 @@ def _tidemark_metadata(text: str | None) -> Mapping[str, Any] | None:
     return metadata if "batch_id" in metadata else None
 
 
-def read_version(spark: SparkSession, path: str, version: int) -> DataFrame:
-    """The table as it was at `version`."""
+class OtherTableError(CommitError):
+    """At the place of a table that was asked for stands another one."""
+
+
+def read_version(spark: SparkSession, path: str, version: int, table_id: str | None = None) -> DataFrame:
+    """The table as it was at `version`; raises `OtherTableError` where another than `table_id` stood there then."""
+    if table_id is not None:
+        _refuse_other(spark, path, version, table_id)
     plain = read_plain(spark, path, version)
     if plain is not None:
         return plain
     return spark.read.format("delta").option("versionAsOf", version).load(path)
+
+
+def _refuse_other(spark: SparkSession, path: str, version: int, table_id: str) -> None:
+    now = deltalog.snapshot(spark, path)
+    # A log that has the table now may have had another before, and the other way round.
+    if deltalog.table_id(now) == table_id:
+        return
+    found = id_at(spark, path, version)
+    if found != table_id:
+        raise OtherTableError(
+            f"version {version} of the table is not the one that was asked for: it was dropped and made anew",
+            seen=[f"the table was {table_id}, and is {found or 'not there'}"],
+            evidence=path,
+            next_step="run again: what was read of the table is read anew",
+        )
+
+
+def id_at(spark: SparkSession, path: str, version: int) -> str | None:
+    """The id of the table that stood here at `version`; None where the log has no such version."""
+    if int(deltalog.snapshot(spark, path).version()) < version:
+        return None
+    return deltalog.table_id(deltalog.at_version(spark, path, version))
 
 
 def count_rows(spark: SparkSession, path: str, version: int) -> int:
@@ -119,6 +208,12 @@ def count_rows(spark: SparkSession, path: str, version: int) -> int:
 def stored_schema(spark: SparkSession, path: str) -> StructType:
     """The table's schema as the log has it."""
     return deltalog.schema(deltalog.snapshot(spark, path))
+
+
+def written_schema(spark: SparkSession, path: str, contract: Collection[str]) -> StructType:
+    """The columns that a batch may have: not those that Delta fills, and of which the contract says nothing."""
+    stored = stored_schema(spark, path)
+    return StructType([each for each in stored.fields if each.name in contract or not filled_by_delta(each)])
 
 
 def earlier_types(stored: StructType) -> dict[str, tuple[str, ...]]:

@@ -20,7 +20,7 @@ from tidemark.compile import jsontext
 from tidemark.compile.casts import same_value
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog
-from tidemark.delta.table import holds_batch, read_state, stored_schema
+from tidemark.delta.table import holds_batch, read_state, written_schema
 from tidemark.errorlane.compaction import closing_batches, reopen
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errors import ConfigError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from tidemark.config.project import Table
+    from tidemark.delta.table import TargetState
     from tidemark.engine import Engine
     from tidemark.write.batch import Checked
     from tidemark.write.manifest import Prepared
@@ -111,6 +112,7 @@ def _lane(engine: Engine, table: str) -> Folder:
 def settle(engine: Engine, table: str) -> None:
     """Brings the ledger up to what the table's log says of the last restore and of the last replay, if these died."""
     _settle_restore(engine, table)
+    settle_by_hand(engine, table, read_state(engine.session(table), engine.table_path(table)))
     _settle_replay(engine, table)
 
 
@@ -118,13 +120,26 @@ def _settle_restore(engine: Engine, table: str) -> None:
     noted = engine.state.get(UNDOING, table)
     if noted is None or not noted.value:
         return
-    spark, path, batches = engine.session(table), engine.table_path(table), noted.value["batches"]
-    if read_state(spark, path).epoch > noted.value["epoch"]:
-        reopen(_lane(engine, table), batches)
-        replaying = engine.state.get(KIND, table)
-        if replaying and replaying.value.get("batch_id") in batches:
-            engine.state.put(KIND, table, {})
+    if read_state(engine.session(table), engine.table_path(table)).epoch > noted.value["epoch"]:
+        _reopen(engine, table, noted.value["batches"])
     engine.state.put(UNDOING, table, {})
+
+
+def settle_by_hand(engine: Engine, table: str, state: TargetState) -> None:
+    """Opens the errors again whose rows somebody has taken back with the table, by a RESTORE of Delta's own."""
+    if state.undone is None:
+        return
+    spark, path = engine.session(table), engine.table_path(table)
+    found = {read_state(spark, path, at=version).batch_id for version in state.undone}
+    _reopen(engine, table, {str(batch) for batch in found - {None, state.batch_id}})
+
+
+def _reopen(engine: Engine, table: str, batches: Collection[str]) -> None:
+    """The errors that these batches have closed are open again."""
+    reopen(_lane(engine, table), batches)
+    replaying = engine.state.get(KIND, table)
+    if replaying and replaying.value.get("batch_id") in batches:
+        engine.state.put(KIND, table, {})
 
 
 def _settle_replay(engine: Engine, table: str) -> None:
@@ -176,7 +191,7 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     source = table.load.source
     contract = {name: (source.fields.get(name, name) if source else name) for name in table.contract.column_names}
     state = read_state(spark, path)
-    stored = stored_schema(spark, path) if state.version is not None else StructType()
+    stored = written_schema(spark, path, table.contract.column_names) if state.version is not None else StructType()
     old_names = alignment.held_by(stored, contract, state.metadata).old_names
     known = {name.lower() for name in (*METADATA_COLUMNS.fieldNames(), ROW_HASH, *contract)}
     added = [each for each in stored.fields if each.name.lower() not in known]

@@ -13,14 +13,15 @@ from tidemark import faults
 from tidemark.backfill import notes
 from tidemark.compute import tables
 from tidemark.control import release
-from tidemark.delta.table import read_state
+from tidemark.delta.table import id_at, read_state
 from tidemark.errorlane import replay
-from tidemark.errors import ConfigError
+from tidemark.errors import CommitError, ConfigError
 from tidemark.write.commit import restore as restore_version
 
 if TYPE_CHECKING:
     from tidemark.control.release import Release
     from tidemark.control.state import StateStore
+    from tidemark.delta.table import TargetState
     from tidemark.engine import Engine
 
 
@@ -53,10 +54,29 @@ def steps(engine: Engine, back_to: Release) -> tuple[Step, ...]:
     for table, then in back_to.tables.items():
         if table not in engine.project.tables:
             continue
-        now = read_state(engine.session(table), engine.table_path(table)).version
-        if now is not None and now != then:
-            found.append(Step(table, now, then))
+        now = read_state(engine.session(table), engine.table_path(table))
+        _refuse_another_table(engine, back_to, table, now)
+        if now.version is not None and now.version != then:
+            found.append(Step(table, now.version, then))
     return tuple(found)
+
+
+def _refuse_another_table(engine: Engine, back_to: Release, table: str, now: TargetState) -> None:
+    """Raises `CommitError` where the release has a table that was dropped since, and another stands at its place."""
+    known, then = back_to.ids.get(table), back_to.tables[table]
+    if known is None or now.version is None or now.table_id == known:
+        return
+    found = id_at(engine.session(table), engine.table_path(table), then)
+    if found != known:
+        raise CommitError(
+            f"{back_to.name} has a table that is not there any more: it was dropped and made anew since; nothing was "
+            "restored",
+            table=table,
+            step="restore",
+            seen=[f"{back_to.name} has version {then} of table {known}; here stands table {now.table_id}"],
+            evidence=engine.table_path(table),
+            next_step="restore a later release, or bring the folder of the table back from a backup first",
+        )
 
 
 def _undone(engine: Engine, step: Step) -> set[str]:

@@ -75,7 +75,9 @@ def _moved(engine: Engine, planned: TablePlan) -> Iterator[str]:
     elif fingerprint(table) != planned.definition:
         yield f"{name}: its query, load file or contract has changed"
     state = read_state(engine.session(name), engine.table_path(name))
-    if state.epoch != planned.epoch:
+    if None not in (planned.table_id, state.table_id) and state.table_id != planned.table_id:
+        yield f"{name} was dropped and made anew, or replaced"
+    elif state.epoch != planned.epoch:
         yield f"{name} was restored: it is at version {state.version}, epoch {state.epoch} (planned: {planned.epoch})"
     elif state.version != planned.version or state.batch_id != planned.after:
         by = f" by run {state.metadata.get('run_id')}" if state.batch_id != planned.after else ""
@@ -85,11 +87,18 @@ def _moved(engine: Engine, planned: TablePlan) -> Iterator[str]:
 def _moved_inputs(engine: Engine, planned: list[TablePlan]) -> Iterator[str]:
     """Inputs that the plan does not write itself, and that are not what they were."""
     own = {table.table for table in planned}
-    read = {(name, version) for table in planned for name, version in table.inputs.items() if name not in own}
-    for name, version in sorted(read, key=lambda each: each[0]):
-        now = read_state(engine.session(name), engine.table_path(name)).version
-        if now != version:
-            yield f"{name}, which is an input, is at {_version(now)}, and was at {_version(version)}"
+    read = {
+        (name, version, table.input_ids.get(name))
+        for table in planned
+        for name, version in table.inputs.items()
+        if name not in own
+    }
+    for name, version, known in sorted(read, key=lambda each: each[0]):
+        now = read_state(engine.session(name), engine.table_path(name))
+        if now.version != version:
+            yield f"{name}, which is an input, is at {_version(now.version)}, and was at {_version(version)}"
+        elif None not in (known, now.table_id) and known != now.table_id:
+            yield f"{name}, which is an input, was dropped and made anew, or replaced"
 
 
 def _version(version: int | None) -> str:

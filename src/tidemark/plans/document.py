@@ -48,8 +48,9 @@ class TablePlan(_Model):
 
     `status` is `prepared`, `unchanged`, or what went wrong. `reads` is the window of the source, the number of its
     files, or everything; `inputs` are the versions that a built table reads (None: it does not exist yet). The batch
-    was compared with `version` of the table, which `after` was the last batch of, under `epoch`; `commits` says
-    whether there is anything to commit. `definition` stands for load file, query and contract.
+    was compared with `version` of the table, which `after` was the last batch of, under `epoch`; `table_id` and
+    `input_ids` are the Delta ids of these tables. `commits` says whether there is anything to commit. `definition`
+    stands for load file, query and contract.
     """
 
     table: str
@@ -59,7 +60,9 @@ class TablePlan(_Model):
     computed: str | None = None
     reads: Mapping[str, Any] = {}
     inputs: Mapping[str, int | None] = {}
+    input_ids: Mapping[str, str | None] = {}
     version: int | None = None
+    table_id: str | None = None
     after: str | None = None
     epoch: int = 0
     contract_version: str = ""

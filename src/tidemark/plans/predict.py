@@ -130,25 +130,35 @@ def _publishing(
 ) -> Iterator[Publishing]:
     path = engine.table_path(table)
     batch = None if prepared is None or prepared.changes_nothing else prepared
-    version = read_state(spark, path).version if batch is None else batch.target_version
+    state = read_state(spark, path)
+    version = state.version if batch is None else batch.target_version
     for target in engine.table(table).load.publish:
         if target not in published or (batch is None and version is None):
             continue
         known = published[target]
         has = known.tables.get(table) if known else None
-        if batch is None and has == version:
+        noted = known.ids.get(table) if known else None
+        is_other = None not in (noted, state.table_id) and noted != state.table_id
+        if batch is None and has == version and not is_other:
             continue
-        upserts, deletes, why = _gains(engine, spark, table, batch, version, has)
+        upserts, deletes, why = _gains(engine, spark, table, batch, version, has, is_other=is_other)
         yield Publishing(target=target, table=table, upserts=upserts, deletes=deletes, why=why)
 
 
 def _gains(
-    engine: Engine, spark: SparkSession, table: str, batch: Prepared | None, version: int | None, has: int | None
+    engine: Engine,
+    spark: SparkSession,
+    table: str,
+    batch: Prepared | None,
+    version: int | None,
+    has: int | None,
+    *,
+    is_other: bool,
 ) -> tuple[int, int, str | None]:
-    """Rows to write and to remove, and why, in a warehouse that has version `has` of the table."""
+    """Rows to write and to remove, and why, in a warehouse that has version `has` of the table, or of another one."""
     if has is None or version is None:
         return _rows_after(engine, spark, table, batch, version), 0, NOT_THERE
-    if has > version or not engine.table(table).contract.keys:
+    if is_other or has > version or not engine.table(table).contract.keys:
         return _rows_after(engine, spark, table, batch, version), 0, "is written as a whole"
     if has == version and batch is not None and batch.operation != "overwrite":
         books = batch.books

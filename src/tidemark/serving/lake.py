@@ -100,7 +100,7 @@ class ReleasedLake:
 
         version = self._version(name)
         try:
-            return DeltaTable(self._path(name), version=version, storage_options=dict(self._options()))
+            table = DeltaTable(self._path(name), version=version, storage_options=dict(self._options()))
         except DeltaError as failure:
             raise TidemarkError(
                 f"version {version} of release {self.release.name} cannot be opened: {str(failure).splitlines()[0]}",
@@ -109,6 +109,17 @@ class ReleasedLake:
                 evidence=self._path(name),
                 next_step=f"look for who changed the folder, or see the newest release: tidemark show {name}",
             ) from failure
+        known, found = self.release.ids.get(name), str(table.metadata().id)
+        if known is not None and found != known:
+            raise TidemarkError(
+                f"the table of release {self.release.name} is not there any more: it was dropped and made anew",
+                table=name,
+                step="show",
+                seen=[f"it was {known}, and is {found}"],
+                evidence=self._path(name),
+                next_step="run (tidemark run): the next release has the table that is there now",
+            )
+        return table
 
     def _version(self, name: str) -> int:
         self.project.table(name)

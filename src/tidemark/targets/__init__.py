@@ -28,7 +28,8 @@ class PublishRequest:
     besides preimages. With `full` the table will hold the inserted rows and no other. `exchange` is an address below
     the exchange bucket that belongs to this run and to these changes; `exports` keeps what was written there, for the
     next warehouse that needs it. `version` is the table's version in the lake that the changes lead to, `rows_after`
-    the rows it has there. `grown` are columns whose type was widened since the table was made.
+    the rows it has there. `grown` are columns whose type was widened since the table was made. `anew`: the warehouse
+    has another table of this name, whose version says nothing of this one.
     """
 
     table: Table
@@ -40,6 +41,7 @@ class PublishRequest:
     rows_after: int
     exports: Exports = field(default_factory=Exports)
     grown: tuple[str, ...] = ()
+    anew: bool = False
 
 
 @dataclass(frozen=True)

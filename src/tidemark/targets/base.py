@@ -113,7 +113,7 @@ class WarehouseTarget(ABC):
         return self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))
 
     def _load(self, session: Session, request: PublishRequest, files: StagedFiles) -> PublishResult:
-        if self._all_versions(session).get(request.table.name) == request.version:
+        if not request.anew and self._all_versions(session).get(request.table.name) == request.version:
             return self._result(request, 0, 0, changed=False)
         names = self._names(request.table)
         self._prepare_tables(session, request.table, names)

@@ -69,6 +69,7 @@ class Checked:
     complete: bool = False
     watermark: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, int | None] = field(default_factory=dict)
+    input_ids: Mapping[str, str | None] = field(default_factory=dict)
     definition: str | None = None
     affected: Affected | None = None
     reason: str | None = None

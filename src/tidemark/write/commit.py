@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,12 +22,13 @@ from pyspark.sql.types import DataType, StructField, StructType
 from tidemark import faults
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog, footers
-from tidemark.delta.table import TargetState, read_state
+from tidemark.delta.table import APP, TargetState, read_state
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
 from tidemark.rows import quoted
 from tidemark.spark import storage
 from tidemark.spark.jvm import java_class, scala_object
+from tidemark.write import standing
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
 
 if TYPE_CHECKING:
@@ -61,18 +63,19 @@ CONFLICTS = (
 _ATTEMPTS = RetryPolicy(attempts=5, first_wait=0.2, longest_wait=5.0)
 
 
-class FencedError(CommitError):
-    """The token under which the table was last written is greater than the one that this commit has."""
-
-
 @dataclass(frozen=True)
 class Committed:
-    """What a commit left: the table's version, and whether this call made it."""
+    """What a commit left: the table's version with the batch and nothing above it, and whether this call made it.
+
+    `untouched`: nobody has changed rows between the version that the batch was prepared on and this one, so that it
+    holds what the batch's candidate did.
+    """
 
     table: str
     version: int | None
     batch_id: str
     changed: bool
+    untouched: bool = True
 
 
 def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
@@ -90,6 +93,15 @@ def writes_rows(table: Table, prepared: Prepared) -> bool:
     return not _can_adopt(table, prepared) and prepared.rewrite is None
 
 
+def refuse_uncommittable(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> None:
+    """Raises `CommitError` where the batch could not be committed to the table as it stands now; writes nothing."""
+    state = read_state(spark, path)
+    if state.batch_id == prepared.batch_id:
+        return
+    standing.refuse_moved(spark, path, prepared, state, is_new=_is_new(spark, path, state))
+    standing.terms_of(spark, path, prepared)
+
+
 def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, Any]) -> int:
     """Takes the table back to what it held at `version`, in a commit of its own; returns the version that this makes.
 
@@ -98,6 +110,13 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
     Raises `CommitError` where files of that version are gone.
     """
     now, then = read_state(spark, path), read_state(spark, path, at=version)
+    if then.lost:
+        raise CommitError(
+            f"the table's log no longer has what the batch of version {version} says of itself",
+            step="restore",
+            evidence=path,
+            next_step="restore a later release, whose entries are still in the log",
+        )
     bookkeeping = json.dumps({**then.metadata, "epoch": now.epoch + 1, **signed}, default=str)
     try:
         with _settings(spark, {_USER_METADATA: bookkeeping}):
@@ -148,13 +167,17 @@ def _is_conflict(failure: BaseException) -> bool:
 def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> Committed:
     state = read_state(spark, path)
     if state.batch_id == prepared.batch_id:
-        return Committed(table.name, state.version, prepared.batch_id, changed=False)
-    _refuse_if_moved(prepared, state, is_new=_is_new(spark, path, state))
+        return _committed(spark, path, prepared, state, changed=False)
+    standing.refuse_moved(spark, path, prepared, state, is_new=_is_new(spark, path, state))
     if prepared.changes_nothing and state.version is not None:
-        return Committed(table.name, state.version, prepared.batch_id, changed=False)
-    adopted = _can_adopt(table, prepared) and _is_named_alike(spark, path, state, prepared)
-    if state.version is None and not adopted:
-        _create(spark, table, path, prepared.rows(spark))
+        return Committed(table.name, prepared.target_version, prepared.batch_id, changed=False)
+    ours = standing.terms_of(spark, path, prepared).own_entries
+    prepared = replace(prepared, target_id=state.table_id or str(uuid.uuid4()))
+    new = _new_table(table, prepared, prepared.rows(spark)) if state.version is None else None
+    ours = ours and (new is None or deltalog.honours_new(spark, path, new))
+    adopted = ours and _can_adopt(table, prepared) and _is_named_alike(spark, path, state, prepared)
+    if new is not None and not adopted:
+        deltalog.create(spark, path, new)
         faults.reach(f"{table.name}: created, empty")
         return _commit_once(spark, table, path, prepared)
     if any(change.before for change in prepared.schema_changes) and _let_columns_grow(spark, path):
@@ -165,9 +188,8 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     seen = deltalog.NO_TABLE if state.version is None else state.version
     prepared = replace(prepared, sequence=state.sequence + 1)
     if adopted:
-        new = _new_table(table, prepared.rows(spark)) if state.version is None else None
         deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), seen=seen, rows=prepared.staged, new=new)
-    elif prepared.rewrite is not None and state.version == prepared.target_version:
+    elif ours and prepared.rewrite is not None and state.version == prepared.target_version:
         _rewrite(spark, table, path, prepared, prepared.rewrite, seen)
     else:
         footers.expect_rows(footers.count_rows(spark, prepared.data), prepared.staged, prepared.data)
@@ -185,29 +207,17 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
             evidence=prepared.path,
             next_step="the table is as it was; run again",
         )
-    return Committed(table.name, after.version, prepared.batch_id, changed=True)
+    return _committed(spark, path, prepared, after, changed=True)
 
 
-def _refuse_if_moved(prepared: Prepared, state: TargetState, *, is_new: bool) -> None:
-    if state.fence > prepared.fence:
-        raise FencedError(
-            "another run has taken over the lease of this table and has written it; nothing was written",
-            table=prepared.table,
-            step="commit",
-            seen=[f"this run's lease has the token {prepared.fence}, the table's last commit {state.fence}"],
-            evidence=prepared.path,
-            next_step="run again: the batch is prepared anew",
-        )
-    if state.batch_id == prepared.after and (prepared.target_version is not None or is_new):
-        return
-    raise CommitError(
-        "another run has committed to the table since this batch was prepared; nothing was written",
-        table=prepared.table,
-        step="commit",
-        seen=[f"prepared after batch {prepared.after}", f"the table's last batch is {state.batch_id}"],
-        evidence=prepared.path,
-        next_step="run again: the batch is prepared anew",
-    )
+def _committed(spark: SparkSession, path: str, prepared: Prepared, state: TargetState, *, changed: bool) -> Committed:
+    """What the table's last batch, which is this one, has left: others may have committed above it, or below."""
+    version, before = state.batch_version, -1 if prepared.target_version is None else prepared.target_version
+    untouched = True
+    if version is not None and version > before + 1:
+        between = standing.changes_above(spark, path, before, version - 1)
+        untouched = between is not None and not any(each.rows for each in between)
+    return Committed(prepared.table, version, prepared.batch_id, changed=changed, untouched=untouched)
 
 
 def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
@@ -215,18 +225,12 @@ def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
     return state.version is None or (state.version == 0 and not deltalog.file_count(deltalog.snapshot(spark, path)))
 
 
-def _new_table(table: Table, rows: DataFrame) -> deltalog.NewTable:
+def _new_table(table: Table, prepared: Prepared, rows: DataFrame) -> deltalog.NewTable:
     """A table with the contract's columns, their comments, the table's layout and our metadata columns."""
     known = {field.name: field.dataType for field in rows.schema.fields if field.name != CHANGE_TYPE}
     partitions = table.load.partition_by
     layout = () if partitions else table.load.cluster_by
-    return deltalog.NewTable(_schema(table, known), layout, _PROPERTIES, partitions)
-
-
-def _create(spark: SparkSession, table: Table, path: str, rows: DataFrame) -> None:
-    """The table, empty, for rows that Delta writes itself. Its own way of creating one takes no folder in which
-    something lies, such as the batch."""
-    deltalog.create(spark, path, _new_table(table, rows))
+    return deltalog.NewTable(_schema(table, known), layout, _PROPERTIES, str(prepared.target_id), partitions)
 
 
 def _let_columns_grow(spark: SparkSession, path: str) -> bool:
@@ -304,7 +308,7 @@ def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:
 
 def app_id(prepared: Prepared) -> str:
     """The transaction's application id. Ids survive a RESTORE, so the epoch, which a restore raises, is part of it."""
-    return f"tidemark:{prepared.epoch}:{prepared.batch_id}"
+    return f"{APP}:{prepared.epoch}:{prepared.batch_id}"
 
 
 @contextmanager

@@ -78,7 +78,8 @@ class Prepared:
     be anywhere. `fence` is the token of the lease that the run has when it commits, `sequence` the number of the
     batch among those of the table. `old_names`: columns of the table
     that were named as older versions name drifted columns. `at_stake`: how many rows the batch could have deleted,
-    where a limit asks for a share of them.
+    where a limit asks for a share of them. `target_id` and `input_ids`: the Delta ids of the tables whose versions
+    `target_version` and `inputs` are; None, or not there, where they are not known.
     """
 
     table: str
@@ -112,6 +113,8 @@ class Prepared:
     old_names: tuple[str, ...] = ()
     at_stake: int | None = None
     notices: tuple[str, ...] = ()
+    target_id: str | None = None
+    input_ids: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def changes_nothing(self) -> bool:
@@ -148,7 +151,9 @@ class Prepared:
             "fence": self.fence,
             "sequence": self.sequence,
             "watermark": self.watermark,
+            "table_id": self.target_id,
             "inputs": self.inputs,
+            "input_ids": self.input_ids,
             "books": self.books.to_json(),
             "contract_version": self.contract_version,
             "definition": self.definition,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_values
 from functools import reduce
 from operator import and_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -28,7 +28,11 @@ from tidemark.write.counting import Tally, whole_books
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.pruning import Bounds
 
+if TYPE_CHECKING:
+    from tidemark.delta.table import TargetState
+
 _STAGED = (INSERT, UPDATE, DELETE, VANISHED)
+_SHOWN = 5
 _COUNTS, _YOUNGEST, _OF = own("counts"), own("youngest"), own("of_")
 _CHANGE_TYPES = {INSERT: "insert", UPDATE: "update_postimage", DELETE: "delete", VANISHED: "delete"}
 
@@ -38,7 +42,7 @@ def prepare(
 ) -> Prepared:
     """Stages what the batch changes and returns it with its books; an equal batch that lies there whole is reused."""
     lying = load(work.spark, staging)
-    if lying is not None and lying.batch_id == batch_id:
+    if lying is not None and lying.batch_id == batch_id and _is_of(lying, work.state):
         return lying
     data = f"{work.path}/{batch_folder(batch_id, run_id)}"
     changes = schema_changes(work)
@@ -48,6 +52,8 @@ def prepare(
     if absence.is_unsure(work, books):
         work = with_values(work, trusts_absence=False)
         operation, books, schema, replaced = _stage(work, data, metadata)
+    if not books.balance:
+        _refuse_repeated_keys(work)
     changes += _metadata_changes(work, books)
     in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
@@ -68,6 +74,7 @@ def prepare(
         books=books.check(work.table.name),
         after=work.state.batch_id,
         target_version=work.state.version,
+        target_id=work.state.table_id,
         epoch=work.state.epoch,
         source_system=checked.source_system,
         contract_version=work.table.contract.version,
@@ -75,6 +82,7 @@ def prepare(
         identity=_plain(checked.identity),
         watermark=_plain(checked.watermark),
         inputs=dict(checked.inputs),
+        input_ids=dict(checked.input_ids),
         schema_changes=changes,
         moves_watermark=moves_watermark,
         look=dict(checked.look),
@@ -85,6 +93,34 @@ def prepare(
     faults.reach(f"{work.table.name}: staged, without manifest")
     save(work.spark, prepared)
     return prepared
+
+
+def _refuse_repeated_keys(work: Work) -> None:
+    """Raises `CommitError` where others have given the table several rows of one key, of which it has one a key."""
+    target = work.target()
+    if target is None or work.table.load.write.mode not in ("upsert", "scd2"):
+        return
+    keys = list(map(quoted, work.keys))
+    repeated = target.groupBy(*keys).agg(F.count("*").alias(_COUNTS)).where(F.col(_COUNTS) > 1).limit(_SHOWN).collect()
+    if not repeated:
+        return
+    contract = work.table.contract
+    hidden = any(name in contract.column_names and contract.column(name).is_personal for name in work.keys)
+    shown = [", ".join(f"{name} {row[name]}" for name in work.keys) + f": {row[_COUNTS]} rows" for row in repeated]
+    raise CommitError(
+        "the table has several rows of one key, and takes one a key; nothing was written",
+        table=work.table.name,
+        step="prepare",
+        seen=["the keys are not shown: they are personal data"] if hidden else shown,
+        evidence=work.path,
+        next_step=f"somebody has inserted them: delete the rows of these keys from delta.`{work.path}`, then "
+        f"tidemark run --select {work.table.name} --full-refresh brings one of each back",
+    )
+
+
+def _is_of(lying: Prepared, state: TargetState) -> bool:
+    """Whether a batch was compared with the table as it is now: others may have changed rows of it since."""
+    return (lying.target_id, lying.target_version) == (state.table_id, state.version)
 
 
 def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
@@ -107,7 +143,8 @@ def schema_changes(work: Work) -> tuple[SchemaChange, ...]:
             table=work.table.name,
             step="prepare",
             seen=clashes,
-            next_step="keep the type, or give the column a new name in the contract (`source.fields` maps it)",
+            next_step="say the table's type in the contract, or give the column a new name in the contract "
+            "(`source.fields` maps it)",
         )
     return tuple(SchemaChange(name, wanted[name], before) for name, before in was.items() if before != wanted[name])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark.delta import plainfiles
+from tidemark.delta import deltalog, plainfiles, protocol
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, gathered, table_bytes
 from tidemark.rows import own, quoted
 from tidemark.spark import storage
@@ -41,6 +41,8 @@ def fits(work: Work, books: Books) -> bool:
     if work.state.version is None:
         return False
     plain = plainfiles.plain_files(work.spark, work.path, work.state.version)
+    if not protocol.terms(deltalog.snapshot(work.spark, work.path)).own_entries:
+        return False
     if plain is None or not plain.feeds or plain.rows is None or not set(work.columns) <= set(plain.schema.names):
         return False
     return plain.size <= SMALL_TABLE * (_LARGER if _touched(books) * _WIDE >= plain.rows else 1)

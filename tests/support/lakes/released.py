@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 from tests.support.lakes.lake import ENVIRONMENT
 from tests.support.lakes.tables import SPARK_TO_LOGICAL
 from tidemark.config.project import Project, load_project
-from tidemark.control.release import record
+from tidemark.control.release import TABLE, record
 from tidemark.control.runs import Run
 from tidemark.control.state import open_state
 from tidemark.serving.lake import ReleasedLake, open_lake
@@ -68,7 +68,11 @@ class ReaderLake:
         if versions is None:
             there = (name for name in self.project.tables if Path(self.path(name)).exists())
             versions = {name: DeltaTable(self.path(name)).version() for name in there}
-        record(open_state(self.project.environment), Run.start(date(2025, 3, 1)), versions)
+        state = open_state(self.project.environment)
+        for name, version in versions.items():
+            known = DeltaTable(self.path(name)).metadata().id
+            state.put(TABLE, name, {"version": version, "table_id": str(known)})
+        record(state, Run.start(date(2025, 3, 1)), versions)
 
     def open(self, as_of: str | None = None) -> ReleasedLake:
         project = self.project

@@ -12,7 +12,7 @@ from tests.support.lakes.shop_tables import TABLES, receive
 from tidemark import steps
 from tidemark.books import Books
 from tidemark.compute import incremental
-from tidemark.delta import deltalog
+from tidemark.delta import entries
 from tidemark.rows import own
 from tidemark.write.manifest import Prepared
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_told_by_changes_builds_everything_and_says_so(shop: Lake
         receive(shop, lines=[("o1", 2, "ann", 71, at(4), False)])
         shop.build("silver.lines")
     elif change == "gap":
-        fed = [Path(file) for file in deltalog.changed_files(shop.spark, shop.path("silver.lines"), 0, 1) or ()]
+        fed = [Path(file) for file in entries.changed_files(shop.spark, shop.path("silver.lines"), 0, 1) or ()]
         for file in fed:
             if f"{own('lane')}=feed" in file.parts:
                 file.unlink()

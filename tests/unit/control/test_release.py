@@ -48,6 +48,19 @@ def test_tables_of_other_runs_come_from_the_index(state: SqliteState) -> None:
     assert dict(recorded.tables) == {"bronze.x": 7, "gold.a": 2}
 
 
+def test_the_same_versions_of_another_table_are_another_release(state: SqliteState) -> None:
+    state.put("table", "gold.a", {"version": 1, "table_id": "first"})
+    first, _ = release.record(state, RUN, {"gold.a": 1})
+    assert dict(first.ids) == {"gold.a": "first"}
+    assert release.record(state, RUN, {"gold.a": 1}) == (first, False)
+
+    state.put("table", "gold.a", {"version": 1, "table_id": "made anew"})
+    second, new = release.record(state, RUN, {"gold.a": 1})
+
+    assert (second.number, new, dict(second.ids)) == (2, True, {"gold.a": "made anew"})
+    assert release.find(state, "r2") == second
+
+
 def test_the_tenth_comes_after_the_ninth(state: SqliteState) -> None:
     for version in range(11):
         release.record(state, RUN, {"gold.a": version})

@@ -8,6 +8,7 @@ import math
 import re
 import struct
 import types
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,7 +25,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from tests.support.lakes.properties import few_or_many
-from tidemark.delta import deltalog
+from tidemark.delta import deltalog, entries
 from tidemark.delta.footers import read_footers
 from tidemark.delta.statistics import file_statistics
 from tidemark.spark.jvm import java_class
@@ -140,7 +141,7 @@ def adopt(
     frame.write.format("delta").options(**prefixed, **options).save(theirs)
     frame.write.options(**options).parquet(f"{ours}/_staged")
     written = spark.read.format("delta").load(theirs)
-    new = deltalog.NewTable(written.schema, (), prefixed)
+    new = deltalog.NewTable(written.schema, (), prefixed, str(uuid.uuid4()))
     deltalog.adopt(spark, ours, f"{ours}/_staged", entry, seen=deltalog.NO_TABLE, rows=written.count(), new=new)
     assert rows_of(spark.read.format("delta").load(ours)) == rows_of(written)
     return Adopted(logged(theirs), logged(ours))
@@ -246,7 +247,7 @@ def test_a_log_is_read_whatever_characters_are_in_its_bounds(spark: SparkSession
     assert found.ours == found.delta
     assert found.ours[0]["minValues"] == texts
     for table in ("ours", "theirs"):
-        assert len(deltalog.changed_files(spark, str(tmp_path / table), -1, 0) or ()) == 1
+        assert len(entries.changed_files(spark, str(tmp_path / table), -1, 0) or ()) == 1
 
 
 def test_the_first_32_columns_have_statistics_and_those_that_are_named(spark: SparkSession, tmp_path: Path) -> None:

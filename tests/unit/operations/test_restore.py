@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_a_restore_takes_the_watermark_back(shop: Lake) -> None:
     take_back(shop, first)
 
     assert shop.engine().state.get("table", "bronze.lines").value["watermark"]["high"] == "2025-03-04T00:00:00"
+
+
+def test_a_table_that_was_made_anew_since_does_not_go_back_to_a_version_of_the_old_one(shop: Lake) -> None:
+    first = released(shop)
+    shutil.rmtree(shop.path("silver.lines"))
+    shop.build("silver.lines")
+    receive(shop, LINES)
+    shop.build("silver.lines")
+    before = held(shop)
+    engine = shop.engine()
+
+    with pytest.raises(CommitError, match="dropped and made anew since; nothing was restored"):
+        restoring.steps(engine, first)
+
+    assert held(shop) == before
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def test_a_version_that_is_gone_is_told(lake: ReaderLake) -> None:
     lake.write("gold.sales", pa.table({"id": [1]}))
     lake.release({"gold.sales": 7})
     with pytest.raises(TidemarkError, match="version 7 of release r1 cannot be opened"):
+        lake.open().rows("gold.sales")
+
+
+def test_a_table_that_was_made_anew_is_not_shown_as_the_released_one(lake: ReaderLake) -> None:
+    lake.write("gold.sales", pa.table({"id": [1]}))
+    lake.release()
+    shutil.rmtree(lake.path("gold.sales"))
+    lake.write("gold.sales", pa.table({"id": [2]}))
+    with pytest.raises(TidemarkError, match="dropped and made anew"):
         lake.open().rows("gold.sales")
 
 

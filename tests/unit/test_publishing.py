@@ -1,0 +1,88 @@
+"""Which version of which table a warehouse has, and what brings it to that of a release."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.lakes.lake import Lake
+from tidemark import publishing
+from tidemark.control import release
+from tidemark.engine import Engine
+from tidemark.targets import OpenTarget, PublishRequest, PublishResult
+
+SOURCE = {"connection": "shop", "object": "cities"}
+
+
+class Warehouse:
+    """Takes what it is given, as keys and versions."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, int] = {}
+        self.keys: set[str] = set()
+        self.asked: list[PublishRequest] = []
+
+    def publish(self, request: PublishRequest) -> PublishResult:
+        self.asked.append(request)
+        given = {row["id"] for row in request.changes.where("_change_type <> 'delete'").collect()}
+        self.keys = given if request.full else self.keys | given
+        self.versions[request.table.name] = request.version
+        return PublishResult(request.table.name, "fake", request.version, len(given), 0, request.rows_after)
+
+    def published_versions(self) -> Mapping[str, int]:
+        return self.versions
+
+    def export(self, request: PublishRequest) -> Any:
+        raise AssertionError(request)
+
+    def keep_session(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+def cities(lake: Lake) -> Lake:
+    write = {"mode": "upsert", "keys": ["id"]}
+    lake.table("bronze.cities", "id! string\ncity string", {"source": SOURCE, "write": {"mode": "append"}})
+    gold = {"inputs": {"bronze.cities": {"on": ["id"]}}, "write": write}
+    query = "SELECT id, max(city) AS city FROM bronze.cities GROUP BY id"
+    lake.table("gold.cities", "id! string\ncity string", gold, keys=["id"], sql=query)
+    return lake
+
+
+def load(lake: Lake, *rows: tuple[str, str]) -> Engine:
+    """A run that receives the rows and builds gold; its engine."""
+    engine = lake.engine()
+    lake.load("bronze.cities", lake.frame("id string, city string", rows), engine=engine)
+    lake.build("gold.cities", engine)
+    return engine
+
+
+def publish(engine: Engine, warehouse: Warehouse) -> PublishResult:
+    recorded, _ = release.record(engine.state, engine.run, engine.committed)
+    opened = OpenTarget(warehouse, "fake", dict(warehouse.versions))
+    engine.targets.get("snowflake", lambda: opened)
+    return publishing.publish(engine, "gold.cities", "snowflake", recorded)
+
+
+def test_a_table_that_was_made_anew_is_published_as_a_whole_whatever_its_version(cities: Lake) -> None:
+    warehouse = Warehouse()
+    for rows in ([("a", "Ulm"), ("b", "Bonn")], [("c", "Jena")]):
+        publish(load(cities, *rows), warehouse)
+    assert [request.full for request in warehouse.asked] == [True, False]
+    assert (warehouse.keys, warehouse.versions) == ({"a", "b", "c"}, {"gold.cities": 1})
+
+    for table in ("bronze.cities", "gold.cities"):
+        shutil.rmtree(cities.path(table))
+    load(cities, ("x", "Kiel"))
+    engine = load(cities, ("y", "Trier"))
+    assert publish(engine, warehouse).version == 1
+
+    assert (warehouse.asked[-1].full, warehouse.asked[-1].anew) == (True, True)
+    assert warehouse.keys == {"x", "y"}
+    assert not publish(engine, warehouse).changed
