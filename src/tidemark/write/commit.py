@@ -170,7 +170,8 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
         return _committed(spark, path, prepared, state, changed=False)
     standing.refuse_moved(spark, path, prepared, state, is_new=_is_new(spark, path, state))
     if prepared.changes_nothing and state.version is not None:
-        return Committed(table.name, prepared.target_version, prepared.batch_id, changed=False)
+        read = state.version if prepared.target_version is None else prepared.target_version
+        return Committed(table.name, read, prepared.batch_id, changed=False)
     ours = standing.terms_of(spark, path, prepared).own_entries
     prepared = replace(prepared, target_id=state.table_id or str(uuid.uuid4()))
     new = _new_table(table, prepared, prepared.rows(spark)) if state.version is None else None
