@@ -169,13 +169,14 @@ def signature(spark: SparkSession, path: str, epoch: int, seen: int) -> tuple[st
 
 @dataclass(frozen=True)
 class Entry:
-    """What an entry of the log says of itself: `app_id` names its transaction, `epoch` and `sequence` number its batch.
+    """What an entry of the log says of itself: `app_id` names its transaction, `epoch` and `sequence` number its batch
+    (0: it is none, and says nothing of one).
 
     `statistics` names columns whose bounds go into the log wherever they stand; Delta keeps those of a table's first.
     """
 
     app_id: str
-    user_metadata: str
+    user_metadata: str | None
     statistics: tuple[str, ...]
     epoch: int = 0
     sequence: int = 1
@@ -230,7 +231,7 @@ def create(spark: SparkSession, table_path: str, new: NewTable) -> int:
     """
     transaction = _transaction(spark, table_path, NO_TABLE)
     actions = _create(spark, transaction, new)
-    entry = Entry(app_id=f"tidemark:created:{uuid.uuid4()}", user_metadata="{}", statistics=())
+    entry = Entry(app_id=f"tidemark:created:{uuid.uuid4()}", user_metadata=None, statistics=(), sequence=0)
     return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "ErrorIfExists")
 
 
