@@ -5,7 +5,9 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13; do $$each -c '' 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MARKERS := $(if $(SLOW),,-m "not slow")
+MARKERS = $(if $(SLOW),,-m "not slow" -n $(WORKERS) --dist loadfile)
+# Processes of the quick tests, each with a Spark of its own; those that are slow start servers, and go one by one.
+WORKERS ?= 2
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
 SOURCES := src blocks tasks flows cli sandbox tests benchmarks
 
