@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import dataset as pads
-from pyarrow.fs import PyFileSystem
+from pyarrow.fs import FileSystem, LocalFileSystem, S3FileSystem
 
 from tidemark.aws.settings import is_uri
 from tidemark.control import release as releases
@@ -70,7 +70,7 @@ class ReleasedLake:
         table = self._open(name)
         features = frozenset(table.protocol().reader_features or ())
         if features <= _READ_AS_FILES:
-            return _dataset(table, self._options())
+            return _dataset(table, self._path(name), self._options())
         if features <= _READ_BY_DELTA_RS:
             return _asked(table, "SELECT * FROM held")
         raise TidemarkError(
@@ -168,18 +168,34 @@ def _asked(table: DeltaTable, sql: str) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_stream(QueryBuilder().register("held", table).execute(sql))
 
 
-def _dataset(table: DeltaTable, options: Mapping[str, str]) -> pads.Dataset:
-    from deltalake.fs import DeltaStorageHandler
-
+def _dataset(table: DeltaTable, root: str, options: Mapping[str, str]) -> pads.Dataset:
+    """The table as its files; Arrow reads them itself, as what it asks Python for stands still when it fails."""
     schema = pa.schema(table.schema().to_arrow())
-    file_system = PyFileSystem(DeltaStorageHandler(table.table_uri, dict(options)))
+    file_system, folder = _file_system(options), root.removeprefix("s3://")
     parquet = pads.ParquetFileFormat(read_options=pads.ParquetReadOptions(coerce_int96_timestamp_unit="us"))
     partitions = table.metadata().partition_columns
     fragments = [
-        parquet.make_fragment(unquote(file["path"]), file_system, partition_expression=_partition(file, partitions))
+        parquet.make_fragment(
+            f"{folder}/{unquote(file['path'])}", file_system, partition_expression=_partition(file, partitions)
+        )
         for file in pa.table(table.get_add_actions(flatten=False)).to_pylist()
     ]
     return pads.FileSystemDataset(fragments, schema, parquet, file_system)
+
+
+def _file_system(options: Mapping[str, str]) -> FileSystem:
+    """Where the files of a table lie, by what delta-rs is told of it; nothing for this machine's disk."""
+    if not options:
+        return LocalFileSystem()
+    scheme, _, address = options.get("AWS_ENDPOINT_URL", "").partition("://")
+    return S3FileSystem(
+        access_key=options["AWS_ACCESS_KEY_ID"],
+        secret_key=options["AWS_SECRET_ACCESS_KEY"],
+        session_token=options.get("AWS_SESSION_TOKEN"),
+        region=options.get("AWS_REGION"),
+        endpoint_override=address or None,
+        scheme=scheme or None,
+    )
 
 
 def _partition(file: Mapping[str, Any], columns: Sequence[str]) -> pads.Expression:
