@@ -35,6 +35,7 @@ _DELETIONS = "deletionVectors"
 _READ_AS_FILES = frozenset({"timestampNtz", "typeWidening", "v2Checkpoint", "vacuumProtocolCheck"})
 """Delta's features of a table of which the rows are those in its files, as they are there."""
 _READ_BY_DELTA_RS = _READ_AS_FILES - {"typeWidening"} | {_DELETIONS}
+_MAPPING, _MAPS_COLUMNS = "columnMapping", 2
 _THREADS = 16
 
 
@@ -68,7 +69,7 @@ class ReleasedLake:
         can only be read by Spark.
         """
         table = self._open(name)
-        features = frozenset(table.protocol().reader_features or ())
+        features = _features(table)
         if features <= _READ_AS_FILES:
             return _dataset(table, self._path(name), self._options())
         if features <= _READ_BY_DELTA_RS:
@@ -160,6 +161,14 @@ def open_lake(project: Project, state: StateStore, as_of: str | None = None) -> 
         f"there is no release {as_of} of the lake at {root}",
         next_step="see which there are: tidemark runs list",
     )
+
+
+def _features(table: DeltaTable) -> frozenset[str]:
+    """What a reader of the table has to know; older protocols name nothing, and the second knows mapped columns."""
+    protocol = table.protocol()
+    is_mapped = table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none"
+    mapped = frozenset({_MAPPING}) if protocol.min_reader_version == _MAPS_COLUMNS and is_mapped else frozenset()
+    return frozenset(protocol.reader_features or ()) | mapped
 
 
 def _asked(table: DeltaTable, sql: str) -> pa.RecordBatchReader:

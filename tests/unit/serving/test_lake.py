@@ -79,9 +79,13 @@ def test_rows_that_are_marked_as_deleted_are_not_shown(lake: ReaderLake, spark: 
     assert lake.open().released(["gold.sales"])[0].rows is None
 
 
-def test_what_delta_rs_cannot_read_is_refused(lake: ReaderLake, spark: SparkSession) -> None:
+@pytest.mark.parametrize("reader", ["2", "3"])
+def test_what_delta_rs_cannot_read_is_refused(lake: ReaderLake, spark: SparkSession, reader: str) -> None:
     path = lake.path("gold.sales")
-    spark.range(1).write.format("delta").option("delta.columnMapping.mode", "name").save(path)
+    versions = f"'delta.minReaderVersion' = '{reader}', 'delta.minWriterVersion' = '{7 if reader == '3' else 5}'"
+    off = "'delta.enableDeletionVectors' = 'false', 'delta.enableChangeDataFeed' = 'false'"
+    mapped = f"'delta.columnMapping.mode' = 'name', {versions}, {off}"
+    spark.sql(f"CREATE TABLE delta.`{path}` (id BIGINT) USING delta TBLPROPERTIES ({mapped})")
     lake.release()
     with pytest.raises(TidemarkError, match="columnMapping"):
         lake.open().rows("gold.sales")
