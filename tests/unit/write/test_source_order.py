@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -14,6 +15,7 @@ from pyspark.sql import SparkSession
 from tests.support.lakes.deliveries import Deliveries
 from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
+from tidemark.delta.table import read_state
 from tidemark.errors import CommitError
 
 T = "bronze.states"
@@ -382,9 +384,9 @@ def test_an_older_table_gains_the_column_with_its_next_rows(lake: Lake) -> None:
     load(lake, ("a", 0, None))
     old = lake.delta(T).drop("_source_order")
     kept: Sequence[Any] = old.collect()
-    lake.spark.createDataFrame(kept, old.schema).write.format("delta").mode("overwrite").option(
-        "overwriteSchema", "true"
-    ).save(lake.path(T))
+    signed = json.dumps(read_state(lake.spark, lake.path(T)).metadata)  # as the batch of an older version
+    older = lake.spark.createDataFrame(kept, old.schema).write.format("delta").option("userMetadata", signed)
+    older.mode("overwrite").option("overwriteSchema", "true").save(lake.path(T))
 
     assert load(lake, ("a", 0, place(1, 0))).unchanged == 1
     load(lake, ("b", 0, place(2, 0)))
