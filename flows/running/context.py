@@ -93,15 +93,7 @@ def open_run(
     run = Run.start(day, as_of=as_of, plans=plans, allows=allows)
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
-        started = RunSummary(
-            run.run_id,
-            flow,
-            environment.name,
-            run.date,
-            run.started_at,
-            process=this_process(),
-            allowed=tuple(sorted(run.allows)),
-        )
+        started = _started(run, flow, environment)
         RunStore(folder).save(started)
         watching = watcher(otherwise=ArtifactWatcher)
         collector = Collector(started, watching)
@@ -125,6 +117,19 @@ def open_run(
         _end(collector, alerts, folder, watching, "done")
         # The command shows a plan when its run is over; one that cannot be applied is left to the next run.
         _clean(environment, RunStore(folder), state, keep={run.run_id} if run.plans else ())
+
+
+def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
+    """What there is to say of a run that has only begun."""
+    return RunSummary(
+        run.run_id,
+        flow,
+        environment.name,
+        run.date,
+        run.started_at,
+        process=this_process(),
+        allowed=tuple(sorted(run.allows)),
+    )
 
 
 def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:

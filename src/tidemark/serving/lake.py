@@ -90,7 +90,7 @@ class ReleasedLake:
         table = self._open(name)
         files = pa.table(table.get_add_actions())
         counts = files["num_records"]
-        may_say = _DELETIONS not in (table.protocol().reader_features or ()) and not counts.null_count
+        may_say = _DELETIONS not in _features(table) and not counts.null_count
         rows = pc.sum(counts, min_count=0).as_py() if may_say else None
         size = pc.sum(files["size_bytes"], min_count=0).as_py()
         return Released(name, self.release.tables[name], rows, files.num_rows, size)

@@ -19,6 +19,7 @@ from sqlglot import exp
 from tidemark.errors import ConfigError, TidemarkError, choose
 from tidemark.lint import admission
 from tidemark.sql.types import METADATA_COLUMNS
+from tidemark.warehouses import quoted
 
 if TYPE_CHECKING:
     from pyarrow import dataset as pads
@@ -70,7 +71,7 @@ def show(
     if where:
         asked = asked.where(_condition(where, table, hidden))
     with _connected() as connection:
-        _offer(connection, table, rows, [_hidden(name) if name in hidden else _quoted(name) for name in known])
+        _offer(connection, table, rows, [_hidden(name) if name in hidden else quoted(name) for name in known])
         answer = _asked(connection, (asked if limit is None else asked.limit(limit)).sql(dialect=_DIALECT))
     return Answer(answer, tuple(f"{table}.{name}" for name in wanted if name in hidden))
 
@@ -82,7 +83,7 @@ def query(lake: ReleasedLake, sql: str) -> Answer:
     hidden = tuple(f"{name}.{column}" for name, columns in secrets.items() for column in columns)
     with _connected() as connection:
         for name, rows in tables.items():
-            _offer(connection, name, rows, [_quoted(each) for each in rows.schema.names if each not in secrets[name]])
+            _offer(connection, name, rows, [quoted(each) for each in rows.schema.names if each not in secrets[name]])
         try:
             return Answer(_asked(connection, sql), hidden)
         except _UnknownNameError as failure:
@@ -190,16 +191,12 @@ def _offer(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows, columns
     """Makes a table known to DuckDB under its name, by `columns`, which are SQL."""
     relation = f"rows of {name}"
     connection.register(relation, rows)
-    layer, table = map(_quoted, name.split(".", 1))
+    layer, table = map(quoted, name.split(".", 1))
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
     kind = "TABLE" if isinstance(rows, pa.RecordBatchReader) else "VIEW"  # a query may read a table twice
-    selected = f"SELECT {', '.join(columns)} FROM {_quoted(relation)}"
+    selected = f"SELECT {', '.join(columns)} FROM {quoted(relation)}"
     connection.execute(f"CREATE {kind} {layer}.{table} AS {selected}")
 
 
 def _hidden(name: str) -> str:
-    return f"CASE WHEN {_quoted(name)} IS NOT NULL THEN '{HIDDEN}' END AS {_quoted(name)}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return f"CASE WHEN {quoted(name)} IS NOT NULL THEN '{HIDDEN}' END AS {quoted(name)}"

@@ -93,15 +93,6 @@ def writes_rows(table: Table, prepared: Prepared) -> bool:
     return not _can_adopt(table, prepared) and prepared.rewrite is None
 
 
-def refuse_uncommittable(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> None:
-    """Raises `CommitError` where the batch could not be committed to the table as it stands now; writes nothing."""
-    state = read_state(spark, path)
-    if state.batch_id == prepared.batch_id:
-        return
-    standing.refuse_moved(spark, path, prepared, state, is_new=_is_new(spark, path, state))
-    standing.terms_of(spark, path, prepared)
-
-
 def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, Any]) -> int:
     """Takes the table back to what it held at `version`, in a commit of its own; returns the version that this makes.
 

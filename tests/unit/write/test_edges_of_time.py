@@ -53,7 +53,7 @@ def test_instants_that_no_calendar_has_are_rejected(lake: Lake) -> None:
         " UNION ALL SELECT 'd', NULL, date_from_unix_date(-719163)"
         " UNION ALL SELECT 'e', timestamp_micros(253402300799999999), date_from_unix_date(2932896)"
     )
-    books = lake.load(T, beyond).prepared.books  # type: ignore[union-attr]
+    books = lake.load(T, beyond).prepared.books
     assert (books.quarantined, books.inserted) == (4, 1)
     assert lake.read(T) == [("e", LAST, LAST.date())]
     told = {(each["rule"], each["column"]) for error in lake.errors(T) for each in error["reasons"]}
