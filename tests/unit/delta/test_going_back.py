@@ -45,8 +45,8 @@ def test_a_file_that_is_gone_is_named(spark: SparkSession, path: str) -> None:
 
 
 def test_so_is_the_file_of_rows_marked_as_deleted(spark: SparkSession, path: str) -> None:
-    spark.sql(f"DELETE FROM delta.`{path}` WHERE id < 50")
     vector = only(path, "deletion_vector_*.bin")
+    spark.sql(f"DELETE FROM delta.`{path}` WHERE id < 50")
     vector.unlink()
 
     assert going_back.obstacles(spark, path, 0) == ()

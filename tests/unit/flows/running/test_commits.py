@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,16 +136,22 @@ ONE, TWO, THREE = after(FIRST), after([*FIRST, *SECOND]), after([*FIRST, *SECOND
 
 @contextmanager
 def failing_at(point: str, failure: BaseException) -> Iterator[None]:
-    """Something goes wrong where a run comes to this point."""
+    """Something goes wrong where a run comes to this point; of one that is killed no thread goes on."""
+    dead = threading.Event()
 
     def fail(reached: str) -> None:
-        if reached == point:
+        if reached == point or dead.is_set():
+            if isinstance(failure, Killed):
+                dead.set()
             raise failure
 
     forget = faults.observed_by(fail)
     try:
         yield
     finally:
+        for thread in threading.enumerate():
+            if thread.name.startswith("tidemark_"):
+                thread.join()
         forget()
 
 
@@ -154,7 +161,7 @@ def half_done(lake: Lake, point: str = "gold.names: committed, not in the index"
     context = opened(lake)
     committing.claim(context, PEOPLE)
     prepared(context)
-    with failing_at(point, Killed()), pytest.raises(Killed):
+    with pytest.raises(Killed), failing_at(point, Killed()):
         committing.commit_together(context, PEOPLE)
     return context
 
@@ -222,7 +229,7 @@ class TestTriedFirst:
         prepared(context)
         Path(lake.path("gold.towns"), "_delta_log").write_text("no folder")
 
-        with pytest.raises(TidemarkError, match="gold.towns: the batch cannot be committed: it was tried"):
+        with pytest.raises(TidemarkError, match="the batch cannot be committed: it was tried"):
             committing.commit_together(context, PEOPLE)
 
         assert held(lake) == {}
@@ -499,7 +506,7 @@ class TestKilled:
 
 
 def killed_at(point: str, work: Callable[[], Any]) -> None:
-    with failing_at(point, Killed()), pytest.raises(Killed):
+    with pytest.raises(Killed), failing_at(point, Killed()):
         work()
 
 
