@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, maintain, plan, prefect, privacy, reports, sandbox, show, verify
+from cli import backfill, errors, maintain, plan, prefect, privacy, recover, reports, sandbox, show, verify
 from cli import config as cli_config
 from cli.console.jobs import JOBS
 from cli.console.options import (
@@ -43,6 +43,7 @@ for command in (
     plan.apply,
     backfill.backfill,
     maintain.maintain,
+    recover.recover,
     verify.verify,
     show.query,
     show.ls,
@@ -162,6 +163,9 @@ def check(
 @app.command()
 def restore(
     run: Annotated[str, typer.Option("--run", help="Run (the start of its id), or release (r31), to go back to.")],
+    leave: Annotated[
+        list[str] | None, typer.Option("--leave", help="Leave these tables as they are. Repeatable.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
@@ -176,7 +180,9 @@ def restore(
     wanted = restoring.wanted(open_state(environment_of(env, config)), run)
     if not yes:
         typer.confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?", abort=True)
-    launch("restore", {"run": wanted.name}, env=env, config=config, as_json=as_json, debug=debug)
+    launch(
+        "restore", {"run": wanted.name, "leave": selection(leave)}, env=env, config=config, as_json=as_json, debug=debug
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

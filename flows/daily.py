@@ -25,6 +25,7 @@ from flows.running.parameters import (
 )
 from flows.running.run_names import dated
 from flows.verify import verify_some
+from tidemark.errors import UnfinishedError
 
 
 @flow(name="daily", flow_run_name=dated("daily"), persist_result=False, log_prints=False)
@@ -58,7 +59,12 @@ def daily(
         received = [name for name in chosen if project.table(name).load.source]
         built = [name for name in chosen if not project.table(name).load.source]
         where: dict[str, Any] = {"env": env, "config": config, "date": date}
-        claim(run, built)
+        try:
+            claim(run, built)
+        except UnfinishedError:
+            if received:  # bronze keeps what it receives, whatever is wrong downstream
+                ingest(**where, select=received, full_refresh=full_refresh, since=since)
+            raise
         if received:
             ingest(**where, select=received, full_refresh=full_refresh, since=since)
         if built:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 from prefect import flow
 
-from flows.running.commits import finish_interrupted
+from flows.running.commits import finish_where_possible
 from flows.running.context import open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, Selection
 from flows.running.pipeline import work_on
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
-from tidemark.control.runs import RunStore
+from tidemark.control.runs import RunStore, Warned
 from tidemark.operations.maintenance import needed_since, tidy_records
 
 
@@ -31,8 +31,12 @@ def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Sele
     """
     with open_run("maintain", env, config, None) as run:
         engine, collector, environment = run.engine, run.collector, run.engine.environment
-        tables = engine.project.select(select or ())
-        finish_interrupted(run, tables)
+        selected = engine.project.select(select or ())
+        stuck = finish_where_possible(run, selected)
+        for table in sorted(stuck):
+            told = "is left out: a commit of several tables, of which it is one, is not ended"
+            collector.warn(Warned(table, told, "tidemark recover"))
+        tables = [table for table in selected if table not in stuck]
         now = datetime.now(UTC).replace(tzinfo=None)
         runs = RunStore(open_folder(environment.roots.runs, environment.aws))
         since = needed_since(environment, engine.state, runs, now)

@@ -119,10 +119,10 @@ def end_replay(engine: Engine, table: str) -> None:
 
 
 @task(task_run_name="restore {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
-def restore(engine: Engine, table: str, todo: restoring.Step, back_to: Release) -> int:
-    """Takes a table back to the version that a release has; gives the version that this makes."""
+def restore(engine: Engine, table: str, todo: restoring.Step, restored: str) -> int:
+    """Takes a table back to an earlier version; gives the version that this makes. `restored` is what it is back to."""
     with _step(engine, table, "restore"):
-        return restoring.restore(engine, todo, back_to)
+        return restoring.restore(engine, todo, restored, keeps_lease=True)
 
 
 @task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
@@ -188,11 +188,18 @@ def _tell(engine: Engine, result: GateResult) -> None:
     evidence.link_checks(result)
 
 
+@task(task_run_name="rehearse {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+def rehearse(engine: Engine, table: str, prepared: Prepared) -> None:
+    """Tries everything of the batch's commit that can fail, and changes nothing."""
+    with _step(engine, table, "rehearse"):
+        steps.rehearse(engine, table, prepared)
+
+
 @task(task_run_name="commit {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
-def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
+def commit(engine: Engine, table: str, prepared: Prepared, keeps_lease: bool = False) -> Committed:
     """Commits the prepared batch; doing it again is a no-op."""
     with _step(engine, table, "commit"):
-        return steps.commit(engine, table, prepared)
+        return steps.commit(engine, table, prepared, keeps_lease=keeps_lease)
 
 
 @task(task_run_name="maintain {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)

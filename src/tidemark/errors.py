@@ -100,6 +100,10 @@ class CommitError(TidemarkError):
     """A batch could not be prepared or committed; the table is as it was."""
 
 
+class UnfinishedError(CommitError):
+    """A commit of several tables was begun, by this run or another, and cannot be brought to its end."""
+
+
 class PlanError(TidemarkError):
     """A plan cannot be applied: something that it was made from has moved, or it is too old. Nothing was written."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyspark.sql.types import StructType
 
@@ -29,11 +29,13 @@ from tidemark.sources.watermark import is_further, mark
 from tidemark.spark import storage
 from tidemark.write import standing
 from tidemark.write.batch import Checked, Work
-from tidemark.write.commit import Committed, writes_rows
+from tidemark.write.commit import Committed
 from tidemark.write.commit import commit as commit_batch
 from tidemark.write.manifest import Prepared, batch_id
 from tidemark.write.prepare import prepare as prepare_batch
+from tidemark.write.rehearsal import rehearse as rehearse_batch
 from tidemark.write.standing import FencedError
+from tidemark.write.way import writes_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from tidemark.sources import Source
     from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
+
+Value = TypeVar("Value")
 
 
 def extract(
@@ -278,16 +282,21 @@ def gate(engine: Engine, table: str) -> GateResult:
     return quality.gate(engine, table)
 
 
-def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
-    """Commits the prepared batch and notes it in the control store's index."""
+def rehearse(engine: Engine, table: str, prepared: Prepared) -> None:
+    """Tries everything of the batch's commit that can fail, and changes nothing; raises what the commit would."""
+    spark, loaded, path = engine.session(table), engine.table(table), engine.table_path(table)
+    _under_lease(engine, table, prepared, lambda held: rehearse_batch(spark, loaded, path, held))
+
+
+def commit(engine: Engine, table: str, prepared: Prepared, *, keeps_lease: bool = False) -> Committed:
+    """Commits the prepared batch and notes it in the control store's index; with `keeps_lease` it is not given back."""
     versions = {name: _version_read(engine, name, version) for name, version in prepared.inputs.items()}
     ids = {name: engine.ids.get(name) or prepared.input_ids.get(name) for name in versions}
-    lease = engine.leases.confirm(table)
-    final = replace(prepared, inputs=versions, input_ids=ids, fence=lease.token)
-    spark = engine.session(table)
-    if not writes_rows(engine.table(table), final):
+    final = replace(prepared, inputs=versions, input_ids=ids)
+    spark, loaded, path = engine.session(table), engine.table(table), engine.table_path(table)
+    if not writes_rows(loaded, final):
         sizes.stop_codegen(spark, engine.environment.compute.codegen_from_mb)
-    committed = _commit_under_lease(engine, spark, table, final)
+    committed = _under_lease(engine, table, final, lambda held: commit_batch(spark, loaded, path, held))
     faults.reach(f"{table}: committed, not in the index")
     if not committed.untouched:
         engine.disturbed.add(table)
@@ -299,18 +308,20 @@ def commit(engine: Engine, table: str, prepared: Prepared) -> Committed:
     tables.note_version(engine, table, committed.version)
     tables.note_newest(engine, table)
     engine.prepared.pop(table, None)
-    engine.leases.release(table)
+    if not keeps_lease:
+        engine.leases.release(table)
     return committed
 
 
-def _commit_under_lease(engine: Engine, spark: SparkSession, table: str, final: Prepared) -> Committed:
-    path = engine.table_path(table)
+def _under_lease(engine: Engine, table: str, prepared: Prepared, write: Callable[[Prepared], Value]) -> Value:
+    """What `write` makes of the batch, which carries the token of this run's lease."""
+    lease = engine.leases.confirm(table)
     try:
-        return commit_batch(spark, engine.table(table), path, final)
+        return write(replace(prepared, fence=lease.token))
     except FencedError:
         # If this run still has the lease, the control store was lost, or is a backup, and counts from less.
-        lease = engine.leases.confirm(table, above=read_state(spark, path).fence)
-        return commit_batch(spark, engine.table(table), path, replace(final, fence=lease.token))
+        above = read_state(engine.session(table), engine.table_path(table)).fence
+        return write(replace(prepared, fence=engine.leases.confirm(table, above=above).token))
 
 
 def _version_read(engine: Engine, name: str, prepared_on: int | None) -> int | None:

@@ -30,8 +30,8 @@ def test_the_code_advises_much() -> None:
         ("tidemark plan makes a new one", [["plan"]]),
         ("tidemark apply 0198f3 finds it without the file", [["apply", "0198f3"]]),
         (
-            "tidemark run --select gold.a --full-refresh builds it anew; or tidemark restore --run r1 goes back",
-            [["run", "--select", "gold.a", "--full-refresh"], ["restore", "--run", "r1"]],
+            "tidemark recover --run ab --undo takes that back; or tidemark restore --run r1 --leave a.b the others",
+            [["recover", "--run", "ab", "--undo"], ["restore", "--run", "r1", "--leave", "a.b"]],
         ),
         ("see to it, then run tidemark itself", []),
     ],
@@ -40,7 +40,7 @@ def test_a_command_ends_where_prose_begins(text: str, found: list[list[str]]) ->
     assert commands(text) == found
 
 
-@pytest.mark.parametrize("text", ["tidemark restore", "tidemark run --redo", "tidemark runs lost", "tidemark ddl"])
+@pytest.mark.parametrize("text", ["tidemark restore", "tidemark recover --redo", "tidemark runs lost", "tidemark ddl"])
 def test_what_cannot_be_typed_would_be_seen(text: str) -> None:
     (words,) = commands(text)
     with pytest.raises(TyperException):

@@ -235,7 +235,7 @@ def test_what_it_rejected_is_replayed_once(before: Lake) -> None:
 def take_back(lake: Lake, name: str) -> None:
     engine, back_to = lake.engine(), released(lake, name)
     for step in restore.steps(engine, back_to):
-        restore.restore(engine, step, back_to)
+        restore.restore(engine, step, back_to.name)
 
 
 def rejected_events(lake: Lake) -> list[str]:

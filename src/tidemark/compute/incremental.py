@@ -93,6 +93,8 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         return Scope(reason="a full refresh was asked for")
     if because := why_anew(engine, spark, table, state):
         return Scope.rebuild(because, anew=True)
+    if state.batch_id is None:
+        return Scope(reason="nothing was committed to it yet")
     known = basis(engine, table, state)
     if known.get("definition") != definition:
         is_part = is_mixed(known.get("definition"))

@@ -23,7 +23,9 @@ FORMAT = 1
 SHORT_ID = 8  # characters of a run id that people read and type
 
 RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted", "killed"]
-TableStatus = Literal["committed", "unchanged", "prepared", "checked", "failed", "gate failed", "stopped", "unfinished"]
+TableStatus = Literal[
+    "committed", "unchanged", "prepared", "checked", "taken back", "failed", "gate failed", "stopped", "unfinished"
+]
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,19 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from pyspark.sql.types import StructType
 
 from tidemark.delta import footers
+from tidemark.delta.addedfiles import added_files, change_files, indexed, rows_of
 from tidemark.delta.entries import entry_file
 from tidemark.delta.protocol import terms
-from tidemark.delta.statistics import file_statistics
 from tidemark.errors import CommitError
 from tidemark.spark import storage
-from tidemark.spark.jvm import java_class, scala_object, scala_sequence
+from tidemark.spark.jvm import java_class, scala_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -209,30 +208,32 @@ def adopt(
     seen: int,
     rows: int,
     new: NewTable | None = None,
+    only_try: bool = False,
 ) -> int:
     """Appends the Parquet files in `folder` (below the table's) in one commit; returns the table's version.
 
     With `new` the same commit creates the table. `seen` is the version at which the caller has made sure that the
     commit is still to be made; raises `MovedError` where the table is at another. Files without rows are left out.
-    Raises `CommitError`, and changes nothing, unless the files have `rows` rows.
+    With `only_try` all is done but the commit itself, and the folder may be anywhere. Raises `CommitError`, and changes
+    nothing, unless the files have `rows` rows.
     """
     transaction = _transaction(spark, table_path, seen)
     created = [] if new is None else _create(spark, transaction, new)
-    added = list(_added_files(spark, table_path, folder, _indexed(spark, transaction, entry)))
-    footers.expect_rows(_count(added), rows, folder)
+    added = list(added_files(spark, table_path, folder, indexed(spark, transaction, entry.statistics)))
+    footers.expect_rows(rows_of(added), rows, folder)
     actions = [*created, *(file.action for file in added)]
-    return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "Append")
+    return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "Append", only_try=only_try)
 
 
-def create(spark: SparkSession, table_path: str, new: NewTable) -> int:
+def create(spark: SparkSession, table_path: str, new: NewTable, *, only_try: bool = False) -> int:
     """Creates the table without rows, whatever else lies in its folder; returns its version.
 
-    Raises `MovedError` where somebody has created it meanwhile.
+    Raises `MovedError` where somebody has created it meanwhile. `only_try` is as in `adopt`.
     """
     transaction = _transaction(spark, table_path, NO_TABLE)
     actions = _create(spark, transaction, new)
     entry = Entry(app_id=f"tidemark:created:{uuid.uuid4()}", user_metadata=None, statistics=(), sequence=0)
-    return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "ErrorIfExists")
+    return _commit(spark, transaction, [*map(_action(spark), actions)], entry, "ErrorIfExists", only_try=only_try)
 
 
 def _create(spark: SparkSession, transaction: Any, new: NewTable) -> list[Mapping[str, Any]]:
@@ -265,18 +266,20 @@ def rewrite(
     *,
     seen: int,
     more_rows: int,
+    only_try: bool = False,
 ) -> int:
     """Puts the Parquet files in `folders` in place of all that the table has, in one commit.
 
-    The files in `feed` (the table's columns and `_change_type`) become the commit's change feed. `seen` is as in
-    `adopt`. Raises `CommitError`, and changes nothing, unless the table ends up with `more_rows` rows more than it had.
+    The files in `feed` (the table's columns and `_change_type`) become the commit's change feed. `seen` and `only_try`
+    are as in `adopt`. Raises `CommitError`, and changes nothing, unless the table ends up with `more_rows` rows more
+    than it had.
     """
     transaction = _transaction(spark, table_path, seen)
     old = files(transaction.snapshot())
-    indexed = _indexed(spark, transaction, entry)
-    new = [file for folder in folders for file in _added_files(spark, table_path, folder, indexed)]
+    columns = indexed(spark, transaction, entry.statistics)
+    new = [file for folder in folders for file in added_files(spark, table_path, folder, columns)]
     before = sum(json.loads(str(file.stats()))["numRecords"] for file in old)
-    after = _count(new)
+    after = rows_of(new)
     if after != before + more_rows:
         raise CommitError(
             f"the rewritten table would have {after} rows, not {before + more_rows}; nothing was written",
@@ -284,9 +287,9 @@ def rewrite(
             evidence=", ".join(folders),
             next_step="run again: the batch is prepared anew",
         )
-    changes = [{"cdc": file} for folder in feed for file in _change_files(spark, table_path, folder)]
+    changes = [{"cdc": file} for folder in feed for file in change_files(spark, table_path, folder)]
     actions = [*(file.remove() for file in old), *map(_action(spark), [*(file.action for file in new), *changes])]
-    return _commit(spark, transaction, actions, entry, "Overwrite")
+    return _commit(spark, transaction, actions, entry, "Overwrite", only_try=only_try)
 
 
 def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
@@ -312,39 +315,16 @@ def _expect(path: str, now: int, seen: int) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Indexed:
-    """The columns that get statistics in the log, and whether the table's statistics say that they are tight."""
-
-    columns: StructType
-    tight: bool
-
-
-def _indexed(spark: SparkSession, transaction: Any, entry: Entry) -> _Indexed:
-    """The columns that Delta would choose, by the table's properties, and those that the entry names."""
-    metadata = transaction.metadata()
-    collection = scala_object(spark, "org.apache.spark.sql.delta.stats.StatisticsCollection$")
-    chosen = collection.getIndexedColumns(
-        scala_object(spark, "scala.collection.immutable.Nil$"),
-        collection.configuredDeltaStatsColumnSpec(metadata),
-        metadata.dataSchema(),
-        scala_object(spark, "org.apache.spark.sql.delta.NoMapping$"),
-    )
-    columns = StructType.fromJson(json.loads(str(chosen.json())))
-    if missing := set(entry.statistics) - set(columns.names):
-        whole = StructType.fromJson(json.loads(str(metadata.schemaString())))
-        columns = StructType([*columns.fields, *(field for field in whole.fields if field.name in missing)])
-    return _Indexed(columns, tight="deletionVectors" in str(transaction.protocol().json()))
-
-
 def _action(spark: SparkSession) -> Callable[[Mapping[str, Any]], Any]:
     """What makes Delta's own object of an action as the protocol writes it."""
     actions = java_class(spark, "org.apache.spark.sql.delta.actions.Action")
     return lambda action: actions.fromJson(json.dumps(action))
 
 
-def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry: Entry, mode: str) -> int:
-    """Commits the actions as a write of this mode, signed with the entry's transaction id."""
+def _commit(
+    spark: SparkSession, transaction: Any, actions: Sequence[Any], entry: Entry, mode: str, *, only_try: bool = False
+) -> int:
+    """Commits the actions as a write of this mode, signed with the entry's transaction id; or only has Delta check."""
     numbers = {entry.app_id: 1, writer_id(transaction, entry.epoch): entry.sequence}
     now = int(time.time() * 1000)
     signed = [{"txn": {"appId": app, "version": number, "lastUpdated": now}} for app, number in numbers.items()]
@@ -356,7 +336,12 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], entry
         option.apply(entry.user_metadata),
         *[option.empty()] * 3,
     )
-    return int(transaction.commit(scala_sequence(spark, [*map(_action(spark), signed), *actions]), operation))
+    sequence = scala_sequence(spark, [*map(_action(spark), signed), *actions])
+    if only_try:
+        if int(transaction.readVersion()) != NO_TABLE:  # where there is none, Delta would make the folder of its log
+            transaction.prepareCommit(sequence, operation)
+        return int(transaction.readVersion())
+    return int(transaction.commit(sequence, operation))
 
 
 def _log(spark: SparkSession, path: str) -> Any:
@@ -364,37 +349,3 @@ def _log(spark: SparkSession, path: str) -> Any:
     # Delta asks for the thread's session when it computes a snapshot; a new thread has none until Spark plans for it.
     java_class(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(session._jsparkSession)
     return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
-
-
-@dataclass(frozen=True)
-class _AddedFile:
-    """A file that is to become the table's: the `add` action, and its rows."""
-
-    action: dict[str, dict[str, Any]]
-    rows: int
-
-
-def _added_files(spark: SparkSession, table_path: str, folder: str, indexed: _Indexed) -> Iterator[_AddedFile]:
-    """Each file with rows in the folder."""
-    for status, footer in footers.read_footers(spark, folder):
-        if footer.num_rows:
-            stats = file_statistics(footer, indexed.columns, tight=indexed.tight)
-            changed = {"modificationTime": int(status.getModificationTime()), "stats": stats}
-            action = _file(table_path, folder, status) | changed | {"dataChange": True}
-            yield _AddedFile({"add": action}, int(footer.num_rows))
-
-
-def _count(added: Sequence[_AddedFile]) -> int:
-    return sum(file.rows for file in added)
-
-
-def _change_files(spark: SparkSession, table_path: str, folder: str) -> Iterator[dict[str, Any]]:
-    """One change-feed file for each file in the folder."""
-    for status in footers.parquet_files(spark, folder):
-        yield _file(table_path, folder, status) | {"dataChange": False}
-
-
-def _file(table_path: str, folder: str, status: Any) -> dict[str, Any]:
-    below = folder.removeprefix(table_path).strip("/")
-    path = quote(f"{below}/{status.getPath().getName()}")
-    return {"path": path, "partitionValues": {}, "size": int(status.getLen())}

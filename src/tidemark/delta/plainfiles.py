@@ -74,6 +74,12 @@ def _plain_files(spark: SparkSession, path: str, version: int, snapshot: Any) ->
     return found
 
 
+def forget() -> None:
+    """Looks everything up anew: for who has put an earlier state of a table's folder in its place."""
+    with _lock:
+        _known.clear()
+
+
 def _look_up(path: str, snapshot: Any) -> PlainFiles | None:
     metadata = snapshot.metadata()
     if deltalog.is_mapped(snapshot) or not metadata.partitionColumns().isEmpty() or deltalog.file_count(snapshot) > FEW:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 APP = "tidemark"
 """How the application ids of our transactions begin; the epoch and the batch follow."""
 _TYPE_CHANGES = "delta.typeChanges"
+_CARRIED_ON = {"maintained", "restored"}
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,24 @@ def holds_batch(spark: SparkSession, path: str, batch_id: str, since: int) -> bo
     told = (entries.told(spark, path, version) for version in range(since + 1, (latest or 0) + 1))
     metadata = (_tidemark_metadata(each.user_metadata) for each in told if each)
     return any((each or {}).get("batch_id") == batch_id for each in metadata)
+
+
+def version_of(spark: SparkSession, path: str, batch_id: str) -> int | None:
+    """The version that a batch made, where it is the last one of the table; None where it is not, or nobody knows.
+
+    Maintenance carries the last batch's bookkeeping on, and so does a restore: these versions were not made by it.
+    """
+    state = read_state(spark, path)
+    if state.version is None or state.batch_id != batch_id:
+        return None
+    for version in range(state.version, -1, -1):
+        told = entries.told(spark, path, version)
+        if told is None:
+            return None
+        metadata = _tidemark_metadata(told.user_metadata) or {}
+        if metadata.get("batch_id") == batch_id and not _CARRIED_ON & metadata.keys():
+            return version
+    return None
 
 
 class _Log:

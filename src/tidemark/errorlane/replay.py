@@ -27,7 +27,7 @@ from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, alignment, judging, own
 from tidemark.sources import Extract
 from tidemark.spark import storage
-from tidemark.write.commit import app_id
+from tidemark.write.way import app_id
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

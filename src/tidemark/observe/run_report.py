@@ -120,7 +120,7 @@ def _width(rows: list[list[_Cell]], gap: int) -> int:
 def _cells(result: TableResult, exact: bool = True) -> list[_Cell]:
     books = result.books
     numbers = [_Cell(_NOT_COUNTED)] * 8
-    if books is not None:
+    if books is not None and result.status != "taken back":
         counted = (books.extracted, books.accepted, books.quarantined, books.superseded)
         written = (books.inserted, books.updated, books.deleted + books.vanished, books.unchanged)
         numbers = [_Cell(count(number, exact)) for number in counted + written]
@@ -134,6 +134,8 @@ def _gate(result: TableResult) -> _Cell:
     gate = result.gate
     if result.status in ("failed", "stopped", "unfinished"):
         return _Cell(result.status, TROUBLE)
+    if result.status == "taken back":
+        return _Cell(result.status, DOUBT)
     if gate is None:
         return _Cell(_NOT_COUNTED)
     score = f"{gate.passed}/{gate.total}"

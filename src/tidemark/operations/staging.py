@@ -31,23 +31,25 @@ KEPT = timedelta(days=3)
 _FOLDER = "run_id="
 
 
-def staged(engine: Engine, run: Interrupted) -> dict[str, Prepared]:
+def staged(engine: Engine, run: Interrupted, done: Collection[str] = ()) -> dict[str, Prepared]:
     """The batches of the run as they lie in staging, inputs first.
 
-    Raises `CommitError` where one is no longer there.
+    Raises `CommitError` where one is no longer there, unless its table is `done`: nobody needs it any more.
     """
     found = {}
     for table, batch in run.batches.items():
         path = engine.staging_path(table, run.staged_by)
         prepared = manifest.load(engine.session(table), path)
         if prepared is None or prepared.batch_id != batch:
+            if table in done:
+                continue
             raise CommitError(
                 f"run {run.run_id} died while it committed, and this batch of it is no longer in staging",
                 table=table,
                 step="recover",
                 seen=[f"batch {batch}", f"tables of that run: {', '.join(run.batches)}"],
                 evidence=path,
-                next_step="bring the folder back from a backup, or restore the release before that run",
+                next_step=f"tidemark recover --run {run.short_id} shows what can be done, and does it",
             )
         found[table] = replace(prepared, run_id=run.run_id)
     return found

@@ -77,6 +77,13 @@ def _write(file_system: Any, path: Any, text: str) -> None:
     stream.close()
 
 
+def try_to_write(spark: SparkSession, path: str) -> None:
+    """Writes an empty file and removes it again: raises what writing there would raise."""
+    hadoop_path, file_system = _resolve(spark, path)
+    file_system.create(hadoop_path, True).close()
+    file_system.delete(hadoop_path, False)
+
+
 def read_text(spark: SparkSession, path: str) -> str | None:
     """The file's text, or None when there is no such file."""
     if not exists(spark, path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,19 +16,18 @@ from delta.exceptions import captured as delta_errors  # Delta 4 tells of confli
 from delta.tables import DeltaTable
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, StructField, StructType
 
 from tidemark import faults
-from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.delta import deltalog, footers
-from tidemark.delta.table import APP, TargetState, read_state
+from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
 from tidemark.rows import quoted
 from tidemark.spark import storage
 from tidemark.spark.jvm import java_class, scala_object
 from tidemark.write import standing
-from tidemark.write.manifest import CHANGE_TYPE, Prepared, Rewrite, batch_folder
+from tidemark.write.manifest import CHANGE_TYPE, Prepared, batch_folder
+from tidemark.write.way import is_new, put, way_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -42,12 +40,6 @@ _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
 _CHECK_RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
 _LISTING_TASKS = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
 _LOG_VACUUM = "spark.databricks.delta.vacuum.logging.enabled"
-_PROPERTIES = {
-    # Nothing may be committed between looking at a table and writing it, not even an append that reads nothing.
-    "delta.isolationLevel": "Serializable",
-    # Every batch has a transaction id of its own: the log need not carry them for ever.
-    "delta.setTransactionRetentionDuration": "interval 60 days",
-}
 _WIDENING = "delta.enableTypeWidening"
 CONFLICTS = (
     delta_errors.ConcurrentAppendException,
@@ -88,19 +80,16 @@ def commit(spark: SparkSession, table: Table, path: str, prepared: Prepared) -> 
     return _ATTEMPTS.call(lambda: _commit_once(spark, table, path, prepared), passing=_is_conflict)
 
 
-def writes_rows(table: Table, prepared: Prepared) -> bool:
-    """Whether the commit writes rows, and not only an entry of the log that names the staged files."""
-    return not _can_adopt(table, prepared) and prepared.rewrite is None
-
-
-def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, Any]) -> int:
+def restore(spark: SparkSession, path: str, version: int | None, signed: Mapping[str, Any]) -> int:
     """Takes the table back to what it held at `version`, in a commit of its own; returns the version that this makes.
 
-    The commit carries the bookkeeping of the batch that the table then ends with, under an epoch of its own:
-    transaction ids survive in the log, and what is loaded again must not be taken for done. `signed` adds to it.
-    Raises `CommitError` where files of that version are gone.
+    Without a version it is back before its first batch: it has no row. The commit carries the bookkeeping of the batch
+    that the table then ends with (its id is None where there was none), under an epoch of its own: transaction ids
+    survive in the log, and what is loaded again must not be taken for done. `signed` adds to it. Raises `CommitError`
+    where files of that version are gone.
     """
-    now, then = read_state(spark, path), read_state(spark, path, at=version)
+    now = read_state(spark, path)
+    then = TargetState(None) if version is None else read_state(spark, path, at=version)
     if then.lost:
         raise CommitError(
             f"the table's log no longer has what the batch of version {version} says of itself",
@@ -108,19 +97,38 @@ def restore(spark: SparkSession, path: str, version: int, signed: Mapping[str, A
             evidence=path,
             next_step="restore a later release, whose entries are still in the log",
         )
-    bookkeeping = json.dumps({**then.metadata, "epoch": now.epoch + 1, **signed}, default=str)
+    bookkeeping = json.dumps({"batch_id": None, **then.metadata, "epoch": now.epoch + 1, **signed}, default=str)
     try:
         with _settings(spark, {_USER_METADATA: bookkeeping}):
-            DeltaTable.forPath(spark, path).restoreToVersion(version)
+            if version is None:
+                _empty(spark, path, f"tidemark:emptied:{now.epoch}")
+            else:
+                DeltaTable.forPath(spark, path).restoreToVersion(version)
     except PySparkException as refused:
         raise CommitError(
-            f"the table cannot be taken back to version {version}",
+            f"the table cannot be taken back to {'no row' if version is None else f'version {version}'}",
             step="restore",
             seen=[str(refused).partition("\n")[0]],
             evidence=path,
             next_step="restore a later release, whose files are still kept",
         ) from refused
-    return read_state(spark, path).version or 0
+    after = read_state(spark, path)
+    if after.epoch != now.epoch + 1:
+        raise CommitError(
+            "Delta did not take the commit that takes the table back; it is as it was",
+            step="restore",
+            seen=[f"the table is at version {after.version}, and was at {now.version}"],
+            evidence=path,
+            next_step="do the same again",
+        )
+    return after.version or 0
+
+
+def _empty(spark: SparkSession, path: str, app: str) -> None:
+    """Takes every row out of the table. With a transaction id, Delta makes a commit even where there is none."""
+    nothing = spark.read.format("delta").load(path).where(F.lit(False))
+    signed = nothing.write.format("delta").mode("overwrite").option("txnAppId", app).option("txnVersion", 1)
+    signed.save(path)
 
 
 def compact(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
@@ -159,30 +167,23 @@ def _commit_once(spark: SparkSession, table: Table, path: str, prepared: Prepare
     state = read_state(spark, path)
     if state.batch_id == prepared.batch_id:
         return _committed(spark, path, prepared, state, changed=False)
-    standing.refuse_moved(spark, path, prepared, state, is_new=_is_new(spark, path, state))
+    standing.refuse_moved(spark, path, prepared, state, is_new=is_new(spark, path, state))
     if prepared.changes_nothing and state.version is not None:
         read = state.version if prepared.target_version is None else prepared.target_version
         return Committed(table.name, read, prepared.batch_id, changed=False)
-    ours = standing.terms_of(spark, path, prepared).own_entries
-    prepared = replace(prepared, target_id=state.table_id or str(uuid.uuid4()))
-    new = _new_table(table, prepared, prepared.rows(spark)) if state.version is None else None
-    ours = ours and (new is None or deltalog.honours_new(spark, path, new))
-    adopted = ours and _can_adopt(table, prepared) and _is_named_alike(spark, path, state, prepared)
-    if new is not None and not adopted:
-        deltalog.create(spark, path, new)
+    way = way_of(spark, table, path, prepared, state)
+    if way.new is not None and not way.adopted:
+        deltalog.create(spark, path, way.new)
         faults.reach(f"{table.name}: created, empty")
         return _commit_once(spark, table, path, prepared)
     if any(change.before for change in prepared.schema_changes) and _let_columns_grow(spark, path):
         faults.reach(f"{table.name}: columns may grow, not committed")
         return _commit_once(spark, table, path, prepared)
-    prepared = _brought_beside(spark, path, prepared)
+    prepared = _brought_beside(spark, path, way.batch)
     faults.reach(f"{table.name}: moved, not committed")
     seen = deltalog.NO_TABLE if state.version is None else state.version
-    prepared = replace(prepared, sequence=state.sequence + 1)
-    if adopted:
-        deltalog.adopt(spark, path, prepared.data, _entry(table, prepared), seen=seen, rows=prepared.staged, new=new)
-    elif ours and prepared.rewrite is not None and state.version == prepared.target_version:
-        _rewrite(spark, table, path, prepared, prepared.rewrite, seen)
+    if way.by_own_entry:
+        put(spark, table, path, replace(way, batch=prepared), seen=seen)
     else:
         footers.expect_rows(footers.count_rows(spark, prepared.data), prepared.staged, prepared.data)
         app, last = deltalog.signature(spark, path, prepared.epoch, seen)
@@ -212,19 +213,6 @@ def _committed(spark: SparkSession, path: str, prepared: Prepared, state: Target
     return Committed(prepared.table, version, prepared.batch_id, changed=changed, untouched=untouched)
 
 
-def _is_new(spark: SparkSession, path: str, state: TargetState) -> bool:
-    """Whether there is no table yet, or only what a run that died right after creating it has left."""
-    return state.version is None or (state.version == 0 and not deltalog.file_count(deltalog.snapshot(spark, path)))
-
-
-def _new_table(table: Table, prepared: Prepared, rows: DataFrame) -> deltalog.NewTable:
-    """A table with the contract's columns, their comments, the table's layout and our metadata columns."""
-    known = {field.name: field.dataType for field in rows.schema.fields if field.name != CHANGE_TYPE}
-    partitions = table.load.partition_by
-    layout = () if partitions else table.load.cluster_by
-    return deltalog.NewTable(_schema(table, known), layout, _PROPERTIES, str(prepared.target_id), partitions)
-
-
 def _let_columns_grow(spark: SparkSession, path: str) -> bool:
     """Turns type widening on, in a commit of its own that changes no row: Delta takes no property from a write.
 
@@ -237,34 +225,6 @@ def _let_columns_grow(spark: SparkSession, path: str) -> bool:
     return True
 
 
-def _schema(table: Table, types: Mapping[str, DataType]) -> StructType:
-    descriptions = {column.name: column.description for column in table.contract.columns}
-    metadata = [name for name in METADATA_COLUMNS.fieldNames() if name in types]  # an older version staged fewer
-    names = [*(name for name in types if name not in metadata), *metadata]
-    fields = []
-    for name in names:
-        comment = descriptions.get(name)
-        fields.append(StructField(name, types[name], nullable=True, metadata={"comment": comment} if comment else {}))
-    return StructType(fields)
-
-
-def _can_adopt(table: Table, prepared: Prepared) -> bool:
-    """Whether the staged files can become the table's files: same columns, and no partition values to tell."""
-    return prepared.operation == "append" and not prepared.schema_changes and not table.load.partition_by
-
-
-def _is_named_alike(spark: SparkSession, path: str, state: TargetState, prepared: Prepared) -> bool:
-    """Whether a column has the same name in the staged files as in the table's.
-
-    A table of which somebody has renamed or dropped columns has other names in its files than it shows.
-    """
-    if state.version is None:
-        return True
-    snapshot = deltalog.snapshot(spark, path)
-    stored = set(deltalog.schema(snapshot).names)
-    return not deltalog.is_mapped(snapshot) and stored.issuperset((*prepared.columns, *METADATA_COLUMNS.names))
-
-
 def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepared:
     """The batch with its rows in the table's folder: an older version has staged first batches elsewhere."""
     if prepared.data.startswith(f"{path}/"):
@@ -272,35 +232,6 @@ def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepa
     folder = f"{path}/{batch_folder(prepared.batch_id, prepared.run_id)}"
     storage.move(spark, prepared.data, folder)
     return replace(prepared, data=folder)
-
-
-def _rewrite(spark: SparkSession, table: Table, path: str, prepared: Prepared, rewrite: Rewrite, seen: int) -> None:
-    entry = _entry(table, prepared)
-    deltalog.rewrite(spark, path, rewrite.whole, rewrite.feed, entry, seen=seen, more_rows=rewrite.more_rows)
-
-
-def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:
-    """What the log's entry of this batch says of itself."""
-    watermark = table.load.watermark
-    freshness = table.contract.freshness
-    ordering = [
-        watermark.column if watermark else None,
-        freshness.column if freshness else None,
-        *table.load.cluster_by,
-        *prepared.keys,
-    ]
-    return deltalog.Entry(
-        app_id=app_id(prepared),
-        user_metadata=json.dumps(prepared.metadata(), default=str),
-        statistics=tuple(name for name in dict.fromkeys(ordering) if name),
-        epoch=prepared.epoch,
-        sequence=prepared.sequence,
-    )
-
-
-def app_id(prepared: Prepared) -> str:
-    """The transaction's application id. Ids survive a RESTORE, so the epoch, which a restore raises, is part of it."""
-    return f"{APP}:{prepared.epoch}:{prepared.batch_id}"
 
 
 @contextmanager

@@ -172,17 +172,18 @@ def test_the_newest_release_that_a_warehouse_has_is_known(state: SqliteState) ->
 
 
 def test_what_another_run_has_half_committed_stays_as_it_was_released(state: SqliteState) -> None:
-    state.put("table", "silver.a", {"version": 3})
-    state.put("table", "gold.b", {"version": 1})
-    release.record(state, RUN, {})
+    state.put("table", "silver.a", {"version": 3, "table_id": "of a"})
+    state.put("table", "gold.b", {"version": 1, "table_id": "of b"})
+    before, _ = release.record(state, RUN, {})
     died = Run.start(date(2025, 3, 30))
     commits.begin(state, died, "daily", {"silver.a": "1", "gold.new": "2"})
-    state.put("table", "silver.a", {"version": 4})
-    state.put("table", "gold.new", {"version": 0})
+    state.put("table", "silver.a", {"version": 4, "table_id": "of a"})
+    state.put("table", "gold.new", {"version": 0, "table_id": "of new"})
 
     recorded, new = release.record(state, RUN, {"gold.b": 2})
     assert new
     assert dict(recorded.tables) == {"silver.a": 3, "gold.b": 2}
+    assert dict(recorded.ids) == dict(before.ids) == {"silver.a": "of a", "gold.b": "of b"}
 
     ended, _ = release.record(state, died, {})
     assert dict(ended.tables) == {"silver.a": 4, "gold.b": 1, "gold.new": 0}

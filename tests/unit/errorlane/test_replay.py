@@ -182,7 +182,7 @@ def test_errors_are_open_again_after_a_restore_even_if_it_dies(orders: Lake) -> 
     (step,) = restoring.steps(engine, first)
 
     with dying_at(f"{TABLE}: restored, its errors not open again"):
-        restoring.restore(engine, step, first)
+        restoring.restore(engine, step, first.name)
     engine.leases.release(TABLE)
 
     assert ids(orders) == ["1"]

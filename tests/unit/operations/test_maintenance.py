@@ -123,9 +123,9 @@ def test_what_went_out_of_use_goes_and_what_a_release_has_that_is_kept_stays(
     (step,) = (step for step in restoring.steps(engine, first) if step.table == "gold.totals")
     if goes:
         with pytest.raises(CommitError, match="cannot be taken back"):
-            restoring.restore(engine, step, first)
+            restoring.restore(engine, step, first.name)
     else:
-        restoring.restore(engine, step, first)
+        restoring.restore(engine, step, first.name)
         assert shop.read("gold.totals") == rows
 
 

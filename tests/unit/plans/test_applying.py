@@ -168,7 +168,7 @@ def restored(lake: Lake) -> None:
     engine = lake.engine()
     state = restoring.read_state(lake.spark, lake.path("gold.totals"))
     then = release.Release(1, "x", engine.run.date, engine.run.as_of, {"gold.totals": 0})
-    restoring.restore(engine, restoring.Step("gold.totals", state.version or 0, 0), then)
+    restoring.restore(engine, restoring.Step("gold.totals", state.version or 0, 0), then.name)
 
 
 def removed(lake: Lake) -> None:

@@ -1,0 +1,135 @@
+"""`tidemark recover`: what is half done after a crash, and ending it either way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
+from cli.console.output import columns, show, show_json
+from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tidemark.config.connections import ConnectionValue
+    from tidemark.operations.recovery import HalfDone, TableLeft
+
+FinishOption = Annotated[
+    bool, typer.Option("--finish", help="Commit what is not committed yet, from staging, and release it.")
+]
+UndoOption = Annotated[bool, typer.Option("--undo", help="Take back what was committed: tables are as before.")]
+OverOthersOption = Annotated[
+    bool,
+    typer.Option("--over-others", help="With --undo: take back what others changed in these tables since, too."),
+]
+
+
+def recover(
+    run: Annotated[str | None, typer.Option("--run", help="Only the commit of this run (the start of its id).")] = None,
+    finish: FinishOption = False,
+    undo: UndoOption = False,
+    over_others: OverOthersOption = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Commits that were begun and not ended: shows them, finishes them, or takes them back."""
+    if finish and undo:
+        raise ConfigError("--finish and --undo are two ways", next_step="tidemark recover shows what each would do")
+    if over_others and not undo:
+        raise ConfigError("--over-others goes with --undo", next_step="tidemark recover shows what each would do")
+    found = _half_done(env, config, run)
+    if not (found and (finish or undo)):
+        _show(found, as_json=as_json)
+        return
+    if undo and not yes:
+        _show(found, as_json=False)
+        tables = [table for each in found for table in each.standing("committed")]
+        typer.confirm(f"take back {', '.join(tables) or 'what was begun'}?", abort=True)
+    from cli.console.launch import launch
+
+    parameters = {"run": run, "undo": undo, "over_others": over_others}
+    launch("recover", parameters, env=env, config=config, as_json=as_json, debug=debug)
+
+
+def _half_done(env: str, config: str, run: str | None) -> list[HalfDone]:
+    """What is half done, by the tables themselves."""
+    from tidemark.config.project import load_project
+    from tidemark.control.runs import Run
+    from tidemark.control.state import open_state
+    from tidemark.engine import Engine
+    from tidemark.operations import recovery
+    from tidemark.spark.session import build_session
+
+    environment = environment_of(env, config)
+    state = open_state(environment)
+    begun = recovery.wanted(state, run)
+    if not begun:
+        return []
+    engine = Engine(load_project(config, env), build_session(environment), state, _no_connection, Run.start())
+    return [recovery.look(engine, each) for each in begun]
+
+
+def _no_connection(name: str) -> ConnectionValue:
+    raise ConfigError(f"to look at commits needs no connection, but {name} was asked for")
+
+
+def _show(found: Sequence[HalfDone], *, as_json: bool) -> None:
+    if as_json:
+        show_json([each.to_json() for each in found])
+        return
+    if not found:
+        show("nothing is half done")
+    for each in found:
+        _show_one(each)
+
+
+def _show_one(found: HalfDone) -> None:
+    begun = found.begun
+    doing = "taking back what it had committed" if begun.undoing else "committing"
+    show(f"run {begun.run_id} ({begun.flow or 'unknown'}, {begun.date}) was {doing}, begun {begun.began_at[:16]} UTC")
+    if found.at_work:
+        show(f"run {found.at_work} is at work on these tables: it may just be ending this (tidemark runs list)")
+    for line in (begun.cause or "").splitlines():
+        show(f"  {line.strip()}")
+    table = columns("table", "", "version", "taken back to", right=("version",))
+    for each in found.tables:
+        version = "–" if each.version is None else str(each.version)
+        table.add_row(each.table, each.standing, version, _back_to(each))
+    show(table)
+    _offer(found)
+
+
+def _back_to(left: TableLeft) -> str:
+    if left.standing == "not committed":
+        return "stays as it is"
+    return "no row, as before" if left.back_to is None else f"version {left.back_to}"
+
+
+def _offer(found: HalfDone) -> None:
+    """What each way would do, or why it cannot be gone."""
+    command, left = f"tidemark recover --run {found.begun.short_id}", found.standing("not committed")
+    against = [f"{each.table}: {line}" for each in found.tables for line in each.against_finishing]
+    if found.begun.undoing:
+        against = ["it is being taken back already"]
+    does = f"commits {', '.join(left)} from staging, and releases all" if left else "records the release"
+    _say("finish", does if found.can_finish else "", against, f"{command} --finish")
+    against = [f"{each.table}: {line}" for each in found.tables for line in each.against_undoing]
+    if found.release:
+        against = [f"readers have it, as release {found.release}: restore an earlier one to take it back"]
+    back = ", ".join(f"{each.table} to {_back_to(each)}" for each in found.tables if each.standing == "committed")
+    does = f"takes {back} back; the next run builds it anew" if back else "forgets what was begun"
+    _say("take back", does if found.can_undo else "", against, f"{command} --undo")
+
+
+def _say(way: str, does: str, against: Sequence[str], command: str) -> None:
+    if does:
+        show(f"  {way:<10}{does}    → {command}")
+        return
+    show(f"  {way:<10}cannot be done:")
+    for line in against:
+        show(f"            {line}")
