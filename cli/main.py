@@ -49,6 +49,7 @@ for command in (
     show.graph,
     cli_config.validate,
     cli_config.ddl,
+    cli_config.schema,
     cli_config.doctor,
 ):
     app.command()(command)

@@ -1,0 +1,42 @@
+"""Where a run happens: `env/<name>.yaml` with roots, connections, compute, state; the same tables fit every one."""
+
+from tidemark.config.environment.model import ANSI, FOLDER, MEANINGS, SPARK, Environment
+from tidemark.config.environment.reading import load_environment, read_env_file
+from tidemark.config.environment.settings import (
+    ROOT_NAMES,
+    ComputeSettings,
+    MaintenanceSettings,
+    PlanSettings,
+    PrefectSettings,
+    Roots,
+    SizeSpec,
+    StateSettings,
+    VerifySettings,
+    WorkPoolSettings,
+)
+from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
+
+__all__ = [
+    "ANSI",
+    "FOLDER",
+    "MEANINGS",
+    "ROOT_NAMES",
+    "SPARK",
+    "AlertSpec",
+    "ComputeSettings",
+    "ConnectionSpec",
+    "Environment",
+    "MaintenanceSettings",
+    "MaskingSettings",
+    "PlanSettings",
+    "PrefectSettings",
+    "RetrySettings",
+    "Roots",
+    "SizeSpec",
+    "StateSettings",
+    "TargetSpec",
+    "VerifySettings",
+    "WorkPoolSettings",
+    "load_environment",
+    "read_env_file",
+]
