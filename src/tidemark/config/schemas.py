@@ -20,12 +20,18 @@ from tidemark.config.contract.meanings import REFUSED, meaning
 from tidemark.config.contract.properties import NAME, NESTED
 from tidemark.config.contract.quality import METRICS
 from tidemark.config.environment import Environment
+from tidemark.config.jobs import Jobs
 from tidemark.config.limits import Limit
 from tidemark.config.load import Load
 from tidemark.config.modelfile import span_text
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: Mapping[str, type[BaseModel]] = {"contract": OpenDataContractStandard, "load": Load, "env": Environment}
+MODELS: Mapping[str, type[BaseModel]] = {
+    "contract": OpenDataContractStandard,
+    "load": Load,
+    "env": Environment,
+    "jobs": Jobs,
+}
 SUFFIX = ".schema.json"
 FOLDER = "schemas"
 """Where in a configuration folder the schemas lie, for editors."""
@@ -34,6 +40,7 @@ _TITLES = {
     "contract": "What a table is: <layer>/<table>.contract.yaml",
     "load": "How a table is filled: <layer>/<table>.load.yaml",
     "env": "Where a run happens: env/<name>.yaml",
+    "jobs": "Parts of the pipeline by name: jobs.yaml",
 }
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _LOGICAL = ("string", "integer", "number", "boolean", "date", "timestamp", *NESTED)
@@ -50,7 +57,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """The schema of a kind of file: `contract`, `load` or `env`."""
+    """The schema of a kind of file, one of `MODELS`."""
     mode: JsonSchemaMode = "validation"
     schema = MODELS[kind].model_json_schema(by_alias=True, schema_generator=_Generator, mode=mode)
     for each in _inside(schema):

@@ -12,6 +12,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "contract.md": keys.contract_page,
     "load.md": keys.load_page,
     "env.md": keys.environment_page,
+    "jobs.md": keys.jobs_page,
     "commands.md": commands.page,
     "variables.md": variables.page,
 }

@@ -72,6 +72,11 @@ def environment_page() -> str:
     return page + "\n" + "\n".join(_settings())
 
 
+def jobs_page() -> str:
+    told = "Parts of the pipeline by name. `tidemark job` lists them, `tidemark job NAME` runs one."
+    return _page("jobs", "# Jobs: `jobs.yaml`", told)
+
+
 def contract_page() -> str:
     told = (
         "What a table is: a document of the [Open Data Contract Standard]"

@@ -17,10 +17,11 @@ from blocks.compute import ComputeProfile
 from blocks.deployments import deployments
 from blocks.names import block_name
 from blocks.workspace import variables
-from cli.console.jobs import JOBS
 from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
 from tidemark.config.environment import PrefectSettings, load_environment
+from tidemark.config.jobs import load_jobs
 
+JOBS = load_jobs(Path("config"))
 ENVIRONMENTS = sorted(path.stem for path in Path("config/env").glob("*.yaml"))
 SHARED = ("env", "config")
 NEEDED = {
