@@ -140,7 +140,7 @@ def job(
         "allow": selection(allow),
     }
     parameters = found.parameters | {key: value for key, value in typed.items() if value}
-    launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug)
+    launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug, job=name)
 
 
 @app.command()

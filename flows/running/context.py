@@ -19,9 +19,10 @@ from flows.running.collector import Collector
 from flows.running.progress import Watcher, watcher
 from flows.running.progress_artifacts import ArtifactWatcher
 from flows.running.sealed import refuse_other_environments
+from flows.running.watching import job_name, measured, note_began, tell
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
-from tidemark.config.project import load_project
+from tidemark.config.project import Project, load_project
 from tidemark.control import sealing
 from tidemark.control.processes import this_process
 from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary
@@ -98,8 +99,11 @@ def open_run(
         watching = watcher(otherwise=ArtifactWatcher)
         collector = Collector(started, watching)
         alerts = Alerts(environment, run.run_id, folder)
+        ending = _Ending(project, run, collector, alerts, folder, watching)
         try:
-            state, spark = open_state(environment), build_session(environment)
+            state = ending.state = open_state(environment)
+            note_began(started, project, state)
+            spark = build_session(environment)
             logstore.verify(spark, environment.roots.lake)
             connecting = partial(connect, environment)
             engine = Engine(project, spark, state, connecting, run, flow_run=_flow_run(), waits=watching.waits)
@@ -112,9 +116,9 @@ def open_run(
             finally:
                 _open.reset(token)
         except BaseException as error:
-            _end(collector, alerts, folder, watching, _status(error), error)
+            ending.end(_status(error), error)
             raise
-        _end(collector, alerts, folder, watching, "done")
+        ending.end("done")
         # The command shows a plan when its run is over; one that cannot be applied is left to the next run.
         _clean(environment, RunStore(folder), state, keep={run.run_id} if run.plans else ())
 
@@ -129,6 +133,7 @@ def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
         run.started_at,
         process=this_process(),
         allowed=tuple(sorted(run.allows)),
+        job=job_name(),
     )
 
 
@@ -152,37 +157,33 @@ def _status(error: BaseException) -> RunStatus:
     return "failed" if isinstance(error, Exception) else "interrupted"
 
 
-def _end(
-    collector: Collector,
-    alerts: Alerts,
-    folder: Folder,
-    watching: Watcher,
-    status: RunStatus,
-    error: BaseException | None = None,
-) -> None:
-    """Stores and shows the summary, and tells about warnings and the error; what fails here hides no earlier error."""
-    summary = collector.summary(status, error)
-    for warned in summary.warnings:
-        alerts.raise_event("warning", warned.message, table=warned.table, next_step=warned.next_step)
-    if error is not None:
-        known = error if isinstance(error, TidemarkError) else None
-        alerts.raise_event(
-            "error",
-            summary.error or status,
-            table=known.table if known else None,
-            step=known.step if known else None,
-            next_step=known.next_step if known else None,
-        )
-    path = folder.path(f"{summary.run_id}.json")
-    try:
-        RunStore(folder).save(summary)
-    except TidemarkError:
-        if error is None:
-            raise
-        log.exception("the summary of the run could not be stored")
-    description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
-    show_markdown(ARTIFACT, markdown(summary), description)
-    watching.run_ended(summary, path)
+@dataclass
+class _Ending:
+    """What the end of a run needs. `state` is there once the control store is open."""
+
+    project: Project
+    run: Run
+    collector: Collector
+    alerts: Alerts
+    folder: Folder
+    watching: Watcher
+    state: StateStore | None = None
+
+    def end(self, status: RunStatus, error: BaseException | None = None) -> None:
+        """Stores and shows the summary, and tells who watches; what fails here hides no earlier error."""
+        summary = self.collector.summary(status, error)
+        summary = measured(summary, self.project, self.state, self.folder, plans=self.run.plans)
+        tell(self.alerts, summary, error, self.project, self.state)
+        path = self.folder.path(f"{summary.run_id}.json")
+        try:
+            RunStore(self.folder).save(summary)
+        except TidemarkError:
+            if error is None:
+                raise
+            log.exception("the summary of the run could not be stored")
+        description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
+        show_markdown(ARTIFACT, markdown(summary), description)
+        self.watching.run_ended(summary, path)
 
 
 @contextmanager

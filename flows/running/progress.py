@@ -91,6 +91,7 @@ def describe_publication(published: Publication) -> str:
     return f"{published.table} published to {published.target} · {count(published.inserted)} rows written"
 
 
+_job: ContextVar[str] = ContextVar("tidemark_job", default="")
 _watcher: ContextVar[Watcher | None] = ContextVar("tidemark_watcher", default=None)
 
 
@@ -107,3 +108,18 @@ def watched_by(new: Watcher) -> Iterator[None]:
         yield
     finally:
         _watcher.reset(token)
+
+
+def named_job() -> str:
+    """What runs that begin here are called beside their flow; "" where nobody says."""
+    return _job.get()
+
+
+@contextmanager
+def called(job: str) -> Iterator[None]:
+    """Runs that begin inside the block are of this job."""
+    token = _job.set(job)
+    try:
+        yield
+    finally:
+        _job.reset(token)

@@ -140,18 +140,23 @@ class Publication:
 
 @dataclass(frozen=True)
 class Warned:
-    """Something that did not stop the run and that a person should look at."""
+    """Something that did not stop the run and that a person should look at.
+
+    `told`: alert channels have been told already, or do not have to be.
+    """
 
     table: str | None
     message: str
     next_step: str | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True)
 class RunSummary:
     """One run from start to end. Instants are UTC; `release` is what readers see after the run.
 
-    `allowed` are the limits that it was told to let pass. `process` is where it ran, as `host:pid`. A run that was
+    `allowed` are the limits that it was told to let pass. `metrics` are those that it wrote (`observe.metrics`), of the
+    job and by table. `process` is where it ran, as `host:pid`. A run that was
     killed could not say so: it is read as `killed` when it says `running` and its process, on this machine, is gone.
     """
 
@@ -170,6 +175,13 @@ class RunSummary:
     error: str | None = None
     process: str = ""
     allowed: tuple[str, ...] = ()
+    job: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def called(self) -> str:
+        """The job that it was of: a deployment's or command's name, or else the flow's."""
+        return self.job or self.flow
 
     @property
     def seconds(self) -> float:

@@ -3,7 +3,17 @@
 Not here: what they are compiled into.
 """
 
-from tidemark.config.contract.model import LAYERS, MASKS, SUFFIX, Check, Column, Comparison, Contract, Freshness
+from tidemark.config.contract.model import (
+    LAYERS,
+    MASKS,
+    SUFFIX,
+    Check,
+    Column,
+    Comparison,
+    Contract,
+    Freshness,
+    Service,
+)
 from tidemark.config.contract.odcs import load_contract, read_contract
 
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "Comparison",
     "Contract",
     "Freshness",
+    "Service",
     "load_contract",
     "read_contract",
 ]

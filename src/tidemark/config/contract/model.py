@@ -122,6 +122,15 @@ class Freshness:
 
 
 @dataclass(frozen=True)
+class Service:
+    """What else is promised of a table: so many seconds a load takes at most, so many rows a day brings at least."""
+
+    seconds: float | None = None
+    records: int | None = None
+    severity: Severity = "warning"
+
+
+@dataclass(frozen=True)
 class Contract:
     """A table's contract; `keys` are the primary key's columns by position."""
 
@@ -135,6 +144,7 @@ class Contract:
     path: Path
     description: str | None = None
     owner: str | None = None
+    service: Service | None = None
 
     @property
     def layer(self) -> str:

@@ -1,6 +1,7 @@
 """Where a run happens: `env/<name>.yaml` with roots, connections, compute, state; the same tables fit every one."""
 
 from tidemark.config.environment.model import ANSI, FOLDER, MEANINGS, SPARK, Environment
+from tidemark.config.environment.monitoring import MetricsSettings, PriceSettings, SlaSettings, SmtpSettings
 from tidemark.config.environment.reading import load_environment, read_env_file
 from tidemark.config.environment.settings import (
     ROOT_NAMES,
@@ -28,11 +29,15 @@ __all__ = [
     "Environment",
     "MaintenanceSettings",
     "MaskingSettings",
+    "MetricsSettings",
     "PlanSettings",
     "PrefectSettings",
+    "PriceSettings",
     "RetrySettings",
     "Roots",
     "SizeSpec",
+    "SlaSettings",
+    "SmtpSettings",
     "StateSettings",
     "TargetSpec",
     "VerifySettings",

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 
 from tidemark.aws.secrets import PROVIDERS, Provider, ordered
 from tidemark.aws.settings import AwsSettings, Location, join
+from tidemark.config.environment.monitoring import MetricsSettings, PriceSettings, SlaSettings, SmtpSettings
 from tidemark.config.environment.settings import (
     ANSI,
     MEANINGS,
@@ -91,6 +92,16 @@ class Environment(Settings):
     alerts: tuple[AlertSpec, ...] = Field(
         default=(), description="Whom to tell.", examples=[[{"channel": "log", "on": ["error"]}]]
     )
+    smtp: SmtpSettings | None = Field(
+        default=None,
+        description="The mail server behind alerts by email.",
+        examples=[{"host": "smtp.acme.example", "sender": "tidemark@acme.example"}],
+    )
+    metrics: MetricsSettings = Field(default=MetricsSettings(), description="Where metrics of runs go.")
+    prices: PriceSettings | None = Field(
+        default=None, description="What an hour costs of what runs use; without it, no cost is estimated."
+    )
+    sla: SlaSettings = Field(default=SlaSettings(), description="What is promised of jobs and tables.")
     connections: dict[str, ConnectionSpec] = Field(
         default={},
         description="The systems there are, by the names that load files call them.",
@@ -135,6 +146,12 @@ class Environment(Settings):
             if name != SPARK and name not in self.connections:
                 hint = choose(name, [SPARK, *self.connections])
                 raise ValueError(f"prefect.limits names `{name}`, which is neither {SPARK} nor a connection: {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _mails_have_a_server(self) -> Environment:
+        if self.smtp is None and any(alert.channel == "email" for alert in self.alerts):
+            raise ValueError("alerts go by email, and no mail server is named: add smtp: {host: …, sender: …}")
         return self
 
     @model_validator(mode="after")

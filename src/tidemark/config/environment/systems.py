@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tidemark.config.environment.settings import Settings
 from tidemark.config.modelfile import Span
@@ -39,15 +39,22 @@ class RetrySettings(Settings):
 class AlertSpec(Settings):
     """A channel, where it leads and for which events."""
 
-    channel: Literal["sns", "slack", "log"] = Field(description="How people are told.", examples=["sns"])
+    channel: Literal["sns", "slack", "email", "log"] = Field(description="How people are told.", examples=["sns"])
     target: str | None = Field(
         default=None,
-        description="Where to: a topic's ARN, or the name of the secret `{url: …}` that a Slack webhook is in.",
+        description="Where to: a topic's ARN, the name of the secret `{url: …}` that a Slack webhook is in, or mail "
+        "addresses with commas between.",
         examples=["arn:aws:sns:eu-central-1:111122223333:tidemark-alerts"],
     )
     on: tuple[Literal["warning", "error"], ...] = Field(
         default=("warning", "error"), description="What people are told of.", examples=[["error"]]
     )
+
+    @model_validator(mode="after")
+    def _leads_somewhere(self) -> AlertSpec:
+        if self.channel != "log" and not (self.target or "").strip(" ,"):
+            raise ValueError(f"an alert channel of the kind {self.channel} needs a target")
+        return self
 
 
 class ConnectionSpec(Settings):
