@@ -68,14 +68,13 @@ def ddl(
     config: ConfigOption = CONFIG,
     debug: DebugOption = False,
 ) -> None:
-    """The CREATE TABLE statements that the contracts mean."""
-    from tidemark.compile.ddl import create_table
+    """The schemas, tables, keys and comments that the contracts mean, as a script that can be run again."""
+    from tidemark.compile.script import script
     from tidemark.config.project import load_project
 
     project = load_project(config, env)
-    for name in project.select(selection(select)):
-        table = project.table(name)
-        typer.echo(f"{create_table(table.contract, table.load, dialect.value, name)};\n")
+    for statement in script([project.table(name) for name in project.select(selection(select))], dialect.value):
+        typer.echo(f"{statement};\n")
 
 
 def schema(

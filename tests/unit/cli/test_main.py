@@ -162,7 +162,8 @@ class TestConfig:
     ) -> None:
         assert main(["ddl", "--dialect", dialect, "-s", "gold.dim_date,gold.fact_sales"]) == 0
         written = capsys.readouterr().out
-        assert written.count("CREATE TABLE IF NOT EXISTS gold.") == 2
+        assert written.count("CREATE TABLE IF NOT EXISTS ") == 2
+        assert written.count("CREATE SCHEMA IF NOT EXISTS ") == 1
         assert written.rstrip().endswith(";")
 
 

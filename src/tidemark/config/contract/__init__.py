@@ -12,6 +12,7 @@ from tidemark.config.contract.model import (
     Comparison,
     Contract,
     Freshness,
+    Reference,
     Service,
 )
 from tidemark.config.contract.odcs import load_contract, read_contract
@@ -25,6 +26,7 @@ __all__ = [
     "Comparison",
     "Contract",
     "Freshness",
+    "Reference",
     "Service",
     "load_contract",
     "read_contract",

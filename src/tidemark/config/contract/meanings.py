@@ -32,13 +32,16 @@ _ACTS: Mapping[str, tuple[str, Any]] = {
     "OpenDataContractStandard.description": ("What the table is for.", {"purpose": "Returns of the web shop."}),
     "OpenDataContractStandard.schema": ("The table: a list of exactly one.", None),
     "OpenDataContractStandard.slaProperties": (
-        "What is promised of the table; `freshness` is checked with every run.",
+        "What is promised of the table; `freshness`, `latency` (of a load) and `throughput` (rows a day) are watched.",
         [{"property": "freshness", "value": 26, "unit": "h", "element": "updated_at"}],
     ),
     "OpenDataContractStandard.slaDefaultElement": ("The column of promises that name none.", "updated_at"),
     "Team.name": ("The owner.", "sales-data"),
     "Description.purpose": ("What the table is for; its description where the schema has none.", "One row per return."),
-    "ServiceLevelAgreementProperty.property": ("What is promised; `freshness` is checked.", "freshness"),
+    "ServiceLevelAgreementProperty.property": (
+        "What is promised: `freshness`, `latency` or `throughput`; others are kept for people.",
+        "freshness",
+    ),
     "ServiceLevelAgreementProperty.value": ("How old the newest value may be.", 26),
     "ServiceLevelAgreementProperty.unit": ("Hours, days or minutes: `h`, `d`, `min`; without a word hours.", "h"),
     "ServiceLevelAgreementProperty.element": ("The column that says how new a row is.", "updated_at"),

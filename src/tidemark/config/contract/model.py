@@ -122,6 +122,16 @@ class Freshness:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """The columns are those `to` of another table, or of this one: a foreign key, which nobody enforces."""
+
+    columns: tuple[str, ...]
+    table: str
+    to: tuple[str, ...]
+    line: int = 1
+
+
+@dataclass(frozen=True)
 class Service:
     """What else is promised of a table: so many seconds a load takes at most, so many rows a day brings at least."""
 
@@ -145,6 +155,7 @@ class Contract:
     description: str | None = None
     owner: str | None = None
     service: Service | None = None
+    references: tuple[Reference, ...] = ()
 
     @property
     def layer(self) -> str:

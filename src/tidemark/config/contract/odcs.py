@@ -9,6 +9,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 from tidemark.config.contract.model import LAYERS, SUFFIX, Check, Column, Contract
 from tidemark.config.contract.properties import key_columns, read_columns
 from tidemark.config.contract.quality import read_checks
+from tidemark.config.contract.references import read_references
 from tidemark.config.contract.service import read_freshness, read_service
 from tidemark.config.modelfile import build
 from tidemark.config.yamltext import Report, Where, parse
@@ -53,6 +54,7 @@ def read_contract(path: Path) -> tuple[Contract | None, list[Finding]]:
         description=schema.description or (parsed.description.purpose if parsed.description else None),
         owner=parsed.team.name if isinstance(parsed.team, Team) else None,
         service=read_service(report, parsed),
+        references=read_references(report, schema, columns, table, _SCHEMA),
     )
     return contract, report.findings
 
