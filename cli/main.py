@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, maintain, plan, prefect, privacy, reports, sandbox, show, verify
+from cli import backfill, bypass, errors, maintain, plan, prefect, privacy, reports, sandbox, show, sla, verify
 from cli import config as cli_config
 from cli.console.options import (
     CONFIG,
@@ -49,10 +49,12 @@ for command in (
     cli_config.ddl,
     cli_config.schema,
     cli_config.doctor,
+    sla.sla,
 ):
     app.command()(command)
 app.command("show")(show.show_rows)
 for name, group in (
+    ("bypass", bypass.bypass),
     ("errors", errors.errors),
     ("privacy", privacy.privacy),
     ("state", reports.state),

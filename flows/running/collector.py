@@ -124,4 +124,5 @@ class Collector:
 
 def check_text(check: Any) -> str:
     """A check that did not pass, with what was measured: `row count > 0: was 0`."""
-    return check.name if check.value is None else f"{check.name}: was {check.value}"
+    told = check.name if check.value is None else f"{check.name}: was {check.value}"
+    return f"{told} ({check.bypass})" if check.bypass else told

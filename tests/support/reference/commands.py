@@ -33,6 +33,11 @@ EXAMPLES: Mapping[str, str] = {
     "graph": "tidemark graph --select +gold.fact_sales",
     "validate": "tidemark validate --env prod",
     "ddl": "tidemark ddl --dialect snowflake --select gold.*",
+    "sla": "tidemark sla --env prod",
+    "bypass add": "tidemark bypass add gold.fact_sales --check 'row count > 0' --by ann --why 'the source is closed' "
+    "--until 2026-12-24",
+    "bypass list": "tidemark bypass list --all",
+    "bypass end": "tidemark bypass end 3f2a91c4 --by ann",
     "schema": "tidemark schema load",
     "doctor": "tidemark doctor",
     "errors list": "tidemark errors list --table bronze.crm_accounts",
