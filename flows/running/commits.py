@@ -78,7 +78,10 @@ def _finish(run: RunContext, earlier: commits.Interrupted) -> None:
     _lease(run, earlier.batches)
     engine.prepared.update(staging.staged(engine, earlier))
     for table in earlier.batches:
-        tasks.on_spark(engine.environment, tasks.commit)(unseen(engine), table, unseen(engine.prepared[table]))
+        commit_it = tasks.on_spark(engine.environment, tasks.commit)
+        committed = commit_it(unseen(engine), table, unseen(engine.prepared[table]))
+        if run.lineage is not None:
+            run.lineage.finished_for(earlier, table, committed.version)
     died = replace(engine.run, run_id=earlier.run_id, date=earlier.date)
     recorded, _ = _release(run, died, earlier.plan)
     commits.end(engine.state, earlier.run_id)

@@ -16,7 +16,8 @@ from prefect.logging.handlers import APILogHandler
 from blocks.register import connect
 from flows.running.artifacts import show_markdown
 from flows.running.collector import Collector
-from flows.running.progress import Watcher, watcher
+from flows.running.lineage import LineageWatcher, tell_end, trace, watch_lineage
+from flows.running.progress import Watcher, Watchers, watcher
 from flows.running.progress_artifacts import ArtifactWatcher
 from flows.running.sealed import refuse_other_environments
 from flows.running.watching import job_name, measured, note_began, tell
@@ -55,6 +56,7 @@ class RunContext:
     folder: Folder
     watcher: Watcher
     at_once: int
+    lineage: LineageWatcher | None = None
 
     def cancel(self) -> None:
         """Stops what Spark is doing; the threads that wait for it then end."""
@@ -91,15 +93,17 @@ def open_run(
     environment = project.environment
     refuse_other_environments(environment, config)
     sealing.claim_lake(environment)
-    run = Run.start(day, as_of=as_of, plans=plans, allows=allows)
+    run = Run.start(day, as_of=as_of, plans=plans, allows=allows, traced=trace())
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
         started = _started(run, flow, environment)
         RunStore(folder).save(started)
-        watching = watcher(otherwise=ArtifactWatcher)
+        lineage = watch_lineage(project, run, flow)
+        seen_by = watcher(otherwise=ArtifactWatcher)
+        watching = Watchers(seen_by, lineage) if lineage else seen_by
         collector = Collector(started, watching)
         alerts = Alerts(environment, run.run_id, folder)
-        ending = _Ending(project, run, collector, alerts, folder, watching)
+        ending = _Ending(project, run, collector, alerts, folder, watching, lineage)
         try:
             state = ending.state = open_state(environment)
             note_began(started, project, state)
@@ -107,8 +111,10 @@ def open_run(
             logstore.verify(spark, environment.roots.lake)
             connecting = partial(connect, environment)
             engine = Engine(project, spark, state, connecting, run, flow_run=_flow_run(), waits=watching.waits)
+            if lineage is not None:
+                lineage.engine = engine
             room = at_once or environment.compute.concurrency
-            context = RunContext(flow, engine, collector, alerts, folder, watching, room)
+            context = RunContext(flow, engine, collector, alerts, folder, watching, room, lineage)
             token = _open.set(context)
             try:
                 with engine.leases.kept():
@@ -134,6 +140,7 @@ def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
         process=this_process(),
         allowed=tuple(sorted(run.allows)),
         job=job_name(),
+        trace_id=run.trace_id,
     )
 
 
@@ -167,10 +174,12 @@ class _Ending:
     alerts: Alerts
     folder: Folder
     watching: Watcher
+    lineage: LineageWatcher | None = None
     state: StateStore | None = None
 
     def end(self, status: RunStatus, error: BaseException | None = None) -> None:
         """Stores and shows the summary, and tells who watches; what fails here hides no earlier error."""
+        tell_end(self.lineage, self.collector, status, error)
         summary = self.collector.summary(status, error)
         summary = measured(summary, self.project, self.state, self.folder, plans=self.run.plans)
         tell(self.alerts, summary, error, self.project, self.state)

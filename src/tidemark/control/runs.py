@@ -31,7 +31,8 @@ class Run:
     """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing.
 
     A run that `plans` commits nothing: what it would write beside the tables (drift, rejected rows) stays in its
-    staging, until the plan is applied. `allows` names the limits of tables that it lets pass.
+    staging, until the plan is applied. `allows` names the limits of tables that it lets pass. `traced`: the trace that
+    it is a part of, where it did not begin one.
     """
 
     run_id: str
@@ -40,6 +41,12 @@ class Run:
     started_at: datetime
     plans: bool = False
     allows: frozenset[str] = frozenset()
+    traced: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        """The id that logs, Spark's jobs and lineage events of this run have in common (W3C): `traced`, or its own."""
+        return self.traced or uuid.uuid5(uuid.NAMESPACE_OID, self.run_id).hex
 
     @classmethod
     def start(
@@ -49,6 +56,7 @@ class Run:
         as_of: datetime | None = None,
         plans: bool = False,
         allows: Collection[str] = (),
+        traced: str = "",
     ) -> Run:
         """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
 
@@ -59,7 +67,8 @@ class Run:
         if day > now.date():
             raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
         end_of_day = datetime.combine(day, time.max)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_utc(as_of or now)), now, plans, frozenset(allows))
+        seen_to = min(end_of_day, now, as_utc(as_of or now))
+        return cls(str(uuid.uuid4()), day, seen_to, now, plans, frozenset(allows), traced)
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,10 @@ class TableResult:
 
 @dataclass(frozen=True)
 class Publication:
-    """One table brought to one warehouse: rows written and removed, and the rows it holds after (None: it failed)."""
+    """One table brought to one warehouse: rows written and removed, and the rows it holds after (None: it failed).
+
+    `version`: the table's version in the lake that it has there now.
+    """
 
     table: str
     target: str
@@ -136,6 +148,20 @@ class Publication:
     deleted: int = 0
     rows_after: int | None = None
     error: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class LineageSummary:
+    """What became of a run's lineage events: how many are at the place `where`, how many wait under the lineage root
+    for a later run, how many nobody will have, and why not all are there.
+    """
+
+    sent: int
+    where: str
+    waiting: int = 0
+    lost: int = 0
+    why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +203,8 @@ class RunSummary:
     allowed: tuple[str, ...] = ()
     job: str = ""
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    lineage: LineageSummary | None = None
+    trace_id: str = ""
 
     @property
     def called(self) -> str:
@@ -222,6 +250,7 @@ class RunSummary:
         values["tables"] = tuple(_table_result(item) for item in values.get("tables", ()))
         values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
         values["allowed"] = tuple(values.get("allowed", ()))
+        values["lineage"] = LineageSummary(**values["lineage"]) if values.get("lineage") else None
         values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
         return cls(**values)
 

@@ -16,6 +16,7 @@ from tidemark.config.environment.settings import (
     WorkPoolSettings,
 )
 from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
+from tidemark.config.environment.telling import LineageSettings
 
 __all__ = [
     "ANSI",
@@ -27,6 +28,7 @@ __all__ = [
     "ComputeSettings",
     "ConnectionSpec",
     "Environment",
+    "LineageSettings",
     "MaintenanceSettings",
     "MaskingSettings",
     "MetricsSettings",
