@@ -82,7 +82,7 @@ class LineageWatcher:
 
     def gate_ended(self, result: GateResult) -> None:
         """A gate has been passed, or not: it tells so as a job of its own, that reads the table."""
-        checks = [Checked(each.name, each.outcome, each.value, each.limit) for each in result.checks]
+        checks = [Checked(each.name, each.outcome, each.value, each.limit, each.bypass) for each in result.checks]
         failed = [each.name for each in checks if each.outcome in ("fail", "error")]
         self._begin(Job.gate(result.table))
         error = f"{len(failed)} of {len(checks)} checks failed: {'; '.join(failed)}" if failed else None
@@ -120,7 +120,7 @@ class LineageWatcher:
     def finished_for(self, died: Interrupted, table: str, version: int | None) -> None:
         """A load of a run that died while it committed was brought to its end."""
         job, at = Job.load(table), _now()
-        begun = Begun(job, job.run_id(died.run_id), at)
+        begun = Begun(job, job.run_id(died.run_id), at, died.run_id)
         batch = self.engine.batches.get(table) if self.engine else None
         told: dict[str, Any] = of_batch(batch.prepared) if batch else {}
         self._courier.settle(begun.run_id)

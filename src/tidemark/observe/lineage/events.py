@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ class Events:
             RunEvent(
                 eventTime=facets.moment(ended.at),
                 eventType=RunState[state],
-                run=RunOfEvent(begun.run_id, facets=self._of_run(begun.job, ended)),
+                run=RunOfEvent(begun.run_id, facets=self._of_run(begun, ended)),
                 job=JobOfEvent(self.parents.namespace, begun.job.name, facets=self._of_job(begun.job)),
                 inputs=inputs,
                 outputs=outputs,
@@ -87,9 +87,12 @@ class Events:
             )
         )
 
-    def _of_run(self, job: Job, ended: Ended) -> dict[str, RunFacet]:
-        parent = facets.of_run(self.parents) if job.kind == "RUN" else facets.of_job(self.parents)
-        told = {"run_id": self.run.run_id, "trace_id": self.run.trace_id, **ended.tags}
+    def _of_run(self, begun: Begun, ended: Ended) -> dict[str, RunFacet]:
+        own, parents = begun.part_of or self.run.run_id, self.parents
+        if own != self.run.run_id:
+            parents = replace(parents, run_id=own, root_flow=None, root_run_id=None)
+        parent = facets.of_run(parents) if begun.job.kind == "RUN" else facets.of_job(parents)
+        told = {"run_id": own, "trace_id": self.run.trace_id, **ended.tags}
         found: dict[str, RunFacet] = {
             "nominalTime": facets.nominal_day(self.run.date),
             "tags": facets.tags(told),

@@ -228,6 +228,7 @@ def _assertion(contract: Contract, check: Checked, known: Check | None) -> data_
         column=known.column if known else None,
         severity=severity,
         name=redact(check.name),
+        description=redact(check.bypass) if check.bypass else None,
         expected=_expected(known),
         actual=check.value,
     )

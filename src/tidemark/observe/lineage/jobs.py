@@ -59,13 +59,14 @@ class Job:
 class Checked:
     """The outcome of one check of a gate: its name, what came of it, the number that was measured.
 
-    `limit`: it stands for a limit of the table, and not for a check of the contract.
+    `limit`: it stands for a limit of the table, and not for a check of the contract. `bypass`: who let it pass, why.
     """
 
     name: str
     outcome: str
     value: str | None = None
     limit: str | None = None
+    bypass: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -89,11 +90,12 @@ class Parents:
 
 @dataclass(frozen=True)
 class Begun:
-    """A job at work since an instant (UTC)."""
+    """A job at work since an instant (UTC); `part_of`: another run than the one that tells of it."""
 
     job: Job
     run_id: str
     at: datetime
+    part_of: str | None = None
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,7 @@ def test_what_a_dead_run_was_committing_is_completed_for_it(watcher: LineageWatc
     (end,) = caught.events[1:]
     assert (end["eventType"], end["job"]["name"]) == ("COMPLETE", "silver.person_versions")
     assert end["run"]["runId"] == Job.load("silver.person_versions").run_id(died.run_id)
+    assert end["run"]["facets"]["parent"]["run"]["runId"] == died.run_id
     assert caught.settled == [end["run"]["runId"]]
 
 
