@@ -15,7 +15,7 @@ SOURCES := src blocks tasks flows cli sandbox tests benchmarks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test mutate lint terraform docs format locks bench clean
+.PHONY: help setup demo test mutate lint contracts terraform docs format locks bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ lint: setup ## Check style, types, borders between the packages, the image and t
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/tidemark validate
+
+BASE ?= origin/main
+contracts: setup ## Fail where a contract breaks readers or sources, and its version does not say so (BASE=origin/main)
+	$(BIN)/tidemark contract diff $(BASE) --versioned
 
 terraform: ## Check infra/terraform: format, validity, the modules' own tests (needs terraform)
 	infra/terraform/check

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, bypass, errors, maintain, plan, prefect, privacy, reports, sandbox, show, sla, verify
+from cli import (
+    backfill,
+    bypass,
+    contract,
+    errors,
+    maintain,
+    plan,
+    prefect,
+    privacy,
+    reports,
+    sandbox,
+    show,
+    sla,
+    verify,
+)
 from cli import config as cli_config
 from cli.console.options import (
     CONFIG,
@@ -56,6 +70,7 @@ app.command("show")(show.show_rows)
 for name, group in (
     ("bypass", bypass.bypass),
     ("errors", errors.errors),
+    ("contract", contract.contract),
     ("privacy", privacy.privacy),
     ("state", reports.state),
     ("runs", reports.runs),

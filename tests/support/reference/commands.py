@@ -12,7 +12,7 @@ from cli.main import app
 
 CODES: Mapping[int, str] = {
     0: "done",
-    1: "failed, or something is not as it should be (`doctor`, `verify`)",
+    1: "failed, or something is not as it should be (`doctor`, `verify`, `contract diff`)",
     2: "wrong usage or configuration: nothing was run",
     3: "a gate failed: nothing of what it looked at was committed",
     4: "a plan with changes (`plan`)",
@@ -44,6 +44,7 @@ EXAMPLES: Mapping[str, str] = {
     "errors show": "tidemark errors show 5f2c",
     "errors replay": "tidemark errors replay --table bronze.crm_accounts",
     "errors discard": "tidemark errors discard --table bronze.crm_accounts --yes",
+    "contract diff": "tidemark contract diff origin/main",
     "privacy unique": "tidemark privacy unique gold.customer_360 --by city,segment --k 5",
     "state show": "tidemark state show",
     "runs list": "tidemark runs list",

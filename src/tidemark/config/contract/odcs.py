@@ -6,7 +6,7 @@ from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, Team
 
-from tidemark.config.contract.model import LAYERS, SUFFIX, Check, Column, Contract
+from tidemark.config.contract.model import LAYERS, SUFFIX, About, Check, Column, Contract
 from tidemark.config.contract.properties import key_columns, read_columns
 from tidemark.config.contract.quality import read_checks
 from tidemark.config.contract.references import read_references
@@ -55,8 +55,21 @@ def read_contract(path: Path) -> tuple[Contract | None, list[Finding]]:
         owner=parsed.team.name if isinstance(parsed.team, Team) else None,
         service=read_service(report, parsed),
         references=read_references(report, schema, columns, table, _SCHEMA),
+        about=_about(parsed, schema),
     )
     return contract, report.findings
+
+
+def _about(parsed: OpenDataContractStandard, schema: SchemaObject) -> About:
+    words = parsed.description
+    return About(
+        title=parsed.name,
+        domain=parsed.domain,
+        status=parsed.status,
+        usage=words.usage if words else None,
+        limitations=words.limitations if words else None,
+        grain=schema.dataGranularityDescription,
+    )
 
 
 def _table_name(report: Report, parsed: OpenDataContractStandard) -> str:
