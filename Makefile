@@ -15,7 +15,7 @@ SOURCES := src blocks tasks flows cli sandbox tests benchmarks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test mutate lint format locks bench clean
+.PHONY: help setup demo test mutate lint contracts terraform docs format locks bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,8 +51,18 @@ lint: setup ## Check style, types, borders between the packages, the image and t
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/tidemark validate
 
+BASE ?= origin/main
+contracts: setup ## Fail where a contract breaks readers or sources, and its version does not say so (BASE=origin/main)
+	$(BIN)/tidemark contract diff $(BASE) --versioned
+
 terraform: ## Check infra/terraform: format, validity, the modules' own tests (needs terraform)
 	infra/terraform/check
+
+docs: ## Build the documentation as a site into build/site, links checked
+	test -x build/docs-venv/bin/mkdocs || $(PYTHON) -m venv build/docs-venv
+	build/docs-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	NO_MKDOCS_2_WARNING=1 build/docs-venv/bin/mkdocs build --quiet
+	@echo "build/site/index.html"
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -66,6 +76,7 @@ locks: ## Resolve the dependencies anew into requirements/*.txt, for every Pytho
 	$(LOCK) requirements/dqx.in -o requirements/dqx.txt
 	$(LOCK) requirements/dbt.in -o requirements/dbt.txt
 	$(LOCK) requirements/duckdb.in -o requirements/duckdb.txt
+	$(LOCK) requirements/docs.in -o requirements/docs.txt
 
 bench: setup ## Measure the loads against bare Spark (takes about half an hour)
 	$(BIN)/python -m benchmarks

@@ -18,9 +18,11 @@ class AlertChannel(Block):
     _block_type_slug = "tidemark-alert-channel"
 
     environment: str = Field(description="Environment whose file says the rest: only its runs use the block.")
-    channel: Literal["sns", "slack", "log"] = Field(description="Kind of channel.")
+    channel: Literal["sns", "slack", "email", "log"] = Field(description="Kind of channel.")
     target: str | None = Field(
-        default=None, description="SNS: the topic's ARN. Slack: the name of the secret that holds the webhook's url."
+        default=None,
+        description="SNS: the topic's ARN. Slack: the name of the secret that holds the webhook's url. "
+        "E-mail: addresses, with commas between.",
     )
     on: tuple[Literal["warning", "error"], ...] = Field(
         default=("warning", "error"), description="Severities that are told here."

@@ -25,7 +25,7 @@ Authenticator = Literal["key_pair", "oauth", "workload_identity", "password"]
 _REACHED_BY = ("host", "port", "protocol")
 _STAND_IN = "http"
 _BY_FIELD: Mapping[str, Authenticator] = {"private_key": "key_pair", "token": "oauth", "password": "password"}
-_DEFAULT_SCHEMA = "PUBLIC"
+DEFAULT_SCHEMA = "PUBLIC"
 
 
 def open_session(connection: ConnectionValue, session: Mapping[str, Any]) -> Any:
@@ -46,7 +46,7 @@ def open_session(connection: ConnectionValue, session: Mapping[str, Any]) -> Any
         credentials=credentials,
         database=settings["database"],
         warehouse=settings["warehouse"],
-        schema=settings.get("schema", _DEFAULT_SCHEMA),
+        schema=settings.get("schema", DEFAULT_SCHEMA),
     )
     return connector.get_connection(**reached, **session)
 

@@ -1,4 +1,4 @@
-"""Commands about configuration and machine: validate, ddl, doctor, config from-terraform."""
+"""Commands about configuration and machine: validate, ddl, schema, doctor, config from-terraform."""
 
 from __future__ import annotations
 
@@ -68,14 +68,35 @@ def ddl(
     config: ConfigOption = CONFIG,
     debug: DebugOption = False,
 ) -> None:
-    """The CREATE TABLE statements that the contracts mean."""
-    from tidemark.compile.ddl import create_table
+    """The schemas, tables, keys and comments that the contracts mean, as a script that can be run again."""
+    from tidemark.compile.script import script
     from tidemark.config.project import load_project
 
     project = load_project(config, env)
-    for name in project.select(selection(select)):
-        table = project.table(name)
-        typer.echo(f"{create_table(table.contract, table.load, dialect.value, name)};\n")
+    for statement in script([project.table(name) for name in project.select(selection(select))], dialect.value):
+        typer.echo(f"{statement};\n")
+
+
+def schema(
+    kind: Annotated[str | None, typer.Argument(help="Of which files: contract, load, env or jobs.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write all of them into the configuration's folder.")] = False,
+    config: ConfigOption = CONFIG,
+    debug: DebugOption = False,
+) -> None:
+    """JSON Schemas of the configuration's files, by which an editor completes and checks them."""
+    from tidemark.config import schemas
+    from tidemark.config.source import local_folder
+    from tidemark.errors import ConfigError, choose
+
+    if write:
+        for path in schemas.write(local_folder(config)):
+            show(f"wrote {path}")
+    elif kind is None:
+        raise ConfigError("say of which files", next_step=f"tidemark schema {'|'.join(schemas.MODELS)}, or --write")
+    elif kind not in schemas.MODELS:
+        raise ConfigError(f"there are no files of the kind `{kind}`", next_step=choose(kind, schemas.MODELS))
+    else:
+        typer.echo(schemas.text(kind), nl=False)
 
 
 def doctor(

@@ -8,9 +8,23 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, errors, maintain, plan, prefect, privacy, recover, reports, sandbox, show, verify
+from cli import (
+    backfill,
+    bypass,
+    contract,
+    errors,
+    maintain,
+    plan,
+    prefect,
+    privacy,
+    recover,
+    reports,
+    sandbox,
+    show,
+    sla,
+    verify,
+)
 from cli import config as cli_config
-from cli.console.jobs import JOBS
 from cli.console.options import (
     CONFIG,
     LOCAL,
@@ -28,8 +42,7 @@ from cli.console.options import (
     run_date,
     selection,
 )
-from cli.console.output import show_error
-from tidemark.errors import ConfigError
+from cli.console.output import list_jobs, show_error
 
 app = typer.Typer(
     name="tidemark",
@@ -50,12 +63,16 @@ for command in (
     show.graph,
     cli_config.validate,
     cli_config.ddl,
+    cli_config.schema,
     cli_config.doctor,
+    sla.sla,
 ):
     app.command()(command)
 app.command("show")(show.show_rows)
 for name, group in (
+    ("bypass", bypass.bypass),
     ("errors", errors.errors),
+    ("contract", contract.contract),
     ("privacy", privacy.privacy),
     ("state", reports.state),
     ("runs", reports.runs),
@@ -86,9 +103,6 @@ def about(
     """A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses."""
 
 
-_ABOUT_JOBS = "\n\n".join(f"{name}: {job.about}" for name, job in JOBS.items())
-
-
 @app.command()
 def run(
     select: SelectOption = None,
@@ -114,9 +128,9 @@ def run(
     launch("daily", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
 
-@app.command(help=f"One job by its name.\n\n{_ABOUT_JOBS}")
+@app.command()
 def job(
-    name: Annotated[str, typer.Argument(help="Name of the job.")],
+    name: Annotated[str | None, typer.Argument(help="Name of the job; without one, all are listed.")] = None,
     select: SelectOption = None,
     date: DateOption = None,
     full_refresh: FullRefreshOption = False,
@@ -127,12 +141,16 @@ def job(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
+    """One job of the configuration's jobs.yaml by its name."""
     from cli.console.launch import launch
-    from tidemark.errors import choose
+    from tidemark.config.jobs import job_named, load_jobs
+    from tidemark.config.source import local_folder
 
-    if name not in JOBS:
-        raise ConfigError(f"there is no job {name!r}", next_step=choose(name, JOBS))
-    found = JOBS[name]
+    jobs = load_jobs(local_folder(config))
+    if name is None:
+        list_jobs(jobs, as_json=as_json)
+        return
+    found = job_named(jobs, name)
     typed = {
         "select": selection(select),
         "date": run_date(date),
@@ -140,8 +158,8 @@ def job(
         "since": instant(since),
         "allow": selection(allow),
     }
-    parameters = dict(found.parameters) | {key: value for key, value in typed.items() if value}
-    launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug)
+    parameters = found.parameters | {key: value for key, value in typed.items() if value}
+    launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug, job=name)
 
 
 @app.command()

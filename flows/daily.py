@@ -24,6 +24,7 @@ from flows.running.parameters import (
     allowances,
 )
 from flows.running.run_names import dated
+from flows.sla import check_all
 from flows.verify import verify_some
 from tidemark.errors import UnfinishedError
 
@@ -43,6 +44,7 @@ def daily(
     Bronze is committed source by source. Silver and gold are prepared and audited as a whole, committed together,
     recorded as a release and published. A failure on the way leaves silver and gold as they were. Where the environment
     says so (`verify: {sample: 1%}`), a sample of some tables is computed anew and compared; what differs is a warning.
+    At last everything that is promised of jobs and tables is checked.
 
     Args:
         env: Environment: the name of a file in the configuration's env folder.
@@ -72,4 +74,5 @@ def daily(
             commit_together(run, built)
             publish_built(run, built, env, config)
             verify_some(run, built)
+        check_all(run)
         return run.engine.run.run_id

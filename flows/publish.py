@@ -145,7 +145,8 @@ def _publish_to(run: RunContext, target: str, tables: Sequence[str], released: R
                 if is_transient(failure):
                     break
             else:
-                run.collector.publication(Publication(table, target, done.inserted, done.deleted, done.rows_after))
+                told = Publication(table, target, done.inserted, done.deleted, done.rows_after, version=done.version)
+                run.collector.publication(told)
     Outcome(failures, tuple(left)).raise_failures(
         f"{len(failures) + len(left)} of {len(tables)} tables were not published to {target}",
         next_step=f"tidemark job publish_gold_to_{target}: it publishes what is missing",

@@ -16,6 +16,8 @@ from tidemark.observe.run_report import duration
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from tidemark.compute.quality import GateResult
+
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_A_SECOND = 8
 
@@ -41,6 +43,9 @@ class Display:
 
     def step_began(self, table: str, step: str) -> None:
         """Plain lines tell what is done, not what begins."""
+
+    def gate_ended(self, result: GateResult) -> None:
+        """The line of the table says how many checks it passed."""
 
     def table_ended(self, result: TableResult) -> None:
         self._line(describe(result))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from cli.console.display import display
 from cli.console.options import environment_of
 from cli.console.output import show, show_json, stderr
 from cli.console.prefect_api import use_prefect
-from flows.running.progress import watched_by
+from flows.running.progress import called, watched_by
 from tidemark.errors import ConfigError, TidemarkError
 from tidemark.observe.run_report import render
 from tidemark.spark.session import build_session
@@ -36,10 +38,11 @@ def launch(
     as_json: bool = False,
     debug: bool = False,
     report: Callable[[RunSummary], None] | None = None,
+    job: str = "",
 ) -> None:
     """Runs the flow `flow_name` in this process and prints what it did, whether it failed or not.
 
-    `report` prints it, where it is not the summary that is wanted.
+    `report` prints it, where it is not the summary that is wanted. `job`: what the run is called, beside its flow.
 
     Raises what the flow raised, `ConfigError` for parameters that the flow does not have, and `TidemarkError` when
     somebody stops it.
@@ -55,7 +58,8 @@ def launch(
     refuse_misfits(flow, {"env": env, "config": config, **given})
     shown = display(stderr())
     try:
-        with shown, watched_by(shown):
+        # On stdout stands the result alone: what a flow prints for the logs of containers goes to stderr.
+        with shown, watched_by(shown), called(job), redirect_stdout(sys.stderr):
             flow(env=env, config=config, **given)
     except (KeyboardInterrupt, TerminationSignal):
         raise TidemarkError(

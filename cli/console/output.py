@@ -12,7 +12,11 @@ from tidemark.errors import TidemarkError
 from tidemark.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console, RenderableType
+
+    from tidemark.config.jobs import JobSpec
 
 _WIDTH_OF_PIPES = 120
 
@@ -62,6 +66,17 @@ def show_error(error: BaseException, *, debug: bool) -> int:
     head, *rest = redact(text).splitlines()
     stderr().print(Text("error: ", style="bold red") + Text("\n".join([head, *rest]), style=""), soft_wrap=True)
     return code
+
+
+def list_jobs(jobs: Mapping[str, JobSpec], *, as_json: bool) -> None:
+    """Prints what jobs there are."""
+    if as_json:
+        show_json([{"name": name, **job.model_dump(exclude_defaults=True)} for name, job in jobs.items()])
+        return
+    listed = columns("job", "flow", "")
+    for name, job in jobs.items():
+        listed.add_row(name, job.flow, job.about)
+    show(listed)
 
 
 def columns(*headers: str, right: tuple[str, ...] = ()) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tidemark.books import Books
 from tidemark.control.runs import (
     GateSummary,
+    LineageSummary,
     Publication,
     RunStatus,
     RunSummary,
@@ -85,6 +86,7 @@ class Collector:
         passed = sum(check.outcome == "pass" for check in gate.checks)
         failed, warned = (tuple(map(check_text, checks)) for checks in (gate.failures, gate.warnings))
         self.note(table, gate=GateSummary(passed, len(gate.checks), failed, warned, gate.path))
+        self._watcher.gate_ended(gate)
         for text in warned:
             self.warn(Warned(table, text, f"tidemark check --select {table}"))
 
@@ -103,6 +105,17 @@ class Collector:
         """The release that readers see, and whether this run made it."""
         with self._lock:
             self._summary = replace(self._summary, release=name, released=new)
+
+    @property
+    def released(self) -> str | None:
+        """The release that readers see, as far as the run knows."""
+        with self._lock:
+            return self._summary.release
+
+    def lineage(self, told: LineageSummary) -> None:
+        """What became of the run's lineage events."""
+        with self._lock:
+            self._summary = replace(self._summary, lineage=told)
 
     def rejected(self, table: str, by_rule: Mapping[str, int]) -> None:
         """How many rows newly in the error lane broke each `column.rule`."""
@@ -124,4 +137,5 @@ class Collector:
 
 def check_text(check: Any) -> str:
     """A check that did not pass, with what was measured: `row count > 0: was 0`."""
-    return check.name if check.value is None else f"{check.name}: was {check.value}"
+    told = check.name if check.value is None else f"{check.name}: was {check.value}"
+    return f"{told} ({check.bypass})" if check.bypass else told

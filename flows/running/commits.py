@@ -184,9 +184,11 @@ def _commit_rest(run: RunContext, begun: Interrupted) -> None:
     for table in begun.batches:
         if table in waiting:
             commit_it = tasks.on_spark(engine.environment, tasks.commit)
-            commit_it(unseen(engine), table, unseen(waiting[table]), keeps_lease=True)
+            version = commit_it(unseen(engine), table, unseen(waiting[table]), keeps_lease=True).version
         else:
-            recovery.note_committed(engine, table)
+            version = recovery.note_committed(engine, table)
+        if run.lineage is not None:
+            run.lineage.finished_for(begun, table, version)
 
 
 def _released(run: RunContext, begun: Interrupted) -> Release:

@@ -16,12 +16,14 @@ from prefect.logging.handlers import APILogHandler
 from blocks.register import connect
 from flows.running.artifacts import show_markdown
 from flows.running.collector import Collector
-from flows.running.progress import Watcher, watcher
+from flows.running.lineage import LineageWatcher, tell_end, trace, watch_lineage
+from flows.running.progress import Watcher, Watchers, watcher
 from flows.running.progress_artifacts import ArtifactWatcher
 from flows.running.sealed import refuse_other_environments
+from flows.running.watching import job_name, measured, note_began, tell
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
-from tidemark.config.project import load_project
+from tidemark.config.project import Project, load_project
 from tidemark.control import sealing
 from tidemark.control.processes import this_process
 from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary
@@ -54,6 +56,7 @@ class RunContext:
     folder: Folder
     watcher: Watcher
     at_once: int
+    lineage: LineageWatcher | None = None
 
     def cancel(self) -> None:
         """Stops what Spark is doing; the threads that wait for it then end."""
@@ -90,21 +93,28 @@ def open_run(
     environment = project.environment
     refuse_other_environments(environment, config)
     sealing.claim_lake(environment)
-    run = Run.start(day, as_of=as_of, plans=plans, allows=allows)
+    run = Run.start(day, as_of=as_of, plans=plans, allows=allows, traced=trace())
     with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
         started = _started(run, flow, environment)
         RunStore(folder).save(started)
-        watching = watcher(otherwise=ArtifactWatcher)
+        lineage = watch_lineage(project, run, flow)
+        seen_by = watcher(otherwise=ArtifactWatcher)
+        watching = Watchers(seen_by, lineage) if lineage else seen_by
         collector = Collector(started, watching)
         alerts = Alerts(environment, run.run_id, folder)
+        ending = _Ending(project, run, collector, alerts, folder, watching, lineage)
         try:
-            state, spark = open_state(environment), build_session(environment)
+            state = ending.state = open_state(environment)
+            note_began(started, project, state)
+            spark = build_session(environment)
             logstore.verify(spark, environment.roots.lake)
             connecting = partial(connect, environment)
             engine = Engine(project, spark, state, connecting, run, flow_run=_flow_run(), waits=watching.waits)
+            if lineage is not None:
+                lineage.engine = engine
             room = at_once or environment.compute.concurrency
-            context = RunContext(flow, engine, collector, alerts, folder, watching, room)
+            context = RunContext(flow, engine, collector, alerts, folder, watching, room, lineage)
             token = _open.set(context)
             try:
                 with engine.leases.kept():
@@ -112,9 +122,9 @@ def open_run(
             finally:
                 _open.reset(token)
         except BaseException as error:
-            _end(collector, alerts, folder, watching, _status(error), error)
+            ending.end(_status(error), error)
             raise
-        _end(collector, alerts, folder, watching, "done")
+        ending.end("done")
         # The command shows a plan when its run is over; one that cannot be applied is left to the next run.
         _clean(environment, RunStore(folder), state, keep={run.run_id} if run.plans else ())
 
@@ -129,6 +139,8 @@ def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
         run.started_at,
         process=this_process(),
         allowed=tuple(sorted(run.allows)),
+        job=job_name(),
+        trace_id=run.trace_id,
     )
 
 
@@ -152,37 +164,35 @@ def _status(error: BaseException) -> RunStatus:
     return "failed" if isinstance(error, Exception) else "interrupted"
 
 
-def _end(
-    collector: Collector,
-    alerts: Alerts,
-    folder: Folder,
-    watching: Watcher,
-    status: RunStatus,
-    error: BaseException | None = None,
-) -> None:
-    """Stores and shows the summary, and tells about warnings and the error; what fails here hides no earlier error."""
-    summary = collector.summary(status, error)
-    for warned in summary.warnings:
-        alerts.raise_event("warning", warned.message, table=warned.table, next_step=warned.next_step)
-    if error is not None:
-        known = error if isinstance(error, TidemarkError) else None
-        alerts.raise_event(
-            "error",
-            summary.error or status,
-            table=known.table if known else None,
-            step=known.step if known else None,
-            next_step=known.next_step if known else None,
-        )
-    path = folder.path(f"{summary.run_id}.json")
-    try:
-        RunStore(folder).save(summary)
-    except TidemarkError:
-        if error is None:
-            raise
-        log.exception("the summary of the run could not be stored")
-    description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
-    show_markdown(ARTIFACT, markdown(summary), description)
-    watching.run_ended(summary, path)
+@dataclass
+class _Ending:
+    """What the end of a run needs. `state` is there once the control store is open."""
+
+    project: Project
+    run: Run
+    collector: Collector
+    alerts: Alerts
+    folder: Folder
+    watching: Watcher
+    lineage: LineageWatcher | None = None
+    state: StateStore | None = None
+
+    def end(self, status: RunStatus, error: BaseException | None = None) -> None:
+        """Stores and shows the summary, and tells who watches; what fails here hides no earlier error."""
+        tell_end(self.lineage, self.collector, status, error)
+        summary = self.collector.summary(status, error)
+        summary = measured(summary, self.project, self.state, self.folder, plans=self.run.plans)
+        tell(self.alerts, summary, error, self.project, self.state)
+        path = self.folder.path(f"{summary.run_id}.json")
+        try:
+            RunStore(self.folder).save(summary)
+        except TidemarkError:
+            if error is None:
+                raise
+            log.exception("the summary of the run could not be stored")
+        description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
+        show_markdown(ARTIFACT, markdown(summary), description)
+        self.watching.run_ended(summary, path)
 
 
 @contextmanager

@@ -6,10 +6,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tidemark.control.runs import Publication, RunSummary, TableResult
 from tidemark.observe.run_report import count, duration
+
+if TYPE_CHECKING:
+    from tidemark.compute.quality import GateResult
 
 PUBLISH = "publish"
 
@@ -24,6 +27,9 @@ class Watcher(Protocol):
 
     def step_began(self, table: str, step: str) -> None:
         """A step of a table begins."""
+
+    def gate_ended(self, result: GateResult) -> None:
+        """The checks of a table have run."""
 
     def table_ended(self, result: TableResult) -> None:
         """A stage is done with a table, one way or the other."""
@@ -50,6 +56,9 @@ class LoggingWatcher:
     def step_began(self, table: str, step: str) -> None:
         log.debug("%s %s", step, table, extra={"table": table, "step": step})
 
+    def gate_ended(self, result: GateResult) -> None:
+        log.debug("checks of %s: %s", result.table, "passed" if result.passed else "failed")
+
     def table_ended(self, result: TableResult) -> None:
         log.info("%s", describe(result), extra={"table": result.table})
 
@@ -64,6 +73,45 @@ class LoggingWatcher:
 
     def run_ended(self, summary: RunSummary, path: str) -> None:
         log.info("run %s %s after %s: %s", summary.run_id, summary.status, duration(summary.seconds), path)
+
+
+class Watchers:
+    """Several that watch one run; each is told everything, in this order."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def stage_began(self, stage: str, tables: Sequence[str]) -> None:
+        for each in self._watchers:
+            each.stage_began(stage, tables)
+
+    def step_began(self, table: str, step: str) -> None:
+        for each in self._watchers:
+            each.step_began(table, step)
+
+    def gate_ended(self, result: GateResult) -> None:
+        for each in self._watchers:
+            each.gate_ended(result)
+
+    def table_ended(self, result: TableResult) -> None:
+        for each in self._watchers:
+            each.table_ended(result)
+
+    def publication_began(self, table: str, target: str) -> None:
+        for each in self._watchers:
+            each.publication_began(table, target)
+
+    def publication_ended(self, published: Publication) -> None:
+        for each in self._watchers:
+            each.publication_ended(published)
+
+    def waits(self, told: str) -> None:
+        for each in self._watchers:
+            each.waits(told)
+
+    def run_ended(self, summary: RunSummary, path: str) -> None:
+        for each in self._watchers:
+            each.run_ended(summary, path)
 
 
 def publish_stage(target: str) -> str:
@@ -91,6 +139,7 @@ def describe_publication(published: Publication) -> str:
     return f"{published.table} published to {published.target} · {count(published.inserted)} rows written"
 
 
+_job: ContextVar[str] = ContextVar("tidemark_job", default="")
 _watcher: ContextVar[Watcher | None] = ContextVar("tidemark_watcher", default=None)
 
 
@@ -107,3 +156,18 @@ def watched_by(new: Watcher) -> Iterator[None]:
         yield
     finally:
         _watcher.reset(token)
+
+
+def named_job() -> str:
+    """What runs that begin here are called beside their flow; "" where nobody says."""
+    return _job.get()
+
+
+@contextmanager
+def called(job: str) -> Iterator[None]:
+    """Runs that begin inside the block are of this job."""
+    token = _job.set(job)
+    try:
+        yield
+    finally:
+        _job.reset(token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +41,24 @@ def test_the_summary_tells_what_was_done(finished: Pipeline) -> None:
     assert summary["rejected_by_rule"] == {"qty.minimum": 1}
     assert all(result["gate"]["passed"] == result["gate"]["total"] for result in results.values())
     assert all(result["version"] == finished.versions()[table] for table, result in results.items())
+
+
+def test_its_metrics_are_in_the_summary_and_beside_it(finished: Pipeline) -> None:
+    summary = finished.summaries()[0]
+    told = summary["metrics"]["job"]
+    assert (told["records_processed_total"], told["rows_quarantined"]) == (4 + 1 + 3 + 1 + 2, 1)
+    assert told["dq_critical_failures"] == 0
+    began, ended = (datetime.fromisoformat(summary[name]) for name in ("started_at", "finished_at"))
+    assert told["latency_seconds"] == (ended - began).total_seconds()
+    lines = (finished.home / "runs" / f"{summary['run_id']}.metrics.jsonl").read_text().splitlines()
+    documents = {json.loads(line).get("Table"): json.loads(line) for line in lines}
+    assert set(documents) == {None, *TABLES}
+    assert (documents[None]["Job"], documents[None]["Environment"]) == ("daily", "test")
+    assert documents["bronze.orders"]["records_processed_total"] == 4
+
+
+def test_the_last_task_looks_at_promises(finished: Pipeline) -> None:
+    assert "check promises" in {run.name for run in task_runs(newest_flow_run("daily").id, at_least=1)}
 
 
 def test_prefect_shows_the_run(finished: Pipeline, prefect_server: str) -> None:

@@ -70,3 +70,18 @@ def test_the_deployment_takes_the_parameters(command: Command) -> None:
 def test_links_lead_to_files(page: Path) -> None:
     lost = [link for link in _LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
     assert lost == []
+
+
+def test_every_page_has_its_place_in_the_site() -> None:
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    placed = set(re.findall(r"^ *- (?:[^:\n]+: )?([\w/-]+\.md)$", text, flags=re.MULTILINE))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert placed == {page for page in pages if not re.match(r"decisions/\d", page)}
+
+
+def test_every_decision_is_listed_by_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"^\d+\. \[(.*)\]\((.*)\)$", (folder / "README.md").read_text("utf-8"), flags=re.MULTILINE)
+    decisions = sorted(folder.glob("0*.md"))
+    titles = [page.read_text("utf-8").partition("\n")[0].partition(". ")[2] for page in decisions]
+    assert listed == [(title, page.name) for title, page in zip(titles, decisions, strict=True)]

@@ -129,7 +129,7 @@ variable "lake_admins" {
 variable "slo" {
   description = "What is promised, for alarms."
   type = object({
-    latency_seconds   = optional(number, 14400)
+    latency_seconds   = optional(map(number), { daily = 14400 })
     rejected_rows     = optional(number, 1000)
     freshness_seconds = optional(map(number), {})
   })

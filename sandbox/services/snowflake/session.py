@@ -195,6 +195,7 @@ class SandboxCursor(FakeSnowflakeCursor):
                 _drop_storage_integration(transformed)
         elif isinstance(transformed, exp.Create):
             _drop_unenforced(transformed)
+        _escape_comment(transformed)
         for aggregate in list(transformed.find_all(exp.HashAgg)):
             aggregate.replace(_hash_of_rows(aggregate))
         super()._execute(transformed, params)
@@ -218,6 +219,14 @@ def _drop_unenforced(create: exp.Create) -> None:
     for constraint in list(create.find_all(*UNENFORCED)):
         parent = constraint.parent
         (parent if isinstance(parent, (exp.ColumnConstraint, exp.Constraint)) else constraint).pop()
+
+
+def _escape_comment(statement: Expr) -> None:
+    """fakesnow puts a table's comment between apostrophes as it is."""
+    told = statement.args.get("table_comment")
+    if told is not None:
+        table, comment = told
+        statement.args["table_comment"] = (table, comment.replace("'", "''"))
 
 
 def _hash_of_rows(aggregate: exp.HashAgg) -> Expr:

@@ -33,7 +33,15 @@ class AwsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    region: str
-    endpoint_url: str | None = None
-    profile: str | None = None
-    credentials_file: Location | None = None
+    region: str = Field(description="The region.", examples=["eu-central-1"])
+    endpoint_url: str | None = Field(
+        default=None, description="Where a stand-in of AWS answers; null: AWS.", examples=["http://127.0.0.1:18400"]
+    )
+    profile: str | None = Field(
+        default=None, description="The profile of the credentials file; null: as the machine says.", examples=["data"]
+    )
+    credentials_file: Location | None = Field(
+        default=None,
+        description="The credentials file; null: as the machine says.",
+        examples=["~/.aws/credentials"],
+    )

@@ -1,8 +1,12 @@
-"""Contract → CREATE TABLE for Delta, Snowflake and Redshift."""
+"""Contract → CREATE TABLE for Delta, Snowflake and Redshift.
+
+Warehouses get keys as hints, which they do not enforce, and rows laid out by what is asked of them: Snowflake clusters
+by the table's `cluster_by`; Redshift sorts by it, and distributes by the first column of the key, by which it merges.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from tidemark.errors import ConfigError, choose
@@ -37,11 +41,14 @@ _REDSHIFT: Mapping[str, str] = {
 _TYPES: Mapping[Dialect, Mapping[str, str]] = {"delta": {}, "snowflake": _SNOWFLAKE, "redshift": _REDSHIFT}
 
 
-def create_table(contract: Contract, load: Load, dialect: Dialect, qualified_name: str) -> str:
+def create_table(
+    contract: Contract, load: Load, dialect: Dialect, qualified_name: str, keys: Sequence[str] = ()
+) -> str:
     """One CREATE TABLE IF NOT EXISTS statement; `qualified_name` is taken as it is.
 
     Delta holds the contract's columns and all metadata, a warehouse those that are published. The key is NOT NULL
-    everywhere, and the (informational) primary key of a warehouse. Raises `ConfigError` for an unknown dialect.
+    everywhere, and the (informational) primary key of a warehouse; `keys` are further ones, as
+    `compile.script` writes them. Raises `ConfigError` for an unknown dialect.
     """
     if dialect not in DIALECTS:
         raise ConfigError(f"dialect `{dialect}` does not exist", next_step=choose(dialect, DIALECTS))
@@ -51,7 +58,8 @@ def create_table(contract: Contract, load: Load, dialect: Dialect, qualified_nam
     lines = [_column(column, dialect) for column in contract.columns]
     lines += [f"{quote(name, dialect)} {column_type(of_type, dialect)}" for name, of_type in types.items()]
     if contract.keys and dialect != "delta":
-        lines.append(f"PRIMARY KEY ({_names(contract.keys, dialect)})")
+        lines.append(f"PRIMARY KEY ({names(contract.keys, dialect)})")
+    lines += keys
     body = ",\n  ".join(lines)
     return "\n".join(
         [f"CREATE TABLE IF NOT EXISTS {qualified_name} (\n  {body}\n)", *_options(contract, load, dialect)]
@@ -93,12 +101,17 @@ def quote(name: str, dialect: Dialect) -> str:
     return f'"{name.upper()}"' if dialect == "snowflake" else f'"{name}"'
 
 
+def names(columns: Sequence[str], dialect: Dialect) -> str:
+    """Columns' names quoted, with commas between."""
+    return ", ".join(quote(name, dialect) for name in columns)
+
+
 def _column(column: Column, dialect: Dialect) -> str:
     text = f"{quote(column.name, dialect)} {column_type(column.type, dialect, column.max_length)}"
     if column.key_position is not None:
         text += " NOT NULL"
     if column.description and dialect != "redshift":  # Redshift has no comments inside CREATE TABLE
-        text += f" COMMENT {_string(column.description, dialect)}"
+        text += f" COMMENT {string(column.description, dialect)}"
     return text
 
 
@@ -106,23 +119,29 @@ def _options(contract: Contract, load: Load, dialect: Dialect) -> list[str]:
     if dialect == "delta":
         options = ["USING DELTA"]
         if load.partition_by:
-            options.append(f"PARTITIONED BY ({_names(load.partition_by, dialect)})")
+            options.append(f"PARTITIONED BY ({names(load.partition_by, dialect)})")
         if load.cluster_by:
-            options.append(f"CLUSTER BY ({_names(load.cluster_by, dialect)})")
+            options.append(f"CLUSTER BY ({names(load.cluster_by, dialect)})")
         if contract.description:
-            options.append(f"COMMENT {_string(contract.description, dialect)}")
+            options.append(f"COMMENT {string(contract.description, dialect)}")
         on = ", ".join(f"'delta.{name}' = 'true'" for name in ("enableChangeDataFeed", "enableDeletionVectors"))
         return [*options, f"TBLPROPERTIES ({on})"]
-    if dialect == "snowflake" and contract.description:
-        return [f"COMMENT = {_string(contract.description, dialect)}"]
-    return []
+    laid_out = load.cluster_by or load.partition_by
+    options = []
+    if dialect == "snowflake":
+        if laid_out:
+            options.append(f"CLUSTER BY ({names(laid_out, dialect)})")
+        if contract.description:
+            options.append(f"COMMENT = {string(contract.description, dialect)}")
+        return options
+    if contract.keys:
+        options.append(f"DISTSTYLE KEY DISTKEY ({quote(contract.keys[0], dialect)})")
+    if laid_out:
+        options.append(f"COMPOUND SORTKEY ({names(laid_out, dialect)})")
+    return options
 
 
-def _names(names: tuple[str, ...], dialect: Dialect) -> str:
-    return ", ".join(quote(name, dialect) for name in names)
-
-
-def _string(text: str, dialect: Dialect) -> str:
-    """A string literal on one line; Spark escapes with backslashes, Snowflake with both."""
+def string(text: str, dialect: Dialect) -> str:
+    """A string literal on one line; Spark escapes with backslashes, warehouses with both."""
     one_line = " ".join(text.split()).replace("\\", "\\\\")
     return "'" + one_line.replace("'", "\\'" if dialect == "delta" else "''") + "'"

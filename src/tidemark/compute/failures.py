@@ -13,7 +13,8 @@ from tidemark.compile.soda import placed
 from tidemark.errors import CommitError, TidemarkError
 from tidemark.lint import admission
 from tidemark.spark.dataerrors import DataError, SqlPart, data_error
-from tidemark.sql.columns import Origin, ReadQuery, read_query
+from tidemark.sql.columns import ReadQuery, read_query
+from tidemark.sql.derivation import Origin
 from tidemark.sql.places import calls_of, place_of
 from tidemark.sql.queries import SqlError, bind, parse, unbound_position, view_name
 from tidemark.sql.types import METADATA_COLUMNS

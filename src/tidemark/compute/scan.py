@@ -46,13 +46,15 @@ _import_lock = threading.Lock()
 class CheckResult:
     """One check: `outcome` is `pass`, `warn`, `fail`, `no rows` (nothing to measure) or `error` (it could not run).
 
-    `limit` names the limit of the table that it stands for; None: it is one of the contract's.
+    `limit` names the limit of the table that it stands for; None: it is one of the contract's. `bypass`: it failed, and
+    somebody has let it pass: who, why, until when.
     """
 
     name: str
     outcome: str
     value: str | None = None
     limit: str | None = None
+    bypass: str | None = None
 
 
 @dataclass

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemark.config.definition import fingerprint
-from tidemark.control.release import TABLE
+from tidemark.control.release import NEWEST, TABLE
 from tidemark.delta import deltalog, sizes
 from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine, Standing
     from tidemark.write.manifest import Prepared
 
-NEWEST = "newest"
 LOOK = "look"
 _NAMES = ("its Delta id", "its last batch", "its epoch")
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 LimitName = Literal["deleted", "rejected", "empty"]
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
@@ -48,7 +48,8 @@ def parse_limit(text: object) -> Limit:
     return Limit(share=float(match[1]) / 100)
 
 
-RowLimit = Annotated[Limit, BeforeValidator(parse_limit), PlainSerializer(str)]
+_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}]}
+RowLimit = Annotated[Limit, BeforeValidator(parse_limit), PlainSerializer(str), WithJsonSchema(_SCHEMA)]
 
 # Of a few rows any is a large share: an absent row of three is no broken source.
 DELETED = Limit(share=0.2, least=10)
@@ -60,9 +61,30 @@ class LimitsSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    deleted: RowLimit | None = None
-    rejected: RowLimit | None = None
-    empty: Literal["refuse", "allow"] | None = None
+    deleted: RowLimit | None = Field(
+        default=None,
+        description=(
+            "How many rows may go or become tombstones, of all that could. Without a word 20 % where absence is "
+            "deletion: `deletes: {missing: …}`, and `mode: replace` from a source."
+        ),
+        examples=["20%", 500],
+    )
+    rejected: RowLimit | None = Field(
+        default=None,
+        description=(
+            "How many rows may be rejected, of those that came. Without a word 10 % for tables with a source, from "
+            "1000 rows on."
+        ),
+        examples=["10%", 500],
+    )
+    empty: Literal["refuse", "allow"] | None = Field(
+        default=None,
+        description=(
+            "Whether an extract without a row is taken, for a table that has some. Without a word `refuse` where "
+            "absence is deletion."
+        ),
+        examples=["allow"],
+    )
 
 
 @dataclass(frozen=True)

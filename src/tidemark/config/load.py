@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tidemark.config.csvformat import CsvFormat
 from tidemark.config.limits import Limits, LimitsSpec
-from tidemark.config.modelfile import build, parse_span
-from tidemark.config.writing import Names, WriteSpec
+from tidemark.config.modelfile import SPAN_SCHEMA, build, parse_span
+from tidemark.config.writing import ONE_OR_SEVERAL, Names, WriteSpec
 from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
 from tidemark.sql.types import is_zone
@@ -31,22 +31,45 @@ class _Model(BaseModel):
 
 
 class SourceSpec(_Model):
-    """Where rows come from: `object` of a connection. `fields` maps a column to the source's name for it; `system` is
-    what `_source_system` says, if not the connection's name.
+    """Where rows come from."""
 
-    `taken_at` names a column of the contract that the engine fills: when the extract that a row came with was taken.
-    `snapshot` says which files are one snapshot, where a snapshot replaces the table or what it lacks is deleted.
-    """
-
-    connection: str
-    object: str
-    system: str | None = Field(default=None, min_length=1)
-    format: Literal["json", "csv", "parquet"] | None = None
-    options: dict[str, Any] = {}
-    fields: dict[str, str] = {}
-    mode: Literal["incremental", "full"] = "incremental"
-    snapshot: SnapshotWord | None = None
-    taken_at: str | None = None
+    connection: str = Field(description="A connection of the environment's file.", examples=["snowflake"])
+    object: str = Field(
+        description="What of the connection: a table, an object of an API, a folder, a file or a pattern.",
+        examples=["SALES.ORDERS", "returns/"],
+    )
+    system: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What `_source_system` says of the rows; without a word the connection's name.",
+        examples=["kafka"],
+    )
+    format: Literal["json", "csv", "parquet"] | None = Field(
+        default=None, description="How files are written; only for connections of files.", examples=["csv"]
+    )
+    options: dict[str, Any] = Field(
+        default={},
+        description="What there is to say of files of this format: see reading files.",
+        examples=[{"sep": ";", "null_values": ["N/A"]}],
+    )
+    fields: dict[str, str] = Field(
+        default={},
+        description="By column of the contract, what the source calls it; without a word the same, in any case.",
+        examples=[{"total": "Total €"}],
+    )
+    mode: Literal["incremental", "full"] = Field(
+        default="incremental", description="Whether a run reads what is new, or all there is.", examples=["full"]
+    )
+    snapshot: SnapshotWord | None = Field(
+        default=None,
+        description="Which files are one snapshot, where a snapshot replaces the table or what it lacks is deleted.",
+        examples=["day"],
+    )
+    taken_at: str | None = Field(
+        default=None,
+        description="A column of the contract that the engine fills: when the extract that a row came with was taken.",
+        examples=["received_at"],
+    )
 
     @property
     def system_name(self) -> str:
@@ -65,6 +88,9 @@ class SourceSpec(_Model):
         return self
 
 
+_LOOKBACK = {"anyOf": [SPAN_SCHEMA, {"type": "integer", "minimum": 0}]}
+
+
 def _lookback(value: object) -> object:
     """A span of time, or for columns of numbers a number."""
     if not isinstance(value, int) or isinstance(value, bool):
@@ -75,15 +101,21 @@ def _lookback(value: object) -> object:
 
 
 class WatermarkSpec(_Model):
-    """The column that says how far a source was read, and how far back each window looks for late rows.
+    """How far a source was read."""
 
-    It holds change times, or whole numbers that only grow. `then`: further columns, compared one after another where
-    those before are equal; `column: [a, b]` is short for `column: a` and `then: [b]`.
-    """
-
-    column: str
-    then: Names = ()
-    lookback: Annotated[timedelta | int, BeforeValidator(_lookback)] = timedelta(0)
+    column: Annotated[str, WithJsonSchema(ONE_OR_SEVERAL)] = Field(
+        description=(
+            "The column that tells new rows from those that were received: change times, or whole numbers that only "
+            "grow. A list is short for `column` and `then`."
+        ),
+        examples=["updated_at", ["committed_at", "lsn"]],
+    )
+    then: Names = Field(default=(), description="Further columns, where those before are equal.", examples=[["lsn"]])
+    lookback: Annotated[timedelta | int, BeforeValidator(_lookback), WithJsonSchema(_LOOKBACK)] = Field(
+        default=timedelta(0),
+        description="How far back each run reads again, for rows that become visible late; of numbers, a number.",
+        examples=["72h", 1000],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -100,14 +132,25 @@ class WatermarkSpec(_Model):
 
 
 class InputSpec(_Model):
-    """How a change of an input reaches this table: through the values of `on`, by a full refresh, or not at all.
+    """How a change of an input reaches this table: through the values of `on`, by a full refresh, or not at all."""
 
-    `as_of` (the input's column: this table's): the input's latest row at or before it counts.
-    """
-
-    on: Names | None = Field(default=None, min_length=1)
-    as_of: dict[str, str] = Field(default={}, max_length=1)
-    refresh: Literal["full", "none"] | None = None
+    on: Names | None = Field(
+        default=None,
+        min_length=1,
+        description="Columns of both: a change reaches the rows of this table with the same values.",
+        examples=[["order_id"]],
+    )
+    as_of: dict[str, str] = Field(
+        default={},
+        max_length=1,
+        description="The input's column and this table's: the input's latest row at or before it counts.",
+        examples=[{"rate_date": "order_date"}],
+    )
+    refresh: Literal["full", "none"] | None = Field(
+        default=None,
+        description="`full`: any change computes the table as a whole; `none`: it computes nothing.",
+        examples=["none"],
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> InputSpec:
@@ -128,17 +171,36 @@ class InputSpec(_Model):
         return (*(self.on or ()), *self.as_of)
 
 
+def _or_bare_fit(schema: dict[str, Any]) -> None:
+    """In a JSON Schema, the mapping or the bare word that it may be short for."""
+    mapping = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [mapping, {"enum": ["round", "truncate"]}]
+
+
+def _or_alone(schema: dict[str, Any]) -> None:
+    """In a JSON Schema, inputs that stand alone."""
+    schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], {"type": "null"}]}
+
+
 class CastSpec(_Model):
-    """What may be lost where a source's values come into a column of another type, and whose clock they mean.
+    """What may be lost where a source's values come into a column of another type, and whose clock they mean."""
 
-    `fit`: digits that the column has no place for are rounded half up, or cut (as is the time of a day). `zone`: times
-    without an offset or zone are those of this one. `fold`: of a time that its clocks show twice in autumn, take the
-    earlier or the later one.
-    """
+    model_config = ConfigDict(json_schema_extra=_or_bare_fit)
 
-    fit: Literal["round", "truncate"] | None = None
-    zone: str | None = None
-    fold: Literal["refuse", "earlier", "later"] = "refuse"
+    fit: Literal["round", "truncate"] | None = Field(
+        default=None,
+        description="Digits that the column has no place for are rounded half up, or cut (as is the time of a day).",
+        examples=["round"],
+    )
+    zone: str | None = Field(
+        default=None, description="Times without an offset are those of this time zone.", examples=["Europe/Berlin"]
+    )
+    fold: Literal["refuse", "earlier", "later"] = Field(
+        default="refuse",
+        description="Which one a time means that the zone's clocks show twice in autumn.",
+        examples=["earlier"],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -158,27 +220,58 @@ _BY_EVOLUTION: dict[str, DriftAction] = {"strict": "freeze", "allow_new": "evolv
 
 
 class Load(_Model):
-    """A load file. Bronze has a `source`; silver and gold have `inputs` and a query beside the file, or a `transform`.
+    """How a table is filled. Bronze has a `source`; silver and gold have `inputs` and a query, or a `transform`."""
 
-    `partition_by` and `cluster_by` lay the table out on disk; `write.partition_by` says what a replace replaces.
-    `evolution` and, for single columns or patterns of names, `drift` say what becomes of unknown source columns;
-    `cast`, by column, what a value may lose on its way into the table. `limits` say what no
-    batch may do: see `guards`.
-    """
-
-    source: SourceSpec | None = None
-    watermark: WatermarkSpec | None = None
-    inputs: dict[str, InputSpec] = {}
-    transform: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
-    write: WriteSpec
-    evolution: Literal["strict", "allow_new"] = "allow_new"
-    drift: dict[str, DriftAction] = {}
-    cast: dict[str, CastSpec] = {}
-    limits: LimitsSpec = LimitsSpec()
-    cluster_by: Names = ()
-    partition_by: Names = ()
-    publish: Names = ()
-    tags: Names = ()
+    source: SourceSpec | None = Field(default=None, description="Where the rows of a bronze table come from.")
+    watermark: WatermarkSpec | None = Field(
+        default=None, description="How far the source was read; files need none, they are known by name."
+    )
+    inputs: dict[str, InputSpec] = Field(
+        default={},
+        description="The tables that a silver or gold table is computed from, and how a change of each reaches it.",
+        examples=[{"bronze.web_returns": {"on": ["reason"]}}],
+        json_schema_extra=_or_alone,
+    )
+    transform: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="The Python function that computes the table, where SQL would be contorted.",
+        examples=["acme.transforms:sessions"],
+    )
+    write: WriteSpec = Field(description="How rows enter the table.")
+    evolution: Literal["strict", "allow_new"] = Field(
+        default="allow_new",
+        description="A column that the contract does not know is added, or the batch fails.",
+        examples=["strict"],
+    )
+    drift: dict[str, DriftAction] = Field(
+        default={},
+        description=(
+            "The same for single columns or patterns of names: `evolve` adds it, `freeze` fails the batch, "
+            "`discard_row` rejects rows with a value in it, `discard_value` leaves it out. The first that fits counts."
+        ),
+        examples=[{"debug_*": "discard_value"}],
+    )
+    cast: dict[str, CastSpec] = Field(
+        default={},
+        description="By column, what a value may lose on its way into it, and whose clock a time means.",
+        examples=[{"amount": "round", "seen_at": {"zone": "Europe/Berlin"}}],
+    )
+    limits: LimitsSpec = Field(default=LimitsSpec(), description="What no batch may do: past a limit, its gate fails.")
+    cluster_by: Names = Field(
+        default=(),
+        description="Columns that queries filter by: rows with near values lie together. At most four.",
+        examples=[["order_date"]],
+    )
+    partition_by: Names = Field(
+        default=(), description="Columns of whose values each has a folder of its own.", examples=[["country"]]
+    )
+    publish: Names = Field(
+        default=(), description="The targets that the table is written to.", examples=[["snowflake", "redshift"]]
+    )
+    tags: Names = Field(
+        default=(), description="Words by which tables are selected (`--select tag:orders`).", examples=[["orders"]]
+    )
 
     @model_validator(mode="before")
     @classmethod

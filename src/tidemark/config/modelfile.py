@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 
 from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
@@ -32,7 +32,15 @@ def parse_span(text: object) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-Span = Annotated[timedelta, BeforeValidator(parse_span)]
+def span_text(span: timedelta) -> str:
+    """A span as it stands in a file, in the largest unit that it is a whole number of."""
+    seconds = int(span.total_seconds())
+    length, unit = next((each for each in ((86_400, "d"), (3_600, "h"), (60, "m")) if not seconds % each[0]), (1, "s"))
+    return f"{seconds // length}{unit}" if seconds else "0s"
+
+
+SPAN_SCHEMA = {"type": "string", "pattern": r"^\s*\d+\s*[smhd]\s*$"}
+Span = Annotated[timedelta, BeforeValidator(parse_span), WithJsonSchema(SPAN_SCHEMA)]
 
 
 def build(document: Document, model: type[Model]) -> tuple[Model | None, list[Finding]]:

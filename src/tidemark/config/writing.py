@@ -12,11 +12,18 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
 
 Names = tuple[str, ...]
+
+_NAMES = {"type": "array", "items": {"type": "string"}}
+ONE_OR_SEVERAL = {"anyOf": [{"type": "string"}, _NAMES, {"type": "null"}]}
+"""Of a key that is one column in the model and may be a list in a file, as JSON Schema."""
+_ALL_BUT = {"type": "object", "additionalProperties": False, "properties": {"all_but": _NAMES}}
+_TRACK = {"anyOf": [_NAMES, {"type": "string", "pattern": r"^\s*all(\s+but\s+.+)?\s*$"}, _ALL_BUT]}
 
 _ALL = re.compile(r"all(?:\s+but\s+(.+))?")
 
@@ -36,17 +43,31 @@ def _all_but(value: object) -> object:
 
 
 class DeleteSpec(_Model):
-    """What is deleted: a row with a true `flag`, or a key `missing` from a full extract (soft: kept as a tombstone).
+    """What is deleted: a row with a true `flag`, or a key `missing` from a full extract."""
 
-    `at` belongs to histories: the column that says when a row was received. A delete counts from then, and so does the
-    version after it, where its own time is earlier.
-    `within` names columns: only keys can be missing whose values in them occur in the extract.
-    """
-
-    flag: str | None = None
-    missing: Literal["soft", "hard"] | None = None
-    at: str | None = None
-    within: Names = ()
+    flag: str | None = Field(
+        default=None,
+        description="The column that marks deletes: a row in which it is true deletes its key, or is its tombstone.",
+        examples=["is_deleted"],
+    )
+    missing: Literal["soft", "hard"] | None = Field(
+        default=None,
+        description="What becomes of a key that a full extract lacks: it is kept as a tombstone, or it goes.",
+        examples=["soft"],
+    )
+    at: str | None = Field(
+        default=None,
+        description=(
+            "In a history, the column that says when a row was received: a delete counts from then, and so does the "
+            "version after it, where its own time is earlier."
+        ),
+        examples=["received_at"],
+    )
+    within: Names = Field(
+        default=(),
+        description="Only keys can be missing whose values in these columns occur in the extract.",
+        examples=[["country"]],
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> DeleteSpec:
@@ -68,36 +89,89 @@ class DeleteSpec(_Model):
 class AllBut(_Model):
     """All columns that can be meant but these; in YAML also the text `all`, or `all but a, b`."""
 
-    all_but: Names = ()
+    all_but: Names = Field(default=(), description="The columns that are not meant.", examples=[["comment"]])
 
 
 class Validity(_Model):
-    """The columns that say when a row of a history is valid, and what stands for an end that is open (else null)."""
+    """The columns that say when a row of a history is valid."""
 
-    start: str = Field(default="valid_from", alias="from")
-    end: str = Field(default="valid_to", alias="to")
-    current: str = "is_current"
-    open_end: str | int | None = None
+    start: str = Field(
+        default="valid_from", alias="from", description="From when it is valid (inclusive).", examples=["start_ts"]
+    )
+    end: str = Field(
+        default="valid_to", alias="to", description="Until when it is valid (exclusive).", examples=["end_ts"]
+    )
+    current: str = Field(default="is_current", description="Whether it is valid now.", examples=["is_active"])
+    open_end: str | int | None = Field(
+        default=None,
+        description="What stands for an end that is open; without a word null.",
+        examples=["9999-12-31"],
+    )
 
 
 class WriteSpec(_Model):
-    """How rows enter the table. `order_by`: of rows with equal keys the newest wins, all columns descending.
+    """How rows enter the table."""
 
-    In a history, `order_by` says which of several versions of one instant is the last; `overwrite` names the columns
-    that follow the newest version without beginning a new row (true: all that are not tracked).
-    """
-
-    mode: Literal["append", "replace", "upsert", "scd2"]
-    keys: Names = ()
-    order_by: Names = ()
-    deletes: DeleteSpec | None = None
-    effective_from: str | None = None
-    surrogate_key: str | None = None
-    track: Annotated[Names | AllBut, BeforeValidator(_all_but)] = ()
-    overwrite: bool | Names = False
-    validity: Validity = Validity()
-    unknown_member: bool | dict[str, str | int | float | bool] = False
-    partition_by: Names = ()
+    mode: Literal["append", "replace", "upsert", "scd2"] = Field(
+        description=(
+            "`append`: a log of what came; `upsert`: one row a key; `replace`: the batch is the table; `scd2`: a "
+            "history."
+        ),
+        examples=["append"],
+    )
+    keys: Names = Field(
+        default=(),
+        description="The columns that tell rows apart. Needed by `upsert` and `scd2`; a log adds no row that it has.",
+        examples=[["order_id", "line_number"]],
+    )
+    order_by: Names = Field(
+        default=(),
+        description=(
+            "Of rows with equal keys the newest by these columns wins, all descending; in a history, the last of "
+            "several versions of one instant. Without a word an `upsert` from a source takes its watermark's columns."
+        ),
+        examples=[["updated_at"]],
+    )
+    deletes: DeleteSpec | None = Field(default=None, description="What is deleted; without it nothing is.")
+    effective_from: Annotated[str | None, WithJsonSchema(ONE_OR_SEVERAL)] = Field(
+        default=None,
+        description=(
+            "In a history, the column that says from when a version is valid; a list: the others order versions of one "
+            "instant."
+        ),
+        examples=["updated_at"],
+    )
+    surrogate_key: str | None = Field(
+        default=None,
+        description="In a history, the column that the engine fills with a key of its own for every row.",
+        examples=["customer_sk"],
+    )
+    track: Annotated[Names | AllBut, BeforeValidator(_all_but), WithJsonSchema(_TRACK)] = Field(
+        default=(),
+        description="In a history, the columns whose change begins a new row; also `all`, or `all but a, b`.",
+        examples=[["email", "segment"], "all but comment"],
+    )
+    overwrite: bool | Names = Field(
+        default=False,
+        description=(
+            "In a history, the columns that follow the newest version without beginning a new row; true: all that are "
+            "not tracked."
+        ),
+        examples=[True, ["phone"]],
+    )
+    validity: Validity = Field(
+        default=Validity(), description="In a history, the columns that say when a row is valid."
+    )
+    unknown_member: bool | dict[str, str | int | float | bool] = Field(
+        default=False,
+        description="In a history, a row that stands for what nobody knows; a mapping says what it has in its columns.",
+        examples=[True, {"segment": "none"}],
+    )
+    partition_by: Names = Field(
+        default=(),
+        description="Of `replace`, the columns whose values in the batch say what of the table it replaces.",
+        examples=[["country"]],
+    )
 
     @model_validator(mode="before")
     @classmethod

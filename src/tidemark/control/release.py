@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 KIND = "release"
 TABLE = "table"
+NEWEST = "newest"
+"""Records of how new a table is: its newest row, and the batch that this is true of."""
 PUBLISHED = "publish"
 LAST_KEPT = 1_000
 """So many releases are kept, however old they are."""

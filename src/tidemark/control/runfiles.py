@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BY_RUN = timedelta(days=35)
 """So long a run has a file of its own."""
-SUMMARY, ALERTS = ".json", ".alerts.jsonl"
+SUMMARY, ALERTS, METRICS = ".json", ".alerts.jsonl", ".metrics.jsonl"
 _BY_DAY, _PACKED, _LINES = "by_day", "packed", ".jsonl"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = len("060000.000000-")

@@ -33,7 +33,8 @@ class Run:
     """One run: its id, its logical date, and the instant (UTC) past which it looks at nothing.
 
     A run that `plans` commits nothing: what it would write beside the tables (drift, rejected rows) stays in its
-    staging, until the plan is applied. `allows` names the limits of tables that it lets pass.
+    staging, until the plan is applied. `allows` names the limits of tables that it lets pass. `traced`: the trace that
+    it is a part of, where it did not begin one.
     """
 
     run_id: str
@@ -42,6 +43,12 @@ class Run:
     started_at: datetime
     plans: bool = False
     allows: frozenset[str] = frozenset()
+    traced: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        """The id that logs, Spark's jobs and lineage events of this run have in common (W3C): `traced`, or its own."""
+        return self.traced or uuid.uuid5(uuid.NAMESPACE_OID, self.run_id).hex
 
     @classmethod
     def start(
@@ -51,6 +58,7 @@ class Run:
         as_of: datetime | None = None,
         plans: bool = False,
         allows: Collection[str] = (),
+        traced: str = "",
     ) -> Run:
         """A new run for `day` (default: today, UTC); it sees the day to its end, and never past the present.
 
@@ -61,7 +69,8 @@ class Run:
         if day > now.date():
             raise ConfigError(f"the date {day} lies in the future", next_step="give today's date or an earlier one")
         end_of_day = datetime.combine(day, time.max)
-        return cls(str(uuid.uuid4()), day, min(end_of_day, now, as_utc(as_of or now)), now, plans, frozenset(allows))
+        seen_to = min(end_of_day, now, as_utc(as_of or now))
+        return cls(str(uuid.uuid4()), day, seen_to, now, plans, frozenset(allows), traced)
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,10 @@ class TableResult:
 
 @dataclass(frozen=True)
 class Publication:
-    """One table brought to one warehouse: rows written and removed, and the rows it holds after (None: it failed)."""
+    """One table brought to one warehouse: rows written and removed, and the rows it holds after (None: it failed).
+
+    `version`: the table's version in the lake that it has there now.
+    """
 
     table: str
     target: str
@@ -138,22 +150,41 @@ class Publication:
     deleted: int = 0
     rows_after: int | None = None
     error: str | None = None
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class LineageSummary:
+    """What became of a run's lineage events: how many are at the place `where`, how many wait under the lineage root
+    for a later run, how many nobody will have, and why not all are there.
+    """
+
+    sent: int
+    where: str
+    waiting: int = 0
+    lost: int = 0
+    why: str | None = None
 
 
 @dataclass(frozen=True)
 class Warned:
-    """Something that did not stop the run and that a person should look at."""
+    """Something that did not stop the run and that a person should look at.
+
+    `told`: alert channels have been told already, or do not have to be.
+    """
 
     table: str | None
     message: str
     next_step: str | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True)
 class RunSummary:
     """One run from start to end. Instants are UTC; `release` is what readers see after the run.
 
-    `allowed` are the limits that it was told to let pass. `process` is where it ran, as `host:pid`. A run that was
+    `allowed` are the limits that it was told to let pass. `metrics` are those that it wrote (`observe.metrics`), of the
+    job and by table. `process` is where it ran, as `host:pid`. A run that was
     killed could not say so: it is read as `killed` when it says `running` and its process, on this machine, is gone.
     """
 
@@ -172,6 +203,15 @@ class RunSummary:
     error: str | None = None
     process: str = ""
     allowed: tuple[str, ...] = ()
+    job: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    lineage: LineageSummary | None = None
+    trace_id: str = ""
+
+    @property
+    def called(self) -> str:
+        """The job that it was of: a deployment's or command's name, or else the flow's."""
+        return self.job or self.flow
 
     @property
     def seconds(self) -> float:
@@ -212,6 +252,7 @@ class RunSummary:
         values["tables"] = tuple(_table_result(item) for item in values.get("tables", ()))
         values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
         values["allowed"] = tuple(values.get("allowed", ()))
+        values["lineage"] = LineageSummary(**values["lineage"]) if values.get("lineage") else None
         values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
         return cls(**values)
 

@@ -13,7 +13,7 @@ from tidemark.config.contract import LAYERS
 from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.config.source import local_folder
 from tidemark.errors import Finding, choose
-from tidemark.lint import admission, checks, histories, inputs, loads, queries
+from tidemark.lint import admission, checks, histories, inputs, jobs, loads, promises, queries, references
 from tidemark.lint.inspection import inspect
 
 _SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX)
@@ -37,6 +37,9 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
         *inputs.find(inspection),
         *checks.find(inspection),
         *admission.find(inspection),
+        *jobs.find(inspection, folder),
+        *promises.find(inspection, folder),
+        *references.find(inspection),
     ]
     return sorted(set(findings), key=lambda finding: (str(finding.file), finding.line, finding.message))
 

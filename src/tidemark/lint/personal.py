@@ -10,7 +10,7 @@ from tidemark.config.contract import Column
 from tidemark.config.contract.privacy import EXCEPTION, MASK
 from tidemark.config.project import Table
 from tidemark.errors import Finding
-from tidemark.sql.columns import Origin
+from tidemark.sql.derivation import Origin
 from tidemark.sql.queries import SqlError, parse, tables_read
 from tidemark.sql.seen import NOTHING, Eye, Given, Seen, union
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER

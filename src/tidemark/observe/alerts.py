@@ -29,7 +29,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AlertEvent:
-    """One thing worth telling. `at` is UTC, ISO; `next_step` is what the reader should do."""
+    """One thing worth telling. `at` is UTC, ISO; `next_step` is what the reader should do.
+
+    `recovered`: what was told before is over; it goes to those who were told.
+    """
 
     severity: Severity
     message: str
@@ -39,11 +42,12 @@ class AlertEvent:
     step: str | None = None
     next_step: str | None = None
     at: str = ""
+    recovered: bool = False
 
     @property
     def subject(self) -> str:
         about = f" {self.table}" if self.table else ""
-        return f"tidemark {self.environment} {self.severity}:{about}"
+        return f"tidemark {self.environment} {'recovered' if self.recovered else self.severity}:{about}"
 
     @property
     def text(self) -> str:
@@ -91,19 +95,22 @@ class Alerts:
                 log.exception("the alert event could not be kept: %s", event.message)
 
 
-def tell(environment: Environment, channels: Iterable[AlertSpec], event: AlertEvent) -> None:
-    """Tells every channel that listens to the event's severity; never raises."""
+def tell(environment: Environment, channels: Iterable[AlertSpec], event: AlertEvent) -> tuple[AlertSpec, ...]:
+    """Tells every channel that listens to the event's severity, and gives those that took it; never raises."""
+    reached = []
     for spec in channels:
         if event.severity not in spec.on:
             continue
         try:
             _CHANNELS[spec.channel](environment, spec, event)
+            reached.append(spec)
         except Exception:
             log.exception("the alert could not be sent to %s: %s", spec.channel, event.message)
+    return tuple(reached)
 
 
 def _to_log(environment: Environment, spec: AlertSpec, event: AlertEvent) -> None:
-    level = logging.ERROR if event.severity == "error" else logging.WARNING
+    level = logging.INFO if event.recovered else logging.ERROR if event.severity == "error" else logging.WARNING
     log.log(level, "%s", event.text, extra={"table": event.table, "step": event.step})
 
 
@@ -132,8 +139,16 @@ def _slack_webhook(environment: Environment, spec: AlertSpec) -> str:
     return str(fetch(target, environment.secrets, environment.aws)["url"])
 
 
+def _to_email(environment: Environment, spec: AlertSpec, event: AlertEvent) -> None:
+    from tidemark.observe.mail import send
+
+    addresses = [address.strip() for address in (spec.target or "").split(",") if address.strip()]
+    send(environment, addresses, event.text.splitlines()[0], event.text)
+
+
 _CHANNELS: dict[str, Callable[[Environment, Any, AlertEvent], None]] = {
     "log": _to_log,
     "sns": _to_sns,
     "slack": _to_slack,
+    "email": _to_email,
 }

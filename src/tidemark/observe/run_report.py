@@ -75,6 +75,7 @@ def markdown(summary: RunSummary) -> str:
     lines += [f"- warning: {_warning(warned)}{_code(warned.next_step)}" for warned in summary.warnings]
     if summary.published:
         lines.append(f"- {_published(summary)}")
+    lines += [f"- {told}" for told in _lineage(summary)]
     return "\n".join(lines) + "\n"
 
 
@@ -152,7 +153,8 @@ def _footer(summary: RunSummary) -> list[Text]:
         notes.append((_rejected(summary), errors_command(summary.run_id), DOUBT))
     notes += _warning_notes(summary.warnings)
     column = max((len(text) for text, command, _ in notes if command), default=0)
-    lines = [Text()] if notes or summary.published else []
+    lineage = _lineage(summary)
+    lines = [Text()] if notes or summary.published or lineage else []
     for text, command, style in notes:
         line = Text(text, style=style)
         if command:
@@ -160,7 +162,21 @@ def _footer(summary: RunSummary) -> list[Text]:
         lines.append(line)
     if summary.published:
         lines.append(Text(_published(summary), style=TROUBLE if _unpublished(summary.published) else ""))
-    return lines
+    doubtful = summary.lineage is not None and summary.lineage.why is not None
+    return lines + [Text(told, style=DOUBT if doubtful else "") for told in lineage]
+
+
+def _lineage(summary: RunSummary) -> list[str]:
+    """Where the run's lineage events are: one line, or none where nobody was told anything."""
+    told = summary.lineage
+    if told is None or not told.sent + told.waiting + told.lost:
+        return []
+    parts = [f"{count(told.sent)} lineage {'event' if told.sent == 1 else 'events'}: {told.where}"]
+    if told.waiting:
+        parts.append(f"{count(told.waiting)} wait for the next run")
+    if told.lost:
+        parts.append(f"{count(told.lost)} were not taken")
+    return ["; ".join(parts) + (f" ({told.why})" if told.why else "")]
 
 
 def _warning_notes(warnings: tuple[Warned, ...]) -> list[tuple[str, str | None, str]]:

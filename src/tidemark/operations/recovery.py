@@ -224,10 +224,14 @@ def settle_undone(engine: Engine, table: str) -> None:
     notes.forget(engine.state, table)
 
 
-def note_committed(engine: Engine, table: str) -> None:
-    """Brings the index up to the table's last batch: what others have committed above it belongs to no release yet."""
-    state = read_state(engine.session(table), engine.table_path(table))
-    tables.note_version(engine, table, state.batch_version)
+def note_committed(engine: Engine, table: str) -> int | None:
+    """Brings the index up to the version of the table's last batch, and gives it.
+
+    What others have committed above it belongs to no release yet.
+    """
+    version = read_state(engine.session(table), engine.table_path(table)).batch_version
+    tables.note_version(engine, table, version)
+    return version
 
 
 def note_standing(engine: Engine, table: str) -> None:

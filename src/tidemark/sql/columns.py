@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -11,25 +12,11 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from tidemark.errors import choose
+from tidemark.sql.derivation import Derivations, Origin, names_of, source_of
 from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
-
-Origin = tuple[str, str]
-"""A column of a table: `("silver.orders", "order_id")`."""
 
 Schema = Mapping[str, Mapping[str, str]]
 """Tables as `layer.table`, each with its columns and their types."""
-
-# What comes out of these says how many or whether, not who; a digest is a mask of its own.
-_TELLS_NOTHING = (exp.Count, exp.ApproxDistinct, exp.Predicate, exp.Connector, exp.Not, exp.SHA2)
-# Parts of an expression that choose a value without being in it.
-_CHOOSES: Mapping[type[exp.Expr], tuple[str, ...]] = {
-    exp.Case: ("this",),
-    exp.If: ("this",),
-    exp.Window: ("partition_by", "order"),
-    exp.Filter: ("expression",),
-    exp.ArgMax: ("expression",),
-    exp.ArgMin: ("expression",),
-}
 
 
 @dataclass(frozen=True)
@@ -48,7 +35,11 @@ class ReadQuery:
     query: exp.Query
     scope: Scope
     schema: Schema
-    _traced: dict[tuple[int, str], frozenset[Origin]] = field(default_factory=dict)
+
+    @cached_property
+    def derivations(self) -> Derivations:
+        """How its columns come of columns of tables."""
+        return Derivations(self.scope)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -72,7 +63,7 @@ class ReadQuery:
 
         What only decides (conditions, counts, window order) and what is digested by SHA-2 is not seen.
         """
-        return self._trace(self.scope, output)
+        return frozenset(origin for origin, via in self.derivations.of(output) if via.shows)
 
     def origins_within(self, sql: str, start: int, stop: int) -> frozenset[Origin] | None:
         """The columns of tables whose values are in the characters `start` to `stop` of `sql`, the query as written.
@@ -90,14 +81,14 @@ class ReadQuery:
                     if self._problem(scope, column) is not None:
                         return None
                     missing.discard(_position(column))
-                    found.update(self._behind(scope, column))
+                    found.update(origin for origin, via in self.derivations.behind(scope, column) if via.shows)
         return None if missing else frozenset(found)
 
     def _problem(self, scope: Scope, column: exp.Column) -> ColumnProblem | None:
         name, line = column.name.lower(), line_of(column)
         if not column.table:
             return self._unplaced(scope, name, line)
-        source = _source_of(scope, column.table)
+        source = source_of(scope, column.table)
         if source is None:
             if any(pivot.alias == column.table for pivot in scope.expression.find_all(exp.Pivot)):
                 return None  # what a pivot gives has a name, and its columns are not looked up
@@ -128,50 +119,7 @@ class ReadQuery:
         if isinstance(source, exp.Table):
             columns = self.schema.get(full_name(source))
             return None if columns is None else tuple(columns)
-        return _names_of(source) or None
-
-    def _trace(self, scope: Scope, output: str) -> frozenset[Origin]:
-        key = (id(scope), output)
-        if key not in self._traced:
-            self._traced[key] = frozenset()  # a recursive CTE sees itself: what it adds is found on the way
-            self._traced[key] = frozenset(self._origins_in(scope, output))
-        return self._traced[key]
-
-    def _origins_in(self, scope: Scope, output: str) -> Iterator[Origin]:
-        query = scope.expression
-        if isinstance(query, exp.SetOperation):
-            position = [name.lower() for name in query.named_selects].index(output)
-            for branch in scope.set_operation_scopes:
-                yield from self._trace(branch, _names_of(branch)[position])
-        elif isinstance(query, exp.Query):
-            for selected in query.selects:
-                if selected.alias_or_name.lower() == output:
-                    yield from self._seen_in(scope, selected)
-        else:
-            yield from self._seen_in(scope, query)
-
-    def _seen_in(self, scope: Scope, node: exp.Expr) -> Iterator[Origin]:
-        if isinstance(node, _TELLS_NOTHING):
-            return
-        if isinstance(node, exp.Column):
-            yield from self._behind(scope, node)
-            return
-        if isinstance(node, exp.Query):
-            inner = next((each for each in scope.subquery_scopes if each.expression is node.unnest()), None)
-            if inner is not None:
-                yield from self._trace(inner, _names_of(inner)[0])
-            return
-        skipped = [node.args.get(name) for name in _CHOOSES.get(type(node), ())]
-        for child in node.iter_expressions():
-            if not any(child is each or (isinstance(each, list) and child in each) for each in skipped):
-                yield from self._seen_in(scope, child)
-
-    def _behind(self, scope: Scope, column: exp.Column) -> Iterator[Origin]:
-        source = _source_of(scope, column.table)
-        if isinstance(source, exp.Table):
-            yield full_name(source), column.name.lower()
-        elif source is not None:
-            yield from self._trace(source, column.name.lower())
+        return names_of(source) or None
 
 
 def read_query(query: exp.Query, schema: Schema) -> ReadQuery:
@@ -204,23 +152,6 @@ def _position(column: exp.Column) -> int:
     return int(column.this.meta.get("start", -1))
 
 
-def _names_of(scope: Scope) -> tuple[str, ...]:
-    """The columns that the query of a scope gives; none for a generated table."""
-    query = scope.expression
-    return tuple(name.lower() for name in query.named_selects) if isinstance(query, exp.Query) else ()
-
-
 def _instead(name: str, columns: Iterable[str]) -> str:
     """What to read instead; the engine's own columns are in every table and only meant when they are nearly written."""
     return choose(name, [each for each in columns if name.startswith("_") or not each.startswith("_")])
-
-
-def _source_of(scope: Scope, alias: str) -> exp.Table | Scope | None:
-    """What an alias stands for in a scope, or in one around it (a correlated subquery)."""
-    at: Scope | None = scope
-    while at is not None:
-        source = at.sources.get(alias)
-        if isinstance(source, exp.Table | Scope):
-            return source
-        at = at.parent
-    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
-from tidemark.sql.columns import Origin
+from tidemark.sql.derivation import Origin
 from tidemark.sql.queries import DIALECT, full_name
 from tidemark.sql.reach import SAME_TYPE, Relation, is_aggregate
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from tidemark.sql.columns import Origin
+from tidemark.sql.derivation import Origin
 from tidemark.sql.queries import full_name
 
 Seen = frozenset[Origin]

@@ -15,8 +15,10 @@ import pytest
 
 from sandbox.services.listen import bind
 from tests.support.worlds.systems import WAREHOUSES, Systems
+from tidemark.compile.ddl import publish_columns
+from tidemark.compile.script import relation, script
 from tidemark.config.connections import load_plugin
-from tidemark.config.project import Table
+from tidemark.config.project import Table, load_project
 from tidemark.errors import TargetError
 from tidemark.retry import RetryPolicy
 from tidemark.targets import TARGETS, PublishRequest, PublishResult, target_for
@@ -338,3 +340,15 @@ def test_a_warehouse_that_does_not_let_us_in_is_told(
         target.publish(published.request(1, 1, row(1, "Ann"), full=True))
     assert failed.value.step == "publish"
     assert "hunter2-wrong" not in f"{failed.value} {failed.value.__context__}"
+
+
+@pytest.mark.parametrize("warehouse", WAREHOUSES)
+def test_the_script_of_all_tables_runs_and_runs_again(systems: Systems, warehouse: str) -> None:
+    tables = load_project("config", "local").tables
+    target = Published(systems, warehouse).target()
+    with target.warehouse.session() as session:
+        for statement in (*script(list(tables.values()), warehouse), *script(list(tables.values()), warehouse)):
+            session.run(statement)
+        for name, table in tables.items():
+            columns = session.columns(relation(name, warehouse))
+            assert [column.name.lower() for column in columns] == [*publish_columns(table.contract)]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.console.jobs import JOBS
 from cli.main import main
 from tidemark.aws.folder import open_folder
+from tidemark.config.jobs import load_jobs
 from tidemark.control.release import record
 from tidemark.control.runs import Run, RunStore, RunSummary
 from tidemark.control.state import SqliteState
@@ -82,7 +82,7 @@ class TestUsage:
         assert "Traceback" not in error
 
     @pytest.mark.parametrize(
-        "arguments", [["fly"], ["ddl"], ["ddl", "--dialect", "oracle"], ["run", "--no-such-option"], ["job"]]
+        "arguments", [["fly"], ["ddl"], ["ddl", "--dialect", "oracle"], ["run", "--no-such-option"]]
     )
     def test_unknown_commands_and_options_are_refused(self, arguments: list[str]) -> None:
         assert main(arguments) == 2
@@ -91,10 +91,13 @@ class TestUsage:
         assert main(["runs", "show", "abc", "--debug"]) == 2
         assert "Traceback (most recent call last)" in capsys.readouterr().err
 
-    def test_help_names_every_job(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["job", "--help"]) == 0
+    def test_without_a_name_every_job_is_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["job"]) == 0
         shown = capsys.readouterr().out
-        assert all(name in shown for name in JOBS)
+        assert [name for name in load_jobs(CONFIG) if name not in shown] == []
+        assert main(["job", "--json"]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        assert {"name": "crm_to_bronze", "flow": "ingest"}.items() <= listed[3].items()
 
 
 class TestWithoutPrefect:
@@ -159,7 +162,8 @@ class TestConfig:
     ) -> None:
         assert main(["ddl", "--dialect", dialect, "-s", "gold.dim_date,gold.fact_sales"]) == 0
         written = capsys.readouterr().out
-        assert written.count("CREATE TABLE IF NOT EXISTS gold.") == 2
+        assert written.count("CREATE TABLE IF NOT EXISTS ") == 2
+        assert written.count("CREATE SCHEMA IF NOT EXISTS ") == 1
         assert written.rstrip().endswith(";")
 
 

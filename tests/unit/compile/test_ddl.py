@@ -131,6 +131,7 @@ def test_redshift_gets_byte_lengths_and_no_comments(contract: Contract) -> None:
         '  "_run_date" DATE,',
         '  PRIMARY KEY ("offset", "partition")',
         ")",
+        'DISTSTYLE KEY DISTKEY ("offset")',
     ]
 
 

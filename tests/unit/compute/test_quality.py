@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.compute import quality
+from tidemark.control import bypasses
 from tidemark.delta.table import read_state
 from tidemark.sources import Extract
 from tidemark.write import rewrite
@@ -92,3 +93,18 @@ def test_the_age_of_a_table_that_stays_is_that_of_its_newest_row(lake: Lake, mon
 
 def _unread(*_: object) -> None:
     raise AssertionError("the rows were read")
+
+
+def test_a_check_that_somebody_lets_pass_warns_and_the_others_fail_as_ever(items: Lake) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    state = items.engine().state
+    told = {"who": "ann", "why": "a sale", "until": now + timedelta(hours=1), "now": now}
+    made = bypasses.add(state, "bronze.items", "prices stay low", **told)
+
+    result, stored = prepared(items, (1, 500), (2, 1))
+    assert result.passed
+    assert [(check.name, check.bypass) for check in result.warnings] == [("prices stay low", made.told)]
+    assert made.told in json.dumps(stored)
+    assert not prepared(items, (1, 500))[0].passed, "a row alone, which nobody has let pass"
+    bypasses.end(state, made.id, who="ann", now=now)
+    assert not prepared(items, (1, 500), (2, 1))[0].passed

@@ -17,10 +17,12 @@ from blocks.compute import ComputeProfile
 from blocks.deployments import deployments
 from blocks.names import block_name
 from blocks.workspace import variables
-from cli.console.jobs import JOBS
+from flows.running.watching import SIZE
 from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
 from tidemark.config.environment import PrefectSettings, load_environment
+from tidemark.config.jobs import load_jobs
 
+JOBS = load_jobs(Path("config"))
 ENVIRONMENTS = sorted(path.stem for path in Path("config/env").glob("*.yaml"))
 SHARED = ("env", "config")
 NEEDED = {
@@ -70,9 +72,11 @@ def test_it_is_described_tagged_pinned_and_one_at_a_time(deployment: Mapping[str
     assert ":" not in deployment["entrypoint"]
     assert deployment["version"] == "{{ commit.sha }}"
     assert deployment["work_pool"]["job_variables"]["image"].endswith(":{{ commit.sha }}")
-    assert deployment["work_pool"]["job_variables"]["env"] == {
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)
-    }
+    told = deployment["work_pool"]["job_variables"]["env"]
+    assert told["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == str(HEARTBEAT_SECONDS)
+    assert f"tidemark-{told[SIZE]}.cpu" in deployment["work_pool"]["job_variables"]["cpu"], (
+        "its cost is estimated by it"
+    )
     assert ("tidemark" in deployment["tags"]) is (deployment["name"] != "alert")
     if deployment["name"] != "alert":
         limit = deployment["concurrency_limit"]
@@ -88,9 +92,9 @@ def test_a_schedule_names_its_time_zone_and_whether_it_is_active(deployment: Map
         assert schedule["active"] == "{{ prefect.variables.tidemark_scheduled }}"
 
 
-def test_the_daily_run_its_look_at_noon_and_housekeeping_are_scheduled() -> None:
+def test_the_daily_run_looks_at_promises_and_housekeeping_are_scheduled() -> None:
     scheduled = {name for name, each in DEPLOYMENTS.items() if each.get("schedules")}
-    assert scheduled == {"daily", "dq_gold_gate", "maintain"}
+    assert scheduled == {"daily", "dq_gold_gate", "maintain", "sla"}
 
 
 @pytest.mark.parametrize("name", ["prod", "eu-2_b"])

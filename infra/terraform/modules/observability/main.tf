@@ -10,10 +10,6 @@ locals {
       description = "A gate failed: what it guards was not released."
       statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1, period = 300, missing = "notBreaching", severity = "error"
     }
-    latency_seconds = {
-      description = "A run took longer than promised."
-      statistic   = "Maximum", comparison = "GreaterThanThreshold", threshold = var.slo.latency_seconds, period = 300, missing = "notBreaching", severity = "error"
-    }
     rows_quarantined = {
       description = "More rows were rejected in a day than is usual."
       statistic   = "Sum", comparison = "GreaterThanThreshold", threshold = var.slo.rejected_rows, period = 86400, missing = "notBreaching", severity = "warning"
@@ -85,6 +81,25 @@ resource "aws_cloudwatch_metric_alarm" "run" {
   ok_actions          = [aws_sns_topic.this[each.value.severity].arn]
 }
 
+# By job: a backfill may take its time.
+resource "aws_cloudwatch_metric_alarm" "latency" {
+  for_each = var.slo.latency_seconds
+
+  alarm_name          = "${var.name}-latency-${replace(each.key, "_", "-")}"
+  alarm_description   = "A run of ${each.key} took longer than promised."
+  namespace           = local.namespace
+  metric_name         = "latency_seconds"
+  dimensions          = { Environment = var.environment, Job = each.key }
+  statistic           = "Maximum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value
+  period              = 300
+  evaluation_periods  = 1
+  treat_missing_data  = "ignore"
+  alarm_actions       = [aws_sns_topic.this["error"].arn]
+  ok_actions          = [aws_sns_topic.this["error"].arn]
+}
+
 resource "aws_cloudwatch_metric_alarm" "freshness" {
   for_each = var.slo.freshness_seconds
 
@@ -148,7 +163,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 4
         properties = {
           title  = "alarms"
-          alarms = concat([for alarm in aws_cloudwatch_metric_alarm.run : alarm.arn], [for alarm in aws_cloudwatch_metric_alarm.freshness : alarm.arn], [for alarm in aws_cloudwatch_metric_alarm.worker : alarm.arn])
+          alarms = concat([for alarm in aws_cloudwatch_metric_alarm.run : alarm.arn], [for alarm in aws_cloudwatch_metric_alarm.latency : alarm.arn], [for alarm in aws_cloudwatch_metric_alarm.freshness : alarm.arn], [for alarm in aws_cloudwatch_metric_alarm.worker : alarm.arn])
         }
       }]
     )

@@ -45,16 +45,16 @@ variable "emails" {
 }
 
 variable "slo" {
-  description = "What is promised: seconds of a daily run, rejected rows a day, seconds of age by table (as `slaProperties` of the contracts say)."
+  description = "What is promised: seconds of a run by job, rejected rows a day, seconds of age by table (as `slaProperties` of the contracts and `sla` of the environment's file say)."
   type = object({
-    latency_seconds   = optional(number, 14400)
+    latency_seconds   = optional(map(number), { daily = 14400 })
     rejected_rows     = optional(number, 1000)
     freshness_seconds = optional(map(number), {})
   })
   default = {}
 
   validation {
-    condition     = var.slo.latency_seconds > 0 && alltrue([for seconds in values(var.slo.freshness_seconds) : seconds > 0])
+    condition     = alltrue([for seconds in concat(values(var.slo.latency_seconds), values(var.slo.freshness_seconds)) : seconds > 0])
     error_message = "slo has positive numbers of seconds."
   }
 

@@ -20,6 +20,8 @@ KEYED_MASKS = ("hmac", "sha256")
 """Masks that need the environment's masking key: both are HMAC-SHA-256, `sha256` is its older name."""
 
 SUFFIX = ".contract.yaml"
+GOING = ("deprecated", "retired")
+"""Words of `status` for a table that will be removed."""
 
 Severity = Literal["error", "warning"]
 Operator = Literal["=", "!=", ">", ">=", "<", "<=", "between", "not between"]
@@ -122,6 +124,42 @@ class Freshness:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """The columns are those `to` of another table, or of this one: a foreign key, which nobody enforces."""
+
+    columns: tuple[str, ...]
+    table: str
+    to: tuple[str, ...]
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class Service:
+    """What else is promised of a table: so many seconds a load takes at most, so many rows a day brings at least."""
+
+    seconds: float | None = None
+    records: int | None = None
+    severity: Severity = "warning"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a contract says for people alone: words from which nothing is compiled."""
+
+    title: str | None = None
+    domain: str | None = None
+    status: str | None = None
+    usage: str | None = None
+    limitations: str | None = None
+    grain: str | None = None
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the contract says that nobody should count on the table any more."""
+        return (self.status or "").strip().lower() in GOING
+
+
+@dataclass(frozen=True)
 class Contract:
     """A table's contract; `keys` are the primary key's columns by position."""
 
@@ -135,6 +173,9 @@ class Contract:
     path: Path
     description: str | None = None
     owner: str | None = None
+    service: Service | None = None
+    references: tuple[Reference, ...] = ()
+    about: About = About()
 
     @property
     def layer(self) -> str:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, Team
 
-from tidemark.config.contract.model import LAYERS, SUFFIX, Check, Column, Contract, Freshness, Severity
+from tidemark.config.contract.model import LAYERS, SUFFIX, About, Check, Column, Contract
 from tidemark.config.contract.properties import key_columns, read_columns
-from tidemark.config.contract.quality import read_checks, read_severity
+from tidemark.config.contract.quality import read_checks
+from tidemark.config.contract.references import read_references
+from tidemark.config.contract.service import read_freshness, read_service
 from tidemark.config.modelfile import build
 from tidemark.config.yamltext import Report, Where, parse
-from tidemark.errors import ConfigError, Finding, choose
+from tidemark.errors import ConfigError, Finding
 
-_HOURS_PER_UNIT = {
-    **dict.fromkeys(("min", "minute", "minutes"), Decimal(1) / 60),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), Decimal(1)),
-    **dict.fromkeys(("d", "day", "days"), Decimal(24)),
-}
 _SCHEMA: Where = ("schema", 0)
 
 
@@ -52,13 +48,28 @@ def read_contract(path: Path) -> tuple[Contract | None, list[Finding]]:
         columns=columns,
         keys=key_columns(columns),
         checks=_checks(report, schema, columns),
-        freshness=_freshness(report, parsed, columns),
+        freshness=read_freshness(report, parsed, columns),
         tags=tuple(parsed.tags or ()) + tuple(schema.tags or ()),
         path=path,
         description=schema.description or (parsed.description.purpose if parsed.description else None),
         owner=parsed.team.name if isinstance(parsed.team, Team) else None,
+        service=read_service(report, parsed),
+        references=read_references(report, schema, columns, table, _SCHEMA),
+        about=_about(parsed, schema),
     )
     return contract, report.findings
+
+
+def _about(parsed: OpenDataContractStandard, schema: SchemaObject) -> About:
+    words = parsed.description
+    return About(
+        title=parsed.name,
+        domain=parsed.domain,
+        status=parsed.status,
+        usage=words.usage if words else None,
+        limitations=words.limitations if words else None,
+        grain=schema.dataGranularityDescription,
+    )
 
 
 def _table_name(report: Report, parsed: OpenDataContractStandard) -> str:
@@ -109,47 +120,3 @@ def _checks(report: Report, schema: SchemaObject, columns: tuple[Column, ...]) -
             report.error_on_line(check.line, message, "give one of them another `name:`")
         seen.setdefault(check.name, check.line)
     return checks
-
-
-def _freshness(report: Report, parsed: OpenDataContractStandard, columns: tuple[Column, ...]) -> Freshness | None:
-    promised = [
-        (("slaProperties", position), sla)
-        for position, sla in enumerate(parsed.slaProperties or [])
-        if sla.property == "freshness"
-    ]
-    if not promised:
-        return None
-    where, sla = promised[0]
-    if len(promised) > 1:
-        report.error(promised[1][0], "freshness is promised twice", "keep one of them")
-    element = (sla.element or parsed.slaDefaultElement or "").rpartition(".")[2]
-    by_name = {column.name: column for column in columns}
-    if element not in by_name:
-        report.error(where, f"freshness is of column `{element}`, which is not there", choose(element, by_name))
-    elif by_name[element].type not in ("timestamp", "date"):
-        message = f"freshness is of `{element}`, a {by_name[element].type}"
-        report.error(where, message, "name a timestamp or date column in `element:`")
-    hours = _hours(report, where, sla.unit)
-    if hours is None:
-        return None
-    severity: Severity = "warning"
-    for position, custom in enumerate(sla.customProperties or []):
-        if custom.property == "severity":
-            severity = read_severity(report, (*where, "customProperties", position), str(custom.value))
-    return Freshness(element, hours, severity, report.document.line(where))
-
-
-def _hours(report: Report, where: Where, unit: str | None) -> Decimal | None:
-    text = report.document.text((*where, "value")) or ""
-    factor = _HOURS_PER_UNIT.get((unit or "h").lower())
-    if factor is None:
-        report.error((*where, "unit"), f"unit `{unit}` is not known here", "use h, d or min")
-        return None
-    try:
-        hours = Decimal(text) * factor
-    except InvalidOperation:
-        hours = Decimal(0)
-    if not hours.is_finite() or hours <= 0:
-        report.error((*where, "value"), f"freshness is `{text}`", "write a number above 0, and its `unit:`")
-        return None
-    return hours

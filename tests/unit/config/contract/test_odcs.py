@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidemark.config.contract import Contract, Freshness, load_contract
+from tidemark.config.contract import Contract, Freshness, Service, load_contract
 from tidemark.errors import ConfigError
 
 Read = Callable[[str], tuple[Contract | None, list[str]]]
@@ -132,3 +132,31 @@ def test_a_contract_outside_of_a_layer_is_found(tmp_path: Path) -> None:
     path.write_text(SOUND)
     with pytest.raises(ConfigError, match="lies in `brass/`, which is no layer"):
         load_contract(path)
+
+
+RETENTION = "  - {property: retention, value: 3, unit: y}"
+
+
+def test_how_long_loads_take_and_how_many_rows_come_can_be_promised(read: Read) -> None:
+    more = """\
+  - {property: latency, value: 90, unit: s}
+  - {property: throughput, value: 1000, unit: rows/d, customProperties: [{property: severity, value: error}]}"""
+    contract, findings = read(SOUND.replace(RETENTION, more))
+    assert findings == []
+    assert contract is not None
+    assert contract.service == Service(90.0, 1000, "error")
+
+
+@pytest.mark.parametrize(
+    ("promise", "expected"),
+    [
+        ("{property: latency, value: 0, unit: s}", "11: latency is `0`"),
+        ("{property: latency, value: 3, unit: rows}", "11: unit `rows` is not known here"),
+        ("{property: throughput, value: 3, unit: h}", "11: unit `h` is not known here"),
+        ("{property: throughput, value: 1.5}", "11: throughput is `1.5` rows"),
+        ("{property: throughput, value: many}", "11: throughput is `many`"),
+    ],
+)
+def test_promises_that_say_nothing_are_findings(read: Read, promise: str, expected: str) -> None:
+    _, findings = read(SOUND.replace(RETENTION, f"  - {promise}"))
+    assert [each.partition(" → ")[0] for each in findings] == [expected]

@@ -18,8 +18,12 @@ variables {
 
 run "each_promise_has_an_alarm" {
   assert {
-    condition     = toset(keys(aws_cloudwatch_metric_alarm.run)) == toset(["dq_critical_failures", "latency_seconds", "rows_quarantined", "records_processed_total"])
-    error_message = "gates, latency, rejected rows and silence are watched"
+    condition     = toset(keys(aws_cloudwatch_metric_alarm.run)) == toset(["dq_critical_failures", "rows_quarantined", "records_processed_total"])
+    error_message = "gates, rejected rows and silence are watched"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.latency["daily"].threshold == 14400 && aws_cloudwatch_metric_alarm.latency["daily"].dimensions == tomap({ Environment = "dev", Job = "daily" })
+    error_message = "a job has its own promise, and a backfill may take its time"
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.run["dq_critical_failures"].threshold == 1 && aws_cloudwatch_metric_alarm.run["dq_critical_failures"].comparison_operator == "GreaterThanOrEqualToThreshold"

@@ -1,0 +1,53 @@
+"""`tidemark sla`: what is promised of jobs and tables, and whether it is kept; without Prefect and Spark."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption
+from cli.console.output import columns, show, show_json
+
+_WORDS = {True: "kept", False: "broken", None: "not known yet"}
+
+
+def sla(
+    env: EnvOption = LOCAL,
+    config: ConfigOption = CONFIG,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """The promises of jobs and tables as runs have kept them; nobody is told. Exits with 3 when one is broken."""
+    from tidemark.config.project import load_project
+    from tidemark.control.state import open_state
+    from tidemark.errors import GateError
+    from tidemark.observe.sla import judge, promises
+
+    project = load_project(config, env)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    judged = judge(project, open_state(project.environment), promises(project), now)
+    if as_json:
+        show_json(
+            [
+                {
+                    "of": each.promise.subject,
+                    "what": each.promise.kind,
+                    "kept": each.kept,
+                    "seen": each.seen,
+                    "limit": each.promise.limit,
+                }
+                for each in judged
+            ]
+        )
+    else:
+        table = columns("of", "what", "", "seen")
+        for each in judged:
+            told = each.told if each.kept is not None else ""
+            table.add_row(each.promise.subject, each.promise.kind, _WORDS[each.kept], told)
+        show(table)
+    broken = [each for each in judged if each.kept is False]
+    if broken:
+        raise GateError(
+            f"{len(broken)} of {len(judged)} promises are broken",
+            seen=[f"{each.promise.subject}: {each.told}" for each in broken],
+            next_step=broken[0].next_step,
+        )

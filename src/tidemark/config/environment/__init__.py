@@ -1,0 +1,49 @@
+"""Where a run happens: `env/<name>.yaml` with roots, connections, compute, state; the same tables fit every one."""
+
+from tidemark.config.environment.model import ANSI, FOLDER, MEANINGS, SPARK, Environment
+from tidemark.config.environment.monitoring import MetricsSettings, PriceSettings, SlaSettings, SmtpSettings
+from tidemark.config.environment.reading import load_environment, read_env_file
+from tidemark.config.environment.settings import (
+    ROOT_NAMES,
+    ComputeSettings,
+    MaintenanceSettings,
+    PlanSettings,
+    PrefectSettings,
+    Roots,
+    SizeSpec,
+    StateSettings,
+    VerifySettings,
+    WorkPoolSettings,
+)
+from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
+from tidemark.config.environment.telling import LineageSettings
+
+__all__ = [
+    "ANSI",
+    "FOLDER",
+    "MEANINGS",
+    "ROOT_NAMES",
+    "SPARK",
+    "AlertSpec",
+    "ComputeSettings",
+    "ConnectionSpec",
+    "Environment",
+    "LineageSettings",
+    "MaintenanceSettings",
+    "MaskingSettings",
+    "MetricsSettings",
+    "PlanSettings",
+    "PrefectSettings",
+    "PriceSettings",
+    "RetrySettings",
+    "Roots",
+    "SizeSpec",
+    "SlaSettings",
+    "SmtpSettings",
+    "StateSettings",
+    "TargetSpec",
+    "VerifySettings",
+    "WorkPoolSettings",
+    "load_environment",
+    "read_env_file",
+]
