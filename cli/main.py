@@ -13,6 +13,7 @@ from cli import (
     bypass,
     contract,
     errors,
+    init,
     maintain,
     plan,
     prefect,
@@ -68,6 +69,7 @@ for command in (
     app.command()(command)
 app.command("show")(show.show_rows)
 for name, group in (
+    ("init", init.init),
     ("bypass", bypass.bypass),
     ("errors", errors.errors),
     ("contract", contract.contract),

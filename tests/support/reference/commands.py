@@ -40,6 +40,8 @@ EXAMPLES: Mapping[str, str] = {
     "bypass end": "tidemark bypass end 3f2a91c4 --by ann",
     "schema": "tidemark schema load",
     "doctor": "tidemark doctor",
+    "init": "tidemark init --from landing/suppliers.csv",
+    "init project": "tidemark init project shop",
     "errors list": "tidemark errors list --table bronze.crm_accounts",
     "errors show": "tidemark errors show 5f2c",
     "errors replay": "tidemark errors replay --table bronze.crm_accounts",
@@ -68,6 +70,8 @@ def every() -> Iterator[tuple[str, Any]]:
         if inside is None:
             yield name, command
         else:
+            if command.callback is not None and command.invoke_without_command:
+                yield name, command
             yield from ((f"{name} {word}", each) for word, each in inside.items())
 
 
