@@ -12,6 +12,7 @@ from cli import (
     backfill,
     bypass,
     contract,
+    erase,
     errors,
     init,
     maintain,
@@ -22,6 +23,7 @@ from cli import (
     sandbox,
     show,
     sla,
+    subject,
     verify,
 )
 from cli import config as cli_config
@@ -56,6 +58,7 @@ for command in (
     plan.apply,
     backfill.backfill,
     maintain.maintain,
+    erase.erase,
     verify.verify,
     show.query,
     show.ls,
@@ -74,6 +77,7 @@ for name, group in (
     ("errors", errors.errors),
     ("contract", contract.contract),
     ("privacy", privacy.privacy),
+    ("subject", subject.subject),
     ("state", reports.state),
     ("runs", reports.runs),
     ("blocks", prefect.blocks),

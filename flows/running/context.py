@@ -147,7 +147,8 @@ def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
 def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:
     """Removes staging that nobody needs any more; the run is done, and is not undone by what fails here."""
     try:
-        staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state, keep)
+        lying = open_folder(environment.roots.staging, environment.aws)
+        staging.clean(lying, runs, state, keep, environment.retention.staging)
     except (TidemarkError, OSError):
         log.exception("staging could not be cleaned; the next run tries again")
 

@@ -18,6 +18,7 @@ from tidemark.config.environment.settings import (
     MaintenanceSettings,
     PlanSettings,
     PrefectSettings,
+    RetentionSettings,
     Roots,
     Settings,
     StateSettings,
@@ -86,6 +87,9 @@ class Environment(Settings):
     compute: ComputeSettings = Field(default=ComputeSettings(), description="Spark, and how tables are computed.")
     plans: PlanSettings = Field(default=PlanSettings(), description="Plans that were not applied yet.")
     maintenance: MaintenanceSettings = Field(default=MaintenanceSettings(), description="What `maintain` keeps.")
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long raw data rests beside the tables."
+    )
     verify: VerifySettings | None = Field(
         default=None, description="What a daily run computes anew and compares; without it, nothing."
     )
