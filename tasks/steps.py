@@ -79,7 +79,8 @@ def on_spark(environment: Environment, each: Task[Parameters, Value]) -> Task[Pa
 
 
 def _step(engine: Engine, table: str, name: str) -> AbstractContextManager[None]:
-    return step(table, name, engine.spark, engine.environment.compute.step_limit)
+    batch = engine.prepared.get(table)
+    return step(table, name, engine.spark, engine.environment.compute.step_limit, batch.batch_id if batch else None)
 
 
 @task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)

@@ -17,7 +17,7 @@ from tidemark.config.environment.settings import (
     WorkPoolSettings,
 )
 from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
-from tidemark.config.environment.telling import LineageSettings
+from tidemark.config.environment.telling import LineageSettings, LogSettings
 
 __all__ = [
     "ANSI",
@@ -30,6 +30,7 @@ __all__ = [
     "ConnectionSpec",
     "Environment",
     "LineageSettings",
+    "LogSettings",
     "MaintenanceSettings",
     "MaskingSettings",
     "MetricsSettings",

@@ -25,7 +25,7 @@ from tidemark.config.environment.settings import (
     VerifySettings,
 )
 from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
-from tidemark.config.environment.telling import LineageSettings
+from tidemark.config.environment.telling import LineageSettings, LogSettings
 from tidemark.errors import choose
 from tidemark.retry import RetryPolicy
 
@@ -107,6 +107,7 @@ class Environment(Settings):
         default=None, description="What an hour costs of what runs use; without it, no cost is estimated."
     )
     sla: SlaSettings = Field(default=SlaSettings(), description="What is promised of jobs and tables.")
+    logs: LogSettings = Field(default=LogSettings(), description="How runs log.")
     lineage: LineageSettings = Field(default=LineageSettings(), description="Where OpenLineage events go.")
     connections: dict[str, ConnectionSpec] = Field(
         default={},
