@@ -38,6 +38,7 @@ def expire(environment: Environment, state: StateStore, runs: RunStore, now: dat
     for name, root, span in (
         ("logs", environment.roots.logs, kept.logs),
         ("dq_results", environment.roots.dq_results, kept.dq_results),
+        ("lineage", environment.roots.lineage, kept.lineage),
     ):
         if span is not None:
             removed[name] = _older(open_folder(root, aws), now - span)

@@ -32,7 +32,7 @@ def lies(path: Path, age: timedelta) -> Path:
 
 
 def test_each_place_keeps_what_it_has_for_its_own_time(tmp_path: Path) -> None:
-    settings = environment(tmp_path, exchange="1d", staging="7d", logs="30d")
+    settings = environment(tmp_path, exchange="1d", staging="7d", logs="30d", lineage="30d")
     state, runs = open_state(settings), RunStore(open_folder(settings.roots.runs))
     lives, begun = Run.start(None), Run.start(None)
     runs.save(RunSummary(lives.run_id, "daily", "test", NOW.date(), NOW - timedelta(days=9), process=this_process()))
@@ -43,6 +43,7 @@ def test_each_place_keeps_what_it_has_for_its_own_time(tmp_path: Path) -> None:
         lies(tmp_path / "exchange/extract/run_id=a/bronze.x/part-0.parquet", 2 * day),
         lies(staging / "run_id=a/silver.x/manifest.json", 8 * day),
         lies(Path(settings.roots.logs) / "a.jsonl", 31 * day),
+        lies(Path(settings.roots.lineage) / "2025-03-30" / "a.jsonl", 31 * day),
     ]
     kept = [
         lies(tmp_path / "exchange/publish/run_id=b/gold.x/v1/part-0.parquet", day / 2),
@@ -51,11 +52,12 @@ def test_each_place_keeps_what_it_has_for_its_own_time(tmp_path: Path) -> None:
         lies(staging / f"run_id={begun.run_id}/silver.x/manifest.json", 8 * day),
         lies(staging / "_erasing/0123456789abcdef.json", 80 * day),
         lies(Path(settings.roots.logs) / "b.jsonl", 29 * day),
+        lies(Path(settings.roots.lineage) / "2025-04-01" / "b.jsonl", 29 * day),
         lies(Path(settings.roots.dq_results) / "gold/x/a.json", 400 * day),
         lies(tmp_path / "exchange/of somebody else", 80 * day),
     ]
 
-    assert expire(settings, state, runs, NOW) == {"exchange": 2, "staging": 1, "logs": 1}
+    assert expire(settings, state, runs, NOW) == {"exchange": 2, "staging": 1, "logs": 1, "lineage": 1}
 
     assert [path for path in old if path.exists()] == []
     assert [path for path in kept if not path.exists()] == []

@@ -260,6 +260,9 @@ class RetentionSettings(Settings):
     dq_results: Span | None = Field(
         default=None, description="Results of checks. Without a word they stay.", examples=["365d"]
     )
+    lineage: Span | None = Field(
+        default=None, description="Lineage events in files. Without a word they stay.", examples=["365d"]
+    )
 
 
 class VerifySettings(Settings):
