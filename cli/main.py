@@ -12,7 +12,9 @@ from cli import (
     backfill,
     bypass,
     contract,
+    erase,
     errors,
+    init,
     maintain,
     plan,
     prefect,
@@ -22,6 +24,7 @@ from cli import (
     sandbox,
     show,
     sla,
+    subject,
     verify,
 )
 from cli import config as cli_config
@@ -57,6 +60,7 @@ for command in (
     backfill.backfill,
     maintain.maintain,
     recover.recover,
+    erase.erase,
     verify.verify,
     show.query,
     show.ls,
@@ -70,10 +74,12 @@ for command in (
     app.command()(command)
 app.command("show")(show.show_rows)
 for name, group in (
+    ("init", init.init),
     ("bypass", bypass.bypass),
     ("errors", errors.errors),
     ("contract", contract.contract),
     ("privacy", privacy.privacy),
+    ("subject", subject.subject),
     ("state", reports.state),
     ("runs", reports.runs),
     ("blocks", prefect.blocks),

@@ -51,3 +51,5 @@ def _show(summary: RunSummary) -> None:
         why = f"not put together: plan {files.plan} is open" if files.plan else ""
         table.add_row(result.table, str(files.before), str(files.after), decimal(files.freed), why)
     show(table)
+    for place, count in summary.expired.items():
+        show(f"{count} files of {place} had rested for their time and were removed (retention)")

@@ -15,6 +15,7 @@ from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
 from tidemark.control.runs import RunStore, Warned
 from tidemark.operations.maintenance import needed_since, tidy_records
+from tidemark.operations.retention import expire
 
 
 @flow(name="maintain", flow_run_name="maintain {env}", persist_result=False, log_prints=False)
@@ -22,7 +23,8 @@ def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Sele
     """Puts the small files of tables together and removes files out of use, and gives the id of the run.
 
     No row changes. Every release of the last days (`maintenance: {keep: 7d}`) can still be read and restored, and so
-    can the newest one; what an open plan or an interrupted run has prepared stays.
+    can the newest one; what an open plan or an interrupted run has prepared stays. What rests beside the
+    tables goes when its time is over (`retention: {exchange: 1d, errors: 90d}`).
 
     Args:
         env: Environment: the name of a file in the configuration's env folder.
@@ -49,6 +51,7 @@ def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Sele
             engine.leases.release(table)
             if tidied is not None:
                 collector.note(table, version=tidied.version, table_id=engine.ids.get(table), files=tidied.files)
+                collector.expired({"errors": tidied.expired} if tidied.expired else {})
             collector.end(table, "unchanged")
 
         outcome = work_on(run, tables, tidy, after={})
@@ -57,4 +60,5 @@ def maintain(env: EnvironmentName = LOCAL, config: Config = CONFIG, select: Sele
             next_step="see to the tables named above, then maintain again",
         )
         tidy_records(engine, runs, since, now)
+        collector.expired(expire(environment, engine.state, runs, now))
         return engine.run.run_id

@@ -25,20 +25,30 @@ _CAUSED_BY = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
 _LONGEST_LINE = 300
 _HURRY_AGAIN = 0.5  # seconds
+_WITH_JOBS = ("run_id", "trace_id")  # local properties of Spark's jobs, by which its event log leads to ours
 
 log = logging.getLogger("tidemark.tasks")
 
 
 @contextmanager
-def step(table: str, name: str, spark: SparkSession | None = None, limit: timedelta | None = None) -> Iterator[None]:
+def step(
+    table: str,
+    name: str,
+    spark: SparkSession | None = None,
+    limit: timedelta | None = None,
+    batch_id: str | None = None,
+) -> Iterator[None]:
     """Runs a step of a table: its logs, its jobs in `spark` and what it raises (a `TidemarkError`) carry both names.
 
-    With a `limit` the jobs of a step that takes longer are cancelled, and the step fails.
+    With a `limit` the jobs of a step that takes longer are cancelled, and the step fails. `batch_id`: the batch that
+    the step is about, where there is one by now.
     """
     described = f"{table}: {name}"
     if spark is not None:
         spark.sparkContext.setJobGroup(f"{described} {uuid.uuid4()}", described)
-    with logs.bound(table=table, step=name):
+        for field in _WITH_JOBS:
+            spark.sparkContext.setLocalProperty(f"tidemark.{field}", logs.known(field) or "")
+    with logs.bound(table=table, step=name, batch_id=batch_id):
         began = time.monotonic()
         try:
             faults.reach(f"{table}: before {name}")

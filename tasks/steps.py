@@ -25,6 +25,7 @@ from tidemark.config.environment import SPARK
 from tidemark.errorlane import replay
 from tidemark.operations import maintenance
 from tidemark.operations import restore as restoring
+from tidemark.operations.erasing import taking_out
 from tidemark.plans import predict as prediction
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.errorlane.quarantine import Rejected
     from tidemark.errorlane.replay import Which
+    from tidemark.lint.subjects import Treatment
+    from tidemark.operations.erasing.person import Person
     from tidemark.operations.maintenance import Tidied
     from tidemark.plans.document import Prediction
     from tidemark.plans.predict import Published
@@ -76,7 +79,8 @@ def on_spark(environment: Environment, each: Task[Parameters, Value]) -> Task[Pa
 
 
 def _step(engine: Engine, table: str, name: str) -> AbstractContextManager[None]:
-    return step(table, name, engine.spark, engine.environment.compute.step_limit)
+    batch = engine.prepared.get(table)
+    return step(table, name, engine.spark, engine.environment.compute.step_limit, batch.batch_id if batch else None)
 
 
 @task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)
@@ -123,6 +127,13 @@ def restore(engine: Engine, table: str, todo: restoring.Step, restored: str) -> 
     """Takes a table back to an earlier version; gives the version that this makes. `restored` is what it is back to."""
     with _step(engine, table, "restore"):
         return restoring.restore(engine, todo, restored, keeps_lease=True)
+
+
+@task(task_run_name="erase in {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+def take_out(engine: Engine, table: str, who: Person, treatment: Treatment) -> None:
+    """Takes a person out of a table of what was received or logged; doing it again is a no-op."""
+    with _step(engine, table, "erase"):
+        taking_out.take_out(engine, who, treatment)
 
 
 @task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)

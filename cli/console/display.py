@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from tidemark.compute.quality import GateResult
+
+log = logging.getLogger("tidemark.progress")
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_A_SECOND = 8
@@ -141,6 +144,15 @@ def _in_target(table: str, target: str) -> str:
     return f"{table} → {target}"
 
 
-def display(console: Console) -> Display:
-    """The display that fits the console."""
+class LoggedDisplay(Display):
+    """The same as records of the log, on a console of JSON lines."""
+
+    def _line(self, text: str) -> None:
+        log.info(text)
+
+
+def display(console: Console, *, logged: bool = False) -> Display:
+    """The display that fits the console; `logged`: what is seen there are the records of the log."""
+    if logged:
+        return LoggedDisplay(console)
     return LiveDisplay(console) if console.is_terminal else Display(console)

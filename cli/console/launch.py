@@ -17,6 +17,7 @@ from cli.console.output import show, show_json, stderr
 from cli.console.prefect_api import use_prefect
 from flows.running.progress import called, watched_by
 from tidemark.errors import ConfigError, TidemarkError
+from tidemark.observe.logs import chosen
 from tidemark.observe.run_report import render
 from tidemark.spark.session import build_session
 
@@ -56,7 +57,7 @@ def launch(
     given = {name: value for name, value in parameters.items() if value not in (None, False, [])}
     _refuse_unknown(flow_name, given, inspect.signature(flow.fn).parameters)
     refuse_misfits(flow, {"env": env, "config": config, **given})
-    shown = display(stderr())
+    shown = display(stderr(), logged=chosen(environment.logs) == "json")
     try:
         # On stdout stands the result alone: what a flow prints for the logs of containers goes to stderr.
         with shown, watched_by(shown), called(job), redirect_stdout(sys.stderr):

@@ -101,6 +101,13 @@ class Collector:
             self._summary = replace(self._summary, published=(*self._summary.published, published))
         self._watcher.publication_ended(published)
 
+    def expired(self, files: Mapping[str, int]) -> None:
+        """Files that had rested for their time were removed."""
+        with self._lock:
+            known = self._summary.expired
+            together = {name: count + known.get(name, 0) for name, count in files.items()}
+            self._summary = replace(self._summary, expired={**known, **together})
+
     def release(self, name: str, new: bool) -> None:
         """The release that readers see, and whether this run made it."""
         with self._lock:

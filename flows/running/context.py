@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +16,7 @@ from prefect.logging.handlers import APILogHandler
 from blocks.register import connect
 from flows.running.artifacts import show_markdown
 from flows.running.collector import Collector
+from flows.running.console_logs import console_logs
 from flows.running.lineage import LineageWatcher, tell_end, trace, watch_lineage
 from flows.running.progress import Watcher, Watchers, watcher
 from flows.running.progress_artifacts import ArtifactWatcher
@@ -94,7 +95,7 @@ def open_run(
     refuse_other_environments(environment, config)
     sealing.claim_lake(environment)
     run = Run.start(day, as_of=as_of, plans=plans, allows=allows, traced=trace())
-    with run_log(open_folder(environment.roots.logs, environment.aws), run.run_id), _logs_in_prefect():
+    with console_logs(environment.logs), _logged(environment, run, flow), _logs_in_prefect():
         folder = open_folder(environment.roots.runs, environment.aws)
         started = _started(run, flow, environment)
         RunStore(folder).save(started)
@@ -147,7 +148,8 @@ def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
 def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:
     """Removes staging that nobody needs any more; the run is done, and is not undone by what fails here."""
     try:
-        staging.clean(open_folder(environment.roots.staging, environment.aws), runs, state, keep)
+        lying = open_folder(environment.roots.staging, environment.aws)
+        staging.clean(lying, runs, state, keep, environment.retention.staging)
     except (TidemarkError, OSError):
         log.exception("staging could not be cleaned; the next run tries again")
 
@@ -193,6 +195,13 @@ class _Ending:
         description = f"{summary.flow} {summary.environment} {summary.date}: {summary.status}"
         show_markdown(ARTIFACT, markdown(summary), description)
         self.watching.run_ended(summary, path)
+
+
+def _logged(environment: Environment, run: Run, flow: str) -> AbstractContextManager[str]:
+    """The file of the run's log, and what every record of the run says of it."""
+    folder = open_folder(environment.roots.logs, environment.aws)
+    level = logging.getLevelName(environment.logs.level.upper())
+    return run_log(folder, run.run_id, level, job=job_name() or flow, trace_id=run.trace_id)
 
 
 @contextmanager

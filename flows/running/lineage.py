@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,8 @@ _TRACEPARENT_FORM = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f
 FILE = "file"
 OFF = "off"
 # The steps that only a load has: what checks, verifies or maintains a table is no load of it.
-_OF_A_LOAD = frozenset({"extract", "build", "read errors", "write errors", "prepare", "commit", "restore"})
+_OF_A_LOAD = frozenset({"extract", "build", "read errors", "write errors", "prepare", "commit"})
+_OTHER_WRITES: dict[str, Callable[[str], Job]] = {"restore": Job.restore, "erase": Job.erase}
 _ENDS: dict[str, State] = {
     "committed": "COMPLETE",
     "unchanged": "COMPLETE",
@@ -79,6 +80,8 @@ class LineageWatcher:
         """The first step of a load begins it."""
         if step in _OF_A_LOAD:
             self._begin(Job.load(table))
+        elif step in _OTHER_WRITES:
+            self._begin(_OTHER_WRITES[step](table))
 
     def gate_ended(self, result: GateResult) -> None:
         """A gate has been passed, or not: it tells so as a job of its own, that reads the table."""
@@ -96,7 +99,8 @@ class LineageWatcher:
         told = {"books": result.books, "version": result.version} | self._of_batch(result.table)
         if result.error is not None:
             told["error"] = result.error
-        self._end(Job.load(result.table), state, **told)
+        for job in (Job.load, *_OTHER_WRITES.values()):
+            self._end(job(result.table), state, **told)
 
     def publication_began(self, table: str, target: str) -> None:
         """A table is being brought to a warehouse."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyspark.sql.types import StructType
 
 from tidemark import faults, publishing
-from tidemark.compute import building, failures, incremental, quality, tables
+from tidemark.compute import building, erased, failures, incremental, quality, tables
 from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed
 from tidemark.delta import sizes
@@ -139,6 +139,8 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     loaded = engine.table(table)
     source = loaded.load.source
     frame = sizes.gathered(extracted.frame, sizes.read_bytes(extracted.frame))
+    cleared = erased.clear(engine, engine.session(table), loaded, frame)
+    frame = cleared.frame
     if source and source.taken_at:
         frame = building.dated(engine, loaded, frame, source.taken_at, is_made=extracted.empty)
     checked = building.check(engine, loaded, frame, source.fields if source else {})
@@ -154,6 +156,7 @@ def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
         window=extracted.window,
         rereads=extracted.rereads,
         asked_at=engine.run.started_at,
+        erased=cleared.counter,
     )
 
 

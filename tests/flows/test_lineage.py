@@ -84,6 +84,19 @@ def test_prefect_log_and_events_share_a_trace(finished: Pipeline) -> None:
     tags = [tag for each in told for tag in each["run"]["facets"]["tags"]["tags"]]
     traces = {tag["value"] for tag in tags if tag["key"] == "trace_id"}
     assert traces == {summary["trace_id"]} == {flow_run.id.hex}
+    text = (finished.home / "logs" / f"{summary['run_id']}.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {(line["run_id"], line["job"], line["trace_id"]) for line in lines} == {
+        (summary["run_id"], "daily", flow_run.id.hex)
+    }
+    committed = {line["table"]: line["batch_id"] for line in lines if line["step"] == "commit"}
+    batches = {
+        each["job"]["name"]: tag["value"]
+        for each in told
+        for tag in each["run"]["facets"]["tags"]["tags"]
+        if tag["key"] == "batch_id"
+    }
+    assert committed == batches
 
 
 def test_a_failed_gate_fails_and_what_waited_for_it_is_aborted(pipeline: Pipeline) -> None:

@@ -29,6 +29,8 @@ def parsed(words: list[str]) -> Any:
     context: Any = None
     while isinstance(command, TyperGroup):
         context = command.make_context(command.name, words, parent=context)
+        if command.invoke_without_command and not context._protected_args:  # a group that is a command, too
+            return context
         _, command, words = command.resolve_command(context, words)
     return command.make_context(command.name, words, parent=context)
 

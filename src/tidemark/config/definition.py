@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Transform = Callable[[Mapping[str, "DataFrame"]], "DataFrame"]
 
 _AND = "+"
-_WORDS_ONLY = ("path", "description", "owner", "tags", "line", "exception", "service", "references", "about")
+_WORDS_ONLY = ("path", "description", "owner", "tags", "line", "exception", "service", "references", "erasure", "about")
 _ONLY_WHERE_SAID = ("mask_people",)  # as it was signed before there was such a word
 _MASKS_VERSION = 2  # what the masks leave of a value changed
 

@@ -186,6 +186,7 @@ class RunSummary:
     `allowed` are the limits that it was told to let pass. `metrics` are those that it wrote (`observe.metrics`), of the
     job and by table. `process` is where it ran, as `host:pid`. A run that was
     killed could not say so: it is read as `killed` when it says `running` and its process, on this machine, is gone.
+    `expired`: how many files were removed because they had rested for their time, by where they lay.
     """
 
     run_id: str
@@ -207,6 +208,7 @@ class RunSummary:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     lineage: LineageSummary | None = None
     trace_id: str = ""
+    expired: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def called(self) -> str:

@@ -7,6 +7,7 @@ does the same (`state.open_state`).
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemark.aws.folder import open_folder
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from tidemark.config.environment import Environment
 
 LAKE_FILE = "_environment.json"
+_PRIVATE = 0o700
 
 
 def claim_lake(environment: Environment) -> None:
     """Makes a lake this environment's; raises `ConfigError` when it is another's."""
+    _keep_private(environment)
     folder = open_folder(environment.roots.lake, environment.aws)
     try:
         noted = folder.read_text(LAKE_FILE)
@@ -39,3 +42,21 @@ def claim_lake(environment: Environment) -> None:
             next_step=f"correct home or roots.lake in env/{environment.name}.yaml; an environment keeps its name as "
             "long as its lake",
         )
+
+
+def _keep_private(environment: Environment) -> None:
+    """Makes the folders on this machine's disk that hold raw data, for their owner alone.
+
+    One that is there already stays as somebody has made it.
+    """
+    roots = environment.roots
+    raw = (
+        roots.errors,
+        roots.staging,
+        environment.exchange,
+        *(f"{roots.lake}/{layer}" for layer in ("bronze", "silver")),
+    )
+    for root in raw:
+        if "://" not in root and not Path(root).exists():
+            Path(root).mkdir(parents=True)
+            Path(root).chmod(_PRIVATE)

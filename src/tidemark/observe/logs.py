@@ -1,9 +1,14 @@
-"""Logs of a run: JSON lines in a file under the `logs` root, with run, table and step as fields; no secrets."""
+"""Logs of a run: JSON lines in a file under the `logs` root, and on the console of a container; no secrets, no values.
+
+Every line has the same fields, null where they are not known: `ts`, `level`, `run_id`, `batch_id`, `job`, `table`,
+`step`, `trace_id` (W3C: that of the flow run, of Spark's jobs and of lineage events), `logger`, `message`.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,24 +17,52 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import override
 
 from tidemark import redaction
+from tidemark.errors import ConfigError
+from tidemark.spark.dataerrors import data_error
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
+    from tidemark.config.environment import LogSettings
 
 LOGGER = "tidemark"
-FIELDS = ("run_id", "table", "step")
+FIELDS = ("run_id", "batch_id", "job", "table", "step", "trace_id")
+FORMAT = "TIDEMARK_LOGS"
+"""The variable that says `human` or `json`, before the environment's file does."""
+
+_MARKS = ("KUBERNETES_SERVICE_HOST", "ECS_CONTAINER_METADATA_URI_V4", "TIDEMARK_COMMIT")  # the last by our images
+_MARK_FILES = ("/.dockerenv", "/run/.containerenv")
 _context: ContextVar[Mapping[str, str]] = ContextVar("tidemark_log_fields", default=MappingProxyType({}))
 
 
+def chosen(settings: LogSettings) -> Literal["human", "json"]:
+    """How the console is written to; raises `ConfigError` for a variable that says something else."""
+    named = os.environ.get(FORMAT, "").strip().lower() or settings.format
+    if named not in ("human", "json", "auto"):
+        raise ConfigError(f"{FORMAT} is `{named}`", next_step=f"{FORMAT}=human or {FORMAT}=json")
+    if named == "auto":
+        return "json" if in_container() and not sys.stderr.isatty() else "human"
+    return "json" if named == "json" else "human"
+
+
+def in_container() -> bool:
+    """Whether this process is in a container, as far as one can see from inside."""
+    return any(map(os.environ.get, _MARKS)) or any(Path(each).exists() for each in _MARK_FILES)
+
+
+def known(field: str) -> str | None:
+    """The value of a field that records have now."""
+    return _context.get().get(field)
+
+
 @contextmanager
-def bound(**fields: str) -> Iterator[None]:
-    """Adds fields (`run_id`, `table`, `step`) to every record that this thread logs inside the block."""
-    token = _context.set({**_context.get(), **fields})
+def bound(**fields: str | None) -> Iterator[None]:
+    """Adds fields (`run_id`, `table`, `step` …) to every record that this thread logs inside the block."""
+    token = _context.set({**_context.get(), **{name: value for name, value in fields.items() if value}})
     try:
         yield
     finally:
@@ -54,44 +87,37 @@ class _Relevant(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: `at` (UTC), `level`, `logger`, `message`, and `run_id`, `table`, `step` where known."""
+    """One JSON object a record. Of an error about a value the kind is told alone: its text shows the value."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
         }
-        line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
-        if record.exc_info and not record.exc_text:
-            record.exc_text = self.formatException(record.exc_info)
-        if record.exc_text:
-            line["traceback"] = record.exc_text
+        line |= {name: getattr(record, name, None) for name in FIELDS}
+        line |= {"logger": record.name, "message": record.getMessage()}
+        traceback = self._traceback(record)
+        if traceback:
+            line["traceback"] = traceback
         return json.dumps(line, ensure_ascii=False, default=str)
 
-
-class ConsoleFormatter(logging.Formatter):
-    """For a person: time, level where it is not plain information, table and step, message."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        clock = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        about = " ".join(value for name in ("table", "step") if (value := getattr(record, name, None)))
-        text = f"{clock} {f'{about}  ' if about else ''}{level}{record.getMessage()}"
-        return f"{text}\n{record.exc_text}" if record.exc_text else text
+    def _traceback(self, record: logging.LogRecord) -> str | None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and data_error(error) is not None:
+            return f"{type(error).__name__}: about a value, which is not shown"
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        return record.exc_text
 
 
-def to_console(level: int = logging.INFO) -> None:
-    """Shows the engine's records of at least `level` on stderr."""
+def json_console(level: int = logging.INFO) -> logging.Handler:
+    """What writes records as JSON lines on stderr."""
     redaction.install()
     handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(level)
     handler.addFilter(_Fields())
-    handler.setFormatter(ConsoleFormatter())
-    logger = logging.getLogger(LOGGER)
-    logger.setLevel(min(level, logger.level or level))
-    logger.addHandler(handler)
+    handler.setFormatter(JsonFormatter())
+    return handler
 
 
 class _LogFile(logging.FileHandler):
@@ -120,7 +146,9 @@ class _LogFile(logging.FileHandler):
 
 
 @contextmanager
-def run_log(folder: Folder, run_id: str, level: int = logging.INFO) -> Iterator[str]:
+def run_log(
+    folder: Folder, run_id: str, level: int = logging.INFO, *, job: str | None = None, trace_id: str | None = None
+) -> Iterator[str]:
     """Writes what is logged inside the block to `<run_id>.jsonl` in `folder`, and yields that file's path.
 
     The engine's records are kept from `level` on, those of other libraries from warnings on. S3 cannot append:
@@ -140,7 +168,7 @@ def run_log(folder: Folder, run_id: str, level: int = logging.INFO) -> Iterator[
         logger.setLevel(level)
         root.addHandler(handler)
         try:
-            with bound(run_id=run_id):
+            with bound(run_id=run_id, job=job, trace_id=trace_id):
                 yield folder.path(name)
         finally:
             root.removeHandler(handler)

@@ -7,7 +7,7 @@ the earliest of them, or came later, stays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from tidemark.errorlane import compaction
 from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.operations.packing import pack_results
+from tidemark.operations.retention import expire_errors
 from tidemark.plans import store as plans
 from tidemark.sources.landing.shelf import Shelf, page_names
 from tidemark.spark import storage
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tidied:
-    """What became of a table: its version, and its files."""
+    """What became of a table: its version, its files, and how many files of its error lane had lain for their time."""
 
     version: int
     files: FilesSummary
+    expired: int = 0
 
 
 def needed_since(environment: Environment, state: StateStore, runs: RunStore, now: datetime) -> datetime:
@@ -67,8 +69,9 @@ def tidy(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied |
     pack_results(open_folder(f"{environment.roots.dq_results}/{place}", environment.aws), now - BY_RUN)
     lane = open_folder(engine.errors_path(table), environment.aws)
     compaction.compact_ledger(lane)
+    expired = expire_errors(lane, environment.retention.errors, now.date())
     compaction.compact(engine.session(table), lane, table, now.date())
-    return tidied
+    return None if tidied is None else replace(tidied, expired=expired)
 
 
 def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tidemark import faults
 from tidemark.backfill import notes
 from tidemark.compute import tables
-from tidemark.control import release
+from tidemark.control import erasures, release
 from tidemark.delta.going_back import obstacles
 from tidemark.delta.table import read_state
 from tidemark.errorlane import replay
@@ -51,6 +51,7 @@ def wanted(state: StateStore, run: str) -> Release:
     known = release.every(state)
     found = [each for each in known if each.name == run or each.run_id.startswith(run)]
     if len(found) == 1:
+        erasures.refuse_before(state, found[0], "restore")
         return found[0]
     names = ", ".join(f"{each.name} ({each.run_id[:8]}, {each.date})" for each in known[-5:]) or "there are none"
     what = "no release is" if not found else f"{len(found)} releases are"

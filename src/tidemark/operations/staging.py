@@ -70,13 +70,16 @@ def take_over(engine: Engine, table: str, batch: str) -> None:
             return
 
 
-def clean(staging: Folder, runs: RunStore, state: StateStore, also_keep: Collection[str] = ()) -> tuple[str, ...]:
-    """Removes what runs have staged that is no longer needed; gives the ids of these runs."""
+def clean(
+    staging: Folder, runs: RunStore, state: StateStore, also_keep: Collection[str] = (), kept: timedelta = KEPT
+) -> tuple[str, ...]:
+    """Removes what runs have staged that is no longer needed; gives the ids of these runs. What one that failed has
+    staged is `kept` for so long."""
     plans.retire(state)
     keep, removed = {*needed(state), *also_keep}, []
     for name in staging.folders():
         run_id = name.removeprefix(_FOLDER)
-        if name.startswith(_FOLDER) and run_id not in keep and _is_over(runs, run_id):
+        if name.startswith(_FOLDER) and run_id not in keep and _is_over(runs, run_id, kept):
             staging.delete(name)
             removed.append(run_id)
     return tuple(removed)
@@ -90,11 +93,11 @@ def needed(state: StateStore) -> set[str]:
     return busy | replays | backfills | {plan.plan for plan in plans.still_open(state)}
 
 
-def _is_over(runs: RunStore, run_id: str) -> bool:
+def _is_over(runs: RunStore, run_id: str, kept: timedelta) -> bool:
     """Whether the run is done, or failed so long ago that nobody looks into it any more. An unknown one is kept."""
     try:
         run = runs.load(run_id)
     except ConfigError:
         return False
-    old = datetime.now(UTC).replace(tzinfo=None) - run.started_at > KEPT
+    old = datetime.now(UTC).replace(tzinfo=None) - run.started_at > kept
     return run.status == "done" or (old and run.status != "running")

@@ -14,6 +14,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DecimalType, IntegralType, StringType
 
+from tidemark.config.contract.patterns import ACCOUNT, ADDRESS, CARD, LOCAL_PHONE, PHONE
 from tidemark.rows import own, quoted
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 _COLUMN, _VALUE, _FOUND, _LIKE = own("column"), own("value"), own("found"), own("like")
 FINDS = own("finds")
 
-_ADDRESS = r"[\p{L}\p{N}._+-](?:@|%40)[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}"
-_PHONE = r"(?<![\w+])\+[1-9](?:[ ./()-]{0,2}\d){7,14}(?![\d])"
-_LOCAL_PHONE = (
-    r"(?<![\w-])(?<!\d )(?:\(0\d{1,4}\)[ /-]?\d{4,9}|0\d{2,4}[ /-]\d{4,9}|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})"
-    r"(?![\w-]| \d)"
-)
-_ACCOUNT = r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
-_CARD = r"(?<![\w-])(?:2[2-7]|3\d|4\d|5\d|6\d)(?:[ -]?\d){11,17}(?![\w-])"
 _LARGE = 12  # digits; a whole number with no more is no card
 _SHORTEST_KNOWN = 5  # characters: shorter values are in unrelated columns too
 _FEW = 3
@@ -132,17 +125,17 @@ def _counts(like: Column, is_one: Column) -> Column:
 
 def _likes(value: Column) -> list[tuple[Column, Column]]:
     """Of each kind whether a value looks like it, and whether it is one as far as that can be told, in their order."""
-    address = (value.contains("@") | value.contains("%40")) & value.rlike(_ADDRESS)
-    phone = value.contains("+") & value.rlike(_PHONE)
-    local = value.rlike(_LOCAL_PHONE)
-    account = value.rlike(_ACCOUNT)
-    card = (F.length(value) > _LARGE) & ~account & value.rlike(_CARD)  # an account has groups of digits too
+    address = (value.contains("@") | value.contains("%40")) & value.rlike(ADDRESS)
+    phone = value.contains("+") & value.rlike(PHONE)
+    local = value.rlike(LOCAL_PHONE)
+    account = value.rlike(ACCOUNT)
+    card = (F.length(value) > _LARGE) & ~account & value.rlike(CARD)  # an account has groups of digits too
     return [
         (address, address),
         (phone, phone),
         (local, local),
-        (account, F.when(account, _is_account(_taken(value, _ACCOUNT)))),
-        (card, F.when(card, F.call_function("luhn_check", F.regexp_replace(_taken(value, _CARD), r"[ -]", "")))),
+        (account, F.when(account, _is_account(_taken(value, ACCOUNT)))),
+        (card, F.when(card, F.call_function("luhn_check", F.regexp_replace(_taken(value, CARD), r"[ -]", "")))),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -78,16 +79,37 @@ def masking_key(environment: Environment, spark: SparkSession, table: Table) -> 
     settings = environment.masking
     if not table.needs_key or settings is None:
         return None
+    return hidden_key(environment, spark, settings.key)
+
+
+def hidden_key(environment: Environment, spark: SparkSession, name: str) -> MaskKey:
+    """The masking key of this name, for queries of the session."""
+    inner, outer = blocks(key_bytes(environment, name))
+    columns = hidden_values(spark, {"inner": inner, "outer": outer})
+    return MaskKey(name, columns["inner"], columns["outer"])
+
+
+def digest_of(environment: Environment, name: str, text: str) -> str:
+    """What `MaskKey.digest` gives for a text."""
+    return hmac.new(key_bytes(environment, name), text.encode(), sha256).hexdigest()
+
+
+def key_bytes(environment: Environment, name: str) -> bytes:
+    """The masking key of this name, from its secret; raises `ConfigError` where there is none, or too short a one."""
+    settings = environment.masking
+    if settings is None:
+        raise ConfigError(
+            "there is no masking key, by which people who were erased are known without their values",
+            next_step="add `masking: {secret: …, key: …}` to the environment's file",
+        )
     secret = secrets.fetch(settings.secret, environment.secrets, environment.aws)
-    key = str(secret[settings.key]).encode()
+    key = str(secret[name]).encode()
     if len(key) < _SHORTEST_KEY:
         raise ConfigError(
-            f"the masking key {settings.key} of the secret {settings.secret} has fewer than {_SHORTEST_KEY} characters",
+            f"the masking key {name} of the secret {settings.secret} has fewer than {_SHORTEST_KEY} characters",
             next_step="store a random key: python3 -c 'import secrets; print(secrets.token_hex(32))'",
         )
-    inner, outer = blocks(key)
-    columns = hidden_values(spark, {"inner": inner, "outer": outer})
-    return MaskKey(settings.key, columns["inner"], columns["outer"])
+    return key
 
 
 def blocks(key: bytes) -> tuple[bytes, bytes]:

@@ -21,6 +21,7 @@ from pyarrow import dataset as pads
 from pyarrow.fs import FileSystem, LocalFileSystem, S3FileSystem
 
 from tidemark.aws.settings import is_uri
+from tidemark.control import erasures
 from tidemark.control import release as releases
 from tidemark.errors import ConfigError, TidemarkError, choose
 
@@ -150,6 +151,8 @@ def open_lake(project: Project, state: StateStore, as_of: str | None = None) -> 
     """The lake at its newest release, or at the one that is named (`r3`)."""
     found = releases.find(state, as_of) if as_of else releases.latest(state)
     if found is not None:
+        if as_of:
+            erasures.refuse_before(state, found, "show")
         return ReleasedLake(project, found)
     root = project.environment.roots.lake
     if as_of is None:

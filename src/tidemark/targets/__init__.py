@@ -5,7 +5,7 @@ Not here: which version of a table is brought there, and what changed since the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -70,6 +70,10 @@ class Target(Protocol):
 
     def published_versions(self) -> Mapping[str, int]:
         """The version that the warehouse has of each table that was ever published there."""
+        ...
+
+    def count_named(self, table: Table, columns: Sequence[str], value: str, *, folded: bool = False) -> int:
+        """How many rows of a published table have the value in one of the columns, as text; 0: or no such table."""
         ...
 
     def export(self, request: PublishRequest) -> StagedFiles:

@@ -8,9 +8,10 @@ the published table as it was; what it staged is replaced by whoever comes next,
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -100,6 +101,22 @@ class WarehouseTarget(ABC):
     def published_versions(self) -> Mapping[str, int]:
         """As `Target.published_versions` says."""
         return self._try(None, lambda: self._with_session(self._all_versions))
+
+    def count_named(self, table: Table, columns: Sequence[str], value: str, *, folded: bool = False) -> int:
+        """As `Target.count_named` says. The value is compared by a digest: statements are kept in the warehouse."""
+        digest = hashlib.md5(value.encode(), usedforsecurity=False).hexdigest()
+        texts = (f"CAST({self._own(name)} AS VARCHAR)" for name in columns)
+        compared = (f"LOWER(TRIM({text}))" if folded else text for text in texts)
+        condition = " OR ".join(f"MD5({text}) = '{digest}'" for text in compared)
+        name = self._names(table).table
+
+        def count(session: Session) -> int:
+            if self._columns(session, name) is None:
+                return 0
+            (found,) = session.one(f"SELECT COUNT(*) FROM {name} WHERE {condition}")
+            return int(found)
+
+        return self._try(table.name, lambda: self._with_session(count))
 
     def export(self, request: PublishRequest) -> StagedFiles:
         """As `Target.export` says."""

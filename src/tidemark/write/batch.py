@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tidemark.config.project import Table
     from tidemark.delta.table import TargetState
     from tidemark.rows.alignment import Alignment
+    from tidemark.rows.batches import Counter
     from tidemark.sources.watermark import Window
     from tidemark.write.pruning import Bounds
 
@@ -57,7 +58,8 @@ class Checked:
     `source` is the frame before. `complete` says that the frame holds every row the table should have; with
     `affected`, every row with the values in there. `reason` says why the whole table was computed; with `anew` the row
     hashes that the table has are not believed. `window`: where the rows' change times lie, if not in the watermark's
-    window. `rereads`: rows of the table may be among these.
+    window. `rereads`: rows of the table may be among these. `erased` counts rows of people who were erased, which the
+    source gave and the frame has no more.
     """
 
     table: str
@@ -81,6 +83,7 @@ class Checked:
     rereads: bool = False
     contract: Contract | None = None
     asked_at: datetime | None = None
+    erased: Counter | None = None
 
     def rules_of(self, table: Table) -> Contract:
         """The contract that `source` was held against: the table's, or what it says of a history's versions."""

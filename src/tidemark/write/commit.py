@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from delta.exceptions import captured as delta_errors  # Delta 4 tells of conflicts only to who imports this
@@ -18,7 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from tidemark import faults
-from tidemark.delta import deltalog, footers
+from tidemark.delta import deltalog, footers, purging
 from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
@@ -151,6 +151,43 @@ def vacuum(spark: SparkSession, path: str, keep: timedelta) -> None:
     hours = math.ceil(keep / timedelta(hours=1))  # Delta would round, and 0.4 hours be none
     with _settings(spark, {_CHECK_RETENTION: "false", _LOG_VACUUM: "false", _LISTING_TASKS: tasks}):
         DeltaTable.forPath(spark, path).vacuum(hours)
+
+
+def exchange_rows(
+    spark: SparkSession,
+    path: str,
+    source: DataFrame,
+    matches: Sequence[Column],
+    marker: str,
+    columns: Sequence[str],
+    signed: Mapping[str, Any],
+) -> None:
+    """Removes the table's rows (`t`) that match one of the source's (`s`), and inserts those of the source whose
+    `marker` is null, by `columns`; with no columns none. No value that is compared gets into the log.
+
+    The commit carries the bookkeeping of the last batch; `signed` adds to it.
+    """
+    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+    target = DeltaTable.forPath(spark, path).alias("t")
+    with _settings(spark, {_USER_METADATA: bookkeeping}):
+        merge = target.merge(source.alias("s"), reduce(or_, matches)).whenMatchedDelete()
+        if columns:
+            values: dict[str, str | Column] = {f"`{name}`": F.col(f"s.`{name}`") for name in columns}
+            merge = merge.whenNotMatchedInsert(F.col(f"s.`{marker}`").isNull(), values)
+        merge.execute()
+
+
+def seal(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
+    """Commits nothing but the bookkeeping of the last batch, and `signed` with it: an entry that tells of no row.
+
+    Rows that were marked as deleted leave their files before that.
+    """
+    if purging.may_mark_deleted(spark, path):
+        bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+        with _settings(spark, {_USER_METADATA: bookkeeping}):
+            spark.sql(f"REORG TABLE delta.`{path.replace('`', '``')}` APPLY (PURGE)")
+    state = read_state(spark, path)
+    purging.annotate(spark, path, json.dumps({**state.metadata, **signed}, default=str), state.epoch)
 
 
 def append_record(path: str, records: DataFrame, app: str, number: int) -> None:

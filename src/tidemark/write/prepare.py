@@ -16,7 +16,7 @@ from pyspark.sql.types import StructType
 from tidemark import faults
 from tidemark.books import Books
 from tidemark.errors import CommitError
-from tidemark.rows import AGE, BAD, MAYBE_AGE, ORDER, ROW_HASH, own, quoted
+from tidemark.rows import AGE, BAD, MAYBE_AGE, ORDER, ROW_HASH, erased, own, quoted
 from tidemark.rows.batches import Counter, having, newest, stamp
 from tidemark.rows.judging import without_marks
 from tidemark.rows.order import order_in
@@ -88,7 +88,7 @@ def prepare(
         look=dict(checked.look),
         old_names=tuple(sorted(checked.alignment.old_names)),
         at_stake=absence.rows_at_stake(work, books),
-        notices=absence.notices(work, books),
+        notices=(*absence.notices(work, books), *erased.told(checked.erased)),
     )
     faults.reach(f"{work.table.name}: staged, without manifest")
     save(work.spark, prepared)

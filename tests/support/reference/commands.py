@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, str] = {
     "apply": "tidemark apply plan.json",
     "backfill": "tidemark backfill --start 2025-03-01 --end 2025-03-31 --select silver.orders+",
     "maintain": "tidemark maintain",
+    "erase": "tidemark erase --subject customer_id=CUST-000123",
     "verify": "tidemark verify --select gold.fact_sales --sample 1000",
     "recover": "tidemark recover",
     "restore": "tidemark restore --run r31",
@@ -41,12 +42,16 @@ EXAMPLES: Mapping[str, str] = {
     "bypass end": "tidemark bypass end 3f2a91c4 --by ann",
     "schema": "tidemark schema load",
     "doctor": "tidemark doctor",
+    "init": "tidemark init --from landing/suppliers.csv",
+    "init project": "tidemark init project shop",
     "errors list": "tidemark errors list --table bronze.crm_accounts",
     "errors show": "tidemark errors show 5f2c",
     "errors replay": "tidemark errors replay --table bronze.crm_accounts",
     "errors discard": "tidemark errors discard --table bronze.crm_accounts --yes",
     "contract diff": "tidemark contract diff origin/main",
     "privacy unique": "tidemark privacy unique gold.customer_360 --by city,segment --k 5",
+    "subject export": "tidemark subject export customer_id=CUST-000123 --json",
+    "subject receipts": "tidemark subject receipts",
     "state show": "tidemark state show",
     "runs list": "tidemark runs list",
     "runs show": "tidemark runs show latest",
@@ -69,6 +74,8 @@ def every() -> Iterator[tuple[str, Any]]:
         if inside is None:
             yield name, command
         else:
+            if command.callback is not None and command.invoke_without_command:
+                yield name, command
             yield from ((f"{name} {word}", each) for word, each in inside.items())
 
 

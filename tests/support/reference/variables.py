@@ -19,6 +19,9 @@ VARIABLES: Mapping[str, Variable] = {
     "TIDEMARK_HOME": Variable("Where the shipped `local` environment keeps everything.", "`.tidemark`"),
     "TIDEMARK_JARS": Variable("A folder that holds the jars already, or is to hold them.", "a cache of the user"),
     "TIDEMARK_COMMIT": Variable("The commit that an image was built from.", "what Git says of the checkout"),
+    "TIDEMARK_LOGS": Variable(
+        "How the console is logged to: `human`, or `json` for an object a line.", "`logs` of the environment"
+    ),
     "TIDEMARK_SIZE": Variable(
         "The size of container that a run is in, by which its cost is estimated; deployments set it.",
         "no cost is estimated",

@@ -29,6 +29,7 @@ NEEDED = {
     "apply": {"plan": "0198f3"},
     "backfill": {"start": "2025-03-01", "end": "2025-03-02"},
     "restore": {"run": "r1"},
+    "erase": {"erasure": "0123456789abcdef"},
     "alert": {"message": "a run is late"},
 }
 """What a person has to say."""

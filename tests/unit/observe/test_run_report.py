@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import date, datetime
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tidemark.books import Books
-from tidemark.control.runs import GateSummary, Publication, RunSummary, TableResult, Warned
+from tidemark.control.runs import GateSummary, LineageSummary, Publication, RunSummary, TableResult, Warned
 from tidemark.observe.run_report import THIN_SPACE, count, duration, markdown, render
 
 ORDERS = TableResult(
@@ -162,3 +163,29 @@ def test_many_rules_are_cut_to_what_fits_the_line() -> None:
     (line,) = [line for line in told if "rejected" in line]
     assert line.startswith("19 rows rejected: 10 long_column.rule00, 9 long_column.rule01, 7 more  → tidemark errors")
     assert len(line) <= 120
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (LineageSummary(142, "/srv/lineage/2025-03-30/r.jsonl"), "142 lineage events: /srv/lineage/2025-03-30/r.jsonl"),
+        (LineageSummary(1, "https://l.example"), "1 lineage event: https://l.example"),
+        (
+            LineageSummary(3, "https://l.example", 139, 0, "it answers 503"),
+            "3 lineage events: https://l.example; 139 wait for the next run (it answers 503)",
+        ),
+        (
+            LineageSummary(3, "https://l.example", 0, 2, "it answers 422"),
+            "3 lineage events: https://l.example; 2 were not taken (it answers 422)",
+        ),
+    ],
+)
+def test_the_summary_says_where_lineage_went(told: LineageSummary, line: str) -> None:
+    summary = replace(RUN, lineage=told)
+    assert printed(summary)[-1].rstrip() == line
+    assert f"- {line}" in markdown(summary).splitlines()
+    assert RunSummary.from_json(json.loads(json.dumps(summary.to_json()))).lineage == told
+
+
+def test_without_lineage_there_is_no_line() -> None:
+    assert "lineage" not in "".join(printed(RUN)) + markdown(replace(RUN, lineage=LineageSummary(0, "/srv")))

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.guard import explained, step
 from tidemark.errors import GateError, SourceError, TidemarkError
+from tidemark.observe import logs
 from tidemark.redaction import MARK, protect
 
 if TYPE_CHECKING:
@@ -96,3 +97,12 @@ def test_a_step_that_takes_too_long_is_stopped(spark: SparkSession) -> None:
 def test_a_step_that_is_in_time_is_left_alone(spark: SparkSession) -> None:
     with step("silver.orders", "prepare", spark, timedelta(seconds=60)):
         assert spark.range(3).count() == 3
+
+
+def test_jobs_of_a_step_lead_to_its_run_and_trace(spark: SparkSession) -> None:
+    with logs.bound(run_id="run-1", trace_id="4bf9"), step("silver.orders", "prepare", spark, batch_id="b1"):
+        context = spark.sparkContext
+        found = [context.getLocalProperty(f"tidemark.{field}") for field in ("run_id", "trace_id")]
+        assert logs.known("batch_id") == "b1"
+    assert found == ["run-1", "4bf9"]
+    assert logs.known("batch_id") is None

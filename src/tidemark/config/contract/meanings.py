@@ -84,8 +84,17 @@ _ACTS: Mapping[str, tuple[str, Any]] = {
     ),
     "SchemaProperty.customProperties": (
         "`mask` (`email`, `phone`, `name`, `postcode`, `hmac`, `sha256`, `month`, `year`, `redact`) says how gold "
-        "shows it; `maskPeople`, how many people must share what it leaves; `personalException`, why it may be shown.",
+        "shows it; `maskPeople`, how many people must share what it leaves; `personalException`, why it may be shown; "
+        "`erasure` (`delete`, `clear`, `{replaceBy: …}`), what becomes of a row that names an erased person in it.",
         [{"property": "mask", "value": "email"}],
+    ),
+    "SchemaProperty.relationships": (
+        "The columns of other tables whose values these are: a person is found by them.",
+        [{"to": "customers.contract.yaml#schema/customers/properties/customer_id"}],
+    ),
+    "Relationship.to": (
+        "A column, by the file of its contract, seen from this one.",
+        "customers.contract.yaml#schema/customers/properties/customer_id",
     ),
     "SchemaProperty.description": ("What the column is; it goes into the DDL.", "What the customer paid back."),
     "SchemaProperty.quality": ("Checks of this column.", [{"metric": "nullValues", "mustBe": 0}]),

@@ -42,13 +42,24 @@ class PersonalException:
 
 
 @dataclass(frozen=True)
+class Erasure:
+    """What becomes of a row that names an erased person in this column: it is deleted, or the value is cleared or
+    replaced by another (`replace_by`), and the row's personal columns are cleared.
+    """
+
+    action: Literal["delete", "clear", "replace"]
+    replace_by: str | None = None
+
+
+@dataclass(frozen=True)
 class Column:
     """One column: its Spark type, the rules each of its values keeps, and how sensitive it is.
 
     `nested` says that its text is a JSON array or object. Bounds are kept as they are written, so that `0.1` stays a
     tenth. `zone`: times that come without an offset are of this time zone (None: UTC, unless the load file says
     otherwise). `classification` and `mask` mark personal data; `mask_people`: a domain that fewer people share is
-    hidden too. `exception` lets it show what comes of personal data.
+    hidden too. `exception` lets it show what comes of personal data. `erasure`: what becomes of rows that
+    name an erased person in it.
     """
 
     name: str
@@ -70,6 +81,7 @@ class Column:
     mask: str | None = None
     mask_people: int | None = None
     exception: PersonalException | None = None
+    erasure: Erasure | None = None
     description: str | None = None
     nested: Nested | None = None
     line: int = 1

@@ -14,6 +14,7 @@ from tidemark.config.yamltext import Report, Where
 from tidemark.errors import choose
 
 MASK, MASK_PEOPLE, EXCEPTION = "mask", "maskPeople", "personalException"
+ERASURE = "erasure"  # read by `people`
 _WORDS = ("reason", "approvedBy", "until")
 _EXAMPLE = "{reason: why it may be shown, approvedBy: who said so, until: 2027-06-30}"
 

@@ -9,6 +9,7 @@ from typing import Any
 from open_data_contract_standard.model import SchemaProperty
 
 from tidemark.config.contract.model import Column, Nested
+from tidemark.config.contract.people import read_erasure
 from tidemark.config.contract.privacy import read_privacy
 from tidemark.config.yamltext import Report, Where
 from tidemark.errors import choose
@@ -116,6 +117,7 @@ def _column(report: Report, found: SchemaProperty, where: Where) -> Column:
         mask=privacy.mask,
         mask_people=privacy.people,
         exception=privacy.exception,
+        erasure=read_erasure(report, found, where),
         description=found.description,
         nested=next((kind for kind in NESTED if kind == found.logicalType), None),
         line=report.document.line(where),

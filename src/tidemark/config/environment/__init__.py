@@ -9,6 +9,7 @@ from tidemark.config.environment.settings import (
     MaintenanceSettings,
     PlanSettings,
     PrefectSettings,
+    RetentionSettings,
     Roots,
     SizeSpec,
     StateSettings,
@@ -16,7 +17,7 @@ from tidemark.config.environment.settings import (
     WorkPoolSettings,
 )
 from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
-from tidemark.config.environment.telling import LineageSettings
+from tidemark.config.environment.telling import LineageSettings, LogSettings
 
 __all__ = [
     "ANSI",
@@ -29,12 +30,14 @@ __all__ = [
     "ConnectionSpec",
     "Environment",
     "LineageSettings",
+    "LogSettings",
     "MaintenanceSettings",
     "MaskingSettings",
     "MetricsSettings",
     "PlanSettings",
     "PrefectSettings",
     "PriceSettings",
+    "RetentionSettings",
     "RetrySettings",
     "Roots",
     "SizeSpec",

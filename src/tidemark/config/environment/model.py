@@ -18,13 +18,14 @@ from tidemark.config.environment.settings import (
     MaintenanceSettings,
     PlanSettings,
     PrefectSettings,
+    RetentionSettings,
     Roots,
     Settings,
     StateSettings,
     VerifySettings,
 )
 from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
-from tidemark.config.environment.telling import LineageSettings
+from tidemark.config.environment.telling import LineageSettings, LogSettings
 from tidemark.errors import choose
 from tidemark.retry import RetryPolicy
 
@@ -86,6 +87,9 @@ class Environment(Settings):
     compute: ComputeSettings = Field(default=ComputeSettings(), description="Spark, and how tables are computed.")
     plans: PlanSettings = Field(default=PlanSettings(), description="Plans that were not applied yet.")
     maintenance: MaintenanceSettings = Field(default=MaintenanceSettings(), description="What `maintain` keeps.")
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long raw data rests beside the tables."
+    )
     verify: VerifySettings | None = Field(
         default=None, description="What a daily run computes anew and compares; without it, nothing."
     )
@@ -103,6 +107,7 @@ class Environment(Settings):
         default=None, description="What an hour costs of what runs use; without it, no cost is estimated."
     )
     sla: SlaSettings = Field(default=SlaSettings(), description="What is promised of jobs and tables.")
+    logs: LogSettings = Field(default=LogSettings(), description="How runs log.")
     lineage: LineageSettings = Field(default=LineageSettings(), description="Where OpenLineage events go.")
     connections: dict[str, ConnectionSpec] = Field(
         default={},

@@ -244,6 +244,27 @@ class MaintenanceSettings(Settings):
     )
 
 
+class RetentionSettings(Settings):
+    """How long raw data rests beside the tables; `maintain` removes what is older."""
+
+    exchange: Span = Field(
+        default=timedelta(days=1), description="Batches on their way to and from warehouses.", examples=["12h"]
+    )
+    staging: Span = Field(default=timedelta(days=3), description="What runs that failed have staged.", examples=["7d"])
+    errors: Span | None = Field(
+        default=None,
+        description="Rejected rows, open ones too. Without a word they stay.",
+        examples=["90d"],
+    )
+    logs: Span | None = Field(default=None, description="Logs of runs. Without a word they stay.", examples=["365d"])
+    dq_results: Span | None = Field(
+        default=None, description="Results of checks. Without a word they stay.", examples=["365d"]
+    )
+    lineage: Span | None = Field(
+        default=None, description="Lineage events in files. Without a word they stay.", examples=["365d"]
+    )
+
+
 class VerifySettings(Settings):
     """What a daily run computes anew and compares, table by table in turn."""
 

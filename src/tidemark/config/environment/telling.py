@@ -1,4 +1,4 @@
-"""What an environment's runs tell of themselves, and where: lineage."""
+"""What an environment's runs tell of themselves, and where: logs, lineage."""
 
 from __future__ import annotations
 
@@ -22,6 +22,20 @@ def _off(value: Any) -> Any:
 Transport = Annotated[
     Literal["off", "file", "http"], BeforeValidator(_off), WithJsonSchema({"enum": [*TRANSPORTS, False]})
 ]
+
+
+class LogSettings(Settings):
+    """How runs log on the console. The file of a run's log, under the root `logs`, has JSON lines in any case."""
+
+    format: Literal["auto", "human", "json"] = Field(
+        default="auto",
+        description="`human`: for people. `json`: an object a line. `auto`: JSON in a container that has no terminal. "
+        "The variable `TIDEMARK_LOGS` comes first.",
+        examples=["json"],
+    )
+    level: Literal["debug", "info", "warning"] = Field(
+        default="info", description="The least that is logged.", examples=["debug"]
+    )
 
 
 class LineageSettings(Settings):

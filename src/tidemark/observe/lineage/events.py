@@ -150,6 +150,8 @@ class Events:
             return [self._judged(table, ended)], []
         if job.kind == "PUBLISH":
             return self._published(table, job.target, ended)
+        if job.kind in ("RESTORE", "ERASE"):
+            return [], [self._changed(table, ended)]
         return self._loaded(table, ended)
 
     def _judged(self, table: Table, ended: Ended) -> InputDataset:
@@ -192,6 +194,11 @@ class Events:
         is_written = ended.state == "COMPLETE" and ended.rows is not None
         statistics = facets.rows_written(ended.rows or 0, ended.size) if is_written else None
         return inputs, [facets.written(written_to, found, statistics)]
+
+    def _changed(self, table: Table, ended: Ended) -> OutputDataset:
+        """A table that was taken back, or from which somebody was erased: nothing was read for that but itself."""
+        found = {"schema": facets.schema(_columns(table)), **facets.stored_as_delta(), **facets.version(ended.version)}
+        return facets.written(naming.lake_table(self.project.environment, table.name), found, None)
 
     def _table(self, table: Table, dataset: Dataset, number: int | None) -> InputDataset:
         found: Mapping[str, DatasetFacet] = {"schema": facets.schema(_columns(table)), **facets.version(number)}

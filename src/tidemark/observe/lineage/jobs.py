@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from tidemark.books import Books
     from tidemark.write.manifest import Prepared
 
-Kind = Literal["LOAD", "GATE", "PUBLISH", "RUN"]
+Kind = Literal["LOAD", "RESTORE", "ERASE", "GATE", "PUBLISH", "RUN"]
 State = Literal["START", "COMPLETE", "FAIL", "ABORT"]
 
 COMMIT = "TIDEMARK_COMMIT"
 """The variable in which an image says of which commit it is."""
+_DIRTY = "-dirty"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class Job:
     @classmethod
     def load(cls, table: str) -> Job:
         return cls("LOAD", table, table)
+
+    @classmethod
+    def restore(cls, table: str) -> Job:
+        return cls("RESTORE", f"{table}.restore", table)
+
+    @classmethod
+    def erase(cls, table: str) -> Job:
+        return cls("ERASE", f"{table}.erase", table)
 
     @classmethod
     def gate(cls, table: str) -> Job:
@@ -151,20 +160,30 @@ class Revision:
     def address(self, path: Path, root: Path) -> str:
         """Where a file of the configuration is found: in the repository, or on this machine."""
         inside = f"{self.folder}{path.relative_to(root).as_posix()}"
-        return f"{self.repository}/blob/{self.commit}/{inside}" if self.repository else path.absolute().as_uri()
+        return (
+            f"{self.repository}/blob/{self.commit.removesuffix(_DIRTY)}/{inside}"
+            if self.repository
+            else path.absolute().as_uri()
+        )
 
 
 @lru_cache(maxsize=8)
 def revision(config_dir: Path) -> Revision | None:
-    """The commit that a configuration folder is of, by git or by the image that it came in; None where nobody knows."""
-    commit = os.environ.get(COMMIT) or _git(config_dir, "rev-parse", "HEAD")
+    """The commit that a configuration folder is of, by git or by the image that it came in; None where nobody knows.
+
+    A checkout with files that are not committed is marked: `…-dirty`.
+    """
+    built_from = os.environ.get(COMMIT)
+    commit = built_from or _git(config_dir, "rev-parse", "HEAD")
     if not commit or commit == "unknown":
         return None
-    repository = _browsable(_git(config_dir, "remote", "get-url", "origin") or "")
+    if not built_from and _git(config_dir, "status", "--porcelain", "--", "."):
+        commit = f"{commit}{_DIRTY}"
+    repository = browsable(_git(config_dir, "remote", "get-url", "origin") or "")
     return Revision(repository, _git(config_dir, "rev-parse", "--show-prefix") or "", commit)
 
 
-def _browsable(remote: str) -> str | None:
+def browsable(remote: str) -> str | None:
     """The address of a repository as a browser has it, without a login; None for one on a disk."""
     if remote.startswith("git@") and ":" in remote:
         host, _, path = remote.removeprefix("git@").partition(":")

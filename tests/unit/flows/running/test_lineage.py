@@ -11,6 +11,7 @@ import pytest
 
 from flows.running.lineage import LineageWatcher, trace
 from tests.support.lakes.config_folder import ConfigFolder
+from tests.support.openlineage import problems
 from tidemark.books import Books
 from tidemark.compute.quality import GateResult
 from tidemark.compute.scan import CheckResult
@@ -118,6 +119,17 @@ def test_a_second_batch_of_a_table_is_a_run_of_its_own(watcher: LineageWatcher, 
         watcher.table_ended(TableResult("bronze.people", "committed"))
     ids = [each["run"]["runId"] for each in caught.events[1:]]
     assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
+@pytest.mark.parametrize("step", ["restore", "erase"])
+def test_what_changes_a_table_without_loading_it_reads_nothing(
+    watcher: LineageWatcher, caught: Caught, step: str
+) -> None:
+    watcher.step_began("gold.dim_person", step)
+    watcher.table_ended(TableResult("gold.dim_person", "committed", version=9))
+    assert caught.told[1:] == [f"START gold.dim_person.{step}", f"COMPLETE gold.dim_person.{step}"]
+    assert (caught.events[-1]["inputs"], problems(caught.events[-1])) == ([], [])
+    assert caught.events[-1]["outputs"][0]["facets"]["version"]["datasetVersion"] == "9"
 
 
 @pytest.mark.parametrize("step", ["gate", "verify", "maintain"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from tidemark.config.project import Project, load_project
 from tidemark.control.runs import Run
 from tidemark.observe.lineage import facets
 from tidemark.observe.lineage.events import Event, Events, aborted
-from tidemark.observe.lineage.jobs import Begun, Checked, Ended, Job, Parents, Revision, of_batch
+from tidemark.observe.lineage.jobs import Begun, Checked, Ended, Job, Parents, Revision, browsable, of_batch, revision
 from tidemark.redaction import protect
 from tidemark.write.manifest import Prepared
 
@@ -235,3 +236,41 @@ def test_source_code_is_found_where_it_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "gold" / "a.sql"
     assert at.address(path, tmp_path) == "https://git.example/acme/lake/blob/abc123/config/gold/a.sql"
     assert replace(at, repository=None).address(path, tmp_path) == path.as_uri()
+
+
+def test_the_commit_of_a_checkout_is_told_and_whether_it_is_that(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        name = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(tmp_path), *name, *words], check=True, capture_output=True)
+
+    folder = tmp_path / "config"
+    folder.mkdir()
+    assert revision(folder) is None
+    revision.cache_clear()
+    git("init", "--quiet")
+    git("remote", "add", "origin", "git@git.example:acme/lake.git")
+    (folder / "a.sql").write_text("SELECT 1")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    found = revision(folder)
+    assert found is not None
+    assert (found.repository, found.folder, len(found.commit)) == ("https://git.example/acme/lake", "config/", 40)
+    revision.cache_clear()
+    (folder / "a.sql").write_text("SELECT 2")
+    changed = revision(folder)
+    assert changed == replace(found, commit=f"{found.commit}-dirty")
+    assert changed.address(folder / "a.sql", folder).endswith(f"/blob/{found.commit}/config/a.sql")
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("git@git.example:acme/lake.git", "https://git.example/acme/lake"),
+        ("https://me:t0ken@git.example/acme/lake.git", "https://git.example/acme/lake"),
+        ("ssh://git@git.example/acme/lake", "https://git.example/acme/lake"),
+        ("/srv/hub.git", None),
+        ("", None),
+    ],
+)
+def test_the_address_of_a_repository_has_no_login(remote: str, address: str | None) -> None:
+    assert browsable(remote) == address

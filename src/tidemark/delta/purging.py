@@ -1,0 +1,93 @@
+"""What a log says of rows that are gone: bounds of their files, and the files themselves, are forgotten with it.
+
+A table is sealed by an entry that tells of no row; what the log says before that is then put into a checkpoint, which
+knows the files of now, and removed. Versions before the seal cannot be read any more, nor brought back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from tidemark.delta import deltalog
+from tidemark.spark.jvm import java_class, scala_sequence
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tidemark.aws.folder import Folder
+
+_LOG, _PARQUET = "_delta_log", ".parquet"
+_NUMBERED = re.compile(r"\.?(?P<version>\d{20})\.(?:(?P<until>\d{20})\.)?")
+_VECTORS = "deletionVectors"
+
+
+def may_mark_deleted(spark: SparkSession, path: str) -> bool:
+    """Whether rows of the table may be marked as deleted, and still be in its files."""
+    return _VECTORS in str(deltalog.snapshot(spark, path).protocol().json())
+
+
+def annotate(spark: SparkSession, path: str, user_metadata: str, epoch: int) -> int:
+    """Commits an entry without rows, with these words; gives its version."""
+    transaction = _log(spark, path).startTransaction()
+    app = deltalog.writer_id(transaction, epoch)
+    last = transaction.snapshot().transactions().get(app)
+    numbers = {f"tidemark:sealed:{uuid.uuid4()}": 1} | ({app: int(last.get())} if last.isDefined() else {})
+    now, actions = int(time.time() * 1000), java_class(spark, "org.apache.spark.sql.delta.actions.Action")
+    signed = [
+        actions.fromJson(json.dumps({"txn": {"appId": name, "version": number, "lastUpdated": now}}))
+        for name, number in numbers.items()
+    ]
+    option = java_class(spark, "scala.Option")
+    operation = java_class(spark, "org.apache.spark.sql.delta.DeltaOperations$Write")(
+        java_class(spark, "org.apache.spark.sql.SaveMode").Append,
+        option.empty(),
+        option.empty(),
+        option.apply(user_metadata),
+        *[option.empty()] * 3,
+    )
+    return int(transaction.commit(scala_sequence(spark, signed), operation))
+
+
+def forget_before(spark: SparkSession, path: str, table: Folder) -> int:
+    """Makes a checkpoint of the table as it is now, and removes what its log says of earlier versions; gives how many
+    files of the log that were.
+    """
+    snapshot = deltalog.snapshot(spark, path)
+    version = int(snapshot.version())
+    _log(spark, path).checkpoint(snapshot, java_class(spark, "scala.Option").empty())
+    removed = 0
+    for name in table.names(_LOG):
+        numbered = _NUMBERED.match(name.removeprefix(f"{_LOG}/"))
+        if numbered is not None and int(numbered["version"]) < version:
+            table.delete(name)
+            removed += 1
+    return removed
+
+
+def remove_hidden(spark: SparkSession, path: str, table: Folder) -> int:
+    """Removes files that the table has no more, and that a VACUUM passes over for the name of their folder; gives how
+    many. A batch may have staged some in such folders.
+    """
+    hidden = [name for name in table.names() if name.endswith(_PARQUET) and _is_hidden(name)]
+    if not hidden:
+        return 0
+    held = {unquote(str(file.path())) for file in deltalog.files(deltalog.snapshot(spark, path))}
+    left = [name for name in hidden if name not in held]
+    for name in left:
+        table.delete(name)
+    return len(left)
+
+
+def _is_hidden(name: str) -> bool:
+    return not name.startswith(f"{_LOG}/") and any(part.startswith(("_", ".")) for part in name.split("/"))
+
+
+def _log(spark: SparkSession, path: str) -> Any:
+    session: Any = spark
+    java_class(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(session._jsparkSession)
+    return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
