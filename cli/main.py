@@ -11,6 +11,7 @@ import typer
 from cli import (
     backfill,
     bypass,
+    catalog,
     contract,
     erase,
     errors,
@@ -76,6 +77,7 @@ for name, group in (
     ("bypass", bypass.bypass),
     ("errors", errors.errors),
     ("contract", contract.contract),
+    ("catalog", catalog.catalog),
     ("privacy", privacy.privacy),
     ("subject", subject.subject),
     ("state", reports.state),
