@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of, instant
+from cli.console.options import (
+    CONFIG,
+    LOCAL,
+    ConfigOption,
+    DebugOption,
+    EnvOption,
+    JsonOption,
+    environment_of,
+    instant,
+    lake_of,
+)
 from cli.console.output import columns, show, show_json
 
 if TYPE_CHECKING:
@@ -65,7 +75,7 @@ def list_bypasses(
     from tidemark.control import bypasses
     from tidemark.control.state import open_state
 
-    found = bypasses.every(open_state(environment_of(env, config)))
+    found = bypasses.every(open_state(lake_of(env, config)))
     _show([each for each in found if every or each.holds(_now())], as_json=as_json)
 
 

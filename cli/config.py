@@ -78,7 +78,7 @@ def ddl(
 
 
 def schema(
-    kind: Annotated[str | None, typer.Argument(help="Of which files: contract, load, env or jobs.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="Of which files: contract, load, env, jobs or test.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Write all of them into the configuration's folder.")] = False,
     config: ConfigOption = CONFIG,
     debug: DebugOption = False,

@@ -97,7 +97,7 @@ def _prefect(environment: Environment) -> Finding:
         return Finding("prefect", False, "no server is named", f"set {API_URL}, or prefect.api_url in the environment")
     problem = unreachable(url)
     seen = f"{url} does not answer: {problem}" if problem else url
-    return Finding("prefect", problem is None, seen, "tidemark sandbox up starts a local one")
+    return Finding("prefect", problem is None, seen, "tidemark sandbox up or tidemark prefect start starts a local one")
 
 
 def _aws(environment: Environment) -> str:

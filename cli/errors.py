@@ -16,14 +16,15 @@ from cli.console.options import (
     DebugOption,
     EnvOption,
     JsonOption,
-    environment_of,
+    lake_of,
     run_date,
 )
 from cli.console.output import columns, show, show_json
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, choose
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
+    from tidemark.config.environment import Environment
     from tidemark.errorlane.rejects import Entry, RejectedRow
 
 errors = typer.Typer(help="The error lane: what was rejected, and why.", no_args_is_help=True)
@@ -58,11 +59,14 @@ def list_errors(
     """Rejected rows with their reasons, and how many rows broke which rule."""
     shown: list[Entry] = []
     by_rule: Counter[str] = Counter()
-    lanes = _lanes(env, config)
+    environment = lake_of(env, config)
+    lanes = _lanes(environment)
     for entry in _entries(lanes, table, run, rule, status):
         by_rule.update(reason.code for reason in entry.row.reasons)
         if len(shown) < limit or limit == 0:
             shown.append(entry)
+    if not by_rule:
+        _refuse_unknown(environment, config, lanes, table, run, rule)
     shown = _as_asked(lanes, config, shown, unmask=unmask)
     if as_json:
         show_json({"rows": [entry.to_json() for entry in shown], "by_rule": dict(by_rule.most_common())})
@@ -79,7 +83,7 @@ def show_error(
     debug: DebugOption = False,
 ) -> None:
     """One rejected row with everything that is wrong with it; personal values are hidden unless they are asked for."""
-    lanes = _lanes(env, config)
+    lanes = _lanes(lake_of(env, config))
     every = _entries(lanes, table=None, run=None, rule=None, status="all")
     found = [entry for entry in every if entry.row.error_id.startswith(error)]
     if len({entry.row.error_id for entry in found}) != 1:
@@ -124,21 +128,50 @@ def discard_errors(
     if not (table or run or rule):
         raise ConfigError("say which errors to discard", next_step="give --table, --run or --rule")
     chosen: dict[str, list[str]] = defaultdict(list)
-    lanes = _lanes(env, config)
+    environment = lake_of(env, config)
+    lanes = _lanes(environment)
     for entry in _entries(lanes, table, run, rule, "open"):
         chosen[entry.row.table].append(entry.row.error_id)
     count = sum(map(len, chosen.values()))
+    if not count:
+        _refuse_unknown(environment, config, lanes, table, run, rule)
     if count and not yes:
         typer.confirm(f"discard {count} errors of {', '.join(sorted(chosen))}?", abort=True)
     discard(lanes, chosen, getpass.getuser())
     show(f"{count} errors discarded")
 
 
-def _lanes(env: str, config: str) -> Folder:
+def _lanes(environment: Environment) -> Folder:
     from tidemark.aws.folder import open_folder
 
-    environment = environment_of(env, config)
     return open_folder(environment.roots.errors, environment.aws)
+
+
+def _refuse_unknown(
+    environment: Environment, config: str, lanes: Folder, table: str | None, run: str | None, rule: str | None
+) -> None:
+    """Raises `ConfigError` where nothing was found because of a name that there is not.
+
+    Tables, rules and runs that only the lane knows of are known, too.
+    """
+    from tidemark.aws.folder import open_folder
+    from tidemark.config.contract.model import RULES
+    from tidemark.config.project import read_tables
+    from tidemark.config.source import local_folder
+    from tidemark.control.runs import RunStore
+
+    tables = read_tables(local_folder(config)).tables
+    rejected = [entry.row for entry in _entries(lanes, None, None, None, "all")]
+    known = {*tables, *(row.table for row in rejected)}
+    if table is not None and table not in known:
+        raise ConfigError(f"there is no table `{table}`", next_step=choose(table, known))
+    codes = {code for row in rejected for reason in row.reasons for code in (reason.rule, reason.code)}
+    columns = {column.name for each in tables.values() for column in each.contract.columns}
+    codes |= {*RULES, *(f"{column}.{name}" for column in columns for name in RULES)}
+    if rule is not None and rule not in codes:
+        raise ConfigError(f"there is no rule `{rule}`", next_step=choose(rule, codes))
+    if run is not None and not any(row.run_id.startswith(run) for row in rejected):
+        RunStore(open_folder(environment.roots.runs, environment.aws)).load(run)
 
 
 def _entries(lanes: Folder, table: str | None, run: str | None, rule: str | None, status: str) -> Iterator[Entry]:

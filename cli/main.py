@@ -11,6 +11,7 @@ import typer
 from cli import (
     backfill,
     bypass,
+    catalog,
     contract,
     erase,
     errors,
@@ -24,6 +25,7 @@ from cli import (
     sandbox,
     show,
     sla,
+    sqltests,
     subject,
     verify,
 )
@@ -40,8 +42,8 @@ from cli.console.options import (
     JsonOption,
     SelectOption,
     SinceOption,
-    environment_of,
     instant,
+    lake_of,
     run_date,
     selection,
 )
@@ -73,11 +75,13 @@ for command in (
 ):
     app.command()(command)
 app.command("show")(show.show_rows)
+app.command("test")(sqltests.run_tests)
 for name, group in (
     ("init", init.init),
     ("bypass", bypass.bypass),
     ("errors", errors.errors),
     ("contract", contract.contract),
+    ("catalog", catalog.catalog),
     ("privacy", privacy.privacy),
     ("subject", subject.subject),
     ("state", reports.state),
@@ -201,7 +205,7 @@ def restore(
     from tidemark.control.state import open_state
     from tidemark.operations import restore as restoring
 
-    wanted = restoring.wanted(open_state(environment_of(env, config)), run)
+    wanted = restoring.wanted(open_state(lake_of(env, config)), run)
     if not yes:
         typer.confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?", abort=True)
     launch(

@@ -52,6 +52,15 @@ def register_blocks(
         register(environment)
 
 
+@prefect.command("start")
+def start(env: EnvOption = LOCAL, config: ConfigOption = CONFIG, debug: DebugOption = False) -> None:
+    """A Prefect server on this machine, in the background, ready when this ends; `prefect server stop` ends it."""
+    from cli.console.prefect_api import start_here
+
+    started = start_here(environment_of(env, config))
+    show(f"Prefect answers at {started}" if started else "a Prefect server answers already")
+
+
 @prefect.command("setup")
 def set_up(
     dry_run: DryRunOption = False,

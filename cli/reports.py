@@ -13,7 +13,7 @@ from cli.console.options import (
     DebugOption,
     EnvOption,
     JsonOption,
-    environment_of,
+    lake_of,
 )
 from cli.console.output import columns, show, show_json
 
@@ -35,7 +35,7 @@ def show_state(
     from tidemark.control import release
     from tidemark.control.state import open_state
 
-    store = open_state(environment_of(env, config))
+    store = open_state(lake_of(env, config))
     newest, tables = release.latest(store), store.list("table")
     if as_json:
         noted = {record.key: dict(record.value) for record in tables}
@@ -81,7 +81,7 @@ def list_runs(
     from tidemark.control.runs import RunStore
     from tidemark.observe.run_report import count, duration
 
-    environment = environment_of(env, config)
+    environment = lake_of(env, config)
     summaries = RunStore(open_folder(environment.roots.runs, environment.aws)).latest(limit)
     if as_json:
         show_json([summary.to_json() for summary in summaries])
@@ -115,7 +115,7 @@ def show_run(
     from tidemark.control.runs import RunStore
     from tidemark.observe.run_report import render
 
-    environment = environment_of(env, config)
+    environment = lake_of(env, config)
     summary = RunStore(open_folder(environment.roots.runs, environment.aws)).load(run)
     if as_json:
         show_json(summary.to_json())

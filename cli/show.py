@@ -19,6 +19,7 @@ from cli.console.options import (
     EnvOption,
     JsonOption,
     SelectOption,
+    refuse_nowhere,
     selection,
 )
 from cli.console.output import columns, show, show_json, stdout
@@ -169,6 +170,7 @@ def _lake(env: str, config: str, as_of: str | None) -> ReleasedLake:
     from tidemark.serving.lake import open_lake
 
     project = load_project(config, env)
+    refuse_nowhere(project.environment)
     return open_lake(project, open_state(project.environment), as_of)
 
 

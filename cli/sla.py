@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption
+from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, refuse_nowhere
 from cli.console.output import columns, show, show_json
 
 _WORDS = {True: "kept", False: "broken", None: "not known yet"}
@@ -24,6 +24,7 @@ def sla(
 
     project = load_project(config, env)
     now = datetime.now(UTC).replace(tzinfo=None)
+    refuse_nowhere(project.environment)
     judged = judge(project, open_state(project.environment), promises(project), now)
     if as_json:
         show_json(

@@ -90,3 +90,31 @@ def environment_of(env: str, config: str) -> Environment:
     from tidemark.config.source import local_folder
 
     return load_environment(local_folder(config), env)
+
+
+def lake_of(env: str, config: str) -> Environment:
+    """The environment that a command is told, whose lake it only looks at.
+
+    Raises `ConfigError` where it has none here: nothing is made by looking.
+    """
+    environment = environment_of(env, config)
+    refuse_nowhere(environment)
+    return environment
+
+
+def refuse_nowhere(environment: Environment) -> None:
+    """Raises `ConfigError` where nothing of the environment's lake is there: what lies elsewhere is taken to be."""
+    from pathlib import Path
+
+    from tidemark.aws.settings import is_uri
+
+    roots = environment.roots
+    places = [roots.lake, roots.runs, roots.errors]
+    places += [environment.state.location] if environment.state.kind == "sqlite" else []
+    if environment.state.kind != "sqlite" or any(is_uri(place) or Path(place).exists() for place in places):
+        return
+    raise ConfigError(
+        f"no lake at {environment.home}",
+        next_step=f"go to the project's folder, from where paths in env/{environment.name}.yaml are seen; the first "
+        "tidemark run makes the lake",
+    )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, TidemarkError
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
@@ -18,6 +22,40 @@ _QUIET = {
     "PREFECT_LOGGING_HANDLERS_DEBUG_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
 }
+
+
+_STARTING_SECONDS = 120.0
+_HERE = ("127.0.0.1", "localhost")
+
+
+def start_here(environment: Environment) -> str | None:
+    """Starts Prefect's own server on this machine, in the background, where the environment's address is one of it.
+
+    Gives its address once it answers; None where one answered already. Raises `ConfigError` for an address elsewhere,
+    and `TidemarkError` when the server does not come up.
+    """
+    url = os.environ.get(API_URL) or (environment.prefect.api_url if environment.prefect else None)
+    address = urlsplit(url or "")
+    if url is None or address.hostname not in _HERE:
+        seen = f"{url} is not on this machine" if url else f"env/{environment.name}.yaml names no Prefect server"
+        raise ConfigError(seen, next_step="prefect: {api_url: http://127.0.0.1:4200/api} names one on this machine")
+    if unreachable(url) is None:
+        return None
+    place = ("--host", str(address.hostname), "--port", str(address.port or 80))
+    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--background", *place]
+    begun = subprocess.run(command, env=quiet | os.environ, capture_output=True, text=True, check=False)
+    until = time.monotonic() + _STARTING_SECONDS
+    while begun.returncode == 0 and time.monotonic() < until:
+        if unreachable(url) is None:
+            return url
+        time.sleep(0.5)
+    said = (begun.stderr or begun.stdout).strip().splitlines()[-1:]
+    raise TidemarkError(
+        f"the Prefect server at {url} did not come up",
+        seen=said,
+        next_step="prefect server start shows what it says; prefect server stop ends one that hangs",
+    )
 
 
 def use_prefect(environment: Environment, *, debug: bool = False) -> str:
@@ -34,13 +72,14 @@ def use_prefect(environment: Environment, *, debug: bool = False) -> str:
     if url is None:
         raise ConfigError(
             f"no Prefect server is named: {API_URL} is not set, and env/{environment.name}.yaml has no prefect.api_url",
-            next_step="tidemark sandbox up starts a local one; or name yours",
+            next_step="tidemark sandbox up or tidemark prefect start starts a local one; or name yours",
         )
     problem = unreachable(url)
     if problem:
         raise ConfigError(
             f"the Prefect server at {url} does not answer: {problem}",
-            next_step="tidemark sandbox up starts the local one; for another check its address and that it runs",
+            next_step="tidemark sandbox up starts the sandbox's, tidemark prefect start one without a sandbox; for "
+            "another check its address and that it runs",
         )
     os.environ[API_URL] = url
     return url

@@ -51,18 +51,22 @@ log = logging.getLogger("tidemark.lineage")
 
 
 class LineageWatcher:
-    """Hears what happens in a run, and tells it as OpenLineage events; `engine` is there once the run works."""
+    """Hears what happens in a run, and tells it as OpenLineage events; `engine` is there once the run works.
+
+    A run that plans loads nothing: of it only is told what it ends for runs that died.
+    """
 
     def __init__(self, project: Project, run: Run, parents: Parents, courier: Courier) -> None:
         self.engine: Engine | None = None
         self._told_of = (project, run, parents)
         self._courier = courier
-        self._run_id = run.run_id
+        self._run_id, self._plans = run.run_id, run.plans
         self._open: dict[str, Begun] = {}
         self._times: dict[str, int] = {}
         self._lock = threading.Lock()
         self._run = Begun(Job("RUN", parents.flow), run.run_id, run.started_at)
-        courier.take(lambda: self._events.began(self._run))
+        if not self._plans:
+            courier.take(lambda: self._events.began(self._run))
 
     @cached_property
     def _events(self) -> Events:
@@ -140,7 +144,8 @@ class LineageWatcher:
             self._end(begun.job, "ABORT", error=told)
         state: State = "COMPLETE" if status == "done" else "ABORT" if status == "interrupted" else "FAIL"
         ended = Ended(state, _now(), error, tags={"status": status, "release": release})
-        self._tell_end(self._run, ended)
+        if not self._plans:
+            self._tell_end(self._run, ended)
         return self._courier.finish(self._held())
 
     def _held(self) -> Collection[str]:
@@ -151,7 +156,7 @@ class LineageWatcher:
 
     def _begin(self, job: Job) -> None:
         with self._lock:
-            if job.name in self._open:
+            if self._plans or job.name in self._open:
                 return
             number = self._times[job.name] = self._times.get(job.name, 0) + 1
             begun = self._open[job.name] = Begun(job, job.run_id(self._run_id, number), _now())
@@ -178,11 +183,11 @@ class LineageWatcher:
 
 
 def watch_lineage(project: Project, run: Run, flow: str) -> LineageWatcher | None:
-    """Who tells lineage of a run; None where the environment tells nothing, and for a run that only plans.
+    """Who tells lineage of a run; None where the environment tells nothing.
 
     Lineage that cannot be told costs no run.
     """
-    if project.environment.lineage.transport == OFF or run.plans:
+    if project.environment.lineage.transport == OFF:
         return None
     try:
         return _watcher(project, run, flow)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox.ledger import BRONZE_TABLES, identity
+from tests.support.openlineage import problems
 from tests.support.worlds.truth import error_lane
 from tests.support.worlds.world import BUILT, World, ledger
 
@@ -81,6 +82,20 @@ def test_the_stored_books_of_every_batch_balance(world: World) -> None:
                 checked += 1
 
     assert checked >= len(BUILT) + len(BRONZE_TABLES)
+
+
+def test_lineage_tells_of_every_load_gate_and_publication_and_every_event_is_valid(world: World) -> None:
+    for name, summary in world.summaries.items():
+        (file,) = (world.home / "lineage").glob(f"*/{summary['run_id']}.jsonl")
+        told = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        assert [wrong for event in told for wrong in problems(event)] == [], name
+        assert summary["lineage"]["sent"] == len(told)
+        ends = Counter(event["job"]["name"] for event in told if event["eventType"] == "COMPLETE")
+        assert {each["table"] for each in summary["tables"]} <= ends.keys()
+        published = {f"{each['table']}.publish.{each['target']}" for each in summary["published"]}
+        assert published <= ends.keys()
+        assert set(ends.values()) == {1}
+        assert ends.total() * 2 == len(told)
 
 
 def _reasons(error: Mapping[str, Any]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
+from tidemark.config.cases import Cases
 from tidemark.config.contract import LAYERS
 from tidemark.config.contract.meanings import REFUSED, meaning
 from tidemark.config.contract.properties import NAME, NESTED
@@ -31,6 +32,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
     "load": Load,
     "env": Environment,
     "jobs": Jobs,
+    "test": Cases,
 }
 SUFFIX = ".schema.json"
 FOLDER = "schemas"
@@ -41,6 +43,7 @@ _TITLES = {
     "load": "How a table is filled: <layer>/<table>.load.yaml",
     "env": "Where a run happens: env/<name>.yaml",
     "jobs": "Parts of the pipeline by name: jobs.yaml",
+    "test": "Tests of a table's query: <layer>/<table>.test.yaml",
 }
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
 _LOGICAL = ("string", "integer", "number", "boolean", "date", "timestamp", *NESTED)

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidemark.config import contract, load
+from tidemark.config.cases import SUFFIX as TESTS
 from tidemark.config.contract import LAYERS
 from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.config.source import local_folder
 from tidemark.errors import Finding, choose
-from tidemark.lint import admission, checks, histories, inputs, jobs, loads, promises, queries, references
+from tidemark.lint import admission, cases, checks, histories, inputs, jobs, loads, promises, queries, references
 from tidemark.lint.inspection import inspect
 
-_SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX)
+_SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX, TESTS)
 
 
 def lint(config_dir: str | Path, env: str) -> list[Finding]:
@@ -38,6 +39,7 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
         *checks.find(inspection),
         *admission.find(inspection),
         *jobs.find(inspection, folder),
+        *cases.find(inspection, folder),
         *promises.find(inspection, folder),
         *references.find(inspection),
     ]

@@ -52,6 +52,14 @@ class Released:
 
 
 @dataclass(frozen=True)
+class Files:
+    """The files of a table with their statistics, a row each; `lack_rows`: rows in them may be deleted all the same."""
+
+    actions: pa.Table
+    lack_rows: bool
+
+
+@dataclass(frozen=True)
 class ReleasedLake:
     """The tables of one release of a project."""
 
@@ -86,6 +94,11 @@ class ReleasedLake:
         """How large tables are, by their logs alone; side by side, as each is a request or more."""
         with ThreadPoolExecutor(_THREADS) as threads:
             return tuple(threads.map(self._sizes, names))
+
+    def files(self, name: str) -> Files:
+        """The files of a table, by its log alone; statistics are columns of their own (`null_count.id`, `max.id`)."""
+        table = self._open(name)
+        return Files(pa.table(table.get_add_actions(flatten=True)), _DELETIONS in _features(table))
 
     def _sizes(self, name: str) -> Released:
         table = self._open(name)

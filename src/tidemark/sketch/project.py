@@ -19,7 +19,7 @@ home: ${{TIDEMARK_HOME:-.tidemark}}
 exchange: ${{TIDEMARK_HOME:-.tidemark}}/exchange
 secrets: env
 prefect:
-  api_url: http://127.0.0.1:4200/api   # prefect server start --background
+  api_url: http://127.0.0.1:4200/api   # tidemark prefect start
 compute:
   master: local[*]
   # Small tables: generating and compiling code for them takes longer than running without.

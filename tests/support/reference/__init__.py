@@ -13,6 +13,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "load.md": keys.load_page,
     "env.md": keys.environment_page,
     "jobs.md": keys.jobs_page,
+    "test.md": keys.test_page,
     "commands.md": commands.page,
     "variables.md": variables.page,
 }

@@ -77,6 +77,11 @@ def jobs_page() -> str:
     return _page("jobs", "# Jobs: `jobs.yaml`", told)
 
 
+def test_page() -> str:
+    told = "Tests of a table's query. [Testing SQL](../testing-sql.md) says how they are run."
+    return _page("test", "# Tests: `<layer>/<table>.test.yaml`", told)
+
+
 def contract_page() -> str:
     told = (
         "What a table is: a document of the [Open Data Contract Standard]"

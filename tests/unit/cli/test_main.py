@@ -66,7 +66,7 @@ class TestUsage:
             (["validate", "--env", "locl"], "local"),
             (["validate", "--config", "/no/such/folder"], "/no/such/folder"),
             (["ddl", "--dialect", "delta", "--select", "gold.fact_sale"], "gold.fact_sales"),
-            (["runs", "show", "abc"], "there is no run 'abc'"),
+            (["runs", "show", "abc"], "no lake at"),
             (["plan", "--date", "2999-01-01"], "lies in the future"),
             (["apply", "abc"], "there is no plan that begins with 'abc'"),
             (["apply", __file__], "is no plan"),
@@ -190,10 +190,58 @@ class TestReports:
         lane.write_text(f"bronze/snowflake_orders/dt=2025-03-30/run_id={run.run_id}/part-0.json", json.dumps(row))
         return run.run_id
 
-    @pytest.mark.parametrize("command", [["errors", "list"], ["runs", "list"], ["state", "show"]])
-    def test_before_the_first_run_they_say_so(self, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(command) == 0
-        assert "no" in capsys.readouterr().out
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["errors", "list"],
+            ["errors", "show", "e1"],
+            ["errors", "discard", "--table", "bronze.fx_rates", "--yes"],
+            ["runs", "list"],
+            ["runs", "show", "latest"],
+            ["state", "show"],
+            ["restore", "--run", "r1", "--yes"],
+            ["ls"],
+            ["show", "gold.fact_sales"],
+            ["query", "SELECT 1 AS one"],
+            ["sla"],
+            ["bypass", "list"],
+        ],
+        ids=" ".join,
+    )
+    def test_where_there_is_no_lake_they_say_so_and_make_nothing(
+        self, command: list[str], home: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(command) == 2
+        told = " ".join(capsys.readouterr().err.split())
+        assert f"no lake at {home}" in told
+        assert "go to the project's folder" in told
+        assert not home.exists()
+
+    @pytest.mark.parametrize(
+        ("options", "told"),
+        [
+            (["--table", "bronze.crm_acounts"], "there is no table `bronze.crm_acounts` did you mean"),
+            (["--rule", "emial"], "there is no rule `emial`"),
+            (["--rule", "status.enm"], "did you mean `status.enum`?"),
+            (["--run", "zzzz"], "there is no run 'zzzz'"),
+        ],
+    )
+    @pytest.mark.parametrize("command", [["errors", "list"], ["errors", "discard", "--yes"]], ids=" ".join)
+    def test_a_name_that_there_is_not_is_no_empty_answer(
+        self, command: list[str], options: list[str], told: str, after_a_run: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([*command, *options]) == 2
+        assert told in " ".join(capsys.readouterr().err.replace(" next ", " ").split())
+
+    @pytest.mark.parametrize(
+        "options", [["--table", "bronze.fx_rates"], ["--rule", "email.format"], ["--rule", "type"]]
+    )
+    def test_what_nothing_was_rejected_of_is_an_empty_answer(
+        self, options: list[str], after_a_run: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["errors", "list", *options]) == 0
+        assert capsys.readouterr().out.strip() == "no rejected rows"
+        assert main(["errors", "list", "--run", after_a_run[:6], *options]) == 0
 
     def test_errors_list_shows_why(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["errors", "list", "--run", after_a_run[:6], "--rule", "enum"]) == 0
@@ -201,7 +249,7 @@ class TestReports:
         assert all(
             word in shown for word in ("bronze.snowflake_orders", "status.enum", "lost", "file 1", after_a_run[:8])
         )
-        assert main(["errors", "list", "--table", "bronze.other", "--json"]) == 0
+        assert main(["errors", "list", "--table", "bronze.fx_rates", "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"rows": [], "by_rule": {}}
 
     def test_an_error_is_shown_as_it_came(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,6 +279,8 @@ class TestReports:
     def test_runs_are_listed_and_shown(self, after_a_run: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["runs", "list"]) == 0
         assert after_a_run[:8] in capsys.readouterr().out
+        assert main(["runs", "show", "abc"]) == 2
+        assert "there is no run 'abc'" in capsys.readouterr().err
         assert main(["runs", "show", after_a_run[:6], "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["run_id"] == after_a_run
 

@@ -24,7 +24,13 @@ from tidemark.config.yamltext import parse
 from tidemark.lint import lint
 
 CONFIG = Path("config")
-SHIPPED = {"contract": "*/*.contract.yaml", "load": "*/*.load.yaml", "env": "env/*.yaml", "jobs": "jobs.yaml"}
+SHIPPED = {
+    "contract": "*/*.contract.yaml",
+    "load": "*/*.load.yaml",
+    "env": "env/*.yaml",
+    "jobs": "jobs.yaml",
+    "test": "*/*.test.yaml",
+}
 FILES = [(kind, path) for kind, pattern in SHIPPED.items() for path in sorted(CONFIG.glob(pattern))]
 _YAML = re.compile(r"^```yaml\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 LOAD = {"source": {"connection": "landing", "object": "returns/"}, "write": {"mode": "append"}}
@@ -202,7 +208,7 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return [found for each in getattr(annotation, "__args__", ()) for found in models_in(each)]
 
 
-@pytest.mark.parametrize(("kind", "least"), [("load", 50), ("env", 60), ("jobs", 8)])
+@pytest.mark.parametrize(("kind", "least"), [("load", 50), ("env", 60), ("jobs", 8), ("test", 4)])
 def test_every_key_has_a_meaning(kind: str, least: int) -> None:
     found = list(keys(schemas.MODELS[kind]))
     assert len(found) >= least

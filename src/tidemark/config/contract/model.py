@@ -19,6 +19,12 @@ MASKS = (*TEXT_MASKS, *DATE_MASKS, "redact")
 KEYED_MASKS = ("hmac", "sha256")
 """Masks that need the environment's masking key: both are HMAC-SHA-256, `sha256` is its older name."""
 
+RULES = (
+    "required", "type", "characters", "pattern", "format", "enum", "minLength", "maxLength",
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+)  # fmt: skip
+"""What the rules of a column are called in the error lane."""
+
 SUFFIX = ".contract.yaml"
 GOING = ("deprecated", "retired")
 """Words of `status` for a table that will be removed."""

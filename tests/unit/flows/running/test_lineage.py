@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,18 @@ def test_what_a_dead_run_was_committing_is_completed_for_it(watcher: LineageWatc
     assert end["run"]["runId"] == Job.load("silver.person_versions").run_id(died.run_id)
     assert end["run"]["facets"]["parent"]["run"]["runId"] == died.run_id
     assert caught.settled == [end["run"]["runId"]]
+
+
+def test_a_plan_tells_only_what_it_ends_for_others(project: Project, caught: Caught) -> None:
+    parents = Parents("tidemark-local", "plan", RUN_ID)
+    plans = LineageWatcher(project, replace(RUN, plans=True), parents, caught)
+    plans.step_began("bronze.people", "extract")
+    plans.gate_ended(checked("bronze.people", "fail"))
+    plans.table_ended(TableResult("bronze.people", "gate failed", error="1 of 1 checks failed"))
+    died = Interrupted("0198aaaa-0000-4000-8000-000000000009", date(2025, 3, 29), {"silver.person_versions": "b1"})
+    plans.finished_for(died, "silver.person_versions", 8)
+    plans.finish("gate failed", "1 of 1 checks failed", None)
+    assert caught.told == ["COMPLETE silver.person_versions"]
 
 
 def test_a_trace_goes_on_where_one_was_begun(monkeypatch: pytest.MonkeyPatch) -> None:

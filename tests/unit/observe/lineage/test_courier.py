@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from tidemark.aws.folder import Folder, open_folder
@@ -273,3 +274,21 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_a_place_that_cannot_append_gets_a_file_a_time() -> None:
+    store = fsspec.filesystem("memory")
+    folder = Folder("memory://lineage-of-a-test", store)
+    transport = FileTransport(folder, "2025-03-30", "run-1")
+    transport.send([event("START")])
+    transport.send([event("COMPLETE")])
+    assert transport.where == "memory://lineage-of-a-test/2025-03-30/run-1-*.jsonl"
+    assert folder.below("2025-03-30").files() == ["run-1-0001.jsonl", "run-1-0002.jsonl"]
+    left = Left(folder)
+    left.keep([event("START", "x")], "run-1-0001")
+    (name,) = left.waiting()
+    assert left.take(name) == [event("START", "x")]
+    left.done(name)
+    assert left.waiting() == []
+    left.done(name)  # another run was sooner
+    assert left.take(name) == []

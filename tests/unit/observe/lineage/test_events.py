@@ -18,7 +18,18 @@ from tidemark.config.project import Project, load_project
 from tidemark.control.runs import Run
 from tidemark.observe.lineage import facets
 from tidemark.observe.lineage.events import Event, Events, aborted
-from tidemark.observe.lineage.jobs import Begun, Checked, Ended, Job, Parents, Revision, browsable, of_batch, revision
+from tidemark.observe.lineage.jobs import (
+    COMMIT,
+    Begun,
+    Checked,
+    Ended,
+    Job,
+    Parents,
+    Revision,
+    browsable,
+    of_batch,
+    revision,
+)
 from tidemark.redaction import protect
 from tidemark.write.manifest import Prepared
 
@@ -238,7 +249,11 @@ def test_source_code_is_found_where_it_is_kept(tmp_path: Path) -> None:
     assert replace(at, repository=None).address(path, tmp_path) == path.as_uri()
 
 
-def test_the_commit_of_a_checkout_is_told_and_whether_it_is_that(tmp_path: Path) -> None:
+def test_the_commit_of_a_checkout_is_told_and_whether_it_is_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(COMMIT, raising=False)
+
     def git(*words: str) -> None:
         name = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", "-C", str(tmp_path), *name, *words], check=True, capture_output=True)

@@ -1,0 +1,76 @@
+"""All tables and their columns as one page of Markdown, from the contracts alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from tidemark.catalog import words
+from tidemark.config.contract import LAYERS
+
+if TYPE_CHECKING:
+    from tidemark.config.contract import Column, Contract
+    from tidemark.config.project import Table
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#&~])")
+_HEADERS = ("column", "type", "key", "meaning", "rules", "personal data")
+_HEAD = """\
+# Schema catalog
+
+What every table is, by its contract. This page is made of the contracts:
+`tidemark catalog schema > docs/schema-catalog.md`. [The catalog](catalog.md) tells more: rows, runs, checks, and where
+each column comes from.
+"""
+
+
+def schema_page(tables: Mapping[str, Table]) -> str:
+    """The page, what readers ask for first standing first."""
+    parts = [_HEAD]
+    for layer in reversed(LAYERS):
+        found = [tables[name].contract for name in sorted(tables) if tables[name].layer == layer]
+        if found:
+            parts += [f"## {layer.capitalize()}\n", *(_table(contract) for contract in found)]
+    return "\n".join(parts)
+
+
+def _table(contract: Contract) -> str:
+    lines = [f"### {contract.table}", ""]
+    told = [text(each) for each in (contract.description, contract.about.usage) if each]
+    lines += [" ".join(told), ""] if told else []
+    lines += [", ".join(_facts(contract)) + ".", ""]
+    lines += [_row(_HEADERS), _row("---" for _ in _HEADERS)]
+    lines += [_row(_cells(column, contract.layer)) for column in contract.columns]
+    lines += ["", *(f"- checked: {text(check.name)} ({check.severity})" for check in contract.checks)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _facts(contract: Contract) -> Iterator[str]:
+    yield f"Version {text(contract.version)}"
+    if contract.about.status:
+        yield text(contract.about.status)
+    if contract.owner:
+        yield f"owner {text(contract.owner)}"
+    if contract.freshness:
+        yield f"`{contract.freshness.column}` at most {words.decimal(contract.freshness.hours)} h old"
+    yield from (
+        f"`{', '.join(each.columns)}` joins {each.table} (`{', '.join(each.to)}`)" for each in contract.references
+    )
+
+
+def _cells(column: Column, layer: str) -> Iterator[str]:
+    yield f"`{column.name}`"
+    yield f"`{column.type}`"
+    yield "" if column.key_position is None else str(column.key_position)
+    yield text(column.description or "")
+    yield "; ".join(map(text, words.rules(column)))
+    yield "; ".join(map(text, words.privacy(column, layer)))
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def text(given: str) -> str:
+    """A text on one line, in which nothing means anything to Markdown."""
+    return _MARKUP.sub(r"\\\1", " ".join(given.split()))

@@ -1,0 +1,72 @@
+"""How a table has been over its runs, by their books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tidemark.catalog.charts import Bar, Point, bars, line
+from tidemark.catalog.words import moment
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from tidemark.catalog.facts import RunOfTable, TableFacts
+
+_LOADED = ("committed", "unchanged")
+
+
+def row_counts(runs: Sequence[RunOfTable], rows: int, version: int) -> list[Point]:
+    """How many rows the table had after each run, oldest first: from those that it has now, back by the books.
+
+    Books say how many came and went. The way ends where a version is of no run, as after maintenance or another writer.
+    """
+    return list(_back(runs, rows, version))[::-1]
+
+
+def _back(runs: Sequence[RunOfTable], rows: int, version: int) -> Iterator[Point]:
+    for each in runs:
+        result = each.result
+        if result.status not in _LOADED or result.version is None or result.version > version:
+            continue
+        if result.version < version:
+            return
+        yield Point(moment(each.run.started_at), rows)
+        if result.status == "committed":
+            if result.books is None:
+                return
+            rows += result.books.gone - result.books.inserted
+            version -= 1
+
+
+def charts(facts: TableFacts) -> tuple[tuple[str, Markup, tuple[str, ...]], ...]:
+    """The charts of a table: a heading, the chart, and the kinds of its parts. Those without a run are left out."""
+    oldest_first = facts.runs[::-1]
+    rows = facts.profile.rows if facts.profile else None
+    counts = row_counts(facts.runs, rows, facts.profile.version) if facts.profile and rows is not None else []
+    booked = [(each, each.result.books) for each in oldest_first if each.result.books]
+    received = [
+        Bar(
+            moment(each.run.started_at),
+            (("written", books.changes), ("unchanged", books.unchanged), ("rejected", books.quarantined)),
+        )
+        for each, books in booked
+    ]
+    gates = [
+        Bar(
+            moment(each.run.started_at),
+            (
+                ("passed", gate.passed),
+                ("warned", len(gate.warnings)),
+                ("failed", max(0, gate.total - gate.passed - len(gate.warnings))),
+            ),
+        )
+        for each in oldest_first
+        if (gate := each.result.gate)
+    ]
+    found = (
+        ("Rows in the table", line(counts, "rows in the table"), ()),
+        ("Rows of each run", bars(received, "rows of each run"), ("written", "unchanged", "rejected")),
+        ("Checks of each gate", bars(gates, "checks"), ("passed", "warned", "failed")),
+    )
+    return tuple(each for each in found if each[1])

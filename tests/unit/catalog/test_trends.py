@@ -1,0 +1,68 @@
+"""Numbers over time: how far the books lead back, and what charts say of them in words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from lxml import html
+
+from tidemark.books import Books
+from tidemark.catalog import words
+from tidemark.catalog.charts import Bar, Point, bars, line
+from tidemark.catalog.facts import RunOfTable
+from tidemark.catalog.trends import row_counts
+from tidemark.control.runs import RunSummary, TableResult, TableStatus
+
+FIRST = datetime(2025, 3, 1)
+
+
+def run_of(
+    day: int, version: int | None, inserted: int = 0, gone: int = 0, status: TableStatus = "committed"
+) -> RunOfTable:
+    run = RunSummary(f"run-{day}", "daily", "test", FIRST.date(), FIRST + timedelta(days=day))
+    books = Books(inserted=inserted, vanished=gone, updated=9) if status == "committed" else None
+    return RunOfTable(run, TableResult("gold.sales", status, books=books, version=version))
+
+
+class TestRowCounts:
+    def test_they_go_back_by_the_books(self) -> None:
+        runs = [run_of(2, 2, 5, 1), run_of(1, 1, 10), run_of(0, 0, 100)]
+        assert [point.value for point in row_counts(runs, 114, 2)] == [100, 110, 114]
+
+    def test_runs_that_changed_nothing_or_failed(self) -> None:
+        runs = [run_of(3, 1, status="failed"), run_of(2, 1, status="unchanged"), run_of(1, 1, 10), run_of(0, 0, 100)]
+        assert [point.value for point in row_counts(runs, 110, 1)] == [100, 110, 110]
+
+    def test_they_end_where_a_version_is_of_no_run(self) -> None:
+        runs = [run_of(2, 3, 5), run_of(1, 1, 10), run_of(0, 0, 100)]
+        assert [point.value for point in row_counts(runs, 115, 3)] == [115]
+
+    def test_what_is_not_released_yet_is_left_out(self) -> None:
+        assert [point.value for point in row_counts([run_of(1, 1, 10), run_of(0, 0, 100)], 100, 0)] == [100]
+        assert row_counts([run_of(0, None, 1)], 7, 0) == []
+
+
+def test_a_chart_says_in_words_what_it_shows() -> None:
+    drawn = html.fromstring(str(line([Point("<a>", 1000), Point("b", 1200)], "rows")))
+    assert drawn.get("aria-label") == f"rows: 1{words.THIN}000 to 1{words.THIN}200 over 2 runs"
+    assert "<a>: 1" in drawn.text_content()
+    stacked = html.fromstring(str(bars([Bar("a", (("good", 3), ("bad", 1))), Bar("b", (("good", 4),))], "rows")))
+    assert stacked.get("aria-label") == "rows: good 7, bad 1 over 2 runs"
+    heights = [float(each) for each in stacked.xpath("//*[local-name()='rect']/@height")]
+    assert heights[0] == pytest.approx(3 * heights[1], abs=0.2)
+
+
+@pytest.mark.parametrize("value", [[], [0], [5], [0, 0], [7, 7, 7]])
+def test_charts_of_little_or_nothing(value: list[int]) -> None:
+    drawn = str(line([Point("x", each) for each in value], "rows"))
+    assert "nan" not in drawn
+    assert bool(drawn) is bool(value)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.0, "0 %"), (0.00001, "< 0.1 %"), (0.5, "50 %"), (0.1234, "12.3 %"), (0.99999, "> 99.9 %"), (1.0, "100 %")],
+)
+def test_something_is_never_nothing(share: float, told: str) -> None:
+    assert words.share(share).replace(words.THIN, " ") == told
