@@ -1,42 +1,36 @@
-"""A run summary for people: aligned columns for a terminal of 120, Markdown for Prefect's page."""
+"""A run summary for people: aligned columns for a terminal, Markdown for Prefect's page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
+from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table as RichTable
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
-THIN_SPACE = "\u202f"  # narrow and not broken at the end of a line
+__all__ = ["THIN_SPACE", "WIDTH", "count", "duration", "errors_command", "markdown", "markdown_row", "render"]
+
 WIDTH = 120
 LAYERS = ("bronze", "silver", "gold")
 TROUBLE, DOUBT = "bold red", "yellow"
-_NOT_COUNTED = "–"
 _HEADERS = (
     "layer", "table", "in", "accepted", "quarantined", "superseded",
     "+new", "~changed", "-deleted", "=same", "gate", "s",
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Cell:
-    text: str
-    style: str = ""
-
-
-def count(number: int, exact: bool = True) -> str:
-    """A count with thin spaces between thousands (`95 210`); not `exact`: short from a million on (`1.23 M`)."""
-    if exact or number < 1_000_000:
-        return f"{number:,}".replace(",", THIN_SPACE)
-    unit, size = ("G", 10**9) if number >= 10**9 else ("M", 10**6)
-    return f"{number / size:.2f}{THIN_SPACE}{unit}"
+_COLUMNS = Columns(
+    _HEADERS,
+    words=("layer", "table", "gate"),
+    needless=("s", "accepted", "superseded", "=same", "layer", "quarantined", "~changed", "-deleted", "+new"),
+)
+_RULES = 5  # of a table whose rows were rejected, the largest
 
 
 def duration(seconds: float) -> str:
@@ -49,16 +43,26 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} m"
 
 
-def render(summary: RunSummary) -> RenderableType:
-    """The summary as a rich renderable that fits 120 columns; colour only where there is trouble."""
-    from rich.console import Group
-    from rich.text import Text
+@dataclass(frozen=True)
+class _Report:
+    """A summary as it is drawn on a console, which says how wide it is."""
 
-    parts: list[RenderableType] = [Text(" · ".join(_title(summary)), style="bold")]
-    if summary.tables:
-        parts += [Text(), _table(summary.tables)]
-    parts += _footer(summary)
-    return Group(*parts)
+    summary: RunSummary
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        width = min(options.max_width, WIDTH)
+        yield Text(" · ".join(_title(self.summary)), style="bold")
+        if self.summary.tables:
+            yield Text()
+            yield table(_COLUMNS, [_cells(result) for result in _ordered(self.summary.tables)], width)
+        yield from _footer(self.summary, width)
+
+
+def render(summary: RunSummary) -> RenderableType:
+    """The summary as a rich renderable that fits its console; colour only where there is trouble."""
+    return _Report(summary)
 
 
 def markdown(summary: RunSummary) -> str:
@@ -68,10 +72,11 @@ def markdown(summary: RunSummary) -> str:
         lines += ["```text", summary.error, "```", ""]
     if summary.tables:
         lines += [markdown_row(_HEADERS), markdown_row(["---"] * 2 + ["---:"] * 8 + ["---", "---:"])]
-        lines += [markdown_row(cell.text for cell in _cells(result)) for result in _ordered(summary.tables)]
+        lines += [markdown_row(cell.written(0) for cell in _cells(result)) for result in _ordered(summary.tables)]
         lines.append("")
     if summary.quarantined:
         lines.append(f"- {_rejected(summary)}: `{errors_command(summary.run_id)}`")
+        lines += [f"  - {told}" for told in _rejected_by_table(summary)]
     lines += [f"- warning: {_warning(warned)}{_code(warned.next_step)}" for warned in summary.warnings]
     if summary.published:
         lines.append(f"- {_published(summary)}")
@@ -97,73 +102,57 @@ def _ordered(results: Iterable[TableResult]) -> list[TableResult]:
     return sorted(results, key=lambda result: LAYERS.index(result.layer) if result.layer in LAYERS else len(LAYERS))
 
 
-def _table(results: tuple[TableResult, ...]) -> RichTable:
-    from rich.table import Table
-    from rich.text import Text
-
-    rows = [_cells(result) for result in _ordered(results)]
-    if _width(rows, gap=1) > WIDTH:
-        rows = [_cells(result, exact=False) for result in _ordered(results)]
-    gap = 2 if _width(rows, gap=2) <= WIDTH else 1
-    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0), header_style="")
-    for header in _HEADERS:
-        table.add_column(header, justify="left" if header in ("layer", "table", "gate") else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell.text, style=cell.style) for cell in row))
-    return table
-
-
-def _width(rows: list[list[_Cell]], gap: int) -> int:
-    columns = zip(_HEADERS, *([cell.text for cell in row] for row in rows), strict=True)
-    return sum(max(len(text) for text in column) for column in columns) + gap * (len(_HEADERS) - 1)
-
-
-def _cells(result: TableResult, exact: bool = True) -> list[_Cell]:
+def _cells(result: TableResult) -> list[Cell]:
     books = result.books
-    numbers = [_Cell(_NOT_COUNTED)] * 8
+    numbers = [Cell(NOT_COUNTED)] * 8
     if books is not None and result.status != "taken back":
         counted = (books.extracted, books.accepted, books.quarantined, books.superseded)
         written = (books.inserted, books.updated, books.deleted + books.vanished, books.unchanged)
-        numbers = [_Cell(count(number, exact)) for number in counted + written]
+        numbers = [Cell(number=number) for number in counted + written]
         if books.quarantined:
-            numbers[2] = _Cell(numbers[2].text, DOUBT)
-    named = [_Cell(result.layer), _Cell(result.name, TROUBLE if result.in_trouble else "")]
-    return [*named, *numbers, _gate(result), _Cell(f"{result.seconds:.1f}")]
+            numbers[2] = Cell(style=DOUBT, number=books.quarantined)
+    named = [Cell(result.layer), Cell(result.name, TROUBLE if result.in_trouble else "")]
+    return [*named, *numbers, _gate(result), Cell(f"{result.seconds:.1f}")]
 
 
-def _gate(result: TableResult) -> _Cell:
+def _gate(result: TableResult) -> Cell:
     gate = result.gate
     if result.status in ("failed", "stopped", "unfinished"):
-        return _Cell(result.status, TROUBLE)
+        return Cell(result.status, TROUBLE)
     if result.status == "taken back":
-        return _Cell(result.status, DOUBT)
+        return Cell(result.status, DOUBT)
     if gate is None:
-        return _Cell(_NOT_COUNTED)
+        return Cell(NOT_COUNTED)
     score = f"{gate.passed}/{gate.total}"
     if gate.failed:
-        return _Cell(f"failed {score}", TROUBLE)
-    return _Cell(f"warn {score}", DOUBT) if gate.warnings else _Cell(f"ok {score}")
+        return Cell(f"failed {score}", TROUBLE)
+    return Cell(f"warn {score}", DOUBT) if gate.warnings else Cell(f"ok {score}")
 
 
-def _footer(summary: RunSummary) -> list[Text]:
+def _footer(summary: RunSummary, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     notes: list[tuple[str, str | None, str]] = []
     if summary.quarantined:
         notes.append((_rejected(summary), errors_command(summary.run_id), DOUBT))
+        notes += [(f"  {told}", None, DOUBT) for told in _rejected_by_table(summary, width - 2)]
     notes += _warning_notes(summary.warnings)
-    column = max((len(text) for text, command, _ in notes if command), default=0)
     lineage = _lineage(summary)
-    lines = [Text()] if notes or summary.published or lineage else []
+    if notes or summary.published or lineage:
+        yield Text()
+    column = max((len(text) for text, command, _ in notes if command), default=0)
+    fits = all(column + len(command) + 4 <= width for _, command, _ in notes if command)
     for text, command, style in notes:
         line = Text(text, style=style)
-        if command:
+        if command and fits:
             line.append(f"{' ' * (column - len(text))}  → {command}", style="")
-        lines.append(line)
+        yield line
+        if command and not fits:
+            yield Text(f"{' ' * (len(text) - len(text.lstrip()))}  → {command}")
     if summary.published:
-        lines.append(Text(_published(summary), style=TROUBLE if _unpublished(summary.published) else ""))
+        yield Text(_published(summary), style=TROUBLE if _unpublished(summary.published) else "")
     doubtful = summary.lineage is not None and summary.lineage.why is not None
-    return lines + [Text(told, style=DOUBT if doubtful else "") for told in lineage]
+    yield from (Text(told, style=DOUBT if doubtful else "") for told in lineage)
 
 
 def _lineage(summary: RunSummary) -> list[str]:
@@ -195,16 +184,22 @@ def _warning(warned: Warned) -> str:
 
 def _rejected(summary: RunSummary) -> str:
     noun = "row" if summary.quarantined == 1 else "rows"
-    by_rule = summary.rejected_by_rule
-    if not by_rule:
-        return f"{count(summary.quarantined)} {noun} rejected, all of them in an earlier run too"
-    head, room = f"{count(summary.quarantined)} {noun} rejected: ", WIDTH - len(errors_command(summary.run_id)) - 4
-    return head + _listed([f"{count(number)} {rule}" for rule, number in by_rule.items()], room - len(head))
+    before = "" if summary.rejected_by_rule else ", all of them in an earlier run too"
+    return f"{count(summary.quarantined)} {noun} rejected{before}"
+
+
+def _rejected_by_table(summary: RunSummary, width: int = WIDTH) -> Iterator[str]:
+    """Of each table the rules that most rows broke, as many as there is room for."""
+    for result in _ordered(summary.tables):
+        rules = sorted(result.rejected.items(), key=lambda item: -item[1])
+        if rules:
+            head = f"{result.table}: "
+            yield head + _listed([f"{count(number)} {rule}" for rule, number in rules], width - len(head))
 
 
 def _listed(items: list[str], room: int) -> str:
-    """As many items as there is room for, and how many more there are."""
-    for shown in range(len(items), 1, -1):
+    """The first items, as many as there is room for, and how many more there are."""
+    for shown in range(min(len(items), _RULES), 1, -1):
         more = [f"{len(items) - shown} more"] if shown < len(items) else []
         text = ", ".join([*items[:shown], *more])
         if len(text) <= room:

@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemark.control.runs import SHORT_ID
-from tidemark.observe.run_report import DOUBT, TROUBLE, count, markdown_row
+from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table
+from tidemark.observe.run_report import DOUBT, TROUBLE, WIDTH, markdown_row
 from tidemark.plans.document import PlanDocument, Publishing, TablePlan
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
 
 _HEADERS = (
     "layer", "table", "in", "+new", "~changed", "-deleted", "=same", "rejected", "superseded", "gate", "computed from",
 )  # fmt: skip
 _RIGHT = _HEADERS[2:9]
-_NOT_COUNTED = "–"
+_COLUMNS = Columns(
+    _HEADERS,
+    words=("layer", "table", "gate", "computed from"),
+    needless=("superseded", "=same", "layer", "computed from"),
+    folded=("computed from",),
+)
 _USUAL = ("what changed", "nothing")
 _SIGNS = {"insert": "+", "update": "~", "delete": "-"}
 
 
-def render(document: PlanDocument) -> RenderableType:
-    """The plan as a rich renderable; colour only where there is trouble."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
+@dataclass(frozen=True)
+class _Report:
+    """A plan as it is drawn on a console, which says how wide it is."""
 
-    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    for header in _HEADERS:
-        table.add_column(header, justify="right" if header in _RIGHT else "left", overflow="fold")
-    for each in document.tables:
-        style = TROUBLE if each in document.failed else (DOUBT if each.gate and each.gate.warnings else "")
-        table.add_row(*_cells(each), style=style)
-    parts: list[RenderableType] = [Text(_title(document), style="bold"), Text(), table]
-    for heading, lines in _sections(document):
-        parts += [Text(), Text(heading), *(Text(f"  {line}") for line in lines)]
-    return Group(*parts, Text(), Text(_last_word(document), style="bold"))
+    document: PlanDocument
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        document = self.document
+        yield Text(_title(document), style="bold")
+        yield Text()
+        rows = [[replace(cell, style=_style(document, each)) for cell in _cells(each)] for each in document.tables]
+        yield table(_COLUMNS, rows, min(options.max_width, WIDTH))
+        for heading, lines in _sections(document):
+            yield from (Text(), Text(heading), *(Text(f"  {line}") for line in lines))
+        yield Text()
+        yield Text(_last_word(document), style="bold")
+
+
+def render(document: PlanDocument) -> RenderableType:
+    """The plan as a rich renderable that fits its console; colour only where there is trouble."""
+    return _Report(document)
+
+
+def _style(document: PlanDocument, each: TablePlan) -> str:
+    return TROUBLE if each in document.failed else (DOUBT if each.gate and each.gate.warnings else "")
 
 
 def markdown(document: PlanDocument) -> str:
     """The plan as Markdown, for the artifact on the run's page in Prefect."""
     lines = [f"### {_title(document)}", "", markdown_row(_HEADERS)]
     lines.append(markdown_row("---:" if header in _RIGHT else "---" for header in _HEADERS))
-    lines += [markdown_row(_cells(table)) for table in document.tables]
+    lines += [markdown_row(cell.written(0) for cell in _cells(each)) for each in document.tables]
     for heading, entries in _sections(document):
         lines += ["", f"## {heading}", "", *(f"- `` {entry} ``" for entry in entries)]
     return "\n".join([*lines, "", f"**{_last_word(document)}**"]) + "\n"
@@ -64,21 +82,21 @@ def _last_word(document: PlanDocument) -> str:
     return f"tidemark apply {document.plan[:SHORT_ID]} commits just this, until {until}, if nothing moves"
 
 
-def _cells(table: TablePlan) -> list[str]:
-    books = table.books
-    numbers = [_NOT_COUNTED] * len(_RIGHT)
+def _cells(each: TablePlan) -> list[Cell]:
+    books = each.books
+    numbers = [Cell(NOT_COUNTED)] * len(_RIGHT)
     if books is not None:
         gone = books.deleted + books.vanished
         written = (books.inserted, books.updated, gone, books.unchanged)
-        numbers = [count(number) for number in (books.extracted, *written, books.quarantined, books.superseded)]
-    return [table.layer, table.name, *numbers, _gate(table), table.computed or _reads(table)]
+        numbers = [Cell(number=number) for number in (books.extracted, *written, books.quarantined, books.superseded)]
+    return [Cell(each.layer), Cell(each.name), *numbers, Cell(_gate(each)), Cell(each.computed or _reads(each))]
 
 
 def _gate(table: TablePlan) -> str:
     if table.status not in ("prepared", "unchanged", "gate failed"):
         return table.status
     if table.gate is None:
-        return _NOT_COUNTED
+        return NOT_COUNTED
     word = "failed" if table.gate.failed else ("warn" if table.gate.warnings else "ok")
     return f"{word} {table.gate.passed}/{table.gate.total}"
 
@@ -91,7 +109,7 @@ def _reads(table: TablePlan) -> str:
         return f"{reads['column']} {begins}{_instant(reads['low'])}, {_instant(reads['high'])}]"
     if "files" in reads:
         return f"{reads['files']} files"
-    return "the whole source" if reads.get("full") else _NOT_COUNTED
+    return "the whole source" if reads.get("full") else NOT_COUNTED
 
 
 def _instant(text: Any) -> str:

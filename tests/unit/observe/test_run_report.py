@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -54,8 +55,9 @@ layer   table                in  accepted  quarantined  superseded   +new  ~chan
 bronze  snowflake_orders  4 812     4 790           19           3  4 790         0         0      0  ok 9/9  3.1
 silver  orders            4 790     4 790            0           0  3 911       640         2    237  ok 7/7  2.4
 
-19 rows rejected: 12 status.enum, 5 email.pattern, 2 unit_price.minimum  → tidemark errors list --run 0198f3c2
-1 warning: silver.fx_rates freshness 27 h > 26 h                         → tidemark check --select silver.fx_rates
+19 rows rejected                                  → tidemark errors list --run 0198f3c2
+  bronze.snowflake_orders: 12 status.enum, 5 email.pattern, 2 unit_price.minimum
+1 warning: silver.fx_rates freshness 27 h > 26 h  → tidemark check --select silver.fx_rates
 published r31 to redshift (1 table, 8 912 rows), snowflake (1 table, 8 912 rows)
 """
 
@@ -157,12 +159,13 @@ def test_markdown_holds_the_same_numbers_and_the_error() -> None:
     assert "1 m 48 s · failed" in text
 
 
-def test_many_rules_are_cut_to_what_fits_the_line() -> None:
+def test_the_largest_rules_are_told_as_many_as_fit_the_line() -> None:
     rejected = {f"long_column.rule{number:02d}": 10 - number for number in range(9)}
     told = [line.rstrip() for line in printed(replace(RUN, tables=(replace(ORDERS, rejected=rejected),)))]
-    (line,) = [line for line in told if "rejected" in line]
-    assert line.startswith("19 rows rejected: 10 long_column.rule00, 9 long_column.rule01, 7 more  → tidemark errors")
-    assert len(line) <= 120
+    (line,) = [line for line in told if "rule00" in line]
+    assert line == (
+        "  bronze.snowflake_orders: 10 long_column.rule00, 9 long_column.rule01, 8 long_column.rule02, 6 more"
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,3 +192,48 @@ def test_the_summary_says_where_lineage_went(told: LineageSummary, line: str) ->
 
 def test_without_lineage_there_is_no_line() -> None:
     assert "lineage" not in "".join(printed(RUN)) + markdown(replace(RUN, lineage=LineageSummary(0, "/srv")))
+
+
+def test_of_few_short_rules_five_are_told() -> None:
+    rejected = {f"c.rule{number}": number for number in range(1, 8)}
+    told = "\n".join(printed(replace(RUN, tables=(replace(ORDERS, rejected=rejected),))))
+    assert "orders: 7 c.rule7, 6 c.rule6, 5 c.rule5, 4 c.rule4, 3 c.rule3, 2 more" in told
+
+
+FX = TableResult(
+    "bronze.fx_rates",
+    "committed",
+    seconds=1.2,
+    books=Books(821, 798, 17, 6, unchanged=798),
+    gate=GateSummary(5, 5),
+    rejected={"rate.minimum": 11, "currency.pattern": 4, "rate_date.required": 2},
+)
+ACTIVITY = TableResult(
+    "silver.customer_activity",
+    "committed",
+    seconds=4.4,
+    books=Books(98_127, 36_800, 0, 61_327, unchanged=36_800),
+    gate=GateSummary(6, 6),
+)
+EVENTS = TableResult(
+    "gold.fact_order_events",
+    "gate failed",
+    seconds=61.7,
+    books=Books(1_432_100, 1_432_100, 0, 0, inserted=1_431_000, unchanged=1_100),
+    gate=GateSummary(4, 6, failed=("no gaps",)),
+)
+LARGE = replace(RUN, tables=(FX, ORDERS, ACTIVITY, EVENTS), lineage=LineageSummary(142, "/srv/lineage/r.jsonl"))
+GOLDEN = Path(__file__).with_name("summaries")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_summary_on_terminals_of_several_widths(width: int) -> None:
+    lines = [line.rstrip() for line in printed(LARGE, width)]
+    assert lines == (GOLDEN / f"run-{width}.txt").read_text("utf-8").splitlines()
+    assert all(len(line) <= width for line in lines)
+
+
+def test_a_terminal_that_is_too_small_cuts_names_and_neither_digits_nor_gates() -> None:
+    shown = "\n".join(printed(LARGE, 40))
+    assert "1.43 M failed 4/6" in shown
+    assert "1.43 M" in "\n".join(printed(LARGE, 28))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from tidemark.backfill.outline import Chunks, Outline
@@ -87,8 +89,8 @@ tidemark apply 0198f3c2 commits just this, until 2026-02-01 06:00 UTC, if nothin
 """
 
 
-def printed(document: PlanDocument) -> str:
-    console = Console(width=120, color_system=None, force_terminal=False)
+def printed(document: PlanDocument, width: int = 120) -> str:
+    console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
         console.print(render(document))
     return "\n".join(line.rstrip() for line in captured.get().replace(THIN_SPACE, " ").splitlines())
@@ -96,6 +98,13 @@ def printed(document: PlanDocument) -> str:
 
 def test_the_plan_says_what_a_run_would_do() -> None:
     assert printed(PLAN) == SHOWN.rstrip()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_plan_on_smaller_terminals(width: int) -> None:
+    shown = printed(PLAN, width)
+    assert shown == Path(__file__).with_name("reports").joinpath(f"plan-{width}.txt").read_text("utf-8").rstrip()
+    assert all(len(line) <= width for line in shown.splitlines())
 
 
 def test_prefect_gets_the_same_as_markdown() -> None:
