@@ -177,17 +177,19 @@ def exchange_rows(
         merge.execute()
 
 
-def seal(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
-    """Commits nothing but the bookkeeping of the last batch, and `signed` with it: an entry that tells of no row.
+def seal(spark: SparkSession, path: str, signed: Mapping[str, Any], sealed: str) -> None:
+    """Commits nothing but the bookkeeping of the last batch, with `signed` and by what it was `sealed`: an entry that
+    tells of no row.
 
-    Rows that were marked as deleted leave their files before that.
+    Rows that were marked as deleted leave their files before that, in a commit that is no seal: it tells of files.
     """
     if purging.may_mark_deleted(spark, path):
-        bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+        bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed, "sealed": None}, default=str)
         with _settings(spark, {_USER_METADATA: bookkeeping}):
             spark.sql(f"REORG TABLE delta.`{path.replace('`', '``')}` APPLY (PURGE)")
     state = read_state(spark, path)
-    purging.annotate(spark, path, json.dumps({**state.metadata, **signed}, default=str), state.epoch)
+    bookkeeping = json.dumps({**state.metadata, **signed, "sealed": sealed}, default=str)
+    purging.annotate(spark, path, bookkeeping, state.epoch)
 
 
 def append_record(path: str, records: DataFrame, app: str, number: int) -> None:

@@ -137,6 +137,17 @@ def test_a_schema_is_published_to_by_one_environment(published: Published) -> No
     assert (published.version(), published.content()) == (1, [(1, "Ann")])
 
 
+def test_rows_that_name_somebody_are_counted(published: Published) -> None:
+    target = published.target()
+    assert target.count_named(published.table, ["name"], "Ann") == 0, "there is no table yet"
+    published.publish(1, 3, row(1, "Ann"), row(2, " ANN"), row(3, "Zoë's\\"), full=True)
+    assert target.count_named(published.table, ["name"], "Ann") == 1
+    assert target.count_named(published.table, ["name"], "ann", folded=True) == 2
+    assert target.count_named(published.table, ["id", "name"], "2") == 1
+    assert target.count_named(published.table, ["name"], "Zoë's\\") == 1
+    assert target.count_named(published.table, ["name"], "Bob") == 0
+
+
 def test_the_same_version_again_does_nothing(published: Published) -> None:
     published.publish(1, 1, row(1, "Ann"), full=True)
     again = published.publish(1, 99, row(1, "not this"), full=True)

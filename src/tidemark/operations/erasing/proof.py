@@ -83,11 +83,11 @@ def _of_folder(
     parquet = [name for name in names if name.endswith(_PARQUET)]
     for name in names:
         if pattern is not None and (pattern.search(name) or (name not in parquet and _has(folder, name, pattern))):
-            yield Left(place, name)
+            yield Left(place, pattern.sub("***", name))
     of_log = [name for name in parquet if name.startswith(_LOG)]
     for some in (of_log, [name for name in parquet if name not in of_log]):
         for file in _holding(spark, who, [folder.path(name) for name in some], table):
-            yield Left(place, file)
+            yield Left(place, pattern.sub("***", file) if pattern else file)
 
 
 def _is_of_this(name: str) -> bool:

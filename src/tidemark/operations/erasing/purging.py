@@ -33,10 +33,9 @@ def seal(engine: Engine, who: Person, table: str) -> None:
     state = read_state(spark, path)
     if state.version is None:
         return
-    signed = {"fence": engine.leases.confirm(table).token, "sealed": who.receipt.receipt_id}
-    is_sealed = state.metadata.get("sealed") == signed["sealed"] and not state.touched
-    if not is_sealed:
-        seal_table(spark, path, signed)
+    lease, sealed = engine.leases.confirm(table), who.receipt.receipt_id
+    if state.metadata.get("sealed") != sealed or state.touched:
+        seal_table(spark, path, {"fence": lease.token}, sealed)
         faults.reach(f"{table}: sealed, not in the index")
     tables.note_version(engine, table, read_state(spark, path).version)
 
@@ -58,7 +57,7 @@ def purge(engine: Engine, table: str) -> None:
     state = read_state(spark, path)
     if state.version is None:
         return
-    if "sealed" not in state.metadata or state.touched:
+    if not state.metadata.get("sealed") or state.touched:
         raise TidemarkError(
             "somebody has written the table since it was sealed: its files were not purged",
             table=table,
