@@ -224,7 +224,7 @@ def _drop_unenforced(create: exp.Create) -> None:
 def _escape_comment(statement: Expr) -> None:
     """fakesnow puts a table's comment between apostrophes as it is."""
     told = statement.args.get("table_comment")
-    if told is not None:
+    if told is not None and told[1] is not None:
         table, comment = told
         statement.args["table_comment"] = (table, comment.replace("'", "''"))
 
