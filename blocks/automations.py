@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound
 
 from blocks.changes import Change, compared
 from blocks.names import deployment_name, environment_tag
+from tidemark.aws.settings import is_uri
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _TROUBLE = {
     ),
     "late": ({"prefect.flow-run.Late"}, "see that a worker of its work pool lives and has room"),
 }
+_SEVERITY = {"failed": "error", "crashed": "error", "late": "warning"}
 _MESSAGE = (
     "{{ flow.name }}/{{ deployment.name }} (flow run {{ flow_run.name }}) is {{ flow_run.state.name }}"
     "{% if flow_run.state.message %}: {{ flow_run.state.message | truncate(1500) }}{% endif %}"
@@ -83,13 +85,15 @@ def automations(environment: Environment, deployment: UUID, notification: UUID |
             )
         yield Automation(
             name=f"tidemark {environment.name}: tell of runs that are {trouble}",
-            description="Told once a run of a deployment; flows inside it do not count.",
+            description=_says(trouble, environment, notification is not None),
             trigger=EventTrigger(expect=events, match_related=of_deployments, for_each={"prefect.resource.id"}),
             actions=actions,
         )
     yield Automation(
         name=f"tidemark {environment.name}: runs without a heartbeat have crashed",
-        description=f"Wants a heartbeat every {HEARTBEAT_SECONDS} s, as prefect.yaml says (job_variables.env).",
+        description=f"Marks a run of {environment.name} as crashed when it has not been heard of for "
+        f"{_MISSED_HEARTBEATS * HEARTBEAT_SECONDS} s, so that it is told of and its place becomes free. Runs "
+        f"tell every {HEARTBEAT_SECONDS} s that they live (prefect.yaml, job_variables.env).",
         trigger=EventTrigger(
             posture=Posture.Proactive,
             after={_HEARTBEAT},
@@ -104,8 +108,26 @@ def automations(environment: Environment, deployment: UUID, notification: UUID |
     )
 
 
+def _says(trouble: str, environment: Environment, notifies: bool) -> str:
+    """What an automation does, in words: when, by which deployment, and whom it tells."""
+    severity = _SEVERITY[trouble]
+    # Who knows a webhook's address can post there.
+    told = [
+        alert.channel if alert.target is None or is_uri(alert.target) else f"{alert.channel} {alert.target}"
+        for alert in environment.alerts
+        if severity in alert.on
+    ]
+    listed = ", ".join(told) or f"nobody: no alert channel of env/{environment.name}.yaml is for {severity}s"
+    also = f" Prefect itself tells {environment.prefect.notify}." if notifies and environment.prefect else ""
+    return (
+        f"When a run of a deployment of {environment.name} is {trouble}, once a run: "
+        f"{deployment_name(environment.name, ALERT)} tells {listed}.{also} Cancelled runs, and flows inside a run, are "
+        "not told of."
+    )
+
+
 def _alert(trouble: str, advice: str, environment: str) -> dict[str, Any]:
-    severity = "warning" if trouble == "late" else "error"
+    severity = _SEVERITY[trouble]
     message = {"__prefect_kind": "jinja", "template": _MESSAGE}
     return {"message": message, "next_step": advice, "severity": severity, "env": environment}
 

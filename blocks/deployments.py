@@ -1,4 +1,7 @@
-"""`prefect.yaml` for one environment: its deployments, and what they refer to, under the environment's own names."""
+"""`prefect.yaml` for one environment: its deployments, and what they refer to, under the environment's own names.
+
+Their forms ask for what a person may choose. Environment and configuration are none of it: a deployment has its own.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 
 from blocks.names import PREFIX, block_name, deployment_name, environment_tag, variable_name
 from tidemark.errors import ConfigError
 
 FILE = Path("prefect.yaml")
+GIVEN = ("env", "config")
+"""Parameters that a deployment has and no form asks for."""
 
 _VARIABLE = re.compile(rf"(?<=prefect\.variables\.){PREFIX}_(\w+)")
 _BLOCK = re.compile(rf"(?<=prefect\.blocks\.{PREFIX}-compute-profile\.){PREFIX}-(\w+)")
@@ -50,3 +58,39 @@ def _named(value: Any, environment: str) -> Any:
         return value
     named = _VARIABLE.sub(lambda found: variable_name(environment, found[1]), value)
     return _BLOCK.sub(lambda found: block_name(environment, found[1]), named)
+
+
+def form(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The form of a deployment, made of its flow's parameters.
+
+    What may be left out is an empty field of its kind, not a choice between the kind and null; lists are empty.
+    """
+    fields = {name: _field(told) for name, told in schema.get("properties", {}).items() if name not in GIVEN}
+    required = [name for name in schema.get("required", ()) if name in fields]
+    return {**schema, "properties": fields, "required": required}
+
+
+def _field(told: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = [kind for kind in told.get("anyOf", ()) if kind.get("type") != "null"]
+    if len(kinds) != 1:
+        return dict(told)
+    plain = {name: value for name, value in told.items() if name not in ("anyOf", "default")}
+    default = {"default": told["default"]} if told.get("default") is not None else {}
+    if not default and kinds[0].get("type") == "array":
+        default = {"default": []}
+    return {**kinds[0], **plain, **default}
+
+
+def show_forms(document: Mapping[str, Any]) -> int:
+    """Gives the deployments of a document, which are deployed, their forms; and says how many these are.
+
+    `prefect deploy` knows only of all parameters of a flow.
+    """
+    names = [each["name"] for each in document["deployments"]]
+    with get_client(sync_client=True) as client:
+        wanted = DeploymentFilter(name=DeploymentFilterName(any_=names))
+        found = client.read_deployments(deployment_filter=wanted)
+        for each in found:
+            shown = form(each.parameter_openapi_schema or {})
+            client.update_deployment(each.id, DeploymentUpdate(parameter_openapi_schema=shown))
+    return len(found)

@@ -89,7 +89,7 @@ def deploy(
 ) -> None:
     """Every deployment of prefect.yaml, as those of this environment (`daily/daily.prod`). After `prefect setup`."""
     environment = _in_prefect(env, config, debug)
-    from blocks.deployments import deployments
+    from blocks.deployments import deployments, show_forms
 
     document = deployments(environment.name)
     with tempfile.TemporaryDirectory(prefix="tidemark-deploy-") as folder:
@@ -103,6 +103,7 @@ def deploy(
             step="deploy",
             next_step=f"tidemark prefect setup --env {environment.name}, then again",
         )
+    show_forms(document)
 
 
 @prefect.command("automations")

@@ -23,6 +23,7 @@ from tidemark import steps
 from tidemark.compute import verify as verifying
 from tidemark.config.environment import SPARK
 from tidemark.errorlane import replay
+from tidemark.errors import GateError
 from tidemark.operations import maintenance
 from tidemark.operations import restore as restoring
 from tidemark.operations.erasing import taking_out
@@ -56,8 +57,9 @@ Parameters = ParamSpec("Parameters")
 
 NOTHING_STORED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "log_prints": False}
 RETRIES: dict[str, Any] = {
-    "retries": 2,  # what a source's client has waited out for minutes is not among them
-    "retry_delay_seconds": [2, 10],
+    # For as long as the environment's `retry` says. What a source's client has waited out is not among them.
+    "retries": 12,
+    "retry_delay_seconds": [2, 10, 30, 60, 90, 120],
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": retry_when_transient,
 }
@@ -145,7 +147,10 @@ def build(engine: Engine, table: str, full: bool = False, received: Received | N
 
 @task(task_run_name="nothing new for {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def stay(engine: Engine, table: str) -> GateResult | None:
-    """Ends the work on a table that has nothing new; gives what there is to say of its age."""
+    """Ends the work on a table that has nothing new; gives what there is to say of its age.
+
+    Raises `GateFailedError` when it is older than its gate lets pass.
+    """
     with _step(engine, table, "build"):
         aged = steps.stay(engine, table)
     if aged is not None:
@@ -187,16 +192,27 @@ def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -
 
 @task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)
 def gate(engine: Engine, table: str) -> GateResult:
-    """Runs the table's checks on its candidate; a failed check is in the result, not an error."""
+    """Runs the table's checks on its candidate; raises `GateFailedError`: the task fails where the gate does."""
     with _step(engine, table, "gate"):
         result = steps.gate(engine, table)
     _tell(engine, result)
     return result
 
 
+class GateFailedError(GateError):
+    """A gate that did not pass; `result` has its checks."""
+
+    def __init__(self, result: GateResult) -> None:
+        failed = [check.name for check in result.failures]
+        super().__init__(f"{result.table}: {len(failed)} of {len(result.checks)} checks failed", seen=failed)
+        self.result = result
+
+
 def _tell(engine: Engine, result: GateResult) -> None:
     events.gate_passed_or_not(engine, result)
     evidence.link_checks(result)
+    if not result.passed:
+        raise GateFailedError(result)
 
 
 @task(task_run_name="rehearse {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -63,6 +66,7 @@ _BUSY_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
+_patience: ContextVar[timedelta] = ContextVar("tidemark_patience", default=timedelta(minutes=5))
 # A second attempt would not help, and a third may lock the account.
 _LASTING_TEXTS = ("incorrect username or password", "password authentication failed", "invalid_client")
 
@@ -79,9 +83,26 @@ def is_transient(failure: BaseException) -> bool:
     return any(_passes(link) for link in chain)
 
 
-def retry_when_transient(task: object, task_run: object, state: Any) -> bool:
-    """Prefect's `retry_condition_fn`: the state of the failed attempt carries its exception."""
-    return isinstance(state.data, BaseException) and is_transient(state.data)
+def retry_when_transient(task: object, task_run: Any, state: Any) -> bool:
+    """Prefect's `retry_condition_fn`: the state of the failed attempt carries its exception.
+
+    A task is tried again as long as its first attempt began less than `patience` ago: an outage of that length is
+    survived, as the last attempt comes after it.
+    """
+    if not isinstance(state.data, BaseException) or not is_transient(state.data):
+        return False
+    began = task_run.start_time
+    return began is None or datetime.now(UTC) - began < _patience.get()
+
+
+@contextmanager
+def patience(lasting: timedelta) -> Iterator[None]:
+    """Tasks inside the block are tried again for so long."""
+    token = _patience.set(lasting)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 def _chain(failure: BaseException) -> Iterator[BaseException]:

@@ -22,6 +22,7 @@ from flows.running.progress import Watcher, Watchers, watcher
 from flows.running.progress_artifacts import ArtifactWatcher
 from flows.running.sealed import refuse_other_environments
 from flows.running.watching import job_name, measured, note_began, tell
+from tasks.transient import patience
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
 from tidemark.config.project import Project, load_project
@@ -118,7 +119,7 @@ def open_run(
             context = RunContext(flow, engine, collector, alerts, folder, watching, room, lineage)
             token = _open.set(context)
             try:
-                with engine.leases.kept():
+                with engine.leases.kept(), patience(environment.retry.lasting):
                     yield context
             finally:
                 _open.reset(token)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from flows.running.collector import check_text
 from flows.running.side_by_side import Outcome, side_by_side
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tidemark.sources.watermark import Period
     from tidemark.write.batch import Checked
     from tidemark.write.manifest import Prepared
+
+Result = TypeVar("Result")
 
 
 def receive(
@@ -97,7 +99,7 @@ def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
     """Ends the work on a table that has nothing new; all that can go wrong with it is that it has grown old."""
     _warn(run, table, notices)
     with run.collector.step(table, "gate"):
-        aged = tasks.stay(unseen(run.engine), table)
+        aged = _result(lambda: tasks.stay(unseen(run.engine), table))
     if aged is not None:
         run.collector.gate(table, aged)
     version, table_id = run.engine.committed.get(table), run.engine.ids.get(table)
@@ -157,10 +159,19 @@ def _warn(run: RunContext, table: str, notices: Sequence[str]) -> None:
 def pass_gate(run: RunContext, table: str) -> None:
     """Runs the table's checks; raises `GateError` when one of them fails."""
     with run.collector.step(table, "gate"):
-        result = tasks.on_spark(run.engine.environment, tasks.gate)(unseen(run.engine), table)
+        gate = tasks.on_spark(run.engine.environment, tasks.gate)
+        result = _result(lambda: gate(unseen(run.engine), table))
     run.collector.gate(table, result)
     if not result.passed:
         raise _refusal(run, table, result)
+
+
+def _result(look: Callable[[], Result]) -> Result | GateResult:
+    """What a gate found, whether it passed or not: a task whose gate fails has failed itself."""
+    try:
+        return look()
+    except tasks.GateFailedError as refused:
+        return refused.result
 
 
 def work_on(

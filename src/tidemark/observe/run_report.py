@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table
+from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -19,6 +20,8 @@ __all__ = ["THIN_SPACE", "WIDTH", "count", "duration", "errors_command", "markdo
 WIDTH = 120
 LAYERS = ("bronze", "silver", "gold")
 TROUBLE, DOUBT = "bold red", "yellow"
+_DATED = ("daily", "ingest", "build-layer", "quality-gate")
+_FILES = ("table", "files before", "files now", "freed", "")
 _HEADERS = (
     "layer", "table", "in", "accepted", "quarantined", "superseded",
     "+new", "~changed", "-deleted", "=same", "gate", "s",
@@ -66,22 +69,59 @@ def render(summary: RunSummary) -> RenderableType:
 
 
 def markdown(summary: RunSummary) -> str:
-    """The summary as Markdown, for the artifact on the run's page in Prefect."""
+    """The summary as Markdown, for the artifact on the run's page in Prefect.
+
+    What went wrong comes first, then the tables, those in trouble before the others, without columns that are zero for
+    all of them; the command that goes on stands at the end.
+    """
     lines = [f"### {' · '.join(_title(summary))}", ""]
     if summary.error:
         lines += ["```text", summary.error, "```", ""]
-    if summary.tables:
-        lines += [markdown_row(_HEADERS), markdown_row(["---"] * 2 + ["---:"] * 8 + ["---", "---:"])]
-        lines += [markdown_row(cell.written(0) for cell in _cells(result)) for result in _ordered(summary.tables)]
-        lines.append("")
+    told = []
     if summary.quarantined:
-        lines.append(f"- {_rejected(summary)}: `{errors_command(summary.run_id)}`")
-        lines += [f"  - {told}" for told in _rejected_by_table(summary)]
-    lines += [f"- warning: {_warning(warned)}{_code(warned.next_step)}" for warned in summary.warnings]
+        told.append(f"- {_rejected(summary)}: `{errors_command(summary.run_id)}`")
+        told += [f"  - {rules}" for rules in _rejected_by_table(summary)]
+    told += [f"- warning: {_warning(warned)}{_code(warned.next_step)}" for warned in summary.warnings]
     if summary.published:
-        lines.append(f"- {_published(summary)}")
-    lines += [f"- {told}" for told in _lineage(summary)]
-    return "\n".join(lines) + "\n"
+        told.append(f"- {_published(summary)}")
+    told += [f"- {line}" for line in _lineage(summary)]
+    lines += [*told, ""] if told else []
+    if summary.tables:
+        ordered = sorted(_ordered(summary.tables), key=lambda result: not result.in_trouble)
+        rows = [[cell.written(0) for cell in _cells(result)] for result in ordered]
+        lines += [*markdown_table(_HEADERS, rows, numbers=(*range(2, 10), 11)), ""]
+    lines += _files(summary)
+    commands = _next_commands(summary)
+    if commands:
+        lines += ["```sh", *commands, "```"]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _files(summary: RunSummary) -> list[str]:
+    """What maintenance did to files, the largest gain first; nothing where none was done."""
+    tidied = [(result.table, result.files) for result in summary.tables if result.files]
+    rows = [
+        [
+            name,
+            count(files.before),
+            count(files.after),
+            megabytes(files.freed),
+            f"not put together: plan {files.plan} is open" if files.plan else "",
+        ]
+        for name, files in sorted(tidied, key=lambda each: (-each[1].freed, each[0]))
+    ]
+    return [*markdown_table(_FILES, rows, numbers=(1, 2, 3)), ""] if rows else []
+
+
+def _next_commands(summary: RunSummary) -> list[str]:
+    """What a person would run next in Prefect; nothing where nothing is left to do."""
+    commands = []
+    if summary.quarantined:
+        commands.append(f"{deployment_command('replay', 'replay', summary.environment)}   # once they are put right")
+    if summary.status in ("failed", "interrupted", "killed", "gate failed") and summary.job:
+        day = {"date": summary.date.isoformat()} if summary.flow in _DATED else {}
+        commands.append(deployment_command(summary.flow, summary.job, summary.environment, **day))
+    return commands
 
 
 def _title(summary: RunSummary) -> list[str]:
@@ -229,11 +269,6 @@ def _target(name: str, items: list[Publication]) -> str:
 
 def _unpublished(items: Iterable[Publication]) -> list[str]:
     return [item.table for item in items if item.error is not None]
-
-
-def markdown_row(cells: Iterable[str]) -> str:
-    """One row of a Markdown table."""
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _code(command: str | None) -> str:

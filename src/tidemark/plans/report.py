@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemark.control.runs import SHORT_ID
 from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table
-from tidemark.observe.run_report import DOUBT, TROUBLE, WIDTH, markdown_row
+from tidemark.observe.pages import deployment_command, markdown_table
+from tidemark.observe.run_report import DOUBT, TROUBLE, WIDTH
 from tidemark.plans.document import PlanDocument, Publishing, TablePlan
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _COLUMNS = Columns(
     needless=("superseded", "=same", "layer", "computed from"),
     folded=("computed from",),
 )
+_PROBLEMS = ("checks that fail", "failures", "warnings", "rows rejected")
 _USUAL = ("what changed", "nothing")
 _SIGNS = {"insert": "+", "update": "~", "delete": "-"}
 
@@ -58,13 +60,29 @@ def _style(document: PlanDocument, each: TablePlan) -> str:
 
 
 def markdown(document: PlanDocument) -> str:
-    """The plan as Markdown, for the artifact on the run's page in Prefect."""
-    lines = [f"### {_title(document)}", "", markdown_row(_HEADERS)]
-    lines.append(markdown_row("---:" if header in _RIGHT else "---" for header in _HEADERS))
-    lines += [markdown_row(cell.written(0) for cell in _cells(each)) for each in document.tables]
-    for heading, entries in _sections(document):
+    """The plan as Markdown, for the artifact on the run's page in Prefect: what is wrong, the tables, all the rest.
+
+    Columns that are zero for all tables are left out. It ends in what applies the plan.
+    """
+    sections = dict(_sections(document))
+    problems = {heading: sections.pop(heading) for heading in _PROBLEMS if heading in sections}
+    lines = [f"### {_title(document)}", *_listed(problems), ""]
+    ordered = sorted(document.tables, key=lambda each: each not in document.failed)
+    lines += markdown_table(
+        _HEADERS, [[cell.written(0) for cell in _cells(each)] for each in ordered], numbers=range(2, 9)
+    )
+    lines += [*_listed(sections), "", f"**{_last_word(document)}**"]
+    if document.changes and not document.failed and not document.backfill:
+        command = deployment_command("apply", "apply", document.environment, plan=document.plan[:SHORT_ID])
+        lines += ["", "```sh", command, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(sections: Mapping[str, list[str]]) -> list[str]:
+    lines = []
+    for heading, entries in sections.items():
         lines += ["", f"## {heading}", "", *(f"- `` {entry} ``" for entry in entries)]
-    return "\n".join([*lines, "", f"**{_last_word(document)}**"]) + "\n"
+    return lines
 
 
 def _title(document: PlanDocument) -> str:

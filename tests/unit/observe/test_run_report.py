@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tidemark.books import Books
-from tidemark.control.runs import GateSummary, LineageSummary, Publication, RunSummary, TableResult, Warned
+from tidemark.control.runs import (
+    FilesSummary,
+    GateSummary,
+    LineageSummary,
+    Publication,
+    RunSummary,
+    TableResult,
+    Warned,
+)
 from tidemark.observe.run_report import THIN_SPACE, count, duration, markdown, render
 
 ORDERS = TableResult(
@@ -237,3 +245,46 @@ def test_a_terminal_that_is_too_small_cuts_names_and_neither_digits_nor_gates() 
     shown = "\n".join(printed(LARGE, 40))
     assert "1.43 M failed 4/6" in shown
     assert "1.43 M" in "\n".join(printed(LARGE, 28))
+
+
+def test_prefects_page_shows_problems_first_and_no_column_of_zeros() -> None:
+    refused = replace(SILVER, table="silver.behavior", status="gate failed", gate=GateSummary(5, 6, failed=("avg",)))
+    quiet = replace(SILVER, books=Books(7, 7, 0, 0, inserted=7))
+    lines = markdown(replace(RUN, job="daily", status="gate failed", error="no", tables=(quiet, refused))).splitlines()
+    (header,) = [number for number, line in enumerate(lines) if line.startswith("| layer")]
+    assert lines[header] == "| layer | table | in | accepted | +new | ~changed | -deleted | =same | gate | s |"
+    assert lines[header + 2].startswith("| silver | behavior |"), "what is in trouble stands above"
+    assert header > max(number for number, line in enumerate(lines) if line.startswith("- warning"))
+    alone = markdown(replace(RUN, tables=(quiet,)))
+    assert "| layer | table | in | accepted | +new | gate | s |" in alone
+    assert "prefect deployment run" not in alone, "nothing is left to do"
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        (
+            {"job": "crm_to_bronze", "flow": "ingest", "status": "failed"},
+            "prefect deployment run 'ingest/crm_to_bronze.local' --param 'date=\"2026-01-31\"'",
+        ),
+        (
+            {"job": "publish_gold", "flow": "publish", "status": "failed"},
+            "prefect deployment run 'publish/publish_gold.local'",
+        ),
+        ({}, "prefect deployment run 'replay/replay.local'   # once they are put right"),
+    ],
+)
+def test_prefects_page_ends_in_the_command_that_goes_on(changes: dict[str, str], command: str) -> None:
+    assert markdown(replace(RUN, **changes)).splitlines()[-2:] == [command, "```"]
+
+
+def test_what_maintenance_did_is_told_on_prefects_page() -> None:
+    small = TableResult("gold.a", "unchanged", files=FilesSummary(500, 2, 12_345_678))
+    held = TableResult("gold.b", "unchanged", files=FilesSummary(3, 3, 0, plan="0198f3c2"))
+    text = markdown(replace(RUN, flow="maintain", tables=(held, small))).replace(THIN_SPACE, " ")
+    rows = [line for line in text.splitlines() if line.startswith("| gold.")]
+    assert rows == [
+        "| gold.a | 500 | 2 | 12.3 MB |  |",
+        "| gold.b | 3 | 3 | 0 | not put together: plan 0198f3c2 is open |",
+    ]
+    assert "files before" not in markdown(RUN)

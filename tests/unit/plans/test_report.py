@@ -112,7 +112,14 @@ def test_prefect_gets_the_same_as_markdown() -> None:
     assert lines[0] == "### plan 2026-01-31 · local · 0198f3c2"
     assert "| bronze | orders | 4 812 | 4 790 | 0 | 0 | 0 | 19 | 3 | ok 9/9 | updated_at" in "\n".join(lines)
     assert "- `` ALTER TABLE gold.sales ADD COLUMNS (`net` INT) ``" in lines
-    assert lines[-1].startswith("**tidemark apply 0198f3c2 commits just this")
+    assert next(line for line in lines if line.startswith("**")).startswith(
+        "**tidemark apply 0198f3c2 commits just this"
+    )
+    assert lines[-2:] == ["prefect deployment run 'apply/apply.local' --param 'plan=\"0198f3c2\"'", "```"]
+    places = [lines.index(heading) for heading in ("## warnings", "## rows rejected", "## DDL")]
+    assert places == sorted(places)
+    (header,) = [number for number, line in enumerate(lines) if line.startswith("| layer")]
+    assert places[1] < header < places[2], "what is wrong comes first, then the tables, then the rest"
 
 
 def test_a_backfill_is_told_chunk_by_chunk_and_cannot_be_applied() -> None:

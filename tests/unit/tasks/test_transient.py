@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
@@ -14,7 +16,8 @@ from delta.exceptions.captured import ConcurrentAppendException
 from prefect.states import Completed, Failed
 from py4j.protocol import Py4JError
 
-from tasks.transient import is_transient, retry_when_transient
+from tasks.steps import RETRIES
+from tasks.transient import is_transient, patience, retry_when_transient
 from tidemark.errors import CommitError, ConfigError, GateError, SourceDownError, SourceError
 from tidemark.sources.api import ApiError, Failure
 from tidemark.warehouses import Trouble, WarehouseError
@@ -105,7 +108,27 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
     assert not is_transient(first)
 
 
+def begun(seconds_ago: float) -> SimpleNamespace:
+    return SimpleNamespace(start_time=datetime.now(UTC) - timedelta(seconds=seconds_ago))
+
+
 def test_prefect_asks_with_the_state_of_the_attempt() -> None:
-    assert retry_when_transient(None, None, Failed(data=ConnectionError("refused")))
-    assert not retry_when_transient(None, None, Failed(data=GateError("a check failed")))
-    assert not retry_when_transient(None, None, Completed(data=None))
+    assert retry_when_transient(None, begun(1), Failed(data=ConnectionError("refused")))
+    assert not retry_when_transient(None, begun(1), Failed(data=GateError("a check failed")))
+    assert not retry_when_transient(None, begun(1), Completed(data=None))
+
+
+def test_a_task_is_tried_again_for_as_long_as_the_environment_is_patient() -> None:
+    down = Failed(data=ConnectionError("refused"))
+    assert retry_when_transient(None, begun(290), down)
+    assert not retry_when_transient(None, begun(310), down)
+    with patience(timedelta(seconds=20)):
+        assert retry_when_transient(None, begun(19), down)
+        assert not retry_when_transient(None, begun(21), down)
+
+
+def test_five_minutes_of_outage_are_survived_whatever_the_waits_turn_out_to_be() -> None:
+    """Prefect makes waits up to half as long; the tries do not run out before the time does."""
+    delays, retries = RETRIES["retry_delay_seconds"], RETRIES["retries"]
+    waits = [delays[min(number, len(delays) - 1)] for number in range(retries)]
+    assert sum(waits) * (1 - RETRIES["retry_jitter_factor"]) > 300

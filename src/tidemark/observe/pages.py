@@ -1,0 +1,35 @@
+"""Markdown for pages in Prefect: tables without columns of zeros, and the command that goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+
+from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """One row of a Markdown table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int]) -> list[str]:
+    """A Markdown table, without those columns of `numbers` in which nothing is counted."""
+    shown = [
+        position
+        for position in range(len(headers))
+        if position not in numbers or any(row[position] not in ("0", NOT_COUNTED) for row in rows)
+    ]
+    lines = [headers, ["---:" if position in numbers else "---" for position in range(len(headers))], *rows]
+    return [markdown_row(line[position] for position in shown) for line in lines]
+
+
+def deployment_command(flow: str, deployment: str, environment: str, **parameters: str) -> str:
+    """What runs a deployment of an environment, with parameters as JSON, so that digits stay a text."""
+    given = "".join(f" --param '{name}={json.dumps(value)}'" for name, value in parameters.items())
+    return f"prefect deployment run '{flow}/{deployment}.{environment}'{given}"
+
+
+def megabytes(size: int) -> str:
+    """Bytes as megabytes."""
+    return f"{size / 1_000_000:,.1f}{THIN_SPACE}MB".replace(",", THIN_SPACE) if size else "0"
