@@ -18,7 +18,7 @@ from tidemark.aws.settings import is_uri
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tidemark.config.environment import Environment, PrefectSettings
+    from tidemark.config.environment import Environment, PrefectSettings, WorkPoolSettings
 
 IMAGE_DIRECTORY = "/opt/tidemark/project"
 """Where an image has `config` and `prefect.yaml`."""
@@ -40,10 +40,11 @@ def set_up(environment: Environment, config: str, *, dry_run: bool = False) -> t
             f"the environment {environment.name} says nothing of Prefect",
             next_step=f"add prefect: {{api_url: …}} to env/{environment.name}.yaml",
         )
-    _config_is_found_there(config, settings)
+    for pool in settings.pools:
+        _config_is_found_there(config, pool)
     with get_client(sync_client=True) as client:
         return (
-            _work_pool(client, environment.name, settings, dry_run),
+            *(_work_pool(client, environment.name, pool, dry_run) for pool in settings.pools),
             *_variables(client, variables(environment.name, config, settings), dry_run),
             *_limits(client, environment.name, settings.limits, dry_run),
         )
@@ -52,21 +53,29 @@ def set_up(environment: Environment, config: str, *, dry_run: bool = False) -> t
 def variables(name: str, config: str, settings: PrefectSettings) -> dict[str, Any]:
     """The Prefect variables that an environment's deployments read, by their names."""
     pool = settings.work_pool
+    light = settings.light_pool or pool
     values = {
         "env": name,
         "config": config,
-        "directory": pool.directory or (str(Path.cwd()) if pool.type == PROCESS else IMAGE_DIRECTORY),
+        "directory": _directory(pool),
         "work_pool": pool.name,
         "image": pool.image or "",
+        "light_pool": light.name,
+        "light_image": light.image or "",
+        "light_directory": _directory(light),
         "scheduled": settings.scheduled,
         "timezone": settings.timezone,
     }
     return {variable_name(name, key): value for key, value in values.items()}
 
 
-def _config_is_found_there(config: str, settings: PrefectSettings) -> None:
+def _directory(pool: WorkPoolSettings) -> str:
+    """Where flow runs of a work pool start."""
+    return pool.directory or (str(Path.cwd()) if pool.type == PROCESS else IMAGE_DIRECTORY)
+
+
+def _config_is_found_there(config: str, pool: WorkPoolSettings) -> None:
     """A flow run in a container finds the configuration of its image, or of S3, but no folder of this machine."""
-    pool = settings.work_pool
     if pool.type == PROCESS or is_uri(config):
         return
     directory = PurePosixPath(pool.directory or IMAGE_DIRECTORY)
@@ -78,8 +87,7 @@ def _config_is_found_there(config: str, settings: PrefectSettings) -> None:
         )
 
 
-def _work_pool(client: SyncPrefectClient, environment: str, settings: PrefectSettings, dry_run: bool) -> Change:
-    wanted = settings.work_pool
+def _work_pool(client: SyncPrefectClient, environment: str, wanted: WorkPoolSettings, dry_run: bool) -> Change:
     mark = f"{_OF_ENVIRONMENT}{environment}"
     try:
         there = client.read_work_pool(wanted.name)

@@ -46,9 +46,10 @@ def _crossing(environment: Environment, config: str, run: FlowRun, deployment: D
         return f"the deployment {deployment.name} has the parameter env={own.get('env')}"
     if own.get("config") != config:
         return f"the deployment {deployment.name} has the configuration {own.get('config')}, and the run {config}"
-    pool = environment.prefect.work_pool.name if environment.prefect else None
-    if run.work_pool_name != pool:
-        return f"a worker of the work pool {run.work_pool_name} runs it, and env/{environment.name}.yaml names {pool}"
+    pools = [pool.name for pool in environment.prefect.pools] if environment.prefect else []
+    if run.work_pool_name not in pools:
+        named = " and ".join(pools) or "none"
+        return f"a worker of the work pool {run.work_pool_name} runs it, and env/{environment.name}.yaml names {named}"
     return None
 
 

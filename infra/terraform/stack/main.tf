@@ -5,6 +5,9 @@ locals {
   path = "tidemark/${var.environment}"
   emr  = var.work_pool.type == "emr-serverless"
 
+  # What needs no Spark does not wait for a job of EMR.
+  light_pool = "tidemark-light"
+
   own_secrets = var.prefect.wants_key ? { prefect-api-key = { description = "Key of Prefect's API", rotation_lambda_arn = null, rotation_days = 30 } } : {}
   key_arn     = var.prefect.wants_key ? module.secrets.arns["prefect-api-key"] : ""
   work_pool_variables = {
@@ -123,6 +126,7 @@ module "compute_ecs" {
   image                      = local.images["tidemark"]
   repository_arn             = module.registry.repository_arns["tidemark"]
   work_pool                  = var.work_pool
+  light_pool                 = local.emr ? local.light_pool : ""
   prefect_api_url            = var.prefect.api_url
   prefect_api_key_secret_arn = local.key_arn
   vpc_id                     = module.network.vpc_id
@@ -147,7 +151,7 @@ module "observability" {
   environment        = var.environment
   kms_key_arn        = module.storage.kms_key_arn
   emails             = var.emails
-  slo                = var.slo
+  slo                = local.slo
   cluster_name       = local.name
   monthly_budget_usd = var.monthly_budget_usd
 }

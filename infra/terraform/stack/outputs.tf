@@ -6,15 +6,23 @@ output "tidemark" {
     roots    = module.storage.roots
     exchange = "s3a://${module.storage.bucket_names["exchange"]}/"
     aws      = { region = var.region }
-    prefect = {
-      api_url = var.prefect.api_url
-      work_pool = {
-        name      = var.work_pool.name
-        type      = var.work_pool.type
-        image     = module.registry.repository_urls[local.emr ? "tidemark-emr" : "tidemark"]
-        variables = local.work_pool_variables[local.emr ? "emr" : "ecs"]
+    prefect = merge(
+      local.emr ? { light_pool = {
+        name      = local.light_pool
+        type      = "ecs"
+        image     = module.registry.repository_urls["tidemark"]
+        variables = local.work_pool_variables["ecs"]
+      } } : {},
+      {
+        api_url = var.prefect.api_url
+        work_pool = {
+          name      = var.work_pool.name
+          type      = var.work_pool.type
+          image     = module.registry.repository_urls[local.emr ? "tidemark-emr" : "tidemark"]
+          variables = local.work_pool_variables[local.emr ? "emr" : "ecs"]
+        }
       }
-    }
+    )
     state  = { kind = "dynamodb", location = module.state.table_name }
     alerts = module.observability.alerts
     connections = merge(
@@ -54,4 +62,9 @@ output "snowflake_role_arn" {
 output "recovery_buckets" {
   description = "Copies in the other region."
   value       = try(module.disaster_recovery[0].bucket_names, {})
+}
+
+output "promises" {
+  description = "What alarms hold runs to: seconds by job, seconds of age by table."
+  value       = local.slo
 }

@@ -126,14 +126,16 @@ variable "lake_admins" {
   default     = []
 }
 
-variable "slo" {
-  description = "What is promised, for alarms."
-  type = object({
-    latency_seconds   = optional(map(number), { daily = 14400 })
-    rejected_rows     = optional(number, 1000)
-    freshness_seconds = optional(map(number), {})
-  })
-  default = {}
+variable "config_dir" {
+  description = "The configuration whose contracts and environment's file promise what alarms watch; empty for no promises."
+  type        = string
+  default     = ""
+}
+
+variable "rejected_rows" {
+  description = "Rejected rows a day, above which people are told."
+  type        = number
+  default     = 1000
 }
 
 variable "emails" {

@@ -56,6 +56,31 @@ def test_everything_is_shown_then_created_then_kept(tmp_path: Path) -> None:
     }
 
 
+def test_what_needs_no_spark_has_a_work_pool_of_its_own_where_the_file_says_so(tmp_path: Path) -> None:
+    light = {"name": "workspace-light", "type": "ecs", "image": "acme/tidemark"}
+    where = environment(tmp_path, work_pool={"name": "workspace-emr", "type": "emr-serverless"}, light_pool=light)
+    assert where.prefect is not None
+    told = variables("test", "config", where.prefect)
+    names = ("work_pool", "light_pool", "light_image", "light_directory")
+    assert [told[f"tidemark_test_{name}"] for name in names] == [
+        "workspace-emr",
+        "workspace-light",
+        "acme/tidemark",
+        IMAGE_DIRECTORY,
+    ]
+    set_up(where, "config")
+    with get_client(sync_client=True) as client:
+        assert [client.read_work_pool(name).type for name in ("workspace-emr", "workspace-light")] == [
+            "emr-serverless",
+            "ecs",
+        ]
+    alone = environment(tmp_path).prefect
+    assert alone is not None
+    told = variables("test", "config", alone)
+    assert told["tidemark_test_light_pool"] == told["tidemark_test_work_pool"]
+    assert told["tidemark_test_light_directory"] == told["tidemark_test_directory"]
+
+
 def test_a_work_pool_of_another_type_is_not_touched(tmp_path: Path) -> None:
     name = "workspace-typed"
     set_up(environment(tmp_path, work_pool={"name": name, "type": "process"}), "config")

@@ -130,6 +130,16 @@ def test_every_environment_has_the_sizes_that_the_file_names(name: str) -> None:
         assert all(size.cores and size.memory_gb for size in environment.compute.sizes.values())
 
 
+def test_what_tells_people_needs_no_spark() -> None:
+    light = {name for name, each in DEPLOYMENTS.items() if "light" in each["work_pool"]["name"]}
+    assert light == {ALERT, "sla"}
+    for name in light:
+        (step,) = DEPLOYMENTS[name]["pull"]
+        assert step["prefect.deployments.steps.set_working_directory"]["directory"].endswith(
+            "tidemark_light_directory }}"
+        )
+
+
 def test_the_deployment_that_automations_run_is_there() -> None:
     assert flow_of(DEPLOYMENTS[ALERT]).name == "notify"
 

@@ -21,6 +21,7 @@ module "stack" {
   redshift           = var.redshift
   monthly_budget_usd = var.monthly_budget_usd
   emails             = var.emails
+  config_dir         = abspath("${path.root}/../../../../config")
   github             = var.github_repository == "" ? null : { repository = var.github_repository, environment = "dev" }
   lifecycle_days     = { errors = 60, runs = 60 }
   disposable         = true

@@ -23,8 +23,8 @@ module "stack" {
   redshift           = var.redshift
   monthly_budget_usd = var.monthly_budget_usd
   emails             = var.emails
+  config_dir         = abspath("${path.root}/../../../../config")
   github             = var.github_repository == "" ? null : { repository = var.github_repository, environment = "prod" }
-  slo                = { freshness_seconds = { "gold.fact_orders" = 93600, "gold.dim_customer" = 93600 } }
 
   connections = merge(
     {

@@ -6,11 +6,15 @@ locals {
   worker_environment = {
     PREFECT_API_URL                                        = var.prefect_api_url
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY                      = "30"
-    PREFECT_WORKER_WEBSERVER_PORT                          = "8080"
     PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_NAME   = local.queue
     PREFECT_INTEGRATIONS_AWS_ECS_OBSERVER_SQS_QUEUE_REGION = var.region
     AWS_DEFAULT_REGION                                     = var.region
   }
+
+  workers = merge(
+    { worker = { pool = var.work_pool.name, type = var.work_pool.type, port = "8080" } },
+    var.light_pool == "" ? {} : { light = { pool = var.light_pool, type = "ecs", port = "8081" } }
+  )
 
   emr = var.emr == null ? { application_arn = "", execution_role_arn = "", logs_bucket_arn = "" } : var.emr
   key = var.prefect_api_key_secret_arn == "" ? [] : [{ name = "PREFECT_API_KEY", valueFrom = var.prefect_api_key_secret_arn }]
@@ -122,7 +126,7 @@ resource "aws_iam_role_policy" "worker" {
           Resource  = [aws_iam_role.task.arn, aws_iam_role.execution.arn]
           Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
         },
-      ] : statement if var.work_pool.type == "ecs"],
+      ] : statement if var.work_pool.type == "ecs" || var.light_pool != ""],
       [for statement in [
         {
           Sid      = "JobRuns"
@@ -153,13 +157,14 @@ resource "aws_ecs_task_definition" "worker" {
   task_role_arn            = aws_iam_role.worker.arn
   execution_role_arn       = aws_iam_role.execution.arn
 
-  container_definitions = jsonencode([{
-    name                   = "worker"
+  # Each worker has a port of its own for its health: containers of a task share the network.
+  container_definitions = jsonencode([for name, worker in local.workers : {
+    name                   = name
     image                  = var.image
     essential              = true
     readonlyRootFilesystem = false
-    command                = ["prefect", "worker", "start", "--pool", var.work_pool.name, "--type", var.work_pool.type, "--name", "${var.name}-worker", "--with-healthcheck"]
-    environment            = [for name, value in local.worker_environment : { name = name, value = value }]
+    command                = ["prefect", "worker", "start", "--pool", worker.pool, "--type", worker.type, "--name", "${var.name}-${name}", "--with-healthcheck"]
+    environment            = [for key, value in merge(local.worker_environment, { PREFECT_WORKER_WEBSERVER_PORT = worker.port }) : { name = key, value = value }]
     secrets                = local.key
     stopTimeout            = 60
     healthCheck = {
@@ -174,7 +179,7 @@ resource "aws_ecs_task_definition" "worker" {
       options = {
         awslogs-group         = aws_cloudwatch_log_group.this.name
         awslogs-region        = var.region
-        awslogs-stream-prefix = "worker"
+        awslogs-stream-prefix = name
       }
     }
   }])

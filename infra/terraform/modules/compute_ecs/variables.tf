@@ -94,6 +94,12 @@ variable "run_policy_arn" {
   type        = string
 }
 
+variable "light_pool" {
+  description = "A work pool of the type ecs beside one of EMR, for what needs no Spark; empty for none."
+  type        = string
+  default     = ""
+}
+
 variable "emr" {
   description = "Application and execution role that a worker for EMR Serverless starts jobs with; null for ECS."
   type        = object({ application_arn = string, execution_role_arn = string, logs_bucket_arn = string })

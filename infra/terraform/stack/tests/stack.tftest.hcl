@@ -103,6 +103,10 @@ run "an_environment_on_emr_with_a_copy_elsewhere" {
     error_message = "the work pool is told its application, and drivers the key's secret"
   }
   assert {
+    condition     = output.tidemark.prefect.light_pool.type == "ecs" && output.tidemark.prefect.light_pool.variables.cluster == "acme-tidemark-prod"
+    error_message = "what needs no Spark has a work pool on ECS"
+  }
+  assert {
     condition     = output.tidemark.connections.redshift.settings.iam && output.tidemark.connections.redshift.secret == null
     error_message = "Redshift lends a login, and needs no secret"
   }
@@ -113,6 +117,30 @@ run "an_environment_on_emr_with_a_copy_elsewhere" {
   assert {
     condition     = jsondecode(aws_iam_role.snowflake[0].assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"] == "ACME_SFCRole=1"
     error_message = "nobody else's Snowflake gets the role"
+  }
+}
+
+run "alarms_hold_runs_to_what_contracts_and_the_file_promise" {
+  command = plan
+  variables {
+    environment = "prod"
+    config_dir  = "../../../config"
+  }
+  assert {
+    condition     = output.promises.latency_seconds == { daily = 14400 }
+    error_message = "4h of the daily run, as config/env/prod.yaml says"
+  }
+  assert {
+    condition     = output.promises.freshness_seconds["bronze.snowflake_orders"] == 93600 && length(output.promises.freshness_seconds) > 5
+    error_message = "26 hours, as the contract says"
+  }
+}
+
+run "without_a_configuration_nothing_is_promised" {
+  command = plan
+  assert {
+    condition     = length(output.promises.latency_seconds) == 0 && length(output.promises.freshness_seconds) == 0
+    error_message = "no alarm is made up"
   }
 }
 

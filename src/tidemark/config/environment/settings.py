@@ -104,6 +104,11 @@ class PrefectSettings(Settings):
 
     api_url: str = Field(description="The server's address.", examples=["https://prefect.acme.example/api"])
     work_pool: WorkPoolSettings = Field(default=WorkPoolSettings(), description="Where deployments run.")
+    light_pool: WorkPoolSettings | None = Field(
+        default=None,
+        description="Where deployments run that need no Spark (alerts, promises); without it, where all others do.",
+        examples=[{"name": "tidemark-light", "type": "ecs"}],
+    )
     scheduled: bool = Field(default=False, description="Whether the schedules are active.", examples=[True])
     timezone: str = Field(default="UTC", description="The time zone of the schedules.", examples=["Europe/Berlin"])
     limits: dict[str, Annotated[int, Field(ge=1)]] = Field(
@@ -126,6 +131,11 @@ class PrefectSettings(Settings):
         if timezone not in available_timezones():
             raise ValueError(f"there is no time zone {timezone!r}; write it as Europe/Berlin")
         return timezone
+
+    @property
+    def pools(self) -> tuple[WorkPoolSettings, ...]:
+        """The work pools that deployments run in."""
+        return (self.work_pool,) if self.light_pool is None else (self.work_pool, self.light_pool)
 
 
 class StateSettings(Settings):

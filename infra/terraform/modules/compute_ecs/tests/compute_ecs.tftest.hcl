@@ -93,6 +93,26 @@ run "a_worker_of_emr_starts_jobs_and_no_tasks" {
   }
 }
 
+run "beside_emr_a_second_worker_starts_what_needs_no_spark" {
+  variables {
+    work_pool  = { name = "tidemark-emr", type = "emr-serverless" }
+    light_pool = "tidemark-light"
+    emr        = { application_arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1", execution_role_arn = "arn:aws:iam::111122223333:role/job", logs_bucket_arn = "arn:aws:s3:::logs" }
+  }
+  assert {
+    condition     = { for each in jsondecode(aws_ecs_task_definition.worker.container_definitions) : each.name => each.command[4] } == { light = "tidemark-light", worker = "tidemark-emr" }
+    error_message = "each work pool has a worker"
+  }
+  assert {
+    condition     = length(distinct([for each in jsondecode(aws_ecs_task_definition.worker.container_definitions) : one([for told in each.environment : told.value if told.name == "PREFECT_WORKER_WEBSERVER_PORT"])])) == 2
+    error_message = "they share a network, and no port"
+  }
+  assert {
+    condition     = alltrue([for sid in ["Tasks", "JobRuns"] : contains([for each in jsondecode(aws_iam_role_policy.worker.policy).Statement : each.Sid], sid)])
+    error_message = "the role may start both"
+  }
+}
+
 run "an_image_is_of_a_commit" {
   command = plan
   variables {

@@ -1,0 +1,30 @@
+# What alarms hold runs to is what contracts and the environment's file promise; nothing of it is typed twice.
+
+locals {
+  spans = { s = 1, m = 60, h = 3600, d = 86400 }
+  units = merge(
+    { for unit in ["h", "hr", "hour", "hours"] : unit => 3600 },
+    { for unit in ["d", "day", "days"] : unit => 86400 },
+    { for unit in ["min", "minute", "minutes"] : unit => 60 }
+  )
+
+  paths     = var.config_dir == "" ? toset([]) : fileset(var.config_dir, "{bronze,silver,gold}/*.contract.yaml")
+  contracts = [for path in local.paths : yamldecode(file("${var.config_dir}/${path}"))]
+  promised = { for of in ["jobs", "tables"] : of => merge([
+    for path in var.config_dir == "" ? [] : ["${var.config_dir}/env/${var.environment}.yaml"] : try(yamldecode(file(path)).sla[of], {})
+  ]...) }
+
+  by_contract = merge([for contract in local.contracts : {
+    for promise in try(contract.slaProperties, []) : contract.id => tonumber(promise.value) * local.units[lower(try(promise.unit, "h"))] if promise.property == "freshness"
+  }]...)
+  by_file = { for table, level in local.promised.tables : table => tonumber(regex("^[0-9]+", level.freshness)) * local.spans[regex("[smhd]$", level.freshness)] if can(level.freshness) }
+  runtimes = {
+    for job, level in local.promised.jobs : job => tonumber(regex("^[0-9]+", level.runtime)) * local.spans[regex("[smhd]$", level.runtime)] if can(level.runtime)
+  }
+
+  slo = {
+    rejected_rows     = var.rejected_rows
+    latency_seconds   = local.runtimes
+    freshness_seconds = merge(local.by_contract, local.by_file)
+  }
+}
