@@ -60,14 +60,16 @@ def _named(value: Any, environment: str) -> Any:
     return _BLOCK.sub(lambda found: block_name(environment, found[1]), named)
 
 
-def form(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The form of a deployment, made of its flow's parameters.
+def form(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The form of a deployment, made of its flow's parameters and those that it is deployed with.
 
-    What may be left out is an empty field of its kind, not a choice between the kind and null; lists are empty.
+    What may be left out is an empty field of its kind, not a choice between the kind and null; lists are empty. Of what
+    no form asks for a run may have nothing but what its deployment has, and the API refuses anything else.
     """
     fields = {name: _field(told) for name, told in schema.get("properties", {}).items() if name not in GIVEN}
     required = [name for name in schema.get("required", ()) if name in fields]
-    return {**schema, "properties": fields, "required": required}
+    own = {f"^{name}$": {"const": parameters[name]} for name in GIVEN if name in parameters}
+    return {**schema, "properties": fields, "required": required, "patternProperties": own}
 
 
 def _field(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +93,6 @@ def show_forms(document: Mapping[str, Any]) -> int:
         wanted = DeploymentFilter(name=DeploymentFilterName(any_=names))
         found = client.read_deployments(deployment_filter=wanted)
         for each in found:
-            shown = form(each.parameter_openapi_schema or {})
+            shown = form(each.parameter_openapi_schema or {}, each.parameters)
             client.update_deployment(each.id, DeploymentUpdate(parameter_openapi_schema=shown))
     return len(found)

@@ -16,7 +16,7 @@ GIVEN_HERE = {"env": "dev", "config": "config"}
 
 
 def shown(name: str) -> dict[str, Any]:
-    return form(parameter_schema(flow_of(DEPLOYMENTS[name])).model_dump_for_openapi())
+    return form(parameter_schema(flow_of(DEPLOYMENTS[name])).model_dump_for_openapi(), GIVEN_HERE)
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -74,8 +74,19 @@ def test_a_run_has_the_deployments_environment_and_what_was_filled_in(client: Sy
     flow_of(DEPLOYMENTS["daily"]).validate_parameters(run.parameters)
 
 
-@pytest.mark.parametrize("wrong", [{"allow": ["everything"]}, {"full_refresh": "perhaps"}, {"select": "gold.*"}])
-def test_what_does_not_fit_is_refused_as_before(client: SyncPrefectClient, wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"allow": ["everything"]},
+        {"full_refresh": "perhaps"},
+        {"select": "gold.*"},
+        {"env": "prod"},
+        {"config": "s3://elsewhere/config"},
+    ],
+)
+def test_what_does_not_fit_is_refused_by_the_api(client: SyncPrefectClient, wrong: dict[str, Any]) -> None:
     deployment = deployed(client, "daily")
-    with pytest.raises(PrefectHTTPStatusError, match="409"):
+    (field,) = wrong
+    with pytest.raises(PrefectHTTPStatusError, match="409") as refused:
         client.create_flow_run_from_deployment(deployment.id, parameters=wrong)
+    assert f"Validation failed for field '{field}" in refused.value.response.text
