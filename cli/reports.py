@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,15 +17,21 @@ from cli.console.options import (
     lake_of,
 )
 from cli.console.output import columns, show, show_json
+from tidemark.errors import ConfigError, choose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tidemark.config.environment import Environment
     from tidemark.control.release import Release
+    from tidemark.control.runs import RunStore, RunSummary
     from tidemark.control.state import Record
 
 state = typer.Typer(help="The control store.", no_args_is_help=True)
 runs = typer.Typer(help="What happened in runs.", no_args_is_help=True)
+
+LATEST = "latest"
+_RELEASE = re.compile(r"r[0-9]+")
 
 
 @state.command("show")
@@ -104,7 +111,7 @@ def list_runs(
 
 @runs.command("show")
 def show_run(
-    run: Annotated[str, typer.Argument(help="Id of the run; its start will do.")],
+    run: Annotated[str, typer.Argument(help="Id of the run (its start will do), its release (r31), or latest.")],
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -116,10 +123,28 @@ def show_run(
     from tidemark.observe.run_report import render
 
     environment = lake_of(env, config)
-    summary = RunStore(open_folder(environment.roots.runs, environment.aws)).load(run)
+    summary = _run_called(run, RunStore(open_folder(environment.roots.runs, environment.aws)), environment)
     if as_json:
         show_json(summary.to_json())
         return
     show(render(summary))
     if summary.error:
         show(f"\n{summary.error}")
+
+
+def _run_called(name: str, runs_of: RunStore, environment: Environment) -> RunSummary:
+    """The run of this id, that made the release of this name, or the latest; raises `ConfigError` for any other."""
+    from tidemark.control import release
+    from tidemark.control.state import open_state
+
+    if name == LATEST:
+        newest = runs_of.latest(1)
+        if not newest:
+            raise ConfigError("there is no run yet", next_step="tidemark run")
+        return newest[0]
+    if not _RELEASE.fullmatch(name):
+        return runs_of.load(name)
+    made = {each.name: each.run_id for each in release.every(open_state(environment))}
+    if name not in made:
+        raise ConfigError(f"there is no release {name}", next_step=choose(name, made, what="name"))
+    return runs_of.load(made[name])

@@ -75,7 +75,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def test_ten_commands_to_a_gold_table(tmp_path: Path, environment: dict[str, str]) -> None:
-    folder = tmp_path / "mine"
+    folder = tmp_path / "a shop of mine"  # with blanks in its path
     folder.mkdir()
     write_files(folder)
     typed = [command for command in commands(PAGE) if command.words[:3] != ["prefect", "server", "stop"]]

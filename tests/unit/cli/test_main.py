@@ -281,6 +281,11 @@ class TestReports:
         assert after_a_run[:8] in capsys.readouterr().out
         assert main(["runs", "show", "abc"]) == 2
         assert "there is no run 'abc'" in capsys.readouterr().err
+        for name in ("latest", "r1"):
+            assert main(["runs", "show", name, "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["run_id"] == after_a_run
+        assert main(["runs", "show", "r7"]) == 2
+        assert "there is no release r7" in capsys.readouterr().err
         assert main(["runs", "show", after_a_run[:6], "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["run_id"] == after_a_run
 

@@ -126,6 +126,8 @@ def test_an_env_file_of_other_lines_is_refused(tmp_path: Path) -> None:
             1,
             "target x uses connection `y`, which is not there",
         ),
+        (MINIMAL + "connections:\n  Vendor files: {kind: files}\n", 1, "needs a name of small letters"),
+        (MINIMAL + "connections:\n  a_b: {kind: files}\n  a-b: {kind: files}\n", 1, "would be one block in Prefect"),
     ],
 )
 def test_what_does_not_fit_is_a_finding_on_its_line(folder: Path, text: str, line: int, message: str) -> None:
@@ -162,3 +164,8 @@ def test_an_outage_is_waited_out_for_minutes_unless_the_environment_or_a_connect
     assert environment.patience("crm").longest_wait == 5
     with pytest.raises(ConfigError, match="retry"):
         load(folder, f"{MINIMAL}retry: {{lasting: soon}}\n")
+
+
+def test_connections_may_share_a_block_of_their_own_and_be_called_so(folder: Path) -> None:
+    text = MINIMAL + "connections:\n  vendor_files: {kind: files}\n  My Files: {kind: files, block: mine}\n"
+    assert set(load(folder, text).connections) == {"vendor_files", "My Files"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -34,6 +35,7 @@ __all__ = ["ANSI", "FOLDER", "MEANINGS", "SPARK", "Environment"]
 FOLDER = "env"
 SPARK = "spark"
 
+_BLOCK = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _UNDER_LAKE = {"errors": "_errors", "staging": "_staging"}
 
 
@@ -159,6 +161,22 @@ class Environment(Settings):
     def _mails_have_a_server(self) -> Environment:
         if self.smtp is None and any(alert.channel == "email" for alert in self.alerts):
             raise ValueError("alerts go by email, and no mail server is named: add smtp: {host: …, sender: …}")
+        return self
+
+    @model_validator(mode="after")
+    def _connections_can_be_blocks(self) -> Environment:
+        """Prefect calls a connection's block after it, in letters, digits and dashes."""
+        taken: dict[str, str] = {}
+        for name in (name for name, spec in self.connections.items() if spec.block is None):
+            if not _BLOCK.fullmatch(name):
+                raise ValueError(
+                    f"connection `{name}` needs a name of small letters, digits, `_` and `-`, or a `block:` of its own"
+                )
+            before = taken.setdefault(name.replace("_", "-"), name)
+            if before != name:
+                raise ValueError(
+                    f"connections `{before}` and `{name}` would be one block in Prefect: rename one of them"
+                )
         return self
 
     @model_validator(mode="after")
