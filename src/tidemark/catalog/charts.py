@@ -24,7 +24,7 @@ class Point:
     """A value of one run, and how it is called."""
 
     label: str
-    value: int
+    value: float
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,20 @@ class Bar:
         return sum(value for _, value in self.parts)
 
 
-def line(points: Sequence[Point], what: str) -> Markup:
+@dataclass(frozen=True)
+class Chart:
+    """A chart under its title; `told` says in words what it shows, `kinds` are its parts."""
+
+    title: str
+    drawn: Markup
+    told: str
+    kinds: tuple[str, ...] = ()
+
+
+def line(points: Sequence[Point], title: str) -> Chart | None:
     """Values over time, oldest first; its foot is the least value, where not even the zero is near."""
     if not points:
-        return Markup("")
+        return None
     values = [point.value for point in points]
     low, high = min(values), max(values)
     low = 0 if low < (high - low) * 2 else low
@@ -52,17 +62,17 @@ def line(points: Sequence[Point], what: str) -> Markup:
     area = f"{path} L{places[-1][0]:.1f} {foot} L{places[0][0]:.1f} {foot} Z"
     drawn = [_AREA.format(area=area, line=path)]
     drawn += [
-        _DOT.format(x=f"{x:.1f}", y=f"{y:.1f}", told=f"{point.label}: {number(point.value)}")
+        _DOT.format(x=f"{x:.1f}", y=f"{y:.1f}", told=f"{point.label}: {_said(point.value)}")
         for (x, y), point in zip(places, points, strict=True)
     ]
-    told = f"{what}: {number(values[0])} to {number(values[-1])} over {_runs(len(points))}"
-    return _svg(told, drawn)
+    told = f"{_said(values[0])} to {_said(values[-1])} over {_runs(len(points))}"
+    return _chart(title, told, drawn)
 
 
-def bars(found: Sequence[Bar], what: str) -> Markup:
+def bars(found: Sequence[Bar], title: str) -> Chart | None:
     """Parts of runs on each other, oldest first."""
     if not found:
-        return Markup("")
+        return None
     high = max(bar.total for bar in found) or 1
     step = (WIDTH - 2 * EDGE) / max(len(found), 8)
     drawn: list[Markup] = []
@@ -86,23 +96,28 @@ def bars(found: Sequence[Bar], what: str) -> Markup:
     for bar in found:
         for kind, value in bar.parts:
             sums[kind] = sums.get(kind, 0) + value
-    told = ", ".join(f"{kind} {number(value)}" for kind, value in sums.items())
-    return _svg(f"{what}: {told} over {_runs(len(found))}", drawn)
+    told = ", ".join(f"{number(value)} {kind}" for kind, value in sums.items())
+    return _chart(title, f"{told} over {_runs(len(found))}", drawn, tuple(sums))
 
 
 def _runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
 
 
-def _svg(told: str, drawn: Sequence[Markup]) -> Markup:
-    return _SVG.format(width=WIDTH, height=HEIGHT, told=told, inside=Markup("").join(drawn))
+def _chart(title: str, told: str, drawn: Sequence[Markup], kinds: tuple[str, ...] = ()) -> Chart:
+    inside = Markup("").join(drawn)
+    return Chart(title, _SVG.format(width=WIDTH, height=HEIGHT, told=f"{title}: {told}", inside=inside), told, kinds)
+
+
+def _said(value: float) -> str:
+    return number(int(value)) if value == int(value) else f"{value:g}"
 
 
 def _across(position: int, count: int) -> float:
     return WIDTH / 2 if count == 1 else EDGE + position * (WIDTH - 2 * EDGE) / (count - 1)
 
 
-def _up(value: int, high: int) -> float:
+def _up(value: float, high: float) -> float:
     return HEIGHT - EDGE - (value / high if high else 0.5) * (HEIGHT - 3 * EDGE)
 
 

@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemark.aws.folder import open_folder
+from tidemark.compile.soda import NEVER, freshness_name
 from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     Results = Mapping[str, Sequence[tuple[RunSummary, TableResult]]]
 
 _THREADS = 16
+_AGES = 14
+"""In so many runs of a table it is asked how old its newest row was."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,36 @@ class CheckSeen:
     outcome: str
     value: str | None
     run: str
+
+
+@dataclass(frozen=True)
+class AgeSeen:
+    """How many hours old the newest row was, when a gate looked."""
+
+    at: datetime
+    hours: float
+
+
+def ages(project: Project, results: Results) -> dict[str, tuple[AgeSeen, ...]]:
+    """How old the newest rows were in the last runs, oldest first: of tables whose freshness is promised."""
+    folder = open_folder(project.environment.roots.dq_results, project.environment.aws)
+    promised = {
+        name: freshness_name(table.contract.freshness)
+        for name, table in project.tables.items()
+        if table.contract.freshness and name in results
+    }
+    with ThreadPoolExecutor(_THREADS) as threads:
+        read = threads.map(lambda name: _ages(folder, name, promised[name], results[name]), promised)
+        return dict(zip(promised, read, strict=True))
+
+
+def _ages(
+    folder: Folder, table: str, check: str, results: Sequence[tuple[RunSummary, TableResult]]
+) -> tuple[AgeSeen, ...]:
+    gated = [run for run, result in results if result.gate][:_AGES]
+    seen = [(run, _checks(folder, table, [run.run_id])) for run in gated]
+    hours = [(run, float(each.value)) for run, found in seen for each in found if each.name == check and each.value]
+    return tuple(AgeSeen(run.started_at, age) for run, age in hours[::-1] if age < NEVER)
 
 
 def newest_checks(project: Project, results: Results) -> dict[str, tuple[CheckSeen, ...]]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tidemark.aws.folder import open_folder
-from tidemark.catalog.checks import CheckSeen, newest_checks
+from tidemark.catalog.checks import AgeSeen, CheckSeen, ages, newest_checks
 from tidemark.compile.lineage import Lineage
 from tidemark.control import release as releases
 from tidemark.control.runs import RunStore, RunSummary, TableResult
@@ -47,6 +47,7 @@ class TableFacts:
     profile: Profile | None = None
     runs: tuple[RunOfTable, ...] = ()
     checks: tuple[CheckSeen, ...] = ()
+    ages: tuple[AgeSeen, ...] = ()
     promises: tuple[Judged, ...] = ()
     rejected: Mapping[str, Mapping[Status, int]] = field(default_factory=dict)
     rejected_rows: Mapping[Status, int] = field(default_factory=dict)
@@ -87,7 +88,7 @@ def gather(project: Project, state: StateStore, recorded: Mapping[str, list[Text
     judged = judge(project, state, promises(project), now)
     rejected, rows = _rejected(project)
     seen = _profiles(project, release, sight)
-    checks = newest_checks(project, by_table)
+    checks, aged = newest_checks(project, by_table), ages(project, by_table)
     readers: dict[str, list[str]] = defaultdict(list)
     for name, table in project.tables.items():
         for each in table.inputs:
@@ -98,6 +99,7 @@ def gather(project: Project, state: StateStore, recorded: Mapping[str, list[Text
             profile=seen.get(name),
             runs=tuple(RunOfTable(run, result) for run, result in by_table.get(name, ())),
             checks=checks.get(name, ()),
+            ages=aged.get(name, ()),
             promises=tuple(each for each in judged if each.promise.table == name),
             rejected=rejected.get(name, {}),
             rejected_rows=rows.get(name, {}),

@@ -1,6 +1,6 @@
 """Writes the catalog: pages from templates that escape everything, and data that cannot end its script.
 
-It is made beside its folder and then put in its place, so that who reads it sees the old catalog or the new one.
+It is made beside its folder and then put in its place, so that nobody sees pages of an old one among new ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidemark.catalog import pages, record, words
 from tidemark.catalog.graph import graph
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, TidemarkError
 
 if TYPE_CHECKING:
     from tidemark.catalog.facts import Facts
@@ -41,15 +41,29 @@ def refuse_foreign(folder: Path) -> None:
 def write_site(facts: Facts, folder: Path) -> int:
     """Writes the catalog into a folder, in the place of an older one; gives the number of its pages."""
     refuse_foreign(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    folder = folder.resolve()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as failure:
+        raise _unwritten(folder, failure) from failure
     try:
         made.chmod(0o755)
         count = _write(facts, made)
         _put(made, folder)
+    except OSError as failure:
+        raise _unwritten(folder, failure) from failure
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return count
+
+
+def _unwritten(folder: Path, failure: OSError) -> TidemarkError:
+    return TidemarkError(
+        f"the catalog could not be written to {folder}: {failure}",
+        step="catalog",
+        next_step="see whether the folder above it may be written and has room, or name another one with --out",
+    )
 
 
 def _put(made: Path, folder: Path) -> None:
@@ -57,9 +71,15 @@ def _put(made: Path, folder: Path) -> None:
         made.rename(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / "catalog"
-    folder.rename(old)
-    made.rename(folder)
-    shutil.rmtree(old.parent)
+    try:
+        folder.rename(old)
+        try:
+            made.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(old.parent, ignore_errors=True)
 
 
 def _write(facts: Facts, folder: Path) -> int:

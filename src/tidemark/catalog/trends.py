@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from tidemark.catalog.charts import Bar, Point, bars, line
+from tidemark.catalog.charts import Bar, Chart, Point, bars, line
 from tidemark.catalog.words import moment
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from tidemark.catalog.facts import RunOfTable, TableFacts
 
 _LOADED = ("committed", "unchanged")
@@ -39,8 +37,8 @@ def _back(runs: Sequence[RunOfTable], rows: int, version: int) -> Iterator[Point
             version -= 1
 
 
-def charts(facts: TableFacts) -> tuple[tuple[str, Markup, tuple[str, ...]], ...]:
-    """The charts of a table: a heading, the chart, and the kinds of its parts. Those without a run are left out."""
+def charts(facts: TableFacts) -> tuple[Chart, ...]:
+    """The charts of a table; those that there is nothing for are left out."""
     oldest_first = facts.runs[::-1]
     rows = facts.profile.rows if facts.profile else None
     counts = row_counts(facts.runs, rows, facts.profile.version) if facts.profile and rows is not None else []
@@ -64,9 +62,11 @@ def charts(facts: TableFacts) -> tuple[tuple[str, Markup, tuple[str, ...]], ...]
         for each in oldest_first
         if (gate := each.result.gate)
     ]
+    ages = [Point(moment(each.at), round(each.hours, 1)) for each in facts.ages]
     found = (
-        ("Rows in the table", line(counts, "rows in the table"), ()),
-        ("Rows of each run", bars(received, "rows of each run"), ("written", "unchanged", "rejected")),
-        ("Checks of each gate", bars(gates, "checks"), ("passed", "warned", "failed")),
+        line(counts, "Rows in the table"),
+        bars(received, "Rows of each run"),
+        bars(gates, "Checks of each gate"),
+        line(ages, "Hours since the newest row"),
     )
-    return tuple(each for each in found if each[1])
+    return tuple(each for each in found if each is not None)

@@ -39,7 +39,7 @@ _METRICS: Mapping[str, str] = {"nullValues": "missing", "missingValues": "missin
 # Soda would print rows that break a check, personal data among them.
 _NO_SAMPLES: Mapping[str, Any] = {"samples limit": 0}
 _MICROSECONDS_AN_HOUR = 3_600_000_000
-_NEVER = 1_000_000  # hours; what an empty table counts as
+NEVER = 1_000_000  # hours; what an empty table counts as
 
 
 def sodacl(contract: Contract, dataset: str, as_of: datetime) -> str:
@@ -94,7 +94,7 @@ def age_in_hours(freshness: Freshness, as_of: datetime) -> str:
     utc = as_of.astimezone(UTC) if as_of.tzinfo else as_of
     moment = f"unix_micros(TIMESTAMP '{utc.replace(tzinfo=None).isoformat(sep=' ')}')"
     newest = f"unix_micros(CAST(max(`{freshness.column}`) AS TIMESTAMP))"
-    return f"coalesce(round(({moment} - {newest}) / {_MICROSECONDS_AN_HOUR}, 2), {_NEVER})"
+    return f"coalesce(round(({moment} - {newest}) / {_MICROSECONDS_AN_HOUR}, 2), {NEVER})"
 
 
 def _freshness(freshness: Freshness, as_of: datetime) -> Entry:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
+import pyarrow as pa
 import pytest
 from lxml import html
 
@@ -17,9 +18,11 @@ from cli.main import main
 from tests.support.lakes.catalogued import SECRET, CataloguedShop
 from tests.support.lakes.released import ReaderLake
 from tidemark.catalog.facts import gather
+from tidemark.catalog.record import recorded
 from tidemark.catalog.site import write_site
 from tidemark.config.project import load_project
 from tidemark.control.state import open_state
+from tidemark.errors import TidemarkError
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & 'quoted' \u2028 {{ 7 * 7 }}"
 
@@ -100,6 +103,11 @@ class TestPages:
                   section(found, "quality").xpath(".//tbody/tr")}  # fmt: skip
         assert (checks["few are late"], checks["the longest word"]) == ("7", "–")
         assert len(section(found, "trends").xpath(".//*[local-name()='svg'][@role='img'][@aria-label]")) == 3
+
+    def test_freshness_is_told_over_its_runs(self, site: Path, shop: CataloguedShop) -> None:
+        (name, *_) = [name for name, table in shop.project.tables.items() if table.contract.freshness]
+        told = [words(each) for each in section(page(site, f"tables/{name}.html"), "trends").xpath(".//figcaption")]
+        assert told[3] == "Hours since the newest row 3.2 to 5.2 over 3 runs"
 
     def test_versions_of_a_contract_say_what_they_changed(self, site: Path) -> None:
         newest, first = section(page(site, "tables/gold.fact_sales.html"), "versions").xpath(".//ol/li")
@@ -185,6 +193,37 @@ def test_text_from_anywhere_stays_text(tmp_path: Path) -> None:
         text = path.read_text("utf-8")
         assert "\\u003c/script\\u003e" in text
         assert not {"<", "\u2028"} & set(text)
+
+
+def test_without_git_the_catalog_itself_remembers_contracts(tmp_path: Path) -> None:
+    lake = ReaderLake(tmp_path)
+    lake.table("gold.sales", "id: int", "name: string")
+    site = tmp_path / "site"
+
+    def numbers() -> list[str]:
+        project = lake.project
+        write_site(gather(project, open_state(project.environment), recorded(site)), site)
+        return [words(each) for each in section(page(site, "tables/gold.sales.html"), "versions").xpath(".//ol/li")]
+
+    assert len(numbers()) == 1
+    assert len(numbers()) == 1
+    lake.table("gold.sales", "id: int")
+    newest, first = numbers()
+    assert "breaking name: the column was removed" in newest
+    assert "The first that is known." in first
+    (site / "contracts.json").write_text('{"gold.sales": [{}]}', encoding="utf-8")
+    with pytest.raises(TidemarkError, match="cannot be read"):
+        recorded(site)
+
+
+def test_a_table_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    lake = ReaderLake(tmp_path)
+    lake.table("gold.sales", "id: int")
+    lake.write("gold.sales", pa.table({"id": [1]}))
+    lake.release({"gold.sales": 7})
+    project = lake.project
+    write_site(gather(project, open_state(project.environment), {}), tmp_path / "site")
+    assert "version 7 of release r1 cannot be opened" in words(page(tmp_path / "site", "tables/gold.sales.html"))
 
 
 class TestTheCommand:

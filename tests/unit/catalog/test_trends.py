@@ -44,20 +44,25 @@ class TestRowCounts:
 
 
 def test_a_chart_says_in_words_what_it_shows() -> None:
-    drawn = html.fromstring(str(line([Point("<a>", 1000), Point("b", 1200)], "rows")))
-    assert drawn.get("aria-label") == f"rows: 1{words.THIN}000 to 1{words.THIN}200 over 2 runs"
+    chart = line([Point("<a>", 1000), Point("b", 1200.5)], "Rows")
+    assert chart
+    drawn = html.fromstring(str(chart.drawn))
+    assert drawn.get("aria-label") == f"Rows: {chart.told}"
+    assert chart.told == f"1{words.THIN}000 to 1200.5 over 2 runs"
     assert "<a>: 1" in drawn.text_content()
-    stacked = html.fromstring(str(bars([Bar("a", (("good", 3), ("bad", 1))), Bar("b", (("good", 4),))], "rows")))
-    assert stacked.get("aria-label") == "rows: good 7, bad 1 over 2 runs"
+    stack = bars([Bar("a", (("good", 3), ("bad", 1))), Bar("b", (("good", 4),))], "Rows")
+    assert stack
+    assert (stack.told, stack.kinds) == ("7 good, 1 bad over 2 runs", ("good", "bad"))
+    stacked = html.fromstring(str(stack.drawn))
     heights = [float(each) for each in stacked.xpath("//*[local-name()='rect']/@height")]
     assert heights[0] == pytest.approx(3 * heights[1], abs=0.2)
 
 
 @pytest.mark.parametrize("value", [[], [0], [5], [0, 0], [7, 7, 7]])
 def test_charts_of_little_or_nothing(value: list[int]) -> None:
-    drawn = str(line([Point("x", each) for each in value], "rows"))
-    assert "nan" not in drawn
-    assert bool(drawn) is bool(value)
+    chart = line([Point("x", each) for each in value], "Rows")
+    assert (chart is not None) is bool(value)
+    assert chart is None or "nan" not in chart.drawn
 
 
 @pytest.mark.parametrize(
