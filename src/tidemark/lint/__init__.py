@@ -14,7 +14,19 @@ from tidemark.config.contract import LAYERS
 from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.config.source import local_folder
 from tidemark.errors import Finding, choose
-from tidemark.lint import admission, cases, checks, histories, inputs, jobs, loads, promises, queries, references
+from tidemark.lint import (
+    admission,
+    cases,
+    checks,
+    erasures,
+    histories,
+    inputs,
+    jobs,
+    loads,
+    promises,
+    queries,
+    references,
+)
 from tidemark.lint.inspection import inspect
 
 _SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX, TESTS)
@@ -42,6 +54,7 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
         *cases.find(inspection, folder),
         *promises.find(inspection, folder),
         *references.find(inspection),
+        *erasures.find(inspection),
     ]
     return sorted(set(findings), key=lambda finding: (str(finding.file), finding.line, finding.message))
 
