@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.console.prefect_api import API_URL, unreachable, use_prefect
+from cli.console.prefect_api import API_URL, start_here, unreachable, use_prefect
 from tidemark.config.environment import Environment
-from tidemark.errors import ConfigError
+from tidemark.errors import ConfigError, TidemarkError
 
 CLOSED = "http://127.0.0.1:9/api"
 
@@ -89,3 +90,27 @@ def test_why_it_does_not_answer_is_told(url: str) -> None:
 
 def test_any_answer_is_an_answer(server: str) -> None:
     assert unreachable(server) is None
+
+
+class TestStart:
+    """A server is started on this machine alone, and only where none answers."""
+
+    def test_one_that_answers_is_left_alone(self, tmp_path: Path, server: str) -> None:
+        assert start_here(environment(tmp_path, server)) is None
+
+    @pytest.mark.parametrize("url", ["https://prefect.acme.example/api", "http://10.0.0.7:4200/api", None])
+    def test_none_is_started_for_an_address_elsewhere(self, url: str | None, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError) as refused:
+            start_here(environment(tmp_path, url))
+        assert "http://127.0.0.1:4200/api" in str(refused.value)
+
+    def test_one_that_does_not_start_is_told_with_what_it_says(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+            return subprocess.CompletedProcess([], 1, "", "it starts\nport 9 is not yours\n")
+
+        monkeypatch.setattr(subprocess, "run", refused)
+        with pytest.raises(TidemarkError, match="did not come up") as told:
+            start_here(environment(tmp_path, CLOSED))
+        assert "port 9 is not yours" in str(told.value)
