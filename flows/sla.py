@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -25,6 +26,8 @@ from tidemark.observe.sla import Judged
 
 ARTIFACT = "tidemark-promises"
 JOB = "sla"
+log = logging.getLogger("tidemark.run")
+
 _WORDS = {True: "kept", False: "**broken**", None: "not known yet"}
 
 
@@ -53,9 +56,16 @@ def sla(env: EnvironmentName = LOCAL, config: Config = CONFIG) -> int:
 
 
 def check_all(run: RunContext) -> None:
-    """The last task of a run that works on everything: all promises, with what this run has done so far."""
+    """The last task of a run that works on everything: all promises, with what this run has done so far.
+
+    The run is done whatever becomes of it.
+    """
     engine, summary = run.engine, run.collector.summary("running")
-    judged = check_promises(unseen(engine.project), unseen(engine.state), engine.run.run_id, unseen(summary))
+    try:
+        judged = check_promises(unseen(engine.project), unseen(engine.state), engine.run.run_id, unseen(summary))
+    except Exception:
+        log.exception("the promises could not be checked; the deployment %s will", JOB)
+        return
     for each in judged:
         if each.kept is False and not (each.promise.kind == "freshness" and each.promise.table):
             told = each.told if each.promise.table else f"{each.promise.subject}: {each.told}"

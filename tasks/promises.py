@@ -25,11 +25,12 @@ def check_promises(
 
     `summary` is that of the run which ends with this: it counts as done.
     """
-    promised = sla.promises(project)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    promised = asked = sla.promises(project)
     if summary is not None:
         sla.note_ended(state, promised, summary, done=True)
-    now = datetime.now(UTC).replace(tzinfo=None)
-    judged = sla.judge(project, state, promised, now)
+        asked = sla.of_today(promised, summary.date, now)
+    judged = sla.judge(project, state, asked, now)
     breaches.follow(project.environment, state, judged, run_id, now)
     breaches.forget(state, promised)
     return tuple(sorted(judged, key=lambda each: (each.kept is not False, each.kept is not None)))

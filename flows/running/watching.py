@@ -99,7 +99,8 @@ def _judged(summary: RunSummary, project: Project, state: StateStore) -> frozens
     with _courtesy("the promises of the run could not be checked"):
         promised = sla.promises(project)
         sla.note_ended(state, promised, summary, done=summary.status == "done")
-        found = sla.judge(project, state, sla.of_run(promised, summary), _now())
+        asked = sla.of_today(sla.of_run(promised, summary), summary.date, _now())
+        found = sla.judge(project, state, asked, _now())
         breaches.follow(project.environment, state, found, summary.run_id, _now())
         return frozenset(
             each.promise.table

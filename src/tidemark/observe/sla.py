@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.control.state import ABSENT, ConflictError
@@ -120,6 +120,11 @@ def of_run(every: Iterable[Promise], summary: RunSummary) -> tuple[Promise, ...]
     """The promises of the run's job and of the tables that it worked on."""
     subjects = {f"{_JOB}{summary.called}", *(result.table for result in summary.tables)}
     return tuple(promise for promise in every if promise.subject in subjects)
+
+
+def of_today(every: Iterable[Promise], day: date, now: datetime) -> tuple[Promise, ...]:
+    """The promises that a run for this day tells of: one for the past says nothing of how old tables are now."""
+    return tuple(each for each in every if day >= now.date() or not (each.table and each.kind == "freshness"))
 
 
 def note_began(state: StateStore, every: Iterable[Promise], summary: RunSummary) -> None:

@@ -173,6 +173,14 @@ def test_age_is_known_of_the_last_batch_alone(state: SqliteState, contract_of: C
     assert seen(of, state)[key] == (0, True), "a clock that is ahead makes nothing late"
 
 
+def test_a_run_for_the_past_says_nothing_of_how_old_tables_are_now(contract_of: Callable[..., Contract]) -> None:
+    told = contract_of(Column("at", "timestamp"), table=ORDERS, freshness=Freshness("at", hours=26))
+    every = sla.promises(project(DAILY, told))
+    assert sla.of_today(every, NOW.date(), NOW) == every
+    of_past = sla.of_today(every, NOW.date() - timedelta(days=1), NOW)
+    assert [each.key for each in every if each not in of_past] == [f"{ORDERS}/freshness"]
+
+
 def test_a_promise_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing is promised"):
         SlaSettings.model_validate({"jobs": {"daily": {"severity": "warning"}}})
