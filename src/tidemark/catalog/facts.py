@@ -73,6 +73,8 @@ class Facts:
     texts: Mapping[str, list[Text]]
     in_git: bool
     jobs: tuple[Judged, ...] = ()
+    left_over: Mapping[str, int] = field(default_factory=dict)
+    """Rejected rows that are open of tables which are not in the configuration any more."""
 
 
 def gather(project: Project, state: StateStore, recorded: Mapping[str, list[Text]]) -> Facts:
@@ -110,7 +112,8 @@ def gather(project: Project, state: StateStore, recorded: Mapping[str, list[Text
         for name, table in project.tables.items()
     }
     jobs = tuple(each for each in judged if each.promise.table is None)
-    return Facts(project, now, release, tables, runs, Lineage(project.tables), texts, in_git is not None, jobs)
+    left = {name: count for name, by_status in rows.items() if name not in tables and (count := by_status["open"])}
+    return Facts(project, now, release, tables, runs, Lineage(project.tables), texts, in_git is not None, jobs, left)
 
 
 def _by_table(runs: Iterable[RunSummary]) -> dict[str, list[tuple[RunSummary, TableResult]]]:

@@ -124,6 +124,7 @@ def errors_page(facts: Facts) -> dict[str, Any]:
     return {
         "by_rule": [(rule, words.number(count)) for rule, count in total.most_common() if count],
         "tables": [_line(found) | {"rejected": _rejected(found), "rows": found.rejected_rows} for found in tables],
+        "left_over": sorted(facts.left_over.items()),
     }
 
 

@@ -47,6 +47,15 @@ class Checkout:
             return None
         return cls(folder) if asked.returncode == 0 else None
 
+    @staticmethod
+    def refusal(folder: Path) -> str:
+        """Why a folder is in no checkout, in git's own words."""
+        try:
+            asked = _git(folder, "rev-parse", "--verify", "HEAD^{commit}")
+        except FileNotFoundError:
+            return "git is not installed"
+        return (asked.stderr.decode(errors="replace").strip().splitlines() or ["it has no commit"])[0]
+
     def commit(self, revision: str) -> str | None:
         """The commit that a revision (`main`, `v1.2`, `HEAD~3`) names; None where there is none."""
         asked = _git(self.folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
@@ -84,7 +93,7 @@ class Checkout:
         found, at = {}, 0
         for blob in wanted:
             end = told.index(b"\n", at)
-            size = int(told[at:end].split()[2])
+            size = _size(told[at:end], self.folder)
             found[blob] = told[end + 1 : end + 1 + size].decode(errors="replace")
             at = end + 1 + size + 1
         return found
@@ -99,7 +108,19 @@ class Checkout:
         return asked.stdout
 
 
+def _size(header: bytes, folder: Path) -> int:
+    *_, size = header.split()
+    if not size.isdigit():
+        raise ConfigError(f"git lacks a file of {folder}: {header.decode()}", next_step="git fetch, or git fsck")
+    return int(size)
+
+
 def _git(folder: Path, *words: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     command = ["git", "-c", "core.quotePath=false", "-C", str(folder), *words]
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    return subprocess.run(command, input=given, capture_output=True, timeout=_SECONDS, check=False, env=environment)
+    try:
+        return subprocess.run(command, input=given, capture_output=True, timeout=_SECONDS, check=False, env=environment)
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            f"git {words[0]} in {folder} took longer than {_SECONDS} s", next_step="see what holds it up: git status"
+        ) from None

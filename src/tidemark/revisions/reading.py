@@ -42,6 +42,7 @@ def read_revision(given: str, config: Path, *, strict: bool) -> Revision:
         where = f"and no revision in the git of {config}" if checkout else f"and {config} is in no checkout of git"
         raise ConfigError(
             f"`{given}` is no contract file, no configuration folder, {where}",
+            seen=[] if checkout else [f"git: {Checkout.refusal(config)}"],
             next_step="name a file, a folder, or a revision such as main, v1.2.0 or HEAD~1 (git fetch brings others)",
         )
     return Revision(given, _all(checkout.contracts(commit), given, strict=strict))

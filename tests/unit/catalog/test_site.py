@@ -104,6 +104,14 @@ class TestPages:
         assert (checks["few are late"], checks["the longest word"]) == ("7", "–")
         assert len(section(found, "trends").xpath(".//*[local-name()='svg'][@role='img'][@aria-label]")) == 3
 
+    def test_rejected_rows_of_a_table_that_is_gone_are_told(self, shop: CataloguedShop, tmp_path: Path) -> None:
+        project = load_project(shop.config, "test")
+        left = {name: table for name, table in project.tables.items() if "crm" not in name and table.layer == "bronze"}
+        facts = gather(replace(project, tables=left), open_state(project.environment), {})
+        write_site(facts, tmp_path / "site")
+        told = words(page(tmp_path / "site", "errors.html"))
+        assert "not in the configuration any more: bronze.crm_accounts 3, bronze.crm_contacts 3" in told
+
     def test_freshness_is_told_over_its_runs(self, site: Path, shop: CataloguedShop) -> None:
         (name, *_) = [name for name, table in shop.project.tables.items() if table.contract.freshness]
         told = [words(each) for each in section(page(site, f"tables/{name}.html"), "trends").xpath(".//figcaption")]

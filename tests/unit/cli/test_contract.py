@@ -94,6 +94,17 @@ def test_what_there_is_not_is_told(config: Path, capsys: pytest.CaptureFixture[s
     told(capsys, "main", code=2)
 
 
+def test_a_folder_in_no_checkout_is_told_with_gits_own_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "config" / "gold").mkdir(parents=True)
+    monkeypatch.setenv("TIDEMARK_CONFIG", str(tmp_path / "config"))
+    assert main(["contract", "diff", "main", "HEAD"]) == 2
+    assert "in no checkout of git" in (told := capsys.readouterr().err)
+    assert "git: fatal: not a git repository" in told
+
+
 def test_ci_asks_it_of_every_pull_request(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
     job = workflow["jobs"]["contracts"]
