@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from tests.support.lakes.lake import Lake
+
+# Commands say what people read, also where the suite runs in a container of a cluster.
+os.environ.setdefault("TIDEMARK_LOGS", "human")
 
 TEST_CONF = {
     "spark.driver.memory": "3g",

@@ -35,7 +35,6 @@ FORMAT = "TIDEMARK_LOGS"
 """The variable that says `human` or `json`, before the environment's file does."""
 
 _MARKS = ("KUBERNETES_SERVICE_HOST", "ECS_CONTAINER_METADATA_URI_V4", "TIDEMARK_COMMIT")  # the last by our images
-_MARK_FILES = ("/.dockerenv", "/run/.containerenv")
 _context: ContextVar[Mapping[str, str]] = ContextVar("tidemark_log_fields", default=MappingProxyType({}))
 
 
@@ -50,8 +49,8 @@ def chosen(settings: LogSettings) -> Literal["human", "json"]:
 
 
 def in_container() -> bool:
-    """Whether this process is in a container, as far as one can see from inside."""
-    return any(map(os.environ.get, _MARKS)) or any(Path(each).exists() for each in _MARK_FILES)
+    """Whether this process is in a container that a cluster runs, or in one of our image; not in a developer's."""
+    return any(map(os.environ.get, _MARKS))
 
 
 def known(field: str) -> str | None:

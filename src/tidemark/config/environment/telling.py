@@ -29,7 +29,7 @@ class LogSettings(Settings):
 
     format: Literal["auto", "human", "json"] = Field(
         default="auto",
-        description="`human`: for people. `json`: an object a line. `auto`: JSON in a container that has no terminal. "
+        description="`human`: for people. `json`: an object a line. `auto`: JSON in a container of a cluster. "
         "The variable `TIDEMARK_LOGS` comes first.",
         examples=["json"],
     )
