@@ -2,46 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from tidemark.sketch.sample import Sample, SeenColumn
 
 _FEWEST = 2  # rows, of which it can be said that something tells them apart
-_COLUMNS = 12  # of which pairs are tried
+_COLUMNS = 10  # of which pairs and triples are tried
+_BAD = 0.02  # of the rows may lack a key: they are bad, and not the key
 _NO_KEYS = ("double", "float", "boolean")
+_UNLIKE = 3
+_TIMES = ("date", "timestamp")
+
+Rows = Sequence[int]
 
 
 def keys_of(sample: Sample, table: str) -> tuple[str, ...]:
     """The columns by which every row of the sample differs from the others; none where that is nobody's guess.
 
     A column that is called like a key comes first, then the one that stands further left. Amounts and measures are no
-    keys by themselves, however they differ.
+    keys by themselves, however they differ. A row that is there twice, all of it, speaks against no key.
     """
     if sample.rows < _FEWEST:
         return _named_like_a_key(sample, table)
     able = [column for column in sample.columns if _is_able(column)]
     ranked = sorted(able, key=lambda column: (_rank(column.name, table), able.index(column)))
-    for column in ranked:
-        if len({*column.values}) == sample.rows and not _is_measure(column, table):
-            return (column.name,)
-    for pair in combinations(ranked[:_COLUMNS], 2):
-        if (
-            _may_go_together(pair, table)
-            and len({*zip(*(column.values for column in pair), strict=True)}) == sample.rows
-        ):
-            return tuple(column.name for column in sorted(pair, key=able.index))
+    rows = _different(sample)
+    for columns in _candidates(ranked, table):
+        if _tell_apart(columns, rows):
+            return tuple(column.name for column in sorted(columns, key=able.index))
     return ()
 
 
-_UNLIKE = 3
+def _candidates(ranked: Sequence[SeenColumn], table: str) -> Iterator[tuple[SeenColumn, ...]]:
+    """Single columns first, then pairs and triples of those that may go together."""
+    yield from ((column,) for column in ranked if not _is_measure(column, table))
+    ids = [column for column in ranked if _rank(column.name, table) < _UNLIKE]
+    times = [column for column in ranked if column not in ids and column.type in _TIMES]
+    texts = [column for column in ranked if column not in ids and column.type == "string"]
+    together = [*ids, *times, *texts]
+    for size in (2, 3):
+        for columns in combinations(together[:_COLUMNS], size):
+            named = sum(column in ids for column in columns)
+            kinds = {column.type for column in columns}
+            if named >= size - 1 or (size == 2 and kinds == {"string", "date"}):
+                yield columns
 
 
-def _may_go_together(pair: tuple[SeenColumn, SeenColumn], table: str) -> bool:
-    """An id with a text, a day or an instant, or a text with a day."""
-    one, other = sorted(pair, key=lambda column: _rank(column.name, table))
-    if _rank(one.name, table) < _UNLIKE:
-        return _rank(other.name, table) < _UNLIKE or other.type in ("string", "date", "timestamp")
-    return {one.type, other.type} == {"string", "date"}
+def _different(sample: Sample) -> Rows:
+    """The rows of the sample, each that is there several times once."""
+    found = {row: at for at, row in enumerate(zip(*(column.values for column in sample.columns), strict=True))}
+    return sorted(found.values())
+
+
+def _tell_apart(columns: Sequence[SeenColumn], rows: Rows) -> bool:
+    values = [tuple(column.values[row] for column in columns) for row in rows]
+    whole = [each for each in values if None not in each]
+    return len(whole) >= (1 - _BAD) * len(values) and len({*whole}) == len(whole)
 
 
 def _rank(name: str, table: str) -> int:
@@ -57,7 +74,8 @@ def _rank(name: str, table: str) -> int:
 
 def _is_able(column: SeenColumn) -> bool:
     is_fraction = column.type.startswith("decimal") and not column.type.endswith(",0)")
-    return None not in column.values and not column.nested and column.type not in _NO_KEYS and not is_fraction
+    is_there = column.values.count(None) <= _BAD * len(column.values)
+    return is_there and not column.nested and column.type not in _NO_KEYS and not is_fraction
 
 
 def _is_measure(column: SeenColumn, table: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from tidemark.sketch.kinds import kind_of
@@ -11,16 +12,19 @@ from tidemark.sketch.kinds import kind_of
 Nested = Literal["array", "object"]
 
 
-@dataclass
+@dataclass(eq=False)
 class SeenColumn:
-    """A column under the source's name: values as text (None: absent), its type where the source knows it."""
+    """A column under the source's name: values as text (None: absent), its type where the source knows it.
+
+    It is filled first and asked afterwards.
+    """
 
     name: str
     values: list[str | None] = field(default_factory=list)
     known_type: str | None = None
     nested: Nested | None = None
 
-    @property
+    @cached_property
     def type(self) -> str:
         """Its Spark type."""
         if self.nested:

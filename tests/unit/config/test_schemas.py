@@ -75,8 +75,12 @@ def test_examples_of_the_guides_fit(tmp_path: Path) -> None:
         documents.append(parse(example).data)
     contracts = [each for each in documents if isinstance(each, dict) and each.get("kind") == "DataContract"]
     loads = [each for each in documents if isinstance(each, dict) and "write" in each]
+    tests = [each for each in documents if isinstance(each, dict) and "tests" in each]
     assert contracts
     assert loads
+    assert tests
+    for document in tests:
+        assert told("test", document) == []
     for document in contracts:
         assert told("contract", document) == []
     for document in loads:

@@ -32,6 +32,24 @@ class TestKeys:
     def test_what_is_absent_is_none(self) -> None:
         assert keys_of(sample(id=["1", None, "3"]), "t") == ()
 
+    def test_versions_of_lines_have_three_keys(self) -> None:
+        seen = sample(
+            order_id=["1", "1", "1", "2"],
+            line_number=["1", "2", "1", "1"],
+            status=["a", "a", "b", "a"],
+            updated_at=["2025-01-01T10:00:00", "2025-01-01T10:00:00", "2025-01-02T10:00:00", "2025-01-02T10:00:00"],
+        )
+        assert keys_of(seen, "orders") == ("order_id", "line_number", "updated_at")
+
+    def test_a_row_that_is_there_twice_speaks_against_no_key(self) -> None:
+        assert keys_of(sample(id=["1", "2", "2"], name=["a", "b", "b"]), "t") == ("id",)
+        assert keys_of(sample(id=["1", "2", "2"], n=["7", "8", "9"]), "t") == ()
+
+    def test_few_rows_without_it_are_bad_rows(self) -> None:
+        ids: list[str | None] = [str(number) for number in range(99)]
+        assert keys_of(sample(id=[*ids, None], n=["1"] * 100), "t") == ("id",)
+        assert keys_of(sample(id=[*ids[:90], *[None] * 10], n=["1"] * 100), "t") == ()
+
     def test_one_row_says_little(self) -> None:
         assert keys_of(sample(id=["1"], name=["a"]), "t") == ("id",)
         assert keys_of(sample(name=["a"]), "t") == ()
