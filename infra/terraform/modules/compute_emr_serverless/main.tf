@@ -51,6 +51,13 @@ resource "aws_iam_role_policy_attachment" "run" {
   policy_arn = var.run_policy_arn
 }
 
+# What drivers print: metrics among it, which CloudWatch makes out of these lines and of nothing on S3.
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/${var.name}/emr"
+  retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
+}
+
 resource "aws_iam_role_policy" "job" {
   name = "logs-and-own-secrets"
   role = aws_iam_role.job.id
@@ -59,6 +66,8 @@ resource "aws_iam_role_policy" "job" {
     Statement = concat(
       [
         { Sid = "Logs", Effect = "Allow", Action = ["s3:PutObject"], Resource = ["arn:aws:s3:::${var.logs_bucket}/emr/*"] },
+        { Sid = "Lines", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], Resource = ["${aws_cloudwatch_log_group.this.arn}:*"] },
+        { Sid = "LogGroups", Effect = "Allow", Action = ["logs:DescribeLogGroups"], Resource = ["arn:aws:logs:${var.region}:${var.account_id}:*"] },
         { Sid = "Key", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = [var.kms_key_arn] },
       ],
       length(var.secret_arns) == 0 ? [] : [{ Sid = "OwnEnvironment", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = var.secret_arns }]

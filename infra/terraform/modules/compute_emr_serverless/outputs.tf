@@ -5,6 +5,7 @@ output "work_pool_variables" {
     execution_role_arn = aws_iam_role.job.arn
     region             = var.region
     log_uri            = "s3://${var.logs_bucket}/emr/"
+    log_group          = aws_cloudwatch_log_group.this.name
   }
 }
 

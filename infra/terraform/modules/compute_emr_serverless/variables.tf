@@ -101,3 +101,9 @@ variable "logs_bucket" {
   description = "Bucket of logs, under emr/."
   type        = string
 }
+
+variable "log_days" {
+  description = "Days that what drivers print is kept."
+  type        = number
+  default     = 365
+}

@@ -37,6 +37,10 @@ run "it_stops_by_itself_and_has_a_limit" {
     condition     = output.work_pool_variables.log_uri == "s3://acme-tidemark-prod-runs/emr/"
     error_message = "logs lie where the role may write"
   }
+  assert {
+    condition     = output.work_pool_variables.log_group == aws_cloudwatch_log_group.this.name && contains(one([for each in jsondecode(aws_iam_role_policy.job.policy).Statement : each.Action if each.Sid == "Lines"]), "logs:PutLogEvents")
+    error_message = "CloudWatch gets what drivers print: it makes the metrics that alarms watch"
+  }
 }
 
 run "an_image_is_of_a_commit" {
