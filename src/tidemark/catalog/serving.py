@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from tidemark.catalog.site import MARK
 from tidemark.errors import ConfigError
@@ -17,8 +18,19 @@ _HEADERS = {
 }
 
 
+_HOSTS = ("127.0.0.1", "localhost")
+
+
 class _Handler(SimpleHTTPRequestHandler):
     """Files of one folder, without listings and without a line for each request."""
+
+    def send_head(self) -> Any:
+        """What is asked for, unless another name than this machine's own led here: pages of others could read it."""
+        host = self.headers.get("Host", "").rpartition(":")[0] or self.headers.get("Host", "")
+        if host not in _HOSTS:
+            self.send_error(403)
+            return None
+        return super().send_head()
 
     def end_headers(self) -> None:
         for name, value in _HEADERS.items():
