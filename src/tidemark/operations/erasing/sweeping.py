@@ -112,9 +112,15 @@ def _field_names(engine: Engine, who: Person, table: str) -> list[str]:
 def _leave_out(lane: Folder, name: str, ids: Collection[str]) -> None:
     lines = [line for line in lane.lines(name) if line.strip()]
     kept = [line for line in lines if json.loads(line).get("error_id") not in ids]
+    if len(kept) == len(lines):
+        return
+    folder, _, file = name.rpartition("/")
+    checksum = f"{folder}/.{file}.crc"  # of a file that Spark has written on a disk: it is of the content of before
+    if checksum in lane.names(folder):
+        lane.delete(checksum)
     if not kept:
         lane.delete(name)
-    elif len(kept) < len(lines):
+    else:
         lane.write_text(name, "".join(f"{line}\n" for line in kept))
 
 
