@@ -19,7 +19,7 @@ HIDDEN = "***"
 REDACTED = "[redacted]"
 _SHORT = 4  # characters; of a text that is shorter a letter is too much
 _SHORT_PHONE = 7
-_ADDRESS = r"(?s)^(.*)@([\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+)$"  # what stands before the last @, and the domain
+_DOMAIN = r"^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)+$"
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,29 @@ def masked(
 
 def domain(value: Column) -> Column:
     """The domain of an e-mail address, in lower case; empty where there is none."""
-    return F.lower(F.regexp_extract(value.cast("string"), _ADDRESS, 2))
+    text = value.cast("string")
+    return F.when(_is_address(text), F.lower(_behind(text))).otherwise("")
 
 
 def _email(value: Column) -> Column:
     """`anna@example.org` → `a***@example.org`, `bo@example.org` → `***@example.org`; no address shows nothing."""
-    local, at = F.regexp_extract(value, _ADDRESS, 1), F.regexp_extract(value, _ADDRESS, 2)
-    shown = F.concat(_first(local), F.lit(f"{HIDDEN}@"), at)
-    return F.when(at != "", shown).otherwise(HIDDEN)
+    local = F.length(value) - F.length(_behind(value)) - 1
+    first = F.when(local >= _SHORT, F.substring(value, 1, 1)).otherwise("")
+    return F.when(_is_address(value), F.concat(first, F.lit(f"{HIDDEN}@"), _behind(value))).otherwise(HIDDEN)
+
+
+def _behind(value: Column) -> Column:
+    """What stands behind the last `@`; all where there is none."""
+    return F.substring_index(value, "@", -1)
+
+
+def _is_address(value: Column) -> Column:
+    return value.contains("@") & _behind(value).rlike(_DOMAIN)
 
 
 def _phone(value: Column) -> Column:
     """`+49 170 1234567` → `***67`."""
-    digits = F.length(F.regexp_replace(value, r"\D", ""))
+    digits = F.length(value) - F.length(F.translate(value, "0123456789", ""))
     return F.concat(F.lit(HIDDEN), F.when(digits >= _SHORT_PHONE, F.substring(value, -2, 2)).otherwise(""))
 
 

@@ -25,11 +25,12 @@ _COLUMN, _VALUE, _FOUND, _LIKE = own("column"), own("value"), own("found"), own(
 FINDS = own("finds")
 
 _LARGE = 12  # digits; a whole number with no more is no card
+_DIGITS = 7  # of the shortest number that is looked for
 _SHORTEST_KNOWN = 5  # characters: shorter values are in unrelated columns too
 _FEW = 3
 _KNOWN_SHARE = 0.2  # of the values of a column: a word of one can be in another by chance
 _LEAST_COVERAGE = 0.25
-_CARDS = "a card number"
+_ACCOUNTS, _CARDS = "an IBAN", "a card number"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ KINDS = (
     Kind("an e-mail address"),
     Kind("a phone number"),
     Kind("a phone number without a country", 0.2),
-    Kind("an IBAN"),
+    Kind(_ACCOUNTS),
     Kind(_CARDS, 0.5),
 )
 
@@ -76,10 +77,9 @@ def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None) -> D
     """One row with all that was counted in the `columns` of `rows`; `known`: hashes of values not to be there."""
     values = rows.select(F.explode(F.array(*map(_named, columns))).alias(_VALUE)).select(f"{_VALUE}.*")
     values = values.where(F.col(_VALUE).isNotNull())
-    likes = _likes(F.col(_VALUE))
-    counted = values.groupBy(_COLUMN).agg(
-        F.array(*(_counts(like, is_one) for like, is_one in likes)).alias(_FOUND), F.count("*").alias(_LIKE)
-    )
+    looked = values.select("*", *_likes(F.col(_VALUE)))
+    counts = [_counts(F.col(f"{_LIKE}{number}"), kind) for number, kind in enumerate(KINDS)]
+    counted = looked.groupBy(_COLUMN).agg(F.array(*counts).alias(_FOUND), F.count("*").alias(_LIKE))
     if known is not None:
         hashed = values.select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
         hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi").groupBy(_COLUMN)
@@ -119,24 +119,28 @@ def _is_whole(data_type: object) -> bool:
     return isinstance(data_type, DecimalType) and data_type.scale == 0
 
 
-def _counts(like: Column, is_one: Column) -> Column:
+def _counts(like: Column, kind: Kind) -> Column:
+    """How many values look like it, and how many of these are one as far as that can be told."""
+    value = F.col(_VALUE)
+    is_one = like
+    if kind.name == _ACCOUNTS:
+        is_one = F.when(like, _is_account(_taken(value, ACCOUNT)))
+    elif kind.name == _CARDS:
+        is_one = F.when(like, F.call_function("luhn_check", F.regexp_replace(_taken(value, CARD), r"[ -]", "")))
     return F.struct(F.count_if(like).alias("like"), F.count_if(is_one).alias("found"))
 
 
-def _likes(value: Column) -> list[tuple[Column, Column]]:
-    """Of each kind whether a value looks like it, and whether it is one as far as that can be told, in their order."""
-    address = (value.contains("@") | value.contains("%40")) & value.rlike(ADDRESS)
-    phone = value.contains("+") & value.rlike(PHONE)
-    local = value.rlike(LOCAL_PHONE)
-    account = value.rlike(ACCOUNT)
-    card = (F.length(value) > _LARGE) & ~account & value.rlike(CARD)  # an account has groups of digits too
-    return [
-        (address, address),
-        (phone, phone),
-        (local, local),
-        (account, F.when(account, _is_account(_taken(value, ACCOUNT)))),
-        (card, F.when(card, F.call_function("luhn_check", F.regexp_replace(_taken(value, CARD), r"[ -]", "")))),
-    ]
+def _likes(value: Column) -> list[Column]:
+    """Of each kind whether a value looks like it, in their order; what has few digits can only be an address."""
+    many = F.length(value) - F.length(F.translate(value, "0123456789", "")) >= _DIGITS
+    likes = (
+        (value.contains("@") | value.contains("%40")) & value.rlike(ADDRESS),
+        many & value.contains("+") & value.rlike(PHONE),
+        many & value.rlike(LOCAL_PHONE),
+        many & value.rlike(ACCOUNT),
+        many & (F.length(value) > _LARGE) & ~value.rlike(ACCOUNT) & value.rlike(CARD),  # accounts have groups too
+    )
+    return [like.alias(f"{_LIKE}{number}") for number, like in enumerate(likes)]
 
 
 def _taken(value: Column, pattern: str) -> Column:
