@@ -89,9 +89,10 @@ def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None) -> D
 
 
 def known_hash(value: Column) -> Column:
-    """What values are compared by; null for those that are too short to say anything."""
+    """What values are compared by; null for those that are too short to say anything: small numbers are everywhere."""
     text = F.lower(F.trim(value.cast("string")))
-    return F.when(F.length(text) >= _SHORTEST_KNOWN, F.xxhash64(text))
+    is_small = (F.length(text) < _DIGITS) & text.rlike(r"^\d+$")
+    return F.when((F.length(text) >= _SHORTEST_KNOWN) & ~is_small, F.xxhash64(text))
 
 
 def told(counted: Sequence[Any], coverage: float) -> list[Find]:
