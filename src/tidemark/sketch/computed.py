@@ -61,13 +61,13 @@ def draft(table: str, path: Path, tables: Mapping[str, Table], spark: SparkSessi
         raise ConfigError(f"{path} reads no table", next_step="write FROM layer.table")
     frame = _empty(sql, {name: tables[name] for name in inputs}, spark, path)
     types = {field.name.lower(): _type(field.dataType) for field in frame if field.name != SOURCE_ORDER}
+    odd = [name for name in types if not NAME.fullmatch(name)]
+    if odd:
+        raise ConfigError(f"{path} gives a column `{odd[0]}`", next_step="give it a name: … AS total")
     grouped = tuple(name for name in _grouped(parsed) if name in types)
     load = {"inputs": {name: {"refresh": "full"} for name in inputs}, "write": {"mode": "replace"}}
     masks = _masks(table, sql, types, load, tables, path)
     columns = tuple(Column(name, each, logical_type(each), mask=masks.get(name)) for name, each in types.items())
-    odd = [column.name for column in columns if not NAME.fullmatch(column.name)]
-    if odd:
-        raise ConfigError(f"{path} gives a column `{odd[0]}`", next_step="give it a name: … AS total")
     return Draft(table, columns, load, f"From the query {path.name}.", (_HINT,), grouped)
 
 
