@@ -134,6 +134,7 @@ def _environment(root: Path) -> dict[str, Any]:
         "exchange": str(root / "exchange"),
         "secrets": "env",
         "alerts": [{"channel": "log"}],
+        "retry": {"for": "20s"},  # what is not there now does not come by waiting
         "compute": {"master": "local[2]", "concurrency": 2, "incremental_from_mb": 0},
         "connections": {"landing": landing},
     }
