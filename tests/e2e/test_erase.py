@@ -59,6 +59,7 @@ def without(rows: list[dict[str, Any]], customer: str) -> list[dict[str, Any]]:
     return [row for row in rows if row.get("customer_id") not in (customer, NOBODY, None)]
 
 
+@pytest.mark.timeout(1800)
 def test_a_customer_of_the_shop_is_erased(shop: World) -> None:
     sales = shop.published["before"]["snowflake", "gold.fact_sales"]
     contacts = shop.published["before"]["redshift", "gold.customer_360"]
