@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _AT_ONCE = 16
+_DOTTED = "i\u0307"  # the small letter of \u0130, to Spark's check for columns that come twice
 
 _AS_THEY_ARE = {"__globPaths__": "false", "recursiveFileLookup": "true"}
 _ON_DISK = {
@@ -117,7 +118,7 @@ def is_own_name(name: str) -> bool:
 
 def folded(name: str) -> str:
     """The same text for names that are one column to Spark, which compares them character by character in any case."""
-    return "".join(map(_folded, name))
+    return "".join(map(_folded, name)).replace(_DOTTED, "i")
 
 
 def _folded(character: str) -> str:

@@ -70,7 +70,7 @@ class TableFiles:
         """The error lane of a table, read without the engine's code."""
         lane = self.root / "home" / "lake" / "_errors" / Path(*table.split("."))
         files = [file for file in sorted(lane.rglob("*.json")) if "_ledger" not in file.parts]
-        lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
+        lines = [line for file in files for line in file.read_text("utf-8").split("\n") if line]
         return [json.loads(line) for line in lines]
 
 

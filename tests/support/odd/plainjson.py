@@ -46,7 +46,8 @@ def read(text: str) -> dict[str, Any] | None:
 
 def folded(name: str) -> str:
     """As Java compares names in any case: by single letters, large and then small."""
-    return "".join(single(str.lower, single(str.upper, letter)) for letter in name.replace("İ", "i"))
+    dotless = name.replace("İ", "i").replace("i\u0307", "i")
+    return "".join(single(str.lower, single(str.upper, letter)) for letter in dotless)
 
 
 def single(change: Callable[[str], str], letter: str) -> str:

@@ -16,7 +16,24 @@ import pyarrow as pa
 Codec = Literal["gzip", "bzip2", "zstd"]
 
 _CODECS: dict[str, Codec] = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
-_OTHERS = (".7z", ".br", ".deflate", ".lz4", ".lzma", ".lzo", ".rar", ".snappy", ".tar", ".tgz", ".xz", ".z", ".zip")
+# Spark unpacks `.gzip` and `.zstd` where it reads a file whole, and not where it reads lines.
+_OTHERS = (
+    ".7z",
+    ".br",
+    ".deflate",
+    ".gzip",
+    ".lz4",
+    ".lzma",
+    ".lzo",
+    ".rar",
+    ".snappy",
+    ".tar",
+    ".tgz",
+    ".xz",
+    ".z",
+    ".zip",
+    ".zstd",
+)
 _MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\x28\xb5\x2f\xfd": ".zst", b"PK\x03\x04": ".zip", b"\xfd7zXZ": ".xz"}
 _CHUNK = 64 * 1024
 _BZIP2_END = 0x177245385090
@@ -36,6 +53,14 @@ def codec_of(path: str) -> Codec | None:
     if end.lower() in _OTHERS or end.lower() in _CODECS:
         raise BrokenError(f"`{end}` is no compression that is read: .gz, .bz2 and .zst are")
     return None
+
+
+def is_packed(path: str) -> bool:
+    """Whether the name says that the file is compressed, be it in a way that nobody here can read."""
+    try:
+        return codec_of(path) is not None
+    except BrokenError:
+        return True
 
 
 def disguised(head: bytes) -> str:

@@ -17,7 +17,8 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -39,7 +40,7 @@ from tidemark.sources.landing.records import (
     lines,
     without_bom,
 )
-from tidemark.sources.staged import location, refuse_own_names, union
+from tidemark.sources.staged import location, union
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -54,14 +55,14 @@ DOCUMENT_BYTES = 16 * 1024 * 1024
 _PACKED = 8  # how much larger the content of a compressed file is thought to be
 _LARGEST_DOCUMENT = 1024 * 1024 * 1024
 _MOST_COLUMNS = 20_480
-_ZERO = f"\ufdd1{uuid.uuid4().hex}"  # a zero byte while Spark's parser is at work, to which it means an end
+# Characters that mean an end to Spark's parser, and what stands for each while it is at work.
+_ENDS = {"\x00": f"\ufdd1{uuid.uuid4().hex}", "\uffff": f"\ufdd2{uuid.uuid4().hex}"}
 _NO_VALUE = f"\x00{uuid.uuid4().hex}"  # an empty value while Spark's parser is at work: nobody can have written it
-_NO_QUOTE = "\ufdd0"  # what Unicode says is no character
 _MARK = "\u00ef\u00bb\u00bf"  # the byte order mark of UTF-8, a character each
 _NUMBER = own("number")
 _RECORD = own("record")
 _PARSED = own("parsed")
-_HAS_ZERO = own("has_zero")
+_HAS_END = own("has_end")
 _WHOLE = own("whole")
 
 
@@ -96,8 +97,6 @@ def read_csv(
     for file, head in zip(files, heads, strict=True):
         if head.names is None:
             notices.append(f"{file.path}: {head.reason}; each of its records goes to the error lane")
-        else:
-            refuse_own_names(head.names, landing.table, file.path)
     groups: dict[_Kind, list[SourceFile]] = defaultdict(list)
     for file, kind in _kinds(spark, dict(zip(files, heads, strict=True)), form).items():
         groups[kind].append(file)
@@ -220,7 +219,7 @@ def _rows(records: DataFrame, kind: _Kind, form: CsvFormat) -> DataFrame:
     if len(kind.names) > 1:
         records = records.where(~is_blank)
     positions = [f"c{position}" for position in range(len(kind.names))]
-    marked = records.withColumn(_HAS_ZERO, F.contains(TEXT, F.lit("\x00")))
+    marked = records.withColumn(_HAS_END, reduce(or_, (F.contains(TEXT, F.lit(end)) for end in _ENDS)))
     parsed = marked.withColumn(_PARSED, _parsed(positions, form))
     has_values = F.col(_PARSED).isNotNull() & F.col(_PARSED)[CORRUPT].isNull()
     is_corrupt = ~F.col(VALID) | ~(is_blank | has_values)
@@ -229,7 +228,7 @@ def _rows(records: DataFrame, kind: _Kind, form: CsvFormat) -> DataFrame:
     for position, name in zip(positions, kind.names, strict=True):
         if not name:
             is_corrupt = is_corrupt | F.coalesce(F.col(_PARSED)[position] != "", F.lit(False))
-    judged = parsed.select(ORIGIN, ORDER, _NUMBER, _HAS_ZERO, F.when(is_corrupt, F.col(TEXT)).alias(CORRUPT), _PARSED)
+    judged = parsed.select(ORIGIN, ORDER, _NUMBER, _HAS_END, F.when(is_corrupt, F.col(TEXT)).alias(CORRUPT), _PARSED)
     is_good = F.col(CORRUPT).isNull()
     values = [
         _value(F.when(is_good, F.col(_PARSED)[position]), form).alias(name)
@@ -244,20 +243,26 @@ def _parsed(positions: Sequence[str], form: CsvFormat) -> Column:
     schema = ", ".join(f"{name} string" for name in (*positions, CORRUPT))
     most = max(_MOST_COLUMNS, len(positions) + 1)
     options = {
-        "sep": form.separator,
-        "quote": form.quote or _NO_QUOTE,
-        "escape": form.escape if form.quote else _NO_QUOTE,
+        "sep": "\\\\" if form.separator == "\\" else form.separator,
+        "quote": form.quote,  # none is the zero byte to Spark, of which there is none left
+        "escape": form.escape if form.quote else "",
         "nullValue": _NO_VALUE,
         "emptyValue": "",
         "maxColumns": str(most),
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": CORRUPT,
     }
-    text = F.when(F.col(_HAS_ZERO), F.replace(TEXT, F.lit("\x00"), F.lit(_ZERO))).otherwise(F.col(TEXT))
+    masked = F.col(TEXT)
+    for end, mask in _ENDS.items():
+        masked = F.replace(masked, F.lit(end), F.lit(mask))
+    text = F.when(F.col(_HAS_END), masked).otherwise(F.col(TEXT))
     separators = F.length(text) - F.length(F.replace(text, F.lit(form.separator), F.lit("")))
     return F.when((F.length(text) < most) | (separators < most), F.from_csv(text, schema, options))
 
 
 def _value(value: Column, form: CsvFormat) -> Column:
-    value = F.when(F.col(_HAS_ZERO), F.replace(value, F.lit(_ZERO), F.lit("\x00"))).otherwise(value)
+    unmasked = value
+    for end, mask in _ENDS.items():
+        unmasked = F.replace(unmasked, F.lit(mask), F.lit(end))
+    value = F.when(F.col(_HAS_END), unmasked).otherwise(value)
     return F.when(~value.isin(list(form.null_values)), value) if form.null_values else value

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from tidemark.config.csvformat import BYTE_FOR_BYTE, UTF8, UTF16, CsvFormat
 from tidemark.sources.landing.compression import disguised
+from tidemark.sources.staged import folded, is_own_name
 
 _HEAD_BYTES = 64 * 1024
 _LONGEST_HEADER = 16 * 1024 * 1024
@@ -122,11 +123,14 @@ def _named(head: Head, form: CsvFormat, expected: Collection[str], *, hint: str,
     while not names[named - 1]:
         named -= 1
     names = [name or f"_c{position}" if position < named else "" for position, name in enumerate(names)]
-    folded = [name.lower() for name in names if name]
-    twice = sorted({name for name in folded if folded.count(name) > 1})
+    known = [folded(name) for name in names if name]
+    twice = sorted({name for name in known if known.count(name) > 1})
     if twice:
         return replace(unusable, reason=f"two columns of its header are called {twice[0]}")
-    if expected and not {name.lower() for name in expected} & set(folded):
+    own = [name for name in names if is_own_name(name)]
+    if own:
+        return replace(unusable, reason=f"a column of its header has a name of the engine's own ({own[0]}): rename it")
+    if expected and not set(map(folded, expected)) & set(known):
         shown = f": it begins with `{line[:_SHOWN]}`" if may_show else ""
         advice = "files without a header are read with `options: {header: false}`"
         return replace(unusable, reason=f"its header is missing, or has no column of the contract{shown} ({advice})")

@@ -25,16 +25,16 @@ from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
 from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN, literal
 from tidemark.sources import Extract, ExtractRequest
-from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, file_at, verdict_on
+from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, suspected, verdict_on
 from tidemark.sources.landing.csvfiles import read_csv
 from tidemark.sources.landing.folders import columns_of, partition_columns, with_partitions
 from tidemark.sources.landing.jsonfiles import read_json, whole_documents
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
-from tidemark.sources.landing.parquetfiles import read_parquet_files, read_to_its_end, refuse_options
+from tidemark.sources.landing.parquetfiles import read_parquet_files, refuse_options
 from tidemark.sources.landing.parquettypes import AsTyped
 from tidemark.sources.landing.shelf import Shelf
 from tidemark.sources.landing.snapshots import Picked, pick, taken_at
-from tidemark.sources.staged import empty_frame, folded, refuse_own_names, union
+from tidemark.sources.staged import empty_frame, folded, is_own_name, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _received(reading: _Reading, chosen: Sequence[SourceFile]) -> tuple[SourceFi
 
 def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, picked: Picked) -> _Reading:
     """The rows of the files that can be read, and a corrupt record for each that is broken."""
-    verdicts = _suspected(request, landing, picked.files)
+    verdicts = suspected(request, landing, picked.files) | _in_folders_of_ours(listing, picked.files)
     given: DataFrame | None = None
     told: list[str] = []
     while readable := [file for file in picked.files if file not in verdicts]:
@@ -136,13 +136,12 @@ def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: List
         except UnreadableError as unreadable:
             verdicts |= unreadable.verdicts
         except SPARK_FAILURES as failure:
-            found = _verdict(request, landing, readable, *(failed_read(failure) or ("", "")))
+            found = verdict_on(request, landing, readable, *(failed_read(failure) or ("", "")))
             if found is None:
                 raise
             verdicts |= found
         else:
             columns = partition_columns(readable, listing.folder, _expected(request))
-            refuse_own_names(tuple(columns), request.table.name, listing.folder)
             given = with_partitions(frame, listing.folder, columns) if columns else frame
             break
     _refuse_where_nothing_may_be_read(landing, verdicts, readable)
@@ -183,22 +182,14 @@ def _by_age(
     return union(frames), told
 
 
-def _suspected(request: ExtractRequest, landing: Landing, files: Sequence[SourceFile]) -> dict[SourceFile, Verdict]:
-    """What is wrong with the files that Spark failed on before; one with which nothing is may be read this time."""
-    verdicts: dict[SourceFile, Verdict] = {}
-    for path, cause in request.failed.items():
-        verdicts |= _verdict(request, landing, files, path, cause) or {}
-    return verdicts
-
-
-def _verdict(
-    request: ExtractRequest, landing: Landing, files: Sequence[SourceFile], path: str, cause: str
-) -> dict[SourceFile, Verdict] | None:
-    file = file_at(path, files)
-    verdict = verdict_on(landing, file, cause) if file else None
-    if file and verdict is None and request.source.format == "parquet":
-        verdict = read_to_its_end(landing, file)
-    return {file: verdict} if file and verdict else None
+def _in_folders_of_ours(listing: Listing, files: Sequence[SourceFile]) -> dict[SourceFile, Verdict]:
+    """The files in folders that give them a column with a name that the engine keeps for itself."""
+    own = {file: [name for name in columns_of(file.path, listing.folder) if is_own_name(name)] for file in files}
+    return {
+        file: Verdict("broken", f"its folder is a column with a name of the engine's own ({names[0]}): rename it")
+        for file, names in own.items()
+        if names
+    }
 
 
 def _refuse_where_nothing_may_be_read(

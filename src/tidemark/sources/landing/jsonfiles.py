@@ -22,6 +22,7 @@ from tidemark.compile import jsontext
 from tidemark.errors import ConfigError, choose
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, own
 from tidemark.rows.order import at_position
+from tidemark.sources.landing.compression import is_packed
 from tidemark.sources.landing.parquettypes import AsTyped
 from tidemark.sources.landing.records import TEXT, VALID, decoded, documents, lines
 from tidemark.sources.staged import folded, is_own_name, union
@@ -66,7 +67,10 @@ def read_json(
     """
     told: list[str] = []
     kinds = dict.fromkeys(files, bool(whole))
-    if whole is None:
+    if whole is not None:
+        # Spark unpacks by the name alone, and finds nothing in some files that are not what it says.
+        landing.each([file for file in files if is_packed(file.path)], lambda file: landing.head(file, 1))
+    else:
         looks = landing.each(files, lambda file: is_document(landing.head(file, _HEAD_BYTES)))
         kinds = dict(zip(files, looks, strict=True))
     keys, mixed = _keys_and_mixed(spark, kinds, wanted)

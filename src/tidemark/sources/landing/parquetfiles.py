@@ -41,6 +41,7 @@ _TAIL_BYTES = 64 * 1024
 _ENDING = 8  # the footer's length and the magic behind it
 _SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 _JULIAN_BEFORE_1582 = (b"writer.date.proleptic", b"false")  # what Hive notes; Spark finds its own notes itself
+_BEYOND_SPARK = {"BROTLI", "LZO", "BYTE_STREAM_SPLIT"}
 _HIDDEN = "_metadata"
 _MESSAGE_LENGTH = 300
 _NANOS_A_MICRO, _NANOS_A_SECOND = 1000, 1_000_000_000
@@ -106,8 +107,29 @@ def read_to_its_end(landing: Landing, file: SourceFile) -> Verdict | None:
     return None
 
 
+def is_beyond_spark(landing: Landing, file: SourceFile) -> Verdict | None:
+    """Why Spark cannot read a sound file, where its footer tells; None for any other file."""
+    footer = _footer(landing, file)
+    if isinstance(footer, str):
+        return Verdict("broken", footer)
+    groups = map(footer.row_group, range(footer.num_row_groups))
+    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
+    ways = {way for column in columns for way in (column.compression, *column.encodings)} & _BEYOND_SPARK
+    return (
+        Verdict("broken", f"a Parquet file written in a way that Spark cannot read ({', '.join(ways)})")
+        if ways
+        else None
+    )
+
+
 def _look(landing: Landing, file: SourceFile) -> _Shape | str:
     """The shape of a file by its footer, or why it cannot be read."""
+    footer = _footer(landing, file)
+    return footer if isinstance(footer, str) else _shape(footer)
+
+
+def _footer(landing: Landing, file: SourceFile) -> pq.FileMetaData | str:
+    """The footer of a file, or why it has none."""
     tail = landing.content(file, max(0, file.size - _TAIL_BYTES), file.size)
     if len(tail) < _ENDING or tail[-4:] not in _MAGIC:
         return "no Parquet file (it does not end as one)"
@@ -117,10 +139,9 @@ def _look(landing: Landing, file: SourceFile) -> _Shape | str:
     if length > len(tail):
         tail = landing.content(file, file.size - length, file.size)
     try:
-        footer = pq.read_metadata(io.BytesIO(tail[-length:]))
+        return pq.read_metadata(io.BytesIO(tail[-length:]))
     except (pa.ArrowException, OSError) as failure:
         return f"no Parquet file ({first_line(failure)})"
-    return _shape(footer)
 
 
 def _shape(footer: pq.FileMetaData) -> _Shape | str:

@@ -14,7 +14,9 @@ import pytest
 from tests.support.lakes.lake import Lake
 from tests.support.lakes.landing import LandingFolder
 from tidemark.errors import SourceError
+from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing import compression
+from tidemark.sources.landing.files import FilesSource
 from tidemark.sources.landing.listing import Landing
 from tidemark.sources.watermark import SourceFile
 
@@ -69,16 +71,38 @@ def test_json_that_was_cut_off_in_its_compressed_form_stops_no_other(json_landin
     assert "cut.json.gz" in corrupt["_corrupt_record"]
 
 
+def test_many_broken_files_do_not_cost_as_many_readings(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv_landing.put("good.csv", "id,name\n1,Ann\n")
+    for number in range(4):
+        csv_landing.put(f"{number}.csv.gz", gzip.compress(MANY.encode(), compresslevel=1)[:-9])
+    readings = []
+    extract = FilesSource.extract
+
+    def counted(source: FilesSource, request: ExtractRequest) -> Extract:
+        readings.append(request)
+        return extract(source, request)
+
+    monkeypatch.setattr(FilesSource, "extract", counted)
+    *corrupt, good = csv_landing.rows(csv_landing.step())
+    assert (len(corrupt), good) == (4, {"id": "1", "name": "Ann"})
+    assert len(readings) == 2
+
+
 def test_a_compression_that_nobody_reads_is_told(csv_landing: LandingFolder) -> None:
     csv_landing.put("good.csv", "id,name\n1,Ann\n")
     csv_landing.put("a.csv.xz", b"\xfd7zXZ\x00...")
     csv_landing.put("b.csv.GZ", gzip.compress(b"id,name\n2,Bob\n"))
     csv_landing.put("c.csv", gzip.compress(b"id,name\n3,Cid\n"))
+    csv_landing.put("d.csv.gzip", b"id,name\n4,Dee\n")
+    csv_landing.put("e.csv.zstd", b"id,name\n5,Eve\n")
     extract = csv_landing.extract()
     assert {"id": "1", "name": "Ann"} in csv_landing.rows(extract)
     told = "\n".join(extract.notices)
-    assert "`.xz` is no compression that is read" in told
-    assert "`.GZ` is no compression that is read" in told
+    assert [
+        end for end in (".xz", ".GZ", ".gzip", ".zstd") if f"`{end}` is no compression that is read" not in told
+    ] == []
     assert "c.csv: its header is not UTF-8 (it begins like a .gz file" in told
 
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.lakes.landing import LandingFolder
+from tests.support.odd.plainjson import folded
 from tidemark.config.csvformat import CsvFormat
-from tidemark.errors import SourceError
 from tidemark.rows import ORDER
 from tidemark.sources.landing import csvfiles
 from tidemark.sources.landing.csvheader import read_head
@@ -137,11 +137,23 @@ def test_the_origin_is_the_file_with_every_character_of_its_name(csv_landing: La
     assert row["_origin"] == f"file:{odd}"
 
 
-def test_a_column_with_a_name_of_the_engine_is_refused(csv_landing: LandingFolder) -> None:
+def test_names_that_are_one_to_spark_are_a_header_of_no_use(csv_landing: LandingFolder) -> None:
+    twins = ["İL,IL", "ſ,S", "\u212a,k", "i\u0307,İ"]
+    for number, names in enumerate(twins):
+        csv_landing.put(f"{number}.csv", f"id,{names}\n1,2,3\n")
+    csv_landing.put("good.csv", "id,İl\n1,2\n")
+    *corrupt, good = csv_landing.rows()
+    assert good == {"id": "1", "İl": "2"}
+    assert [set(row) for row in corrupt] == [{"_corrupt_record"}] * 2 * len(twins)
+
+
+def test_a_file_with_a_column_of_the_engines_name_stops_no_other(csv_landing: LandingFolder) -> None:
     csv_landing.put("a.csv", "id,_origin\n1,x\n")
-    with pytest.raises(SourceError, match="_origin") as refused:
-        csv_landing.extract()
-    assert refused.value.table == "bronze.events"
+    csv_landing.put("b.csv", "id,name\n2,Bob\n")
+    extract = csv_landing.extract()
+    corrupt = [{"_corrupt_record": "1,x"}, {"_corrupt_record": "id,_origin"}]
+    assert csv_landing.rows(extract) == [*corrupt, {"id": "2", "name": "Bob"}]
+    assert any("a.csv" in told and "(_origin)" in told for told in extract.notices)
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=6))
@@ -155,11 +167,11 @@ def test_any_names_that_a_csv_writer_writes_are_read_back(names: list[str]) -> N
         named.pop()
     trimmed = [name or f"_c{position}" for position, name in enumerate(named)]
     expected = [*trimmed, *[""] * (len(names) - len(trimmed))]
-    folded = [name.lower() for name in trimmed]
+    known = [folded(name) for name in trimmed]
     if head.names is not None:
         assert [*head.names] == expected
     else:
-        usable = "\x00" not in buffer.getvalue() and len(set(folded)) == len(folded) and bool(named)
+        usable = "\x00" not in buffer.getvalue() and len(set(known)) == len(known) and bool(named)
         assert not usable or any("\ud800" <= character <= "\udfff" for character in buffer.getvalue())
 
 
@@ -344,8 +356,20 @@ def test_zero_bytes_more_values_than_any_parser_takes_and_no_quotes_at_all(csv_l
     assert len(corrupt["_corrupt_record"]) == 50_002
     assert good == [{"id": "3", "name": "Cid"}, {"id": "\x001", "name": "A\x00n\x00"}]
     csv_landing.options = {"quote": "", "sep": "\\t"}
-    csv_landing.put("a.csv", 'id\tname\n1\t"A\n2\t"B"\n')
-    assert csv_landing.rows() == [{"id": "1", "name": '"A'}, {"id": "2", "name": '"B"'}]
+    csv_landing.put("a.csv", 'id\tname\n1\t"A\n2\t"B"\n3\t\ufdd0C\n')
+    assert csv_landing.rows() == [{"id": "1", "name": '"A'}, {"id": "2", "name": '"B"'}, {"id": "3", "name": "\ufdd0C"}]
+
+
+def test_characters_that_mean_an_end_to_spark_are_characters(csv_landing: LandingFolder) -> None:
+    values = ["\uffff", "a\uffff", "\ufffe\uffff\x00", "\uffffb", "\ufdd1\ufdd2"]
+    csv_landing.put("a.csv", "id,name\n" + "".join(f'{id_},"{name}"\n' for id_, name in enumerate(values)))
+    assert csv_landing.rows() == [{"id": f"{id_}", "name": name} for id_, name in enumerate(values)]
+
+
+def test_a_backslash_may_separate(csv_landing: LandingFolder) -> None:
+    csv_landing.options = {"sep": "\\"}
+    csv_landing.put("a.csv", 'id\\name\n1\\"a\\b"\n2\\c\n')
+    assert csv_landing.rows() == [{"id": "1", "name": "a\\b"}, {"id": "2", "name": "c"}]
 
 
 @pytest.mark.parametrize(

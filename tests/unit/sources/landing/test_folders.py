@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.lakes.lake import Lake
 from tests.support.lakes.landing import LandingFolder
-from tidemark.errors import SourceError
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])
@@ -66,7 +65,11 @@ def test_dt_is_a_day_and_a_column_only_where_the_contract_has_it(csv_landing: La
     assert csv_landing.rows() == [{"dt": "2025-02-28", "id": "2"}, {"dt": "2025-03-01", "id": "1"}]
 
 
-def test_a_folder_named_like_the_engines_own_is_refused(csv_landing: LandingFolder) -> None:
-    csv_landing.put("_origin=x/a.csv", "id\n1\n")
-    with pytest.raises(SourceError, match="_origin"):
-        csv_landing.extract()
+def test_a_file_in_a_folder_of_the_engines_name_stops_no_other(csv_landing: LandingFolder) -> None:
+    path = csv_landing.put("_origin=x/a.csv", "id\n1\n")
+    csv_landing.put("b.csv", "id\n2\n")
+    extract = csv_landing.extract()
+    corrupt, good = csv_landing.rows(extract)
+    assert f"engine's own (_origin): rename it: {path}" in corrupt["_corrupt_record"]
+    assert good == {"id": "2"}
+    assert any(str(path) in told for told in extract.notices)

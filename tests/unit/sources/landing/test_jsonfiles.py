@@ -189,6 +189,24 @@ def test_a_compressed_file_that_is_cut_off_is_one_record(json_landing: LandingFo
     assert good == {"id": "1"}
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_a_name_says_of_compression_holds_whatever_the_options(json_landing: LandingFolder, whole: bool) -> None:
+    json_landing.options = {"multiLine": whole}
+    bad = [json_landing.put(f"bad.json.{end}", '{"id": 2}') for end in ("bz2", "deflate", "gz", "lz4", "snappy")]
+    json_landing.put("good.json.gz", gzip.compress(b'{"id": 1}\n'))
+    *refused, good = json_landing.rows()
+    assert good == {"id": "1"}
+    assert len(refused) == len(bad)
+    assert all(any(str(path) in row["_corrupt_record"] for row in refused) for path in bad)
+
+
+def test_keys_that_are_one_to_spark_alone_make_an_object_corrupt(json_landing: LandingFolder) -> None:
+    json_landing.put("a.json", '{"id": 1, "İl": 2}\n{"id": 2, "i\u0307l": 3}\n{"id": 3, "İl": 4, "i\u0307l": 5}\n')
+    corrupt, *good = json_landing.rows()
+    assert corrupt == {"_corrupt_record": '{"id": 3, "İl": 4, "i\u0307l": 5}'}
+    assert [set(row.values()) for row in good] == [{"1", "2"}, {"2", "3"}]
+
+
 def test_deep_and_wide_objects(json_landing: LandingFolder) -> None:
     deep, too_deep = ("[" * depth + "1.0" + "]" * depth for depth in (900, 1100))
     wide = ", ".join(f'"k{number}": {number}.0' for number in range(300))

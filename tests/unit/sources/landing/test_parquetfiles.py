@@ -18,7 +18,7 @@ from tests.support.lakes.landing import LandingFolder
 from tidemark import steps
 from tidemark.errors import ConfigError
 from tidemark.sources import Extract
-from tidemark.sources.landing.broken import failed_read
+from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read
 
 OLD = [datetime(1, 1, 3), datetime(1500, 3, 1, 1, 2, 3), datetime(1582, 10, 4), datetime(1899, 12, 31, 23, 59, 59, 1)]
 
@@ -279,6 +279,36 @@ def test_a_file_that_is_broken_inside_is_left_out_when_a_step_finds_it(parquet_l
     assert any(str(bad) in notice for notice in repaired.notices)
     prepared = steps.prepare(engine, "bronze.events", steps.validate(engine, "bronze.events", repaired))
     assert (prepared.books.extracted, prepared.books.inserted, prepared.books.quarantined) == (3, 2, 1)
+
+
+LACKING = {
+    "codec": parquet({"id": pa.array([2])}, compression="brotli"),
+    "encoding": parquet(
+        {"id": pa.array([3]), "f": pa.array([0.5])}, use_dictionary=False, column_encoding={"f": "BYTE_STREAM_SPLIT"}
+    ),
+    "range": parquet({"id": pa.array([4]), "at": pa.array([2**62], pa.timestamp("ms"))}),
+}
+
+
+def test_what_spark_cannot_read_of_a_sound_file_is_that_files_matter(parquet_landing: LandingFolder) -> None:
+    parquet_landing.put("good.parquet", parquet({"id": pa.array([1])}))
+    bad = [parquet_landing.put(f"{name}.parquet", content) for name, content in LACKING.items()]
+    failed: dict[str, str] = {}
+    extract = parquet_landing.extract()
+    while len(failed) < 2:  # one of the two that their footers tell, and the other one
+        with pytest.raises(SPARK_FAILURES) as failure:
+            extract.frame.write.format("noop").mode("overwrite").save()
+        path, cause = failed_read(failure.value) or ("", "")
+        failed[path] = cause
+        extract = parquet_landing.extract(failed=failed)
+        if len(extract.notices) == len(bad):
+            break
+    *corrupt, good = parquet_landing.rows(extract)
+    assert good == {"id": 1}
+    assert len(corrupt) == len(bad)
+    told = "\n".join(extract.notices)
+    assert [path for path in bad if f"{path}: a " not in told] == []
+    assert "that Spark cannot read (" in told
 
 
 def test_options_are_refused(parquet_landing: LandingFolder) -> None:
