@@ -83,6 +83,11 @@ def place(order: Column) -> Column:
     return F.when(has_position(order), F.regexp_replace(order, f"{_MARK}[0-9A-F]*$", "")).otherwise(order)
 
 
+def file_in(order: Column) -> Column:
+    """The name and the folder of the file in an order, the same whenever it was written; null in one of no file."""
+    return F.nullif(F.regexp_extract(place(order), rf"(?s)^[0-9-]+ [0-9]{{{_SECONDS}}} (.*)$", 1), F.lit(""))
+
+
 def order_in(frame: DataFrame) -> Column:
     """The order of the rows of a frame on its way to a table; null where the frame does not say."""
     return quoted(ORDER) if ORDER in frame.columns else F.lit(None).cast("string")

@@ -255,6 +255,10 @@ class FileBook:
             return pages.same_content(noted, file.content)
         return self.before is not None and self.before.knows(file, self.modified)
 
+    def has_name(self, file: SourceFile) -> bool:
+        """Whether a file was received under this name, with this content or another."""
+        return file.path in self.files or file.place in self._paged or self.knows(file)
+
     def has_forgotten(self, file: SourceFile) -> bool:
         """Whether the file counts as received only because it is older than what an older book had room for."""
         return self.before is not None and file.path not in self.files and self.before.has_forgotten(file)

@@ -123,6 +123,22 @@ def test_a_log_keeps_what_returns_and_not_what_comes_again(lake: Lake) -> None:
     assert values(lake) == ["a", "b", "a", "b"]
 
 
+def test_without_keys_a_file_that_is_read_again_adds_what_it_did_not_have(lake: Lake) -> None:
+    describe(lake, {"mode": "append"})
+    files = Deliveries(lake)
+
+    def rows_after(minute: int, **contents: str) -> list[str]:
+        for name, values in contents.items():
+            lines = "".join(f"1,{value}\n" for value in values)
+            files.put(f"in/{name}.csv", f"id,value\n{lines}", at(1, 1, minute))
+        files.receive(T)
+        return sorted(value for (value,) in lake.read(T, "value"))
+
+    assert rows_after(1, a="xxy", b="x") == ["x", "x", "x", "y"]
+    assert rows_after(2, a="yxxxz") == ["x", "x", "x", "x", "y", "z"]
+    assert rows_after(3, b="x", a="zx", c="xz") == ["x", "x", "x", "x", "x", "y", "z", "z"]
+
+
 def test_a_log_takes_late_files_where_they_belong(lake: Lake) -> None:
     describe(lake, {"mode": "append", "keys": ["id"]})
     load(lake, ("a", 0, place(5, 0)))

@@ -85,6 +85,7 @@ class FilesSource:
                 *reading.notices,
             ),
             empty=reading.is_empty,
+            rereads=any(map(book.has_name, picked.files)),
         )
 
     def _again(
