@@ -23,6 +23,7 @@ _ANY_SECONDS = r":[0-9]{2}(?:\.[0-9]{1,60})?"
 _OFFSET = r"(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
 # A zone with a name has a slash in it. `EST`, `BST` and the like mean several, and Java knows the wrong ones.
 _ZONE = r"([A-Za-z]+(?:/[A-Za-z0-9_+-]+)+)"
+_WITHOUT_SECONDS = rf"\A{_BLANK}{_DAY}[T ][0-9]{{1,2}}:[0-9]{{2}}(?= ?(?:{_OFFSET}|{_ZONE}){_BLANK}\z)"
 _NAME_AT_THE_END = rf"[ \t]*{_ZONE}{_BLANK}\z"
 
 
@@ -30,8 +31,15 @@ def instant_of_text(text: Column, how: CastSpec, *, names: bool = True) -> Colum
     """The instant that a text names, null where it names none, or more than a timestamp can keep.
 
     Without an offset or zone it is a time of the column's zone; a date is its first instant. `names`: a zone may be
-    named.
+    named. Spark knows no time with an offset or zone that leaves out its seconds, as Java writes whole minutes: these
+    get them first.
     """
+    with_seconds = F.regexp_replace(text, _WITHOUT_SECONDS, "$0:00")
+    completed = F.when(text.rlike(_WITHOUT_SECONDS), _instant_of_whole_text(with_seconds, how, names=names))
+    return F.coalesce(_instant_of_whole_text(text, how, names=names), completed)
+
+
+def _instant_of_whole_text(text: Column, how: CastSpec, *, names: bool) -> Column:
     seconds = _ANY_SECONDS if how.fit == "truncate" else _EXACT_SECONDS
     time = r"[T ][0-9]{1,2}:[0-9]{2}"
     naive = rf"\A{_BLANK}{_DAY}(?:{time}(?:{seconds})?)?{_BLANK}\z"
