@@ -9,8 +9,9 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import dqx, lake, loads
-from benchmarks.measure import Comparison
+from benchmarks import dqx, loads
+from benchmarks.support import lake
+from benchmarks.support.measure import Comparison
 
 HEAP = "6g"
 

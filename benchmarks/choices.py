@@ -22,9 +22,9 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks import data, lake
 from benchmarks.loads import restore, version_of
-from benchmarks.measure import Comparison, compare, tell
+from benchmarks.support import data, lake
+from benchmarks.support.measure import Comparison, compare, tell
 from tidemark.config.environment import ComputeSettings
 from tidemark.config.project import Project, load_project
 from tidemark.spark.session import sizes

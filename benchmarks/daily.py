@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.measure import cpu_seconds
+from benchmarks.support.measure import cpu_seconds
 
 _MARK = "cpu seconds: "
 

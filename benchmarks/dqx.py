@@ -12,9 +12,9 @@ from unittest.mock import MagicMock
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks import data, lake
-from benchmarks.measure import Comparison, compare
-from benchmarks.peers import installed
+from benchmarks.support import data, lake
+from benchmarks.support.measure import Comparison, compare
+from benchmarks.support.peers import installed
 from tidemark import rows
 from tidemark.compile.rules import EMAIL
 from tidemark.config.contract import Contract

@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 from pyspark.sql import DataFrame, SparkSession
 
-from benchmarks import data, lake
 from benchmarks.loads import restore, version_of
-from benchmarks.measure import compare, tell
+from benchmarks.support import data, lake
+from benchmarks.support.measure import compare, tell
 from tidemark.spark.jvm import java_class
 
 ORDERS, TENFOLD, EVENTS = "bronze.orders", "bronze.orders_tenfold", "bronze.events"

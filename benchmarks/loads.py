@@ -13,8 +13,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks import data, lake
-from benchmarks.measure import Comparison, compare
+from benchmarks.support import data, lake
+from benchmarks.support.measure import Comparison, compare
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
 
 EVENTS, ACCOUNTS = "bronze.events", "bronze.accounts"

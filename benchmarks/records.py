@@ -23,7 +23,7 @@ from typing import Any
 
 import fsspec
 
-from benchmarks.measure import tell
+from benchmarks.support.measure import tell
 from tidemark.aws.folder import Folder
 from tidemark.control import release
 from tidemark.control.runs import Run, RunStore, RunSummary, TableResult

@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import cpu_seconds
-from benchmarks.peers import installed
+from benchmarks.support.measure import cpu_seconds
+from benchmarks.support.peers import installed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -137,7 +137,7 @@ def _changed(spark: SparkSession, rows: int, number: int) -> DataFrame:
     """The members that have a new version in this round; all of them at first."""
     from pyspark.sql import functions as F
 
-    from benchmarks import data
+    from benchmarks.support import data
 
     versions = data.accounts(spark, 0, rows, number)
     return versions if number == 0 else versions.where(F.pmod("account_id", F.lit(EVERY)) == number)
@@ -151,7 +151,7 @@ def _check(dimension: DataFrame, rows: int, number: int, is_open: str) -> None:
 
 
 def _with_tidemark(home: Path, rows: int, rounds: int) -> list[tuple[float, float]]:
-    from benchmarks import lake
+    from benchmarks.support import lake
 
     spark, project = _session(home, {}), lake.project()
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from blocks.alerts import AlertChannel
 from blocks.changes import Change, compared
 from blocks.compute import ComputeProfile
-from blocks.connections import BLOCKS, ConnectionBlock
+from blocks.logins.connections import BLOCKS, ConnectionBlock
+from blocks.logins.secrets import aws_credentials, aws_secret
 from blocks.names import alert_blocks, block_name, connection_block
-from blocks.secrets import aws_credentials, aws_secret
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:

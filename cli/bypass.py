@@ -44,7 +44,7 @@ def add_bypass(
     debug: DebugOption = False,
 ) -> None:
     """Lets a check of a table's gate fail until an instant: it warns, in every run, and alert channels are told now."""
-    from tidemark.compute.quality import check_names
+    from tidemark.compute.gate.quality import check_names
     from tidemark.config.project import load_project
     from tidemark.control.bypasses import add
     from tidemark.control.state import open_state

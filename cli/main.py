@@ -8,28 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import (
-    backfill,
-    bypass,
-    catalog,
-    contract,
-    erase,
-    errors,
-    init,
-    maintain,
-    plan,
-    prefect,
-    privacy,
-    recover,
-    reports,
-    sandbox,
-    show,
-    sla,
-    sqltests,
-    subject,
-    verify,
-)
-from cli import config as cli_config
+from cli import backfill, bypass, plan, prefect, privacy, reports, sandbox, sla
 from cli.console.options import (
     CONFIG,
     LOCAL,
@@ -48,6 +27,9 @@ from cli.console.options import (
     selection,
 )
 from cli.console.output import list_jobs, show_error
+from cli.lake import erase, errors, maintain, recover, show, subject, verify
+from cli.project import catalog, contract, init, sqltests
+from cli.project import config as cli_config
 
 app = typer.Typer(
     name="tidemark",
@@ -153,8 +135,8 @@ def job(
 ) -> None:
     """One job of the configuration's jobs.yaml by its name."""
     from cli.console.launch import launch
+    from tidemark.config.files.source import local_folder
     from tidemark.config.jobs import job_named, load_jobs
-    from tidemark.config.source import local_folder
 
     jobs = load_jobs(local_folder(config))
     if name is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.publish import publish_built
+from flows.layers.publish import publish_built
 from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
@@ -17,7 +17,7 @@ from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
-from tidemark.config.source import local_folder
+from tidemark.config.files.source import local_folder
 from tidemark.control.state import open_state
 from tidemark.plans import store
 from tidemark.plans.applying import batches

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from prefect import flow, task
 from pydantic import Field
 
+from flows.layers.publish import publish_built
 from flows.plan import draw_up
-from flows.publish import publish_built
-from flows.running.artifacts import ProgressArtifact
 from flows.running.commits import claim, commit, commit_together, finish_interrupted
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
@@ -25,6 +24,7 @@ from flows.running.parameters import (
 )
 from flows.running.pipeline import build, receive, work_on
 from flows.running.sealed import refuse_other_environments
+from flows.running.telling.artifacts import ProgressArtifact
 from tasks.steps import NOTHING_STORED, unseen
 from tidemark import faults
 from tidemark.backfill.notes import Notes

@@ -11,7 +11,7 @@ from blocks.register import alert_channels
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, Severity, Text
 from flows.running.sealed import refuse_other_environments
 from tidemark.config.environment import load_environment
-from tidemark.config.source import local_folder
+from tidemark.config.files.source import local_folder
 from tidemark.observe.alerts import AlertEvent, tell
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.running.artifacts import show_markdown
 from flows.running.commits import claim
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
@@ -23,6 +22,7 @@ from flows.running.parameters import (
 )
 from flows.running.pipeline import build, receive, work_on
 from flows.running.run_names import dated
+from flows.running.telling.artifacts import show_markdown
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder

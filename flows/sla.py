@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.running.artifacts import show_markdown
 from flows.running.context import RunContext
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName
 from flows.running.sealed import refuse_other_environments
-from flows.running.watching import ages
+from flows.running.telling.artifacts import show_markdown
+from flows.running.telling.watching import ages
 from tasks.promises import check_promises
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder

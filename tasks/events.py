@@ -14,7 +14,7 @@ from prefect.events import emit_event
 from tidemark.compile.soda import freshness_name
 
 if TYPE_CHECKING:
-    from tidemark.compute.quality import GateResult
+    from tidemark.compute.gate.quality import GateResult
     from tidemark.control.release import Release
     from tidemark.engine import Engine
     from tidemark.sources import Change

@@ -16,7 +16,7 @@ from tidemark.errorlane.quarantine import run_folder
 from tidemark.observe.run_report import errors_command, markdown_row
 
 if TYPE_CHECKING:
-    from tidemark.compute.quality import GateResult
+    from tidemark.compute.gate.quality import GateResult
     from tidemark.engine import Engine
     from tidemark.errorlane.quarantine import Rejected
 

@@ -32,7 +32,7 @@ from tidemark.plans import predict as prediction
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from tidemark.compute.quality import GateResult
+    from tidemark.compute.gate.quality import GateResult
     from tidemark.compute.received import Received
     from tidemark.compute.verify import Sample, Verified
     from tidemark.config.environment import Environment
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.errorlane.quarantine import Rejected
     from tidemark.errorlane.replay import Which
-    from tidemark.lint.subjects import Treatment
+    from tidemark.lint.privacy.subjects import Treatment
     from tidemark.operations.erasing.person import Person
     from tidemark.operations.maintenance import Tidied
     from tidemark.plans.document import Prediction

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from flows.running.progress import PUBLISH, describe, describe_publication, publish_stage
+from flows.running.telling.progress import PUBLISH, describe, describe_publication, publish_stage
 from tidemark.control.runs import Publication, RunSummary, TableResult
 from tidemark.observe.run_report import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from tidemark.compute.quality import GateResult
+    from tidemark.compute.gate.quality import GateResult
 
 log = logging.getLogger("tidemark.progress")
 

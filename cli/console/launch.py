@@ -15,7 +15,7 @@ from cli.console.display import display
 from cli.console.options import environment_of
 from cli.console.output import show, show_json, stderr
 from cli.console.prefect_api import use_prefect
-from flows.running.progress import called, watched_by
+from flows.running.telling.progress import called, watched_by
 from tidemark.errors import ConfigError, TidemarkError
 from tidemark.observe.logs import chosen
 from tidemark.observe.run_report import render

@@ -87,7 +87,7 @@ def instant(text: str | None, option: str = "--since") -> dt.datetime | None:
 def environment_of(env: str, config: str) -> Environment:
     """The environment that a command is told."""
     from tidemark.config.environment import load_environment
-    from tidemark.config.source import local_folder
+    from tidemark.config.files.source import local_folder
 
     return load_environment(local_folder(config), env)
 

@@ -14,14 +14,14 @@ from prefect.context import FlowRunContext
 from prefect.logging.handlers import APILogHandler
 
 from blocks.register import connect
-from flows.running.artifacts import show_markdown
-from flows.running.collector import Collector
-from flows.running.console_logs import console_logs
-from flows.running.lineage import LineageWatcher, tell_end, trace, watch_lineage
-from flows.running.progress import Watcher, Watchers, watcher
-from flows.running.progress_artifacts import ArtifactWatcher
 from flows.running.sealed import refuse_other_environments
-from flows.running.watching import job_name, measured, note_began, tell
+from flows.running.telling.artifacts import show_markdown
+from flows.running.telling.collector import Collector
+from flows.running.telling.console_logs import console_logs
+from flows.running.telling.lineage import LineageWatcher, tell_end, trace, watch_lineage
+from flows.running.telling.progress import Watcher, Watchers, watcher
+from flows.running.telling.progress_artifacts import ArtifactWatcher
+from flows.running.telling.watching import job_name, measured, note_began, tell
 from tasks.transient import patience
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment

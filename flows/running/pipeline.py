@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from flows.running.collector import check_text
 from flows.running.side_by_side import Outcome, side_by_side
+from flows.running.telling.collector import check_text
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import steps
@@ -23,7 +23,7 @@ from tidemark.observe.run_report import errors_command
 
 if TYPE_CHECKING:
     from flows.running.context import RunContext
-    from tidemark.compute.quality import GateResult
+    from tidemark.compute.gate.quality import GateResult
     from tidemark.compute.received import Received
     from tidemark.sources import Extract
     from tidemark.sources.watermark import Period

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from sandbox.errors import SandboxError
-from sandbox.services.emr_jobs import ROLE, spark_home, spark_program
+from sandbox.services.cloud.emr_jobs import ROLE, spark_home, spark_program
 from sandbox.services.listen import LOOPBACK, bind
 from tidemark.spark.java import find_java
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from tidemark.compute.changes import changes_since
 from tidemark.delta.table import count_rows, earlier_types, read_version, stored_schema
 from tidemark.errors import TargetError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
 

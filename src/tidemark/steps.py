@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyspark.sql.types import StructType
 
 from tidemark import faults, publishing
-from tidemark.compute import building, erased, failures, incremental, quality, tables
+from tidemark.compute import building, erased, failures, incremental, tables
+from tidemark.compute.gate import quality
 from tidemark.compute.received import scope as scope_of_received
 from tidemark.config.definition import fingerprint, mixed
 from tidemark.delta import sizes
@@ -19,12 +20,12 @@ from tidemark.engine import DoneBatch, metadata_values
 from tidemark.errorlane import quarantine, replay
 from tidemark.errorlane.quarantine import ErrorBatch, Rejected
 from tidemark.errors import ConfigError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.rows import judging
 from tidemark.sources import Extract, ExtractRequest, source_for
-from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read
+from tidemark.sources.landing.formats.broken import SPARK_FAILURES, failed_read
 from tidemark.sources.watermark import is_further, mark
 from tidemark.spark import storage
 from tidemark.write import standing
@@ -40,7 +41,7 @@ from tidemark.write.way import writes_rows
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from tidemark.compute.quality import GateResult
+    from tidemark.compute.gate.quality import GateResult
     from tidemark.compute.received import Received
     from tidemark.control.release import Release
     from tidemark.engine import Engine

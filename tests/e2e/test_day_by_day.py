@@ -28,7 +28,7 @@ from tests.support.worlds.systems import reach_s3
 from tests.support.worlds.truth import unlike
 from tidemark.compile.schema import METADATA_COLUMNS
 from tidemark.config.environment import load_environment
-from tidemark.config.yamltext import parse
+from tidemark.config.files.yamltext import parse
 from tidemark.rows import ROW_HASH
 
 if TYPE_CHECKING:

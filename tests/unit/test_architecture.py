@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 from tests.support import architecture
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_shows_the_house_as_it_is() -> None:
@@ -31,3 +36,11 @@ def test_every_wing_says_what_lives_there_and_what_does_not() -> None:
     rows = architecture.wings().splitlines()[3:]
     silent = [row for row in rows if "/`" in row.split("|")[1] and not row.split("|")[3].strip()]
     assert silent == []
+
+
+def test_no_folder_has_more_than_a_dozen_modules() -> None:
+    packages = ("src", "blocks", "tasks", "flows", "cli", "sandbox", "benchmarks")
+    modules = [path for package in packages for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py"]
+    crowded = {str(folder): number for folder, number in Counter(p.parent for p in modules).items() if number > 12}
+    assert len(modules) > 200
+    assert crowded == {}

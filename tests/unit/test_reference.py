@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.connections import BLOCKS
+from blocks.logins.connections import BLOCKS
 from tests.support.reference import FOLDER, PAGES, commands, keys
 from tests.support.reference.variables import VARIABLES
 from tidemark.config.schemas import MODELS, json_schema

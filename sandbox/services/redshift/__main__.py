@@ -24,8 +24,8 @@ from socket import socket
 from typing import TYPE_CHECKING, Any
 
 from sandbox.credentials import REDSHIFT
+from sandbox.services.cloud.object_store import object_store
 from sandbox.services.listen import socket_from_command_line
-from sandbox.services.object_store import object_store
 from sandbox.services.redshift.ddl import to_postgres
 from sandbox.services.redshift.login import answer_to, is_lent, refused
 from sandbox.services.redshift.parquet import Column, ParquetSink, csv_of_file, source_files

@@ -28,7 +28,7 @@ from snowflake.connector.cursor import DictCursor, SnowflakeCursor
 from snowflake.connector.errors import OperationalError, ProgrammingError
 from sqlglot import Expr, exp
 
-from sandbox.services.object_store import object_store
+from sandbox.services.cloud.object_store import object_store
 from sandbox.services.snowflake.login import Users
 from sandbox.services.snowflake.unload import Unload
 

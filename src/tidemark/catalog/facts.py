@@ -14,7 +14,7 @@ from tidemark.compile.lineage import Lineage
 from tidemark.control import release as releases
 from tidemark.control.runs import RunStore, RunSummary, TableResult
 from tidemark.errorlane.rejects import Filters, Status, entries
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.observe.sla import Judged, judge, promises
 from tidemark.revisions.history import Text, Version, from_git, versions, with_today
 from tidemark.serving.lake import ReleasedLake
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tidemark.config.project import Project, Table
     from tidemark.control.release import Release
     from tidemark.control.state import StateStore
-    from tidemark.lint.personal import Sight
+    from tidemark.lint.privacy.personal import Sight
 
 RUNS = 60
 """So many runs are looked at."""

@@ -10,7 +10,7 @@ from tidemark.compile.lineage import SOURCE
 if TYPE_CHECKING:
     from tidemark.catalog.facts import Facts
     from tidemark.config.project import Table
-    from tidemark.sql.derivation import Derived, Via
+    from tidemark.sql.tracing.derivation import Derived, Via
 
 Way = tuple[str, str, str]
 """A column that another one comes of: its table or source, its name, and how."""

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tidemark.sql.columns import read_query
-from tidemark.sql.derivation import AS_IT_IS, COMPUTED, HIDDEN, Derived, Via
 from tidemark.sql.queries import SqlError, parse
+from tidemark.sql.tracing.columns import read_query
+from tidemark.sql.tracing.derivation import AS_IT_IS, COMPUTED, HIDDEN, Derived, Via
 from tidemark.sql.types import METADATA_COLUMNS
 
 if TYPE_CHECKING:

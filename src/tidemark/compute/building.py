@@ -12,7 +12,7 @@ from tidemark.compute import histories, incremental, tables
 from tidemark.config.definition import transform_of
 from tidemark.delta.table import written_schema
 from tidemark.errors import CommitError, ConfigError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal
 from tidemark.rows.alignment import Held, align, held_by
 from tidemark.rows.masking import masking_key, refuse_unknown, with_masks

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from tidemark.config.cases import Case
+    from tidemark.config.files.yamltext import Document, Where
     from tidemark.config.project import Project, Table
-    from tidemark.config.yamltext import Document, Where
 
 Row = tuple[str | None, ...]
 _NESTED = (ArrayType, MapType, StructType)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.control import erasures
 from tidemark.errors import ConfigError
-from tidemark.lint import subjects
+from tidemark.lint.privacy import subjects
 from tidemark.rows.erased import Absent, without
 from tidemark.rows.masking import hidden_key
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tidemark.config.project import Table
     from tidemark.control.erasures import Receipt
     from tidemark.engine import Engine
-    from tidemark.lint.subjects import Treatment
+    from tidemark.lint.privacy.subjects import Treatment
     from tidemark.rows.batches import Counter
 
 

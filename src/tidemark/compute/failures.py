@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from tidemark.compile.soda import placed
 from tidemark.errors import CommitError, TidemarkError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.spark.dataerrors import DataError, SqlPart, data_error
-from tidemark.sql.columns import ReadQuery, read_query
-from tidemark.sql.derivation import Origin
 from tidemark.sql.places import calls_of, place_of
 from tidemark.sql.queries import SqlError, bind, parse, unbound_position, view_name
+from tidemark.sql.tracing.columns import ReadQuery, read_query
+from tidemark.sql.tracing.derivation import Origin
 from tidemark.sql.types import METADATA_COLUMNS
 
 if TYPE_CHECKING:

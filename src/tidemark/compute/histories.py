@@ -9,11 +9,11 @@ from tidemark.errors import ConfigError
 from tidemark.lint.histories import undated_tombstones
 from tidemark.rows import ORDER, judging
 from tidemark.rows.alignment import align
-from tidemark.sql.columns import read_query
 from tidemark.sql.queries import SqlError, parse
+from tidemark.sql.tracing.columns import read_query
 from tidemark.sql.types import METADATA_COLUMNS
-from tidemark.write import scd2
 from tidemark.write.batch import Checked
+from tidemark.write.modes import scd2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -32,7 +32,7 @@ from tidemark.delta.table import (
     stored_schema,
 )
 from tidemark.errors import ConfigError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.rows import BAD, ROW_HASH, own, quoted
 from tidemark.rows.batches import newest, row_hash
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tidemark.config.modelfile import build
-from tidemark.config.yamltext import Document, parse
+from tidemark.config.files.modelfile import build
+from tidemark.config.files.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
 
 SUFFIX = ".test.yaml"

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tidemark.config.modelfile import build
-from tidemark.config.writing import Names
-from tidemark.config.yamltext import Document, parse
+from tidemark.config.files.modelfile import build
+from tidemark.config.files.writing import Names
+from tidemark.config.files.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding, choose
 
 FILE = "jobs.yaml"

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from tidemark.config.csvformat import CsvFormat
+from tidemark.config.files.modelfile import SPAN_SCHEMA, build, parse_span
+from tidemark.config.files.writing import ONE_OR_SEVERAL, Names, WriteSpec
+from tidemark.config.files.yamltext import Document, parse
 from tidemark.config.limits import Limits, LimitsSpec
-from tidemark.config.modelfile import SPAN_SCHEMA, build, parse_span
-from tidemark.config.writing import ONE_OR_SEVERAL, Names, WriteSpec
-from tidemark.config.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding
 from tidemark.sql.types import is_zone
 

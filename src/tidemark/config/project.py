@@ -14,9 +14,9 @@ from tidemark.config import load as loads
 from tidemark.config.contract import LAYERS, Contract
 from tidemark.config.contract.model import KEYED_MASKS
 from tidemark.config.environment import Environment, load_environment
+from tidemark.config.files.source import local_folder
+from tidemark.config.files.yamltext import Document, read_text
 from tidemark.config.load import Load
-from tidemark.config.source import local_folder
-from tidemark.config.yamltext import Document, read_text
 from tidemark.errors import ConfigError, Finding, choose
 from tidemark.sql.types import SOURCE_ORDER, TIMES
 

@@ -21,10 +21,10 @@ from tidemark.config.contract.meanings import REFUSED, meaning
 from tidemark.config.contract.properties import NAME, NESTED
 from tidemark.config.contract.quality import METRICS
 from tidemark.config.environment import Environment
+from tidemark.config.files.modelfile import span_text
 from tidemark.config.jobs import Jobs
 from tidemark.config.limits import Limit
 from tidemark.config.load import Load
-from tidemark.config.modelfile import span_text
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Mapping[str, type[BaseModel]] = {

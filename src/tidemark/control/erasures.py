@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.config.contract.model import Erasure
 from tidemark.errors import TidemarkError
-from tidemark.lint.subjects import Treatment
+from tidemark.lint.privacy.subjects import Treatment
 
 if TYPE_CHECKING:
     from tidemark.control.release import Release

@@ -22,7 +22,7 @@ from tidemark import faults
 from tidemark.errorlane import rejects
 from tidemark.errorlane.quarantine import LANE_SCHEMA
 from tidemark.errors import TidemarkError
-from tidemark.sources.landing.broken import SPARK_FAILURES
+from tidemark.sources.landing.formats.broken import SPARK_FAILURES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

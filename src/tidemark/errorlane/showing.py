@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errorlane.rejects import Reason, RejectedRow, noted_at
-from tidemark.lint.personal import Sight
+from tidemark.lint.privacy.personal import Sight
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder

@@ -11,23 +11,12 @@ from pathlib import Path
 from tidemark.config import contract, load
 from tidemark.config.cases import SUFFIX as TESTS
 from tidemark.config.contract import LAYERS
+from tidemark.config.files.source import local_folder
 from tidemark.config.project import SQL_SUFFIX, graph_findings
-from tidemark.config.source import local_folder
 from tidemark.errors import Finding, choose
-from tidemark.lint import (
-    admission,
-    cases,
-    checks,
-    erasures,
-    histories,
-    inputs,
-    jobs,
-    loads,
-    promises,
-    queries,
-    references,
-)
+from tidemark.lint import cases, checks, erasures, histories, inputs, jobs, loads, promises, queries, references
 from tidemark.lint.inspection import inspect
+from tidemark.lint.privacy import admission
 
 _SUFFIXES = (contract.SUFFIX, load.SUFFIX, SQL_SUFFIX, TESTS)
 

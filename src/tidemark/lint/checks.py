@@ -12,8 +12,8 @@ from tidemark.config.project import Table
 from tidemark.errors import ConfigError, Finding, choose
 from tidemark.lint.inspection import Inspection
 from tidemark.sql import queries
-from tidemark.sql.columns import read_query
 from tidemark.sql.queries import SqlError
+from tidemark.sql.tracing.columns import read_query
 from tidemark.sql.types import METADATA_COLUMNS
 
 # `avg(net_usd) between 5 and 500`: a metric of columns, which are all its arguments.

@@ -9,7 +9,7 @@ from tidemark.config.contract import Column
 from tidemark.config.contract.privacy import ERASURE
 from tidemark.errors import Finding
 from tidemark.lint.inspection import Inspection
-from tidemark.lint.subjects import INTEGERS, is_own
+from tidemark.lint.privacy.subjects import INTEGERS, is_own
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tidemark.config.contract import Contract
+from tidemark.config.files.writing import AllBut, WriteSpec
+from tidemark.config.files.yamltext import Document, Where
 from tidemark.config.project import Table
-from tidemark.config.writing import AllBut, WriteSpec
-from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
-from tidemark.sql.columns import ReadQuery
+from tidemark.sql.tracing.columns import ReadQuery
 from tidemark.sql.types import check_literal, decimal_digits, is_numeric
 
 _WRITE = "write"

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
+from tidemark.config.files.yamltext import Document
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.config.project import Table
-from tidemark.config.yamltext import Document
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
-from tidemark.sql.columns import ReadQuery
 from tidemark.sql.locality import troubles
-from tidemark.sql.reach import Tracked, line_near, listed
+from tidemark.sql.tracing.columns import ReadQuery
+from tidemark.sql.tracing.reach import Tracked, line_near, listed
 from tidemark.sql.volatile import volatile_calls
 
 

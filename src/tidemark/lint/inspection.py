@@ -10,8 +10,8 @@ from tidemark.config.environment import Environment, load_environment
 from tidemark.config.project import ReadTables, Table, read_tables
 from tidemark.errors import ConfigError, Finding
 from tidemark.sql import queries as sqltext
-from tidemark.sql.columns import ReadQuery, Schema, read_query
 from tidemark.sql.queries import SqlError
+from tidemark.sql.tracing.columns import ReadQuery, Schema, read_query
 from tidemark.sql.types import METADATA_COLUMNS
 
 

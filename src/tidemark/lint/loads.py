@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 
 from tidemark.config.contract import LAYERS
 from tidemark.config.environment import Environment
+from tidemark.config.files.yamltext import Document, Where
 from tidemark.config.load import WatermarkSpec
 from tidemark.config.project import Table
-from tidemark.config.yamltext import Document, Where
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
 from tidemark.sql.types import FRACTIONS, METADATA_COLUMNS, TIMES, is_numeric, is_whole

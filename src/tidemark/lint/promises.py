@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidemark.config.environment import FOLDER
+from tidemark.config.files.yamltext import parse
 from tidemark.config.jobs import load_jobs
-from tidemark.config.yamltext import parse
 from tidemark.errors import ConfigError, Finding, choose
 from tidemark.lint.inspection import Inspection
 

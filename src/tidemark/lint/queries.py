@@ -9,8 +9,8 @@ from tidemark.config.project import Table
 from tidemark.errors import Finding, choose, close_match
 from tidemark.lint.inspection import Inspection, engine_columns, helper_columns
 from tidemark.sql import queries
-from tidemark.sql.columns import ReadQuery
 from tidemark.sql.queries import SqlError, line_of
+from tidemark.sql.tracing.columns import ReadQuery
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tidemark.aws.folder import open_folder
 from tidemark.errorlane import rejects
 from tidemark.errorlane.showing import ACCESS
-from tidemark.lint import subjects
+from tidemark.lint.privacy import subjects
 from tidemark.serving.lake import open_lake
 from tidemark.warehouses import quoted
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tidemark.config.environment import Environment
     from tidemark.config.project import Project, Table
     from tidemark.control.state import StateStore
-    from tidemark.lint.subjects import Trail
+    from tidemark.lint.privacy.subjects import Trail
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tidemark.config.definition import fingerprint
 from tidemark.delta.footers import count_rows
 from tidemark.delta.table import read_state
 from tidemark.errors import PlanError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.spark import storage
 from tidemark.write import manifest
 

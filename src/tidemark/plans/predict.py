@@ -14,7 +14,7 @@ from tidemark.compute import changes
 from tidemark.compute.changes import by_batch
 from tidemark.control import release
 from tidemark.delta.table import count_rows, read_state, read_version
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.plans.document import Prediction, Publishing
 from tidemark.rows import ROW_HASH, quoted
 from tidemark.rows.batches import having

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tidemark.config.contract import LAYERS, SUFFIX, Contract, read_contract
-from tidemark.config.source import local_folder
-from tidemark.config.yamltext import parse
+from tidemark.config.files.source import local_folder
+from tidemark.config.files.yamltext import parse
 from tidemark.errors import ConfigError, Finding
 from tidemark.revisions.git import Checkout
 

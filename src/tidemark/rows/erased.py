@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from tidemark.compile.masks import MaskKey
-    from tidemark.lint.subjects import Treatment
+    from tidemark.lint.privacy.subjects import Treatment
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
 _ERASED = own("erased_")

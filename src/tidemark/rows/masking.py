@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from tidemark.aws import secrets
 from tidemark.compile.masks import MaskKey, domain, masked
 from tidemark.errors import CommitError, ConfigError
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.rows import ORIGIN, own, quoted
 from tidemark.spark.hidden import hidden_values
 from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER

@@ -17,7 +17,7 @@ import sqlglot
 from sqlglot import exp
 
 from tidemark.errors import ConfigError, TidemarkError, choose
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.warehouses import quoted
 

@@ -13,11 +13,11 @@ from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
 from tidemark.config.contract import LAYERS, Contract
 from tidemark.config.contract import Column as ContractColumn
 from tidemark.config.contract.properties import NAME
+from tidemark.config.files.yamltext import read_text
 from tidemark.config.load import Load
 from tidemark.config.project import SQL_SUFFIX, Table
-from tidemark.config.yamltext import read_text
 from tidemark.errors import ConfigError, choose
-from tidemark.lint.personal import Sight
+from tidemark.lint.privacy.personal import Sight
 from tidemark.sketch.drafts import Column, Draft
 from tidemark.sketch.personal import fitting
 from tidemark.spark.relations import query_over

@@ -9,9 +9,9 @@ from typing import Protocol
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
-from tidemark.sql.origins import same_in, taken_from
 from tidemark.sql.queries import DIALECT, full_name
-from tidemark.sql.reach import (
+from tidemark.sql.tracing.origins import same_in, taken_from
+from tidemark.sql.tracing.reach import (
     Places,
     Reach,
     Reaches,

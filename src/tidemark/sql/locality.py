@@ -14,10 +14,21 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from tidemark.sql.block import Block
-from tidemark.sql.columns import ReadQuery
-from tidemark.sql.origins import taken_from
 from tidemark.sql.queries import DIALECT, full_name
-from tidemark.sql.reach import SAME_TYPE, LostError, Reach, Reaches, Tracked, Trouble, line_near, listed, renamed, shown
+from tidemark.sql.tracing.columns import ReadQuery
+from tidemark.sql.tracing.origins import taken_from
+from tidemark.sql.tracing.reach import (
+    SAME_TYPE,
+    LostError,
+    Reach,
+    Reaches,
+    Tracked,
+    Trouble,
+    line_near,
+    listed,
+    renamed,
+    shown,
+)
 
 
 def troubles(read: ReadQuery, tracked: Sequence[Tracked]) -> tuple[Trouble, ...]:

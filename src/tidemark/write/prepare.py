@@ -22,10 +22,11 @@ from tidemark.rows.judging import without_marks
 from tidemark.rows.order import order_in
 from tidemark.spark import storage
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER, widens
-from tidemark.write import absence, append, compare, rewrite
+from tidemark.write import compare, rewrite
 from tidemark.write.batch import DELETE, INSERT, LABEL, UPDATE, VANISHED, Work
 from tidemark.write.counting import Tally, whole_books
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
+from tidemark.write.modes import absence, append
 from tidemark.write.pruning import Bounds
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from blocks.emr_serverless import driver
 from flows.daily import daily
 from sandbox.ledger import BRONZE_TABLES
-from sandbox.services.emr_jobs import MASTER
+from sandbox.services.cloud.emr_jobs import MASTER
 from sandbox.services.spark_cluster import cluster
 from tests.support.deployments.emr import application, emulator, run_flow
 from tests.support.deployments.places import beside, config_for_jobs, rejects, unlike

@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from flows.daily import daily
 from sandbox.ledger import BRONZE_TABLES
-from sandbox.services.emr_jobs import CONTAINER, MASTER, ROLE
+from sandbox.services.cloud.emr_jobs import CONTAINER, MASTER, ROLE
 from sandbox.services.spark_cluster import cluster
 from tests.support.deployments.ecs import TEAMS, EcsJob, ecs_job, work_pool
 from tests.support.deployments.emr import application, emulator, flow_run, run_flow

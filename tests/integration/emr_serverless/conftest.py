@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.services.emr_jobs import MASTER
+from sandbox.services.cloud.emr_jobs import MASTER
 from sandbox.services.spark_cluster import cluster
 from tests.support.deployments.emr import Application, application, emulator
 

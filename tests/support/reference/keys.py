@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from blocks.connections import BLOCKS
-from blocks.snowflake_login import DEFAULT_SCHEMA
+from blocks.logins.connections import BLOCKS
+from blocks.logins.snowflake_login import DEFAULT_SCHEMA
 from tidemark.config.contract.meanings import meaning
 from tidemark.config.schemas import json_schema
 from tidemark.sources.rest import API_PATH, LOGIN_PATH

@@ -12,8 +12,8 @@ import prefect.settings
 import pytest
 from prefect.blocks.core import Block
 
-from blocks import connections
-from blocks.connections import BLOCKS, ConnectionBlock
+from blocks.logins import connections
+from blocks.logins.connections import BLOCKS, ConnectionBlock
 from tidemark.aws import secrets
 from tidemark.errors import ConfigError
 

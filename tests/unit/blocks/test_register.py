@@ -10,7 +10,7 @@ import pytest
 
 from blocks.changes import Change, FieldChange
 from blocks.compute import ComputeProfile
-from blocks.connections import BLOCKS
+from blocks.logins.connections import BLOCKS
 from blocks.register import alert_channels, connect, register, register_connections
 from tidemark.aws import secrets
 from tidemark.config.environment import AlertSpec, ComputeSettings, ConnectionSpec, Environment, SizeSpec

@@ -14,8 +14,8 @@ from prefect.flow_engine import run_flow_sync
 from prefect.variables import Variable
 
 from blocks.automations import automations
-from blocks.connections import SnowflakeConnection
 from blocks.deployments import deployments
+from blocks.logins.connections import SnowflakeConnection
 from blocks.register import alert_channels, connect, register
 from blocks.workspace import set_up
 from flows.notify import notify

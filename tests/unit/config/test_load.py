@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tidemark.config.files.modelfile import parse_span
+from tidemark.config.files.writing import WriteSpec
 from tidemark.config.load import CastSpec, InputSpec, Load, SourceSpec, WatermarkSpec, load_load
-from tidemark.config.modelfile import parse_span
-from tidemark.config.writing import WriteSpec
 from tidemark.errors import ConfigError
 
 Read = Callable[[str], Load]

@@ -19,8 +19,8 @@ from tests.support.documented import PAGES
 from tidemark.config import schemas
 from tidemark.config.contract.meanings import meaning
 from tidemark.config.environment import load_environment
-from tidemark.config.modelfile import build
-from tidemark.config.yamltext import parse
+from tidemark.config.files.modelfile import build
+from tidemark.config.files.yamltext import parse
 from tidemark.lint import lint
 
 CONFIG = Path("config")

@@ -17,7 +17,7 @@ from blocks.compute import ComputeProfile
 from blocks.deployments import deployments
 from blocks.names import block_name
 from blocks.workspace import variables
-from flows.running.watching import SIZE
+from flows.running.telling.watching import SIZE
 from tests.support.deployments.prefect_file import DEPLOYMENTS, FILE, flow_of
 from tidemark.config.environment import PrefectSettings, load_environment
 from tidemark.config.jobs import load_jobs
@@ -160,7 +160,11 @@ def test_every_text_has_a_range(deployment: Mapping[str, Any]) -> None:
 
 
 def test_dates_are_picked_and_choices_drop_down() -> None:
-    daily, ingest, publish = form("flows.daily.daily"), form("flows.ingest.ingest"), form("flows.publish.publish")
+    daily, ingest, publish = (
+        form("flows.daily.daily"),
+        form("flows.layers.ingest.ingest"),
+        form("flows.layers.publish.publish"),
+    )
     assert offered(daily["date"], "format") == ["date"]
     assert offered(daily["since"], "format") == ["date-time"]
     assert daily["full_refresh"]["type"] == "boolean"
@@ -168,7 +172,9 @@ def test_dates_are_picked_and_choices_drop_down() -> None:
     assert offered(ingest["connection"], "enum") == [["crm", "landing", "redshift", "snowflake"]]
     assert offered(publish["target"], "enum") == [["redshift", "snowflake"]]
     assert offered(form("flows.backfill.backfill")["start"], "format") == ["date"]
-    assert offered(form("flows.build_layer.build_layer")["layer"], "enum") == [["silver", "gold", "silver and gold"]]
+    assert offered(form("flows.layers.build_layer.build_layer")["layer"], "enum") == [
+        ["silver", "gold", "silver and gold"]
+    ]
 
 
 def kinds(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from tidemark.compile.masks import MaskKey
 from tidemark.config.contract.model import Erasure
-from tidemark.lint.subjects import Treatment
+from tidemark.lint.privacy.subjects import Treatment
 from tidemark.rows.erased import Absent, told, without
 from tidemark.rows.masking import blocks
 from tidemark.spark.hidden import hidden_values

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from sandbox.services import dynamo_limits
+from sandbox.services.cloud import dynamo_limits
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tidemark.sql.columns import Schema, read_query
 from tidemark.sql.locality import troubles
 from tidemark.sql.queries import parse
-from tidemark.sql.reach import Tracked
+from tidemark.sql.tracing.columns import Schema, read_query
+from tidemark.sql.tracing.reach import Tracked
 from tidemark.sql.volatile import volatile_calls
 
 SCHEMA: Schema = {

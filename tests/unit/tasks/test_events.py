@@ -12,7 +12,7 @@ import pytest
 from tasks import events, evidence
 from tests.support.deployments.artifacts import newest
 from tests.support.lakes.lake import Lake, at
-from tidemark.compute.quality import CheckResult, GateResult
+from tidemark.compute.gate.quality import CheckResult, GateResult
 from tidemark.control.release import Release
 from tidemark.engine import Engine
 from tidemark.errorlane.quarantine import Rejected

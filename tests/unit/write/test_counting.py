@@ -12,7 +12,8 @@ from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
 from tidemark.errors import CommitError
 from tidemark.rows.batches import Counter
-from tidemark.write import append, compare, prepare
+from tidemark.write import compare, prepare
+from tidemark.write.modes import append
 
 TABLE = "bronze.cities"
 COLUMNS = "id! string\ncity string {enum: [{value: Ulm}, {value: Bonn}]}\nupdated_at! timestamp"

@@ -11,8 +11,8 @@ from tidemark.config.contract.properties import key_columns, read_columns
 from tidemark.config.contract.quality import read_checks
 from tidemark.config.contract.references import read_references
 from tidemark.config.contract.service import read_freshness, read_service
-from tidemark.config.modelfile import build
-from tidemark.config.yamltext import Report, Where, parse
+from tidemark.config.files.modelfile import build
+from tidemark.config.files.yamltext import Report, Where, parse
 from tidemark.errors import ConfigError, Finding
 
 _SCHEMA: Where = ("schema", 0)

@@ -8,7 +8,7 @@ from open_data_contract_standard.model import SchemaProperty
 
 from tidemark.config.contract.model import Erasure
 from tidemark.config.contract.privacy import ERASURE
-from tidemark.config.yamltext import Report, Where
+from tidemark.config.files.yamltext import Report, Where
 from tidemark.errors import choose
 
 _WORDS = ("delete", "clear")

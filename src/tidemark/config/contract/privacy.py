@@ -10,7 +10,7 @@ from typing import Any
 from open_data_contract_standard.model import SchemaProperty
 
 from tidemark.config.contract.model import DATE_MASKS, MASKS, TEXT_MASKS, PersonalException
-from tidemark.config.yamltext import Report, Where
+from tidemark.config.files.yamltext import Report, Where
 from tidemark.errors import choose
 
 MASK, MASK_PEOPLE, EXCEPTION = "mask", "maskPeople", "personalException"

@@ -11,7 +11,7 @@ from open_data_contract_standard.model import SchemaProperty
 from tidemark.config.contract.model import Column, Nested
 from tidemark.config.contract.people import read_erasure
 from tidemark.config.contract.privacy import read_privacy
-from tidemark.config.yamltext import Report, Where
+from tidemark.config.files.yamltext import Report, Where
 from tidemark.errors import choose
 from tidemark.sql.types import HELPER_PREFIX, METADATA_COLUMNS, check_literal, is_zone, logical_type, normal_type
 

@@ -11,7 +11,7 @@ import yaml
 from open_data_contract_standard.model import DataQuality
 
 from tidemark.config.contract.model import Check, Comparison, Operator, Severity
-from tidemark.config.yamltext import Report, Where
+from tidemark.config.files.yamltext import Report, Where
 from tidemark.errors import choose
 
 METRICS: Mapping[str, tuple[str, ...]] = {

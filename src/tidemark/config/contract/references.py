@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from open_data_contract_standard.model import Relationship, SchemaObject
 
 from tidemark.config.contract.model import LAYERS, SUFFIX, Column, Reference
-from tidemark.config.yamltext import Report, Where
+from tidemark.config.files.yamltext import Report, Where
 
 _FULL = re.compile(r"(?P<file>[^#]*)#/?schema/(?P<table>[a-z_][a-z0-9_]*)/properties/(?P<column>[a-z_][a-z0-9_]*)")
 _SHORT = re.compile(r"(?P<table>[a-z_][a-z0-9_]*)\.(?P<column>[a-z_][a-z0-9_]*)")

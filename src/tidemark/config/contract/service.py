@@ -9,7 +9,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, ServiceL
 
 from tidemark.config.contract.model import Column, Freshness, Service, Severity
 from tidemark.config.contract.quality import read_severity
-from tidemark.config.yamltext import Report, Where
+from tidemark.config.files.yamltext import Report, Where
 from tidemark.errors import choose
 
 _HOURS_PER_UNIT = {

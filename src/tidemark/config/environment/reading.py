@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from tidemark.config.environment.model import FOLDER, Environment
-from tidemark.config.modelfile import build
-from tidemark.config.yamltext import expand, parse, read_text
+from tidemark.config.files.modelfile import build
+from tidemark.config.files.yamltext import expand, parse, read_text
 from tidemark.errors import ConfigError, Finding, choose
 
 

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from tidemark.aws.settings import Location, settled
-from tidemark.config.modelfile import Span
+from tidemark.config.files.modelfile import Span
 
 ANSI = "spark.sql.ansi.enabled"
 MEANINGS: Mapping[str, str] = {

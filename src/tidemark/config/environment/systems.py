@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from tidemark.config.environment.settings import Settings
-from tidemark.config.modelfile import Span
+from tidemark.config.files.modelfile import Span
 from tidemark.retry import RetryPolicy
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from tidemark.config.environment.settings import Settings
-from tidemark.config.modelfile import Span
+from tidemark.config.files.modelfile import Span
 
 TRANSPORTS = ("off", "file", "http")
 

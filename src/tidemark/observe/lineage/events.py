@@ -32,7 +32,7 @@ from tidemark.errors import ConfigError
 from tidemark.observe.lineage import facets, naming
 from tidemark.observe.lineage.jobs import Begun, Ended, Job, State, revision
 from tidemark.redaction import redact
-from tidemark.sql.derivation import AS_IT_IS
+from tidemark.sql.tracing.derivation import AS_IT_IS
 from tidemark.sql.types import METADATA_COLUMNS
 
 if TYPE_CHECKING:

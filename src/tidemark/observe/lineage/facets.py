@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tidemark.config.contract import Check, Contract
     from tidemark.observe.lineage.jobs import Checked, Parents
     from tidemark.observe.lineage.naming import Dataset
-    from tidemark.sql.derivation import Derived, Via
+    from tidemark.sql.tracing.derivation import Derived, Via
 
 Columns = Sequence[tuple[str, str | None, str | None]]
 """Name, type and meaning of each column, as far as they are known."""

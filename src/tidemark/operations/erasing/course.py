@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tidemark.config.project import topological
 from tidemark.control import erasures
 from tidemark.errorlane import replay
-from tidemark.lint import subjects
+from tidemark.lint.privacy import subjects
 from tidemark.operations.erasing import finding, person, sweeping
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.table import read_state, read_version
-from tidemark.lint import admission
+from tidemark.lint.privacy import admission
 from tidemark.operations.erasing.person import telling
 from tidemark.rows import own, quoted
 

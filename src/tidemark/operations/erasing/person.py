@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from tidemark.aws.folder import open_folder
 from tidemark.control.erasures import Receipt, noted_at
 from tidemark.errors import ConfigError
-from tidemark.lint import subjects
+from tidemark.lint.privacy import subjects
 from tidemark.rows import quoted
 from tidemark.rows.erased import as_named
 from tidemark.rows.masking import digest_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
     from tidemark.config.environment import Environment
     from tidemark.config.project import Project, Table
-    from tidemark.lint.subjects import Trail
+    from tidemark.lint.privacy.subjects import Trail
 
 FOLDER = "_erasing"
 _SHORTEST = 6  # characters

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tidemark.config.project import Table
     from tidemark.engine import Engine
-    from tidemark.lint.subjects import Treatment
+    from tidemark.lint.privacy.subjects import Treatment
     from tidemark.operations.erasing.person import Person
 
 _PERSON = own("person")

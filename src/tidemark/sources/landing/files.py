@@ -25,13 +25,13 @@ from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
 from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN, literal
 from tidemark.sources import Extract, ExtractRequest
-from tidemark.sources.landing.broken import SPARK_FAILURES, failed_read, suspected, verdict_on
-from tidemark.sources.landing.csvfiles import read_csv
 from tidemark.sources.landing.folders import columns_of, partition_columns, with_partitions
-from tidemark.sources.landing.jsonfiles import read_json, whole_documents
+from tidemark.sources.landing.formats.broken import SPARK_FAILURES, failed_read, suspected, verdict_on
+from tidemark.sources.landing.formats.csvfiles import read_csv
+from tidemark.sources.landing.formats.jsonfiles import read_json, whole_documents
+from tidemark.sources.landing.formats.parquetfiles import read_parquet_files, refuse_options
+from tidemark.sources.landing.formats.parquettypes import AsTyped
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
-from tidemark.sources.landing.parquetfiles import read_parquet_files, refuse_options
-from tidemark.sources.landing.parquettypes import AsTyped
 from tidemark.sources.landing.shelf import Shelf
 from tidemark.sources.landing.snapshots import Picked, pick, taken_at
 from tidemark.sources.staged import empty_frame, folded, is_own_name, union

@@ -8,7 +8,7 @@ import threading
 from rich.console import Console
 
 from cli.console.display import Display, LiveDisplay, display
-from flows.running.progress import LoggingWatcher, publish_stage, watched_by, watcher
+from flows.running.telling.progress import LoggingWatcher, publish_stage, watched_by, watcher
 from tidemark.books import Books
 from tidemark.control.runs import GateSummary, Publication, TableResult
 from tidemark.observe.run_report import THIN_SPACE

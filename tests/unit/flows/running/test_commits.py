@@ -15,9 +15,9 @@ from prefect import Task
 
 from flows import restore as restore_flow
 from flows.running import commits as committing
-from flows.running.collector import Collector
 from flows.running.context import RunContext
-from flows.running.progress import LoggingWatcher
+from flows.running.telling.collector import Collector
+from flows.running.telling.progress import LoggingWatcher
 from tasks import steps as tasks
 from tests.support.lakes.lake import Lake, Rows
 from tests.support.lakes.saved import Saved

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tidemark.control.erasures import Receipt
-from tidemark.lint.subjects import Trail
+from tidemark.lint.privacy.subjects import Trail
 from tidemark.operations.erasing.person import Person, is_telling
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.lakes.landing import LandingFolder
 from tests.support.odd import plaincsv
 from tidemark.rows import ORDER
-from tidemark.sources.landing import csvfiles
+from tidemark.sources.landing.formats import csvfiles
 
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 HEADERS = st.sampled_from([["id", "name"], ["name", "id"], ["id"], ["id", "name", ""], [" id ", "name", "x y"]])

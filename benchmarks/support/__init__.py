@@ -1,0 +1,4 @@
+"""What benchmarks share: their data, their lake, their measuring.
+
+Not here: benchmarks.
+"""

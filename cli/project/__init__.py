@@ -1,0 +1,4 @@
+"""Commands on the configuration.
+
+Not here: anything that needs a lake.
+"""

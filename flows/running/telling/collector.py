@@ -1,0 +1,148 @@
+"""Collects what a run does while it does it, so that there is a summary however the run ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tidemark.books import Books
+from tidemark.control.runs import (
+    GateSummary,
+    LineageSummary,
+    Publication,
+    RunStatus,
+    RunSummary,
+    TableResult,
+    TableStatus,
+    Warned,
+)
+
+if TYPE_CHECKING:
+    from flows.running.telling.progress import Watcher
+    from tidemark.compute.gate.quality import GateResult
+
+
+class Collector:
+    """The summary of a run in the making; tables report to it from their own threads."""
+
+    def __init__(self, summary: RunSummary, watcher: Watcher) -> None:
+        self._summary = summary
+        self._watcher = watcher
+        self._results: dict[str, TableResult] = {}
+        self._lock = threading.Lock()
+
+    def stage(self, name: str, tables: Sequence[str]) -> None:
+        """A stage of the run begins with these tables."""
+        self._watcher.stage_began(name, tables)
+
+    @contextmanager
+    def step(self, table: str, name: str) -> Iterator[None]:
+        """Times a step of a table and shows it to who watches."""
+        self._watcher.step_began(table, name)
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            spent, known = time.monotonic() - started, self.result(table)
+            steps = {**known.steps, name: round(known.steps.get(name, 0.0) + spent, 3)}
+            self.note(table, seconds=known.seconds + spent, steps=steps)
+
+    def result(self, table: str) -> TableResult:
+        """What is known of a table so far."""
+        with self._lock:
+            return self._results.get(table, TableResult(table, "unfinished"))
+
+    def note(self, table: str, **changes: Any) -> None:
+        """Adds to what is known of a table (fields of `TableResult`)."""
+        with self._lock:
+            known = self._results.get(table, TableResult(table, "unfinished"))
+            self._results[table] = replace(known, **changes)
+
+    def add(self, table: str, earlier: TableResult) -> None:
+        """Adds what was known of a table before its last batch: one that has several counts them all."""
+        now = self.result(table)
+        rejected = Counter(earlier.rejected)
+        rejected.update(now.rejected)
+        self.note(
+            table,
+            books=(earlier.books or Books()) + (now.books or Books()),
+            rejected=dict(rejected),
+            status="committed" if earlier.status == "committed" else now.status,
+        )
+
+    def end(self, table: str, status: TableStatus, error: Exception | None = None) -> None:
+        """A stage is done with a table."""
+        self.note(table, status=status, error=str(error) if error else None)
+        self._watcher.table_ended(self.result(table))
+
+    def gate(self, table: str, gate: GateResult) -> None:
+        """Notes the outcome of a table's checks; a check that only warns is a warning of the run too."""
+        passed = sum(check.outcome == "pass" for check in gate.checks)
+        failed, warned = (tuple(map(check_text, checks)) for checks in (gate.failures, gate.warnings))
+        self.note(table, gate=GateSummary(passed, len(gate.checks), failed, warned, gate.path))
+        self._watcher.gate_ended(gate)
+        for text in warned:
+            self.warn(Warned(table, text, f"tidemark check --select {table}"))
+
+    def warn(self, warned: Warned) -> None:
+        """Something to look at that does not stop the run."""
+        with self._lock:
+            self._summary = replace(self._summary, warnings=(*self._summary.warnings, warned))
+
+    def publication(self, published: Publication) -> None:
+        """A table reached a warehouse, or failed to."""
+        with self._lock:
+            self._summary = replace(self._summary, published=(*self._summary.published, published))
+        self._watcher.publication_ended(published)
+
+    def expired(self, files: Mapping[str, int]) -> None:
+        """Files that had rested for their time were removed."""
+        with self._lock:
+            known = self._summary.expired
+            together = {name: count + known.get(name, 0) for name, count in files.items()}
+            self._summary = replace(self._summary, expired={**known, **together})
+
+    def release(self, name: str, new: bool) -> None:
+        """The release that readers see, and whether this run made it."""
+        with self._lock:
+            self._summary = replace(self._summary, release=name, released=new)
+
+    @property
+    def released(self) -> str | None:
+        """The release that readers see, as far as the run knows."""
+        with self._lock:
+            return self._summary.release
+
+    def lineage(self, told: LineageSummary) -> None:
+        """What became of the run's lineage events."""
+        with self._lock:
+            self._summary = replace(self._summary, lineage=told)
+
+    def rejected(self, table: str, by_rule: Mapping[str, int]) -> None:
+        """How many rows newly in the error lane broke each `column.rule`."""
+        self.note(table, rejected=dict(by_rule))
+
+    def summary(self, status: RunStatus, error: BaseException | None = None) -> RunSummary:
+        """The summary as of now; any status but `running` ends the run."""
+        with self._lock:
+            finished = None if status == "running" else datetime.now(UTC).replace(tzinfo=None)
+            self._summary = replace(
+                self._summary,
+                status=status,
+                finished_at=finished,
+                tables=tuple(self._results.values()),
+                error=None if error is None else str(error) or type(error).__name__,
+            )
+            return self._summary
+
+
+def check_text(check: Any) -> str:
+    """A check that did not pass, with what was measured: `row count > 0: was 0`."""
+    told = check.name if check.value is None else f"{check.name}: was {check.value}"
+    return f"{told} ({check.bypass})" if check.bypass else told

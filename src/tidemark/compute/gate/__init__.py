@@ -1,0 +1,4 @@
+"""What a batch has to pass before it is committed: checks, limits, and the search for personal data.
+
+Not here: what is checked, and who asks.
+"""

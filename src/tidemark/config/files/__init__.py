@@ -1,0 +1,4 @@
+"""How configuration is read and written: folders, YAML, and files that become models.
+
+Not here: what the files say.
+"""

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.support.lakes.config_folder import FILES, ConfigFolder
+from tidemark.aws import clients
+from tidemark.config.files.source import local_folder
+from tidemark.config.project import load_project
+from tidemark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
+    """A client whose account holds the bucket `shelf`."""
+    for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    clients.client.cache_clear()
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="shelf")
+        yield client
+    clients.client.cache_clear()
+
+
+def test_a_local_folder_is_used_in_place(tmp_path: Path) -> None:
+    assert local_folder(tmp_path) == tmp_path
+    assert local_folder(str(tmp_path)) == tmp_path
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"does not exist\n.*--config"):
+        local_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("uri", ["s3://shelf/team/config", "s3a://shelf/team/config/"])
+def test_a_prefix_on_s3_is_mirrored(bucket: S3Client, tmp_path: Path, uri: str) -> None:
+    for path, text in FILES.items():
+        bucket.put_object(Bucket="shelf", Key=f"team/config/{path}", Body=text.encode())
+    bucket.put_object(Bucket="shelf", Key="team/config/gold/", Body=b"")
+    bucket.put_object(Bucket="shelf", Key="team/config-old/gold/x.sql", Body=b"old")
+    project = load_project(uri, "local")
+    assert project.order() == load_project(ConfigFolder(tmp_path / "config").root, "local").order()
+    mirrored = {str(path.relative_to(project.config_dir)) for path in project.config_dir.rglob("*") if path.is_file()}
+    assert mirrored == set(FILES)
+
+
+@pytest.mark.slow
+def test_many_files_are_all_mirrored(bucket: S3Client) -> None:
+    for number in range(1005):
+        bucket.put_object(Bucket="shelf", Key=f"many/silver/t{number}.sql", Body=b"SELECT 1")
+    assert len(list(local_folder("s3://shelf/many").rglob("*.sql"))) == 1005
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [("s3://shelf/empty", "holds no files"), ("s3://attic/config", "cannot be read: NoSuchBucket")],
+)
+def test_a_prefix_that_holds_nothing_is_refused(bucket: S3Client, uri: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        local_folder(uri)
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(bucket: S3Client) -> None:
+    bucket.put_object(Bucket="shelf", Key="config/../../evil.yaml", Body=b"x")
+    with pytest.raises(ConfigError, match="leaves the folder"):
+        local_folder("s3://shelf/config")
+
+
+def test_a_machine_without_credentials_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    clients.client.cache_clear()
+    with pytest.raises(ConfigError, match=r"s3://shelf/config cannot be read: .*credentials"):
+        local_folder("s3://shelf/config")
+    clients.client.cache_clear()
+
+
+def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    clients.client.cache_clear()
+    with pytest.raises(ConfigError, match=r"s3://shelf/config cannot be read: .*\(nope\)"):
+        local_folder("s3://shelf/config")
+    clients.client.cache_clear()

@@ -1,0 +1,212 @@
+"""A corpus of queries on their way to gold: what shows personal data, what does not, and what is no query."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.lakes.config_folder import ConfigFolder
+from tidemark.config.project import load_project
+from tidemark.errors import ConfigError
+from tidemark.lint import lint
+from tidemark.lint.privacy import admission
+
+QUERIES: Mapping[str, list[str]] = yaml.safe_load(Path(__file__).with_name("personal_queries.yaml").read_text("utf-8"))
+PERSONAL = {
+    "customers": ("first_name", "last_name", "email", "phone", "birth_date", "address", "emails"),
+    "orders": ("contact_email",),
+    "newsletter": ("email",),
+}
+COLUMNS = {
+    "customers": ("customer_id", "city", "country", "segment", "updated_at", *PERSONAL["customers"]),
+    "orders": ("order_id", "customer_id", "amount", "status", "ordered_at", "note", *PERSONAL["orders"]),
+    "newsletter": ("email", "topic"),
+}
+INPUTS = "".join(f"  silver.{name}:\n" for name in COLUMNS)
+
+
+def contract(layer: str, name: str, columns: Mapping[str, str]) -> str:
+    properties = "".join(
+        f"      - {{name: {column}, logicalType: string, physicalType: string{more}}}\n"
+        for column, more in columns.items()
+    )
+    return (
+        f"apiVersion: v3.2.0\nkind: DataContract\nid: {layer}.{name}\nversion: 1.0.0\n"
+        f"schema:\n  - name: {name}\n    properties:\n{properties}"
+    )
+
+
+def shop(root: Path) -> ConfigFolder:
+    """Three silver tables with personal columns, each a copy of one in bronze."""
+    folder = ConfigFolder(root)
+    for name, columns in COLUMNS.items():
+        marks = {each: ", classification: personal" if each in PERSONAL[name] else "" for each in columns}
+        folder.write(f"bronze/{name}.contract.yaml", contract("bronze", name, marks))
+        folder.write(
+            f"bronze/{name}.load.yaml", f"source: {{connection: crm, object: {name}}}\nwrite: {{mode: append}}\n"
+        )
+        folder.write(f"silver/{name}.contract.yaml", contract("silver", name, dict.fromkeys(columns, "")))
+        folder.write(f"silver/{name}.load.yaml", f"inputs:\n  bronze.{name}:\nwrite: {{mode: replace}}\n")
+        folder.write(f"silver/{name}.sql", f"SELECT {', '.join(columns)} FROM bronze.{name}")
+    return folder
+
+
+def gold(folder: ConfigFolder, name: str, sql: str, shown: str = "", inputs: str = INPUTS) -> None:
+    folder.write(f"gold/{name}.contract.yaml", contract("gold", name, {"id": "", "shown": shown}))
+    folder.write(f"gold/{name}.load.yaml", f"inputs:\n{inputs}write: {{mode: replace}}\n")
+    folder.write(f"gold/{name}.sql", sql)
+
+
+NUMBERED = {f"{kind}_{number}": sql for kind, queries in QUERIES.items() for number, sql in enumerate(queries)}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[str]]:
+    """What the load of each query would say before it reads a row: `refused_0`, `harmless_0` …"""
+    folder = shop(tmp_path_factory.mktemp("corpus") / "config")
+    gold(folder, "one", NUMBERED["harmless_0"])
+    project = load_project(folder.root, "local")
+    one = project.table("gold.one")
+    made = {f"gold.{name}": replace(one, name=f"gold.{name}", sql=sql) for name, sql in NUMBERED.items()}
+    tables, told = {**project.tables, **made}, defaultdict(list)
+    for name in NUMBERED:
+        try:
+            admission.admit(tables, f"gold.{name}")
+        except ConfigError as refused:
+            told[name] += [finding.message for finding in refused.findings]
+    return told
+
+
+def of(kind: str) -> dict[str, str]:
+    return {name: sql for name, sql in NUMBERED.items() if name.startswith(f"{kind}_")}
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(QUERIES["refused"]) >= 120
+    assert len(QUERIES["harmless"]) >= 60
+    assert all(len(set(queries)) == len(queries) for queries in QUERIES.values())
+
+
+@pytest.mark.parametrize("kind", ["refused", "not_a_query"])
+def test_what_shows_personal_data_or_is_no_query_is_refused(kind: str, ran: Mapping[str, list[str]]) -> None:
+    assert [sql for name, sql in of(kind).items() if not ran.get(name)] == []
+
+
+def test_what_shows_it_is_refused_for_that(ran: Mapping[str, list[str]]) -> None:
+    """But for the few that are refused for the way in which they hide it."""
+    shown = {name for name, messages in ran.items() if any(" data unmasked" in message for message in messages)}
+    other = [sql for name, sql in of("refused").items() if name not in shown]
+    assert all(any(sign in sql for sign in ("\\\n", "silver__")) for sql in other), other
+
+
+def test_what_is_harmless_passes(ran: Mapping[str, list[str]]) -> None:
+    assert {sql: ran[name] for name, sql in of("harmless").items() if name in ran} == {}
+
+
+@pytest.mark.parametrize("every", [12, pytest.param(1, marks=pytest.mark.slow)])
+def test_validate_says_the_same(every: int, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    for name, sql in list(NUMBERED.items())[::every]:
+        gold(folder, name, sql)
+    told = {finding.file.name.partition(".")[0] for finding in lint(folder.root, "local") if _matters(finding.message)}
+    written = {path.name.partition(".")[0] for path in (folder.root / "gold").glob("*_*.sql")} & set(NUMBERED)
+    assert told & set(NUMBERED) == {name for name in written if not name.startswith("harmless")}
+
+
+def _matters(message: str) -> bool:
+    """Whether a finding is about what a query shows or is, and not about the inputs and columns of these tables."""
+    return not any(each in message for each in ("is not read by", "does not give it", "which the contract lacks"))
+
+
+def test_a_mask_or_a_written_exception_lets_any_of_them_pass(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    allowed = "{reason: asked for by the mailing house, approvedBy: data protection}"
+    ways = {
+        "masked": "{property: mask, value: hmac}",
+        "excepted": f"{{property: personalException, value: {allowed}}}",
+        "ended": f"{{property: personalException, value: {allowed[:-1]}, until: 2020-01-01}}}}",
+    }
+    text = (folder.root / "env/local.yaml").read_text("utf-8")
+    folder.write("env/local.yaml", f"{text}masking: {{secret: masking, key: k1}}\n")
+    for number, sql in enumerate(QUERIES["refused"][::9]):
+        for way, property_ in ways.items():
+            if "\\\n" not in sql and "IDENTIFIER" not in sql and "silver__" not in sql:
+                gold(folder, f"{way}_{number}", sql, f", customProperties: [{property_}]")
+    tables = load_project(folder.root, "local").tables
+    for name in tables:
+        messages = [finding.message for finding in admission.findings(tables, name)]
+        shown = [message for message in messages if ".shown shows" in message]
+        if ".ended_" in name:
+            assert shown, name
+            assert all(message.endswith("(its personalException ended on 2020-01-01)") for message in shown)
+        else:
+            assert shown == []
+
+
+def test_gold_of_gold_sees_masked_values_and_not_those_of_an_exception(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    sql = "SELECT customer_id AS id, email AS shown FROM silver.customers"
+    gold(folder, "masked", sql, ", customProperties: [{property: mask, value: email}]")
+    exception = "{property: personalException, value: {reason: r, approvedBy: a}}"
+    gold(folder, "excepted", sql, f", customProperties: [{exception}]")
+    gold(folder, "from_masked", "SELECT id, shown FROM gold.masked", inputs="  gold.masked:\n")
+    gold(folder, "from_excepted", "SELECT id, shown FROM gold.excepted", inputs="  gold.excepted:\n")
+    assert {each.message for each in lint(folder.root, "local") if "unmasked" in each.message} == {
+        "gold.from_excepted.shown shows personal data unmasked: it comes from bronze.customers.email"
+    }
+
+
+def test_checks_are_held_to_the_same(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    gold(folder, "sales", "SELECT order_id AS id, status AS shown FROM silver.orders")
+    text = (folder.root / "gold/sales.contract.yaml").read_text("utf-8")
+    checks = """    quality:
+      - {name: shell, type: sql, query: "SELECT count(*) FROM {object} WHERE reflect('a', 'b') = 'x'", mustBe: 0}
+      - {name: file, type: sql, query: "SELECT count(*) FROM text.`/etc/passwd`", mustBe: 0}
+      - {name: variable, type: sql, query: "SELECT count(*) FROM {object} WHERE shown = '${env:X}'", mustBe: 0}
+      - name: soda
+        type: custom
+        engine: soda
+        implementation: {"odd < 1": {odd expression: "max(java_method('a', 'b'))"}}
+      - name: rows
+        type: custom
+        engine: soda
+        implementation: {"failed rows": {fail condition: "try_reflect('a', 'b') = 'c'"}}
+      - {name: fine, type: sql, query: "SELECT count(*) FROM {object} WHERE shown = 'x'", mustBe: 0}
+      - name: pattern
+        type: custom
+        engine: soda
+        implementation: {"invalid_count(shown) = 0": {valid regex: "x' OR reflect('a', 'b') = '"}}
+      - name: fine (too)
+        type: custom
+        engine: soda
+        implementation: {"invalid_count(shown) = 0": {name: "texts (of any kind)", valid regex: "^ORD(-|_)[0-9]+$"}}
+      - {name: as fine, type: custom, engine: soda, implementation: max(id) >= 1}
+"""
+    folder.write("gold/sales.contract.yaml", text + checks)
+    tables = load_project(folder.root, "local").tables
+    told = [finding.message.split("`")[1] for finding in admission.findings(tables, "gold.sales")]
+    assert sorted(set(told)) == ["file", "pattern", "rows", "shell", "soda", "variable"]
+    messages = [finding.message for finding in lint(folder.root, "local")]
+    assert all(any(f"check `{name}`" in message for message in messages) for name in set(told))
+
+
+def test_python_comes_only_from_packages_that_the_environment_names(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    gold(folder, "sales", "")
+    folder.remove("gold/sales.sql")
+    folder.edit("gold/sales.load.yaml", "write:", "transform: os:system\nwrite:")
+    (message, *_) = [each.message for each in folder.findings() if "transform" in each.message]
+    assert message == "gold.sales is built by os:system, which is in no package that may be run (transforms: none)"
+    folder.write("env/local.yaml", (folder.root / "env/local.yaml").read_text("utf-8") + "transforms: [shop.tables]\n")
+    folder.edit("gold/sales.load.yaml", "os:system", "shop.tables.sales:build")
+    told = [each.message for each in folder.findings()]
+    assert not any("package" in message for message in told)
+    assert "gold.sales.shown shows personal data unmasked" in " ".join(told)
+    folder.edit("gold/sales.load.yaml", "shop.tables.sales:build", "shop.tablesque:build")
+    assert any("in no package" in each.message for each in folder.findings())

@@ -1,0 +1,317 @@
+"""Parquet files of many makers: their types, their neighbours, and files that cannot be read."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.support.lakes.landing import LandingFolder
+from tidemark import steps
+from tidemark.errors import ConfigError
+from tidemark.sources import Extract
+from tidemark.sources.landing.formats.broken import SPARK_FAILURES, failed_read
+
+OLD = [datetime(1, 1, 3), datetime(1500, 3, 1, 1, 2, 3), datetime(1582, 10, 4), datetime(1899, 12, 31, 23, 59, 59, 1)]
+
+
+def parquet(columns: dict[str, pa.Array] | pa.Table, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(columns if isinstance(columns, pa.Table) else pa.table(columns), buffer, **options)
+    return buffer.getvalue()
+
+
+def judged(landing: LandingFolder, extract: Extract | None = None) -> list[dict[str, Any]]:
+    """The rows as the contract judges them: values of good ones, `bad` for others."""
+    extract = extract or landing.extract()
+    checked = steps.validate(landing.lake.engine(), "bronze.events", extract)
+    return [
+        {"bad": True} if row["__tidemark_bad"] else {name: row[name] for name in row.asDict() if name[0] != "_"}
+        for row in checked.judged.collect()
+    ]
+
+
+def alike(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted(repr(sorted(row.items())) for row in rows)
+
+
+def test_columns_meet_by_name_in_any_case_and_keep_their_types(parquet_landing: LandingFolder) -> None:
+    at = datetime(2025, 3, 1, 10, 0, 0, 123456)
+    parquet_landing.put(
+        "a.parquet", parquet({"id": pa.array([1], pa.int32()), "at": pa.array([at], pa.timestamp("us"))})
+    )
+    parquet_landing.put("b.parquet", parquet({"extra": pa.array([Decimal("1.10")]), "ID": pa.array([2], pa.int32())}))
+    assert parquet_landing.rows() == [{"at": at, "id": 1}, {"extra": Decimal("1.10"), "id": 2}]
+    assert dict(parquet_landing.extract().frame.dtypes)["at"] == "timestamp"
+
+
+def test_the_verdict_on_a_file_never_depends_on_its_neighbours(parquet_landing: LandingFolder) -> None:
+    parquet_landing.columns = "id int\nn int\namount decimal(9,2)\nat timestamp\nname string\nflag boolean\nday date"
+    at = datetime(2025, 3, 1, 10)
+    files = {
+        "doubles": {"n": pa.array([1.0, 2.5, None]), "amount": pa.array([12.34, 12.345, 1e30])},
+        "floats": {"n": pa.array([3.0, 1e10], pa.float32()), "amount": pa.array([0.5, 0.1], pa.float32())},
+        "longs": {"n": pa.array([4, 2**40]), "amount": pa.array([7, 10**9]), "name": pa.array([5, 6])},
+        "texts": {"n": pa.array(["5", "x"]), "amount": pa.array(["1.10", "1.105"]), "flag": pa.array(["true", "1"])},
+        "decimals": {
+            "n": pa.array([Decimal("8.00"), Decimal("8.50")]),
+            "amount": pa.array([Decimal("1.230"), Decimal("1.239")]),
+        },
+        "unsigned": {"n": pa.array([2**64 - 1, 9], pa.uint64()), "flag": pa.array([0, 1], pa.uint8())},
+        "times": {
+            "at": pa.array([at, None], pa.timestamp("us")),
+            "day": pa.array([at, datetime(2025, 3, 2)]),
+            "name": pa.array([at, at]),
+        },
+        "zoned": {"at": pa.array([at.replace(tzinfo=UTC), None]), "day": pa.array([date(2025, 3, 1), None])},
+        "nulls": {"n": pa.array([None, None]), "amount": pa.array([None, None])},
+        "nested": {"n": pa.array([[1], [2]]), "name": pa.array([{"a": 1.5}, None])},
+    }
+    alone, later = [], parquet_landing.lake.root / "later"
+    later.mkdir()
+    for number, (name, columns) in enumerate(files.items()):
+        ids = pa.array(range(number * 10, number * 10 + len(next(iter(columns.values())))), pa.int64())
+        path = parquet_landing.put(f"{name}.parquet", parquet({"id": ids, **columns}))
+        alone += judged(parquet_landing)
+        path.rename(later / path.name)
+    for path in sorted(later.iterdir()):
+        path.rename(parquet_landing.folder / path.name)
+    assert alike(judged(parquet_landing)) == alike(alone)
+    good = {row["id"]: row for row in alone if "bad" not in row}
+    assert set(good) == {0, 10, 20, 30, 40, 51, 61, 70, 71, 80, 81}
+    assert (good[0]["n"], good[0]["amount"], good[40]["n"]) == (1, Decimal("12.34"), 8)
+
+
+def test_nanoseconds_are_exact_or_refused_row_by_row(parquet_landing: LandingFolder) -> None:
+    micros = datetime(2025, 3, 1, 11, 0, 0, 1)
+    nanos = [1_740_826_800_000_001_000, 1_740_826_800_000_000_999, -1000, -1, 1 - 2**63, None]
+    parquet_landing.put("ok.parquet", parquet({"id": pa.array([9]), "at": pa.array([micros], pa.timestamp("us"))}))
+    for name, zone in (("pandas", None), ("zoned", "Europe/Berlin")):
+        parquet_landing.put(
+            f"{name}.parquet", parquet({"id": pa.array(range(6)), "at": pa.array(nanos, pa.timestamp("ns", zone))})
+        )
+    rows = parquet_landing.rows()
+    refused = {row["_corrupt_record"] for row in rows if "_corrupt_record" in row}
+    assert refused == {
+        "at is 2025-03-01 11:00:00.000000999: a timestamp has microseconds",
+        "at is 1969-12-31 23:59:59.999999999: a timestamp has microseconds",
+        "at is 1677-09-21 00:12:43.145224193: a timestamp has microseconds",
+    }
+    good = {row["id"]: row.get("at") for row in rows if "_corrupt_record" not in row}
+    assert good == {9: micros, 0: micros, 2: datetime(1969, 12, 31, 23, 59, 59, 999999), 5: None}
+    assert len(rows) == 13
+
+
+def test_old_dates_are_what_their_writers_meant(parquet_landing: LandingFolder, spark: SparkSession) -> None:
+    days = [each.date() for each in OLD]
+    table = {"at": pa.array(OLD, pa.timestamp("us")), "day": pa.array(days)}
+    parquet_landing.put("micros.parquet", parquet(table))
+    whole = [each.replace(microsecond=0) for each in OLD]
+    parquet_landing.put("millis.parquet", parquet({**table, "at": pa.array(whole, pa.timestamp("ms"))}))
+    parquet_landing.put("int96.parquet", parquet(table, use_deprecated_int96_timestamps=True))
+    old_spark = spark.newSession()
+    for kind in ("datetimeRebaseModeInWrite", "int96RebaseModeInWrite"):
+        old_spark.conf.set(f"spark.sql.parquet.{kind}", "LEGACY")
+    for kind in ("INT96", "TIMESTAMP_MICROS"):
+        old_spark.conf.set("spark.sql.parquet.outputTimestampType", kind)
+        written = old_spark.createDataFrame(list(zip(OLD, days, strict=True)), "at timestamp, day date").coalesce(1)
+        written.write.parquet(str(parquet_landing.folder / kind))
+    rows = parquet_landing.rows()
+    assert len(rows) == 5 * len(OLD)
+    assert {row["day"] for row in rows} == set(days)
+    assert {row["at"] for row in rows} == {*OLD, OLD[-1].replace(microsecond=0)}
+
+
+def test_types_of_other_makers_come_whole(parquet_landing: LandingFolder) -> None:
+    columns = {
+        "u32": (pa.array([2**32 - 1, None], pa.uint32()), [2**32 - 1, None]),
+        "u64": (pa.array([2**64 - 1, None], pa.uint64()), [Decimal(2**64 - 1), None]),
+        "d5": (pa.array([Decimal("1.10"), None], pa.decimal128(5, 2)), [Decimal("1.10"), None]),
+        "d38": (pa.array([Decimal("9" * 38), None], pa.decimal128(38, 0)), [Decimal("9" * 38), None]),
+        "d60": (pa.array([Decimal("1.5"), None], pa.decimal256(30, 20)), [Decimal("1.50000000000000000000"), None]),
+        "category": (pa.array(["a", None]).dictionary_encode(), ["a", None]),
+        "large": (pa.array(["ä", None], pa.large_string()), ["ä", None]),
+        "fixed": (pa.array([b"ab", None], pa.binary(2)), [bytearray(b"ab"), None]),
+        "clock": (pa.array([time(1, 2, 3, 4), None], pa.time64("us")), ["01:02:03.000004", None]),
+    }
+    parquet_landing.put("a.parquet", parquet({name: array for name, (array, _) in columns.items()}))
+    rows = [row.asDict() for row in parquet_landing.extract().frame.collect()]
+    assert {name: [row[name] for row in rows] for name in columns} == {
+        name: want for name, (_, want) in columns.items()
+    }
+
+
+@pytest.mark.parametrize("columns", ["id int", "id int\ns string\nm string\nl string"])
+def test_nested_values_are_json(parquet_landing: LandingFolder, columns: str) -> None:
+    parquet_landing.columns = columns
+    values = [{"a": 1, "b": None, "c": [Decimal("1.10"), None], "d": {"é\n": True}}, None]
+    inner = pa.struct([("é\n", pa.bool_())])
+    kind = pa.struct([("a", pa.int64()), ("b", pa.string()), ("c", pa.list_(pa.decimal128(5, 2))), ("d", inner)])
+    maps = pa.array([[("k", 1.5)], []], pa.map_(pa.string(), pa.float64()))
+    table = {"s": pa.array(values, kind), "m": maps, "l": pa.array([[1, None], []])}
+    parquet_landing.put("a.parquet", parquet(table))
+    rows = judged(parquet_landing)
+    assert [row["s"] and json.loads(row["s"], parse_float=Decimal) for row in rows] == values
+    assert [json.loads(row["m"]) for row in rows] == [{"k": 1.5}, {}]
+    assert [json.loads(row["l"]) for row in rows] == [[1, None], []]
+    other = {"s": pa.array(["text"]), "l": pa.array([[0.5]])}
+    parquet_landing.put("b.parquet", parquet(other))
+    assert {row["s"] for row in judged(parquet_landing)} == {"text", None, rows[0]["s"]}
+
+
+def test_bytes_are_text_where_the_contract_wants_text_and_they_are_some(parquet_landing: LandingFolder) -> None:
+    rows = {"id": pa.array([1, 2]), "name": pa.array(["Ä".encode(), b"\xff\x00"])}
+    parquet_landing.put("a.parquet", parquet(rows))
+    expected = [{"id": 1, "name": "Ä"}, {"bad": True}]
+    assert alike(judged(parquet_landing)) == alike(expected)
+    parquet_landing.put("b.parquet", parquet({"id": pa.array([3]), "name": pa.array(["text"])}))
+    assert alike(judged(parquet_landing)) == alike([*expected, {"id": 3, "name": "text"}])
+
+
+def test_times_without_a_zone_are_of_the_columns_zone(parquet_landing: LandingFolder) -> None:
+    zone = "{logicalTypeOptions: {defaultTimezone: Europe/Berlin}}"
+    parquet_landing.columns = "id int\nat timestamp " + zone
+    at = datetime(2025, 3, 1, 10)
+    for number, unit in enumerate(("ms", "us", "ns")):
+        table = {"id": pa.array([number]), "at": pa.array([at], pa.timestamp(unit))}
+        parquet_landing.put(f"{unit}.parquet", parquet(table))
+    parquet_landing.put("z.parquet", parquet({"id": pa.array([3]), "at": pa.array([at], pa.timestamp("ns", "UTC"))}))
+    hours = {row["id"]: row["at"].hour for row in judged(parquet_landing)}
+    assert hours == {0: 9, 1: 9, 2: 9, 3: 10}
+
+
+def zeros_inside(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + b"\0" * 400 + content[middle + 400 :]
+
+
+NAMES = pa.array([str(number * 7919 % 100_003) for number in range(60_000)])
+BIG = parquet({"id": pa.array(range(60_000)), "name": NAMES}, row_group_size=10_000)
+TWO_NAMES = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])
+
+
+UNREADABLE = [
+    b"PAR1",
+    b"no parquet at all",
+    BIG[:-10],
+    BIG[:-4] + b"PARE",
+    BIG[:-8] + b"\xff\xff\xff\x7fPAR1",
+    BIG[:-400] + b"\0" * 392 + BIG[-8:],
+    parquet({"name": pa.array(["a"]), "NAME": pa.array(["b"])}),
+    parquet({"ſ": pa.array(["a"]), "S": pa.array(["b"])}),
+    parquet(TWO_NAMES),
+    parquet({"_metadata": pa.array([1])}),
+    parquet({"_Origin": pa.array([1])}),
+    parquet({"__tidemark_bad": pa.array([1])}),
+    parquet(pa.table({})),
+    parquet({"h": pa.array([1.5], pa.float16())}),
+    parquet({"u": pa.array([b"0" * 16], pa.uuid())}),
+    parquet({"d": pa.array([Decimal("1" * 50)])}),
+    parquet({"t": pa.array([1], pa.time64("ns"))}),
+    parquet({"t": pa.array([1], pa.time32("ms"))}),
+    parquet({"l": pa.array([[1]], pa.list_(pa.timestamp("ns")))}),
+]
+
+
+def test_a_file_that_cannot_be_read_is_one_record_that_names_it(parquet_landing: LandingFolder) -> None:
+    bad = {parquet_landing.put(f"bad{n:02}.parquet", content): len(content) for n, content in enumerate(UNREADABLE)}
+    parquet_landing.put("good.parquet", parquet({"id": pa.array([1])}))
+    extract = parquet_landing.extract()
+    *corrupt, good = parquet_landing.rows(extract)
+    assert good == {"id": 1}
+    assert {tuple(row) for row in corrupt} == {("_corrupt_record",)}
+    texts = [row["_corrupt_record"] for row in corrupt]
+    assert len(texts) == len(bad)
+    assert [path for path, size in bad.items() if not any(f"{path}" in t and f"{size} bytes" in t for t in texts)] == []
+    told = [path for path in bad if any(f"{path}" in notice for notice in extract.notices)]
+    assert told == list(bad)[:10]
+    assert f"{len(bad) - 10} more files could not be read" in extract.notices
+
+
+def test_only_files_that_are_no_parquet_leave_only_their_records(parquet_landing: LandingFolder) -> None:
+    parquet_landing.put("bad.parquet", b"nothing")
+    (row,) = parquet_landing.rows()
+    assert set(row) == {"_corrupt_record"}
+
+
+def test_files_without_rows_and_columns_without_values_say_nothing(parquet_landing: LandingFolder) -> None:
+    parquet_landing.put("a.parquet", parquet({"id": pa.array([], pa.int64()), "name": pa.array([], pa.string())}))
+    parquet_landing.put("b.parquet", parquet({"id": pa.array([1]), "coupon": pa.array([None])}))
+    assert parquet_landing.rows() == [{"id": 1}]
+    assert "coupon" not in parquet_landing.extract().frame.columns
+    parquet_landing.put("c.parquet", parquet({"id": pa.array([2]), "coupon": pa.array([77])}))
+    assert parquet_landing.rows() == [{"coupon": 77, "id": 2}, {"id": 1}]
+
+
+def test_a_drifted_column_of_several_types_takes_the_one_that_holds_them_all(parquet_landing: LandingFolder) -> None:
+    small = {
+        "i": pa.array([1], pa.int8()),
+        "d": pa.array([Decimal("1.10")]),
+        "f": pa.array([1], pa.int32()),
+        "t": pa.array([5]),
+    }
+    parquet_landing.put("a.parquet", parquet(small))
+    large = {"i": pa.array([2**40]), "d": pa.array([2**40]), "f": pa.array([0.5]), "t": pa.array(["six"])}
+    parquet_landing.put("b.parquet", parquet(large))
+    types = dict(parquet_landing.extract().frame.dtypes)
+    assert {name: types[name] for name in "idft"} == {"i": "bigint", "d": "decimal(21,2)", "f": "double", "t": "string"}
+    assert {row["t"] for row in parquet_landing.rows()} == {"5", "six"}
+
+
+def test_a_file_that_is_broken_inside_is_left_out_when_a_step_finds_it(parquet_landing: LandingFolder) -> None:
+    parquet_landing.put("a good one.parquet", parquet({"id": pa.array([1, 2]), "name": pa.array(["a", "b"])}))
+    bad = parquet_landing.put("a bad %20 [one].parquet", zeros_inside(BIG))
+    extract = parquet_landing.extract()
+    engine = parquet_landing.lake.engine()
+    with pytest.raises(Exception, match="FAILED_READ_FILE") as failed:
+        steps.prepare(engine, "bronze.events", steps.validate(engine, "bronze.events", extract))
+    path, cause = failed_read(failed.value) or ("", "")
+    repaired = parquet_landing.extract(failed={path: cause})
+    assert repaired.watermark == extract.watermark
+    assert any(str(bad) in notice for notice in repaired.notices)
+    prepared = steps.prepare(engine, "bronze.events", steps.validate(engine, "bronze.events", repaired))
+    assert (prepared.books.extracted, prepared.books.inserted, prepared.books.quarantined) == (3, 2, 1)
+
+
+LACKING = {
+    "codec": parquet({"id": pa.array([2])}, compression="brotli"),
+    "encoding": parquet(
+        {"id": pa.array([3]), "f": pa.array([0.5])}, use_dictionary=False, column_encoding={"f": "BYTE_STREAM_SPLIT"}
+    ),
+    "range": parquet({"id": pa.array([4]), "at": pa.array([2**62], pa.timestamp("ms"))}),
+}
+
+
+def test_what_spark_cannot_read_of_a_sound_file_is_that_files_matter(parquet_landing: LandingFolder) -> None:
+    parquet_landing.put("good.parquet", parquet({"id": pa.array([1])}))
+    bad = [parquet_landing.put(f"{name}.parquet", content) for name, content in LACKING.items()]
+    failed: dict[str, str] = {}
+    extract = parquet_landing.extract()
+    while len(failed) < 2:  # one of the two that their footers tell, and the other one
+        with pytest.raises(SPARK_FAILURES) as failure:
+            extract.frame.write.format("noop").mode("overwrite").save()
+        path, cause = failed_read(failure.value) or ("", "")
+        failed[path] = cause
+        extract = parquet_landing.extract(failed=failed)
+        if len(extract.notices) == len(bad):
+            break
+    *corrupt, good = parquet_landing.rows(extract)
+    assert good == {"id": 1}
+    assert len(corrupt) == len(bad)
+    told = "\n".join(extract.notices)
+    assert [path for path in bad if f"{path}: a " not in told] == []
+    assert "that Spark cannot read (" in told
+
+
+def test_options_are_refused(parquet_landing: LandingFolder) -> None:
+    parquet_landing.options = {"mergeSchema": True}
+    with pytest.raises(ConfigError, match="mergeSchema"):
+        parquet_landing.extract()
