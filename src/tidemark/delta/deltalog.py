@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql.types import StructType
@@ -22,7 +23,7 @@ from tidemark.delta.entries import entry_file
 from tidemark.delta.protocol import terms
 from tidemark.errors import CommitError
 from tidemark.spark import storage
-from tidemark.spark.jvm import java_class, scala_sequence
+from tidemark.spark.jvm import java_class, scala_object, scala_sequence
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,6 +72,18 @@ def at_version(spark: SparkSession, path: str, version: int) -> Any:
     """Delta's own snapshot of the table as it was at `version`."""
     nothing = java_class(spark, "scala.Option").empty()
     return _log(spark, path).getSnapshotAt(version, nothing, nothing, False)
+
+
+def remembers_less(spark: SparkSession, path: str, keep: timedelta) -> tuple[str, ...]:
+    """The table properties by which its log remembers files that were removed, or its entries, shorter than `keep`."""
+    settings = scala_object(spark, "org.apache.spark.sql.delta.DeltaConfigs$")
+    metadata, milliseconds = snapshot(spark, path).metadata(), keep / timedelta(milliseconds=1)
+    times = {
+        "delta.deletedFileRetentionDuration": settings.TOMBSTONE_RETENTION(),
+        "delta.logRetentionDuration": settings.LOG_RETENTION(),
+    }
+    found = {name: settings.getMilliSeconds(time.fromMetaData(metadata)) for name, time in times.items()}
+    return tuple(name for name, time in found.items() if time < milliseconds)
 
 
 def refuse_unwritable(spark: SparkSession, path: str, snapshot: Any) -> None:

@@ -17,6 +17,8 @@ from tidemark.delta import deltalog
 from tidemark.spark.jvm import java_class, scala_sequence
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import SparkSession
 
     from tidemark.aws.folder import Folder
@@ -69,14 +71,26 @@ def forget_before(spark: SparkSession, path: str, table: Folder) -> int:
     return removed
 
 
-def remove_hidden(spark: SparkSession, path: str, table: Folder) -> int:
+def remove_hidden(
+    spark: SparkSession, path: str, table: Folder, *, before: datetime | None = None, kept_since: int | None = None
+) -> int:
     """Removes files that the table has no more, and that a VACUUM passes over for the name of their folder; gives how
-    many. A batch may have staged some in such folders.
+    many. Batches of earlier versions of Tidemark have staged some in such folders.
+
+    Files stay that were written at `before` (UTC) or later, and those that the table had at version `kept_since`: what
+    it had between that and now, and had not then, was written since.
     """
-    hidden = [name for name in table.names() if name.endswith(_PARQUET) and _is_hidden(name)]
+    hidden = [
+        name
+        for name, written in table.written().items()
+        if name.endswith(_PARQUET) and _is_hidden(name) and (before is None or written < before)
+    ]
     if not hidden:
         return 0
-    held = {unquote(str(file.path())) for file in deltalog.files(deltalog.snapshot(spark, path))}
+    snapshots = [deltalog.snapshot(spark, path)]
+    if kept_since is not None:
+        snapshots.append(deltalog.at_version(spark, path, kept_since))
+    held = {unquote(str(file.path())) for snapshot in snapshots for file in deltalog.files(snapshot)}
     left = [name for name in hidden if name not in held]
     for name in left:
         table.delete(name)

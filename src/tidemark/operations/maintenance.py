@@ -18,6 +18,7 @@ from tidemark.control import release
 from tidemark.control.runfiles import BY_RUN
 from tidemark.control.runs import FilesSummary
 from tidemark.delta import deltalog
+from tidemark.delta.purging import remove_hidden
 from tidemark.delta.table import read_state, version_at
 from tidemark.errorlane import compaction
 from tidemark.observe import drift
@@ -27,7 +28,7 @@ from tidemark.operations.retention import expire_errors
 from tidemark.plans import store as plans
 from tidemark.sources.landing.shelf import Shelf, page_names
 from tidemark.spark import storage
-from tidemark.write.commit import compact, vacuum
+from tidemark.write.commit import compact, remember_removed, vacuum
 from tidemark.write.manifest import BATCH
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> T
         _clean_first_batches(engine, table, since)
         return None
     lease = engine.leases.confirm(table)
+    remember_removed(spark, path, engine.environment.maintenance.keep, {"fence": lease.token})
     plan = next((each.short_id for each in plans.still_open(engine.state) if table in each.tables), None)
     before = deltalog.file_count(deltalog.snapshot(spark, path))
     if plan is None and before > 1:
@@ -89,6 +91,7 @@ def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> T
         faults.reach(f"{table}: compacted, not in the index")
     lying = storage.size(spark, path)
     vacuum(spark, path, keep=now - since)
+    _clean_hidden(engine, table, since)
     _clean_shelf(engine, table, since)
     freed = max(lying - storage.size(spark, path), 0)  # the log beside the files may just have grown
     snapshot = deltalog.snapshot(spark, path)
@@ -118,6 +121,14 @@ def _clean_first_batches(engine: Engine, table: str, since: datetime) -> None:
     for batch, written in last.items():
         if batch.startswith(BATCH) and written < since:
             folder.delete(batch)
+
+
+def _clean_hidden(engine: Engine, table: str, since: datetime) -> None:
+    """Removes what earlier versions of Tidemark have staged in folders that VACUUM passes over, and nobody needs."""
+    environment, spark, path = engine.environment, engine.session(table), engine.table_path(table)
+    kept_since = version_at(spark, path, since + environment.plans.keep)
+    folder = open_folder(path, environment.aws)
+    remove_hidden(spark, path, folder, before=since, kept_since=kept_since)
 
 
 def _clean_shelf(engine: Engine, table: str, since: datetime) -> None:

@@ -22,6 +22,9 @@ TAKEN = f"{HELPER_PREFIX}taken_at"
 BAD = f"{HELPER_PREFIX}bad"
 ERROR = f"{HELPER_PREFIX}error"
 ROW_HASH = "_row_hash"
+# Parts of what is staged lie in folders of this column. VACUUM passes over folders that begin with _ or a dot, and no
+# column of a contract has a hyphen.
+LANE = "tidemark-lane"
 _BIGINT = 2**63
 
 

@@ -142,6 +142,22 @@ def compact(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
         DeltaTable.forPath(spark, path).optimize().executeCompaction()
 
 
+def remember_removed(spark: SparkSession, path: str, keep: timedelta, signed: Mapping[str, Any]) -> None:
+    """Has the table's log remember at least for `keep` which files the table had, where Delta's own times are shorter.
+
+    VACUUM removes what the log no longer remembers, however long files are to be kept. A commit of this carries the
+    bookkeeping of the last batch; `signed` adds to it.
+    """
+    hours = math.ceil(keep / timedelta(hours=1))
+    short = deltalog.remembers_less(spark, path, timedelta(hours=hours))
+    if not short:
+        return
+    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+    values = ", ".join(f"'{name}' = 'interval {hours} hours'" for name in short)
+    with _settings(spark, {_USER_METADATA: bookkeeping}):
+        spark.sql(f"ALTER TABLE delta.`{path.replace('`', '``')}` SET TBLPROPERTIES ({values})")
+
+
 def vacuum(spark: SparkSession, path: str, keep: timedelta) -> None:
     """Removes the files that have been out of use for longer than `keep` (whole hours), and what was staged before."""
     # Delta tells how many by printing, to where reports of commands go.

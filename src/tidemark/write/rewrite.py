@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark.delta import deltalog, plainfiles, protocol
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, gathered, table_bytes
-from tidemark.rows import own, quoted
+from tidemark.rows import LANE, own, quoted
 from tidemark.spark import storage
 from tidemark.write.manifest import CHANGE_TYPE, Rewrite
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tidemark.write.batch import Work
 
 _CHANGE = own("change")
-_LANE, _KEPT, _FEED = own("lane"), "kept", "feed"
+_KEPT, _FEED = "kept", "feed"
 _LARGER = 4  # times a small table
 _WIDE = 100  # a batch that touches one row in so many is taken to touch every file
 
@@ -60,16 +60,16 @@ def stage(work: Work, data: str, schema: StructType, books: Books) -> Rewrite:
     change, columns = F.col(_CHANGE), [quoted(name) for name in target.columns]
     was = F.when(change == "delete", change).otherwise(F.when(change.isNotNull(), "update_preimage"))
     lane = F.when(change.isNull(), _KEPT).otherwise(_FEED)
-    lanes = marked.select(*columns, was.alias(CHANGE_TYPE), lane.alias(_LANE))
+    lanes = marked.select(*columns, was.alias(CHANGE_TYPE), lane.alias(LANE))
     if deletes:  # a file cannot be told to hold only some of its rows: the others of the batch are copied to both
         new = arriving.where(F.col(CHANGE_TYPE) != "delete")
         for each in (_KEPT, _FEED):
-            lanes = lanes.unionByName(new.select(*columns, CHANGE_TYPE, F.lit(each).alias(_LANE)))
+            lanes = lanes.unionByName(new.select(*columns, CHANGE_TYPE, F.lit(each).alias(LANE)))
     folder = f"{work.path}/kept-{data.rpartition('/')[2]}"
     files = max(math.ceil(table_bytes(work.spark, work.path) / SMALL_TABLE), 1)
-    lanes.coalesce(files).write.mode("overwrite").partitionBy(_LANE).parquet(folder)
+    lanes.coalesce(files).write.mode("overwrite").partitionBy(LANE).parquet(folder)
     kept, feed = (
-        [path] if storage.exists(work.spark, path := f"{folder}/{_LANE}={each}") else [] for each in (_KEPT, _FEED)
+        [path] if storage.exists(work.spark, path := f"{folder}/{LANE}={each}") else [] for each in (_KEPT, _FEED)
     )
     batch_files = [] if deletes else [data]
     whole = (*kept, *batch_files)

@@ -7,10 +7,12 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import pytest
+from deltalake import DeltaTable
 
-from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.lake import ENVIRONMENT, Lake, at
 from tests.support.lakes.plans import apply, plan
 from tests.support.lakes.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, receive
 from tidemark.aws.folder import open_folder
@@ -83,6 +85,57 @@ def test_the_bookkeeping_stands_in_the_commit_that_compacts(cities: Lake) -> Non
     told = json.loads(last.read_text().splitlines()[0])["commitInfo"]
     assert told["operation"] == "OPTIMIZE"
     assert json.loads(told["userMetadata"])["watermark"]["high"] == 2
+
+
+def lying(lake: Lake) -> set[str]:
+    """The files of rows in the table's folder."""
+    root = Path(lake.path(TABLE))
+    return {str(path.relative_to(root)) for path in root.rglob("*.parquet") if "_delta_log" not in path.parts}
+
+
+def test_no_file_stays_that_no_kept_version_has(cities: Lake) -> None:
+    """What a rewrite has left behind, the rows that a batch rejected, feeds of changes: wherever it was staged."""
+    cities.load(TABLE, cities.frame(SOURCE, [("1", "Bonn am Rhein"), ("9", None), (None, "nowhere")]))
+    cities.load(TABLE, cities.frame(SOURCE, [("2", "Kiel-Nord"), (None, "nowhere")]))
+
+    tidy(cities, TABLE, timedelta(0))
+
+    assert lying(cities) == {
+        unquote(urlparse(uri).path).removeprefix(f"{cities.path(TABLE)}/")
+        for uri in DeltaTable(cities.path(TABLE)).file_uris()
+    }
+
+
+def test_what_earlier_versions_staged_where_vacuum_does_not_look_goes_when_it_is_old(cities: Lake) -> None:
+    old, young = (
+        Path(cities.path(TABLE), f"kept-batch-{age}", "__tidemark_lane=feed", "part-0.parquet") for age in "ab"
+    )
+    for file in (old, young):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    os.utime(old, (1_700_000_000, 1_700_000_000))
+    rows = cities.read(TABLE)
+
+    tidy(cities, TABLE)
+
+    assert (old.exists(), young.exists()) == (False, True)
+    assert cities.read(TABLE) == rows
+
+
+def test_the_log_remembers_files_for_as_long_as_they_are_kept(cities: Lake) -> None:
+    before = read_state(cities.spark, cities.path(TABLE))
+    tidy(cities, TABLE)
+    assert "delta.logRetentionDuration" not in DeltaTable(cities.path(TABLE)).metadata().configuration
+    cities.write("env/test.yaml", ENVIRONMENT | {"home": str(cities.root / "home"), "maintenance": {"keep": "40d"}})
+
+    first, second = tidy(cities, TABLE), read_state(cities.spark, cities.path(TABLE)).version
+    tidy(cities, TABLE)
+
+    after = read_state(cities.spark, cities.path(TABLE))
+    told = DeltaTable(cities.path(TABLE)).metadata().configuration
+    assert told["delta.deletedFileRetentionDuration"] == told["delta.logRetentionDuration"] == "interval 960 hours"
+    assert (first.after, after.version) == (1, second), "once is enough"
+    assert (after.batch_id, after.watermark, after.epoch) == (before.batch_id, before.watermark, before.epoch)
 
 
 def test_a_table_that_is_not_there_is_left_alone(shop: Lake) -> None:

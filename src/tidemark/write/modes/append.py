@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark.books import Books
 from tidemark.compile.casts import casts_of
-from tidemark.rows import BAD, ERROR, ROW_HASH, literal, own, quoted
+from tidemark.rows import BAD, ERROR, LANE, ROW_HASH, literal, own, quoted
 from tidemark.rows.batches import Counter, having, leaving_out, stamp
 from tidemark.rows.judging import judged_with_errors
 from tidemark.rows.order import file_in, has_position, order_in, place, stored_order
@@ -41,7 +41,7 @@ _OLD, _NUMBER, _KNOWN, _FILE = own("old_"), own("number"), own("known"), own("fi
 _DAY = timedelta(days=1)
 _ORDER, _BEFORE, _AFTER = own("order"), own("before"), own("after")
 _SEVERAL, _VERSIONS = own("several"), own("versions")
-_LANE, _ACCEPTED, _REJECTED = own("lane"), "accepted", "rejected"
+_ACCEPTED, _REJECTED = "accepted", "rejected"
 
 
 def label(work: Work, rows: DataFrame, superseded: Counter) -> DataFrame:
@@ -195,21 +195,21 @@ def stage(work: Work, data: str, metadata: Mapping[str, Any]) -> tuple[Books, St
         work.row_hash.alias(ROW_HASH),
         order_in(judged).alias(SOURCE_ORDER),
         ERROR,
-        F.when(F.col(BAD), _REJECTED).otherwise(_ACCEPTED).alias(_LANE),
+        F.when(F.col(BAD), _REJECTED).otherwise(_ACCEPTED).alias(LANE),
     )
     stamped = stamp(staged, metadata)
-    stamped.write.mode("overwrite").partitionBy(_LANE).parquet(data)
+    stamped.write.mode("overwrite").partitionBy(LANE).parquet(data)
     good = counted.values["extracted"] - counted.values["quarantined"]
     if good == 0:  # a lane without rows has no folder
-        stamped.drop(_LANE).limit(0).write.mode("overwrite").parquet(accepted(data))
-    return Books(**counted.values, accepted=good, inserted=good), stamped.drop(_LANE).schema
+        stamped.drop(LANE).limit(0).write.mode("overwrite").parquet(accepted(data))
+    return Books(**counted.values, accepted=good, inserted=good), stamped.drop(LANE).schema
 
 
 def accepted(data: str) -> str:
     """Where the good rows lie."""
-    return f"{data}/{_LANE}={_ACCEPTED}"
+    return f"{data}/{LANE}={_ACCEPTED}"
 
 
 def rejected(data: str) -> str:
     """Where the bad rows lie, if there are any."""
-    return f"{data}/{_LANE}={_REJECTED}"
+    return f"{data}/{LANE}={_REJECTED}"
