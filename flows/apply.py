@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.layers.publish import publish_built
+from flows.publish import publish_built
 from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId

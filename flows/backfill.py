@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from prefect import flow, task
 from pydantic import Field
 
-from flows.layers.publish import publish_built
 from flows.plan import draw_up
+from flows.publish import publish_built
 from flows.running.commits import claim, commit, commit_together, finish_interrupted
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (

@@ -6,9 +6,9 @@ from typing import Any
 
 from prefect import flow
 
-from flows.layers.build_layer import build_layer
-from flows.layers.ingest import ingest
-from flows.layers.publish import publish_built
+from flows.build_layer import build_layer
+from flows.ingest import ingest
+from flows.publish import publish_built
 from flows.running.commits import claim, commit_together
 from flows.running.context import open_run
 from flows.running.parameters import (

@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 
-from flows.layers.publish import publish_built
+from flows.publish import publish_built
 from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, ErasureId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.layers.publish import publish_built
+from flows.publish import publish_built
 from flows.running.commits import finish, take_back
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.layers.ingest import bronze_tables
+from flows.ingest import bronze_tables
 from flows.running.commits import commit, finish_interrupted
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (

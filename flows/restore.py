@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.layers.publish import publish
+from flows.publish import publish
 from flows.running.commits import lease, restore_tables
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, RunOrRelease, Selection

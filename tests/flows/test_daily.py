@@ -12,11 +12,11 @@ import httpx
 import prefect.settings
 import pytest
 
+from flows.build_layer import build_layer
 from flows.daily import daily
-from flows.layers.build_layer import build_layer
-from flows.layers.ingest import ingest
-from flows.layers.publish import publish
-from flows.layers.quality_gate import quality_gate
+from flows.ingest import ingest
+from flows.publish import publish
+from flows.quality_gate import quality_gate
 from flows.running.context import ARTIFACT
 from tests.flows.conftest import CANARY, Pipeline
 from tests.support.deployments.prefect_runs import newest_flow_run, task_runs

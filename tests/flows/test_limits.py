@@ -8,7 +8,7 @@ import pytest
 
 from flows.apply import apply
 from flows.daily import daily
-from flows.layers.ingest import ingest
+from flows.ingest import ingest
 from flows.plan import plan
 from tests.flows.conftest import Pipeline, begun, ended
 from tidemark.errors import ConfigError, GateError

@@ -17,7 +17,7 @@ import pytest
 from cli.plan import CHANGES
 from flows.apply import apply
 from flows.daily import daily
-from flows.layers.ingest import ingest
+from flows.ingest import ingest
 from flows.plan import ARTIFACT, plan
 from tests.flows.conftest import Pipeline, begun, ended
 from tests.flows.test_crashes import second_day

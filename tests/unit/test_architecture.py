@@ -38,9 +38,11 @@ def test_every_wing_says_what_lives_there_and_what_does_not() -> None:
     assert silent == []
 
 
-def test_no_folder_has_more_than_a_dozen_modules() -> None:
+def test_no_folder_has_more_than_a_dozen_modules_but_that_of_the_flows() -> None:
+    """A flow is found by its name: each is a module of `flows`, and nothing else is."""
     packages = ("src", "blocks", "tasks", "flows", "cli", "sandbox", "benchmarks")
     modules = [path for package in packages for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py"]
+    modules = [path for path in modules if path.parent != ROOT / "flows"]
     crowded = {str(folder): number for folder, number in Counter(p.parent for p in modules).items() if number > 12}
     assert len(modules) > 200
     assert crowded == {}

@@ -162,8 +162,8 @@ def test_every_text_has_a_range(deployment: Mapping[str, Any]) -> None:
 def test_dates_are_picked_and_choices_drop_down() -> None:
     daily, ingest, publish = (
         form("flows.daily.daily"),
-        form("flows.layers.ingest.ingest"),
-        form("flows.layers.publish.publish"),
+        form("flows.ingest.ingest"),
+        form("flows.publish.publish"),
     )
     assert offered(daily["date"], "format") == ["date"]
     assert offered(daily["since"], "format") == ["date-time"]
@@ -172,9 +172,7 @@ def test_dates_are_picked_and_choices_drop_down() -> None:
     assert offered(ingest["connection"], "enum") == [["crm", "landing", "redshift", "snowflake"]]
     assert offered(publish["target"], "enum") == [["redshift", "snowflake"]]
     assert offered(form("flows.backfill.backfill")["start"], "format") == ["date"]
-    assert offered(form("flows.layers.build_layer.build_layer")["layer"], "enum") == [
-        ["silver", "gold", "silver and gold"]
-    ]
+    assert offered(form("flows.build_layer.build_layer")["layer"], "enum") == [["silver", "gold", "silver and gold"]]
 
 
 def kinds(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
