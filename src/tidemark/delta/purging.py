@@ -17,6 +17,7 @@ from tidemark.delta import deltalog
 from tidemark.spark.jvm import java_class, scala_sequence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pyspark.sql import SparkSession
@@ -71,20 +72,23 @@ def forget_before(spark: SparkSession, path: str, table: Folder) -> int:
     return removed
 
 
-def remove_hidden(
-    spark: SparkSession, path: str, table: Folder, *, before: datetime | None = None, kept_since: int | None = None
-) -> int:
-    """Removes files that the table has no more, and that a VACUUM passes over for the name of their folder; gives how
-    many. Batches of earlier versions of Tidemark have staged some in such folders.
-
-    Files stay that were written at `before` (UTC) or later, and those that the table had at version `kept_since`: what
-    it had between that and now, and had not then, was written since.
+def hidden_files(table: Folder, before: datetime | None = None) -> list[str]:
+    """The files of rows that a VACUUM passes over for the name of their folder, where they were written before that
+    instant (UTC). Batches of earlier versions of Tidemark have staged some in such folders.
     """
-    hidden = [
+    return [
         name
         for name, written in table.written().items()
         if name.endswith(_PARQUET) and _is_hidden(name) and (before is None or written < before)
     ]
+
+
+def remove_unheld(
+    spark: SparkSession, path: str, table: Folder, hidden: Sequence[str], kept_since: int | None = None
+) -> int:
+    """Removes those of the `hidden` files that the table has not now, and had not at version `kept_since`; gives how
+    many. What it had between the two, and at neither, was written since.
+    """
     if not hidden:
         return 0
     snapshots = [deltalog.snapshot(spark, path)]

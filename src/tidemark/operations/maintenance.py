@@ -18,7 +18,7 @@ from tidemark.control import release
 from tidemark.control.runfiles import BY_RUN
 from tidemark.control.runs import FilesSummary
 from tidemark.delta import deltalog
-from tidemark.delta.purging import remove_hidden
+from tidemark.delta.purging import hidden_files, remove_unheld
 from tidemark.delta.table import read_state, version_at
 from tidemark.errorlane import compaction
 from tidemark.observe import drift
@@ -126,9 +126,9 @@ def _clean_first_batches(engine: Engine, table: str, since: datetime) -> None:
 def _clean_hidden(engine: Engine, table: str, since: datetime) -> None:
     """Removes what earlier versions of Tidemark have staged in folders that VACUUM passes over, and nobody needs."""
     environment, spark, path = engine.environment, engine.session(table), engine.table_path(table)
-    kept_since = version_at(spark, path, since + environment.plans.keep)
     folder = open_folder(path, environment.aws)
-    remove_hidden(spark, path, folder, before=since, kept_since=kept_since)
+    if hidden := hidden_files(folder, since):
+        remove_unheld(spark, path, folder, hidden, version_at(spark, path, since + environment.plans.keep))
 
 
 def _clean_shelf(engine: Engine, table: str, since: datetime) -> None:

@@ -14,7 +14,7 @@ from tidemark import faults
 from tidemark.aws.folder import open_folder
 from tidemark.compute import tables
 from tidemark.control import erasures, release
-from tidemark.delta.purging import forget_before, remove_hidden
+from tidemark.delta.purging import forget_before, hidden_files, remove_unheld
 from tidemark.delta.table import read_state
 from tidemark.errors import TidemarkError
 from tidemark.write.commit import seal as seal_table
@@ -69,7 +69,7 @@ def purge(engine: Engine, table: str) -> None:
     vacuum(spark, path, timedelta(0))
     faults.reach(f"{table}: vacuumed, its log not purged")
     folder = open_folder(path, engine.environment.aws)
-    remove_hidden(spark, path, folder)
+    remove_unheld(spark, path, folder, hidden_files(folder))
     forget_before(spark, path, folder)
 
 
