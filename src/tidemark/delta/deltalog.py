@@ -60,7 +60,7 @@ def latest_version(spark: SparkSession, path: str, hint: int | None = None) -> i
 def snapshot(spark: SparkSession, path: str) -> Any:
     """Delta's own snapshot of the table as it is now."""
     nothing = java_class(spark, "scala.Option").empty()
-    return _log(spark, path).update(False, nothing, nothing)
+    return delta_log(spark, path).update(False, nothing, nothing)
 
 
 def table_id(snapshot: Any) -> str:
@@ -71,7 +71,7 @@ def table_id(snapshot: Any) -> str:
 def at_version(spark: SparkSession, path: str, version: int) -> Any:
     """Delta's own snapshot of the table as it was at `version`."""
     nothing = java_class(spark, "scala.Option").empty()
-    return _log(spark, path).getSnapshotAt(version, nothing, nothing, False)
+    return delta_log(spark, path).getSnapshotAt(version, nothing, nothing, False)
 
 
 def remembers_less(spark: SparkSession, path: str, keep: timedelta) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def remembers_less(spark: SparkSession, path: str, keep: timedelta) -> tuple[str
 
 def refuse_unwritable(spark: SparkSession, path: str, snapshot: Any) -> None:
     """Raises Delta's own error where the table's protocol asks for what Delta cannot write."""
-    _log(spark, path).protocolWrite(snapshot.protocol())
+    delta_log(spark, path).protocolWrite(snapshot.protocol())
 
 
 def schema(snapshot: Any) -> StructType:
@@ -207,7 +207,7 @@ class NewTable:
 
 def honours_new(spark: SparkSession, table_path: str, new: NewTable) -> bool:
     """Whether entries of our own honour all that a new table would ask for: the session's defaults are part of it."""
-    transaction = _log(spark, table_path).startTransaction()
+    transaction = delta_log(spark, table_path).startTransaction()
     _create(spark, transaction, new)
     return terms(transaction).own_entries
 
@@ -311,7 +311,7 @@ def _transaction(spark: SparkSession, path: str, seen: int) -> Any:
     Delta would tell whether the table knows the transaction's id, but puts the whole log together by queries for it,
     the better part of a second. Whoever has looked at the last batch of this very version knows.
     """
-    transaction = _log(spark, path).startTransaction()
+    transaction = delta_log(spark, path).startTransaction()
     _expect(path, int(transaction.readVersion()), seen)
     transaction.readWholeTable()
     return transaction
@@ -357,7 +357,8 @@ def _commit(
     return int(transaction.commit(sequence, operation))
 
 
-def _log(spark: SparkSession, path: str) -> Any:
+def delta_log(spark: SparkSession, path: str) -> Any:
+    """Delta's own log of the table."""
     session: Any = spark
     # Delta asks for the thread's session when it computes a snapshot; a new thread has none until Spark plans for it.
     java_class(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(session._jsparkSession)

@@ -10,7 +10,7 @@ import json
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tidemark.delta import deltalog
@@ -36,7 +36,7 @@ def may_mark_deleted(spark: SparkSession, path: str) -> bool:
 
 def annotate(spark: SparkSession, path: str, user_metadata: str, epoch: int) -> int:
     """Commits an entry without rows, with these words; gives its version."""
-    transaction = _log(spark, path).startTransaction()
+    transaction = deltalog.delta_log(spark, path).startTransaction()
     app = deltalog.writer_id(transaction, epoch)
     last = transaction.snapshot().transactions().get(app)
     numbers = {f"tidemark:sealed:{uuid.uuid4()}": 1} | ({app: int(last.get())} if last.isDefined() else {})
@@ -62,7 +62,7 @@ def forget_before(spark: SparkSession, path: str, table: Folder) -> int:
     """
     snapshot = deltalog.snapshot(spark, path)
     version = int(snapshot.version())
-    _log(spark, path).checkpoint(snapshot, java_class(spark, "scala.Option").empty())
+    deltalog.delta_log(spark, path).checkpoint(snapshot, java_class(spark, "scala.Option").empty())
     removed = 0
     for name in table.names(_LOG):
         numbered = _NUMBERED.match(name.removeprefix(f"{_LOG}/"))
@@ -103,9 +103,3 @@ def remove_unheld(
 
 def _is_hidden(name: str) -> bool:
     return not name.startswith(f"{_LOG}/") and any(part.startswith(("_", ".")) for part in name.split("/"))
-
-
-def _log(spark: SparkSession, path: str) -> Any:
-    session: Any = spark
-    java_class(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(session._jsparkSession)
-    return java_class(spark, "org.apache.spark.sql.delta.DeltaLog").forTable(session._jsparkSession, path)
