@@ -13,7 +13,7 @@ from tidemark import steps
 from tidemark.books import Books
 from tidemark.compute import incremental
 from tidemark.delta import entries
-from tidemark.rows import own
+from tidemark.rows import LANE
 from tidemark.write.manifest import Prepared
 
 NOTHING = dict.fromkeys(TABLES)
@@ -142,7 +142,7 @@ def test_what_cannot_be_told_by_changes_builds_everything_and_says_so(shop: Lake
     elif change == "gap":
         fed = [Path(file) for file in entries.changed_files(shop.spark, shop.path("silver.lines"), 0, 1) or ()]
         for file in fed:
-            if f"{own('lane')}=feed" in file.parts:
+            if f"{LANE}=feed" in file.parts:
                 file.unlink()
     engine = shop.engine()
 

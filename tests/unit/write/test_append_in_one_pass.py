@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from tests.support.lakes.lake import Lake
 from tidemark import steps
 from tidemark.books import Books
-from tidemark.rows import own
+from tidemark.rows import LANE, own
 from tidemark.sources import Extract
 
 EVENTS = """
@@ -44,7 +44,7 @@ def test_good_rows_are_in_the_table_and_bad_ones_in_the_lane(events: Lake) -> No
 
     assert loaded.prepared.books == Books(extracted=5, accepted=2, inserted=2, quarantined=3)
     assert [row[0] for row in events.read("bronze.events", "event_id")] == ["E-1", "E-1"]
-    assert set(events.delta("bronze.events").columns).isdisjoint({own("lane"), own("error")})
+    assert set(events.delta("bronze.events").columns).isdisjoint({LANE, own("error")})
 
 
 def test_the_lane_is_that_of_two_passes(events: Lake) -> None:
