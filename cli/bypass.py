@@ -60,7 +60,7 @@ def add_bypass(
         raise ConfigError("--until is empty", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS")
     made = add(open_state(project.environment), table, check, who=by, why=why, until=end, now=_now())
     _tell(project.environment, made, f"{made.check} may fail: {made.told}")
-    _show([made], as_json=as_json)
+    show_bypasses([made], as_json=as_json)
 
 
 @bypass.command("list")
@@ -76,7 +76,7 @@ def list_bypasses(
     from tidemark.control.state import open_state
 
     found = bypasses.every(open_state(lake_of(env, config)))
-    _show([each for each in found if every or each.holds(_now())], as_json=as_json)
+    show_bypasses([each for each in found if every or each.holds(_now())], as_json=as_json)
 
 
 @bypass.command("end")
@@ -95,7 +95,7 @@ def end_bypass(
     environment = environment_of(env, config)
     ended = end(open_state(environment), bypass_id, who=by, now=_now())
     _tell(environment, ended, f"{ended.check} fails the gate again: {by} has ended the bypass of {ended.who}")
-    _show([ended], as_json=as_json)
+    show_bypasses([ended], as_json=as_json)
 
 
 def _tell(environment: Environment, made: Bypass, message: str) -> None:
@@ -107,14 +107,15 @@ def _tell(environment: Environment, made: Bypass, message: str) -> None:
     tell(environment, environment.alerts, event)
 
 
-def _show(found: list[Bypass], *, as_json: bool) -> None:
+def show_bypasses(found: list[Bypass], *, as_json: bool) -> None:
+    """Prints bypasses of checks, and what has become of them."""
     if as_json:
         show_json([{"id": each.id, **each.to_json()} for each in found])
         return
-    table = columns("id", "table", "check", "by", "until (UTC)", "why", "")
+    table = columns("id", "table", "check", "by", "until (UTC)", "", "why")
     for each in found:
         state = f"ended by {each.ended_by}" if each.ended_by else ("" if each.holds(_now()) else "over")
-        table.add_row(each.id, each.table, each.check, each.who, f"{each.until:%Y-%m-%d %H:%M}", each.why, state)
+        table.add_row(each.id, each.table, each.check, each.who, f"{each.until:%Y-%m-%d %H:%M}", state, each.why)
     show(table)
 
 

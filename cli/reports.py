@@ -20,7 +20,7 @@ from cli.console.output import columns, show, show_json
 from tidemark.errors import ConfigError, choose
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tidemark.config.environment import Environment
     from tidemark.control.release import Release
@@ -48,15 +48,18 @@ def show_state(
         noted = {record.key: dict(record.value) for record in tables}
         show_json({"release": newest.to_json() if newest else None, "tables": noted})
     else:
-        _show_state(newest, tables)
+        show_release(newest, tables)
 
 
-def _show_state(newest: Release | None, tables: tuple[Record, ...]) -> None:
+def show_release(newest: Release | None, tables: tuple[Record, ...]) -> None:
+    """Prints the newest release, and where every table stands."""
     if newest is None:
         show("nothing released yet")
     else:
         show(f"release {newest.name} of run {newest.run_id[:8]}, {newest.created_at:%Y-%m-%d %H:%M} UTC\n")
-    table = columns("table", "version", "released", "watermark", "run", right=("version", "released"))
+    table = columns(
+        "table", "version", "released", "watermark", "run", right=("version", "released"), needless=("run",)
+    )
     for record in tables:
         value = record.value
         mark = _position(value.get("watermark") or {})
@@ -72,7 +75,8 @@ def _position(watermark: Mapping[str, Any]) -> str:
         known = watermark["files"] if isinstance(watermark["files"], int) else len(watermark["files"])
         return f"{known} files"
     marks = [watermark, *watermark.get("then", ())]
-    return " / ".join(str(mark["high"]) for mark in marks if mark.get("high") is not None)
+    highs = [str(mark["high"]) for mark in marks if mark.get("high") is not None]
+    return " / ".join(high.removesuffix(".000000").replace("T", " ") for high in highs)
 
 
 @runs.command("list")
@@ -86,14 +90,21 @@ def list_runs(
     """The latest runs, newest first."""
     from tidemark.aws.folder import open_folder
     from tidemark.control.runs import RunStore
-    from tidemark.observe.run_report import count, duration
 
     environment = lake_of(env, config)
     summaries = RunStore(open_folder(environment.roots.runs, environment.aws)).latest(limit)
     if as_json:
         show_json([summary.to_json() for summary in summaries])
-        return
-    table = columns("run", "began (UTC)", "flow", "date", "status", "took", "tables", "rejected", "release")
+    else:
+        show_list(summaries)
+
+
+def show_list(summaries: Sequence[RunSummary]) -> None:
+    """Prints runs, a line each."""
+    from tidemark.observe.run_report import count, duration
+
+    headers = ("run", "began (UTC)", "flow", "date", "status", "took", "tables", "rejected", "release")
+    table = columns(*headers, right=("tables", "rejected"), needless=("tables", "date", "took", "release"))
     for summary in summaries:
         table.add_row(
             summary.short_id,
@@ -120,13 +131,19 @@ def show_run(
     """The summary of one run."""
     from tidemark.aws.folder import open_folder
     from tidemark.control.runs import RunStore
-    from tidemark.observe.run_report import render
 
     environment = lake_of(env, config)
     summary = _run_called(run, RunStore(open_folder(environment.roots.runs, environment.aws)), environment)
     if as_json:
         show_json(summary.to_json())
         return
+    show_summary(summary)
+
+
+def show_summary(summary: RunSummary) -> None:
+    """Prints what one run did, and why it failed."""
+    from tidemark.observe.run_report import render
+
     show(render(summary))
     if summary.error:
         show(f"\n{summary.error}")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, refuse_nowhere
 from cli.console.output import columns, show, show_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tidemark.observe.sla import Judged
 
 _WORDS = {True: "kept", False: "broken", None: "not known yet"}
 
@@ -19,7 +25,6 @@ def sla(
     """The promises of jobs and tables as runs have kept them; nobody is told. Exits with 3 when one is broken."""
     from tidemark.config.project import load_project
     from tidemark.control.state import open_state
-    from tidemark.errors import GateError
     from tidemark.observe.sla import judge, promises
 
     project = load_project(config, env)
@@ -40,11 +45,23 @@ def sla(
             ]
         )
     else:
-        table = columns("of", "what", "", "seen")
-        for each in judged:
-            told = each.told if each.kept is not None else ""
-            table.add_row(each.promise.subject, each.promise.kind, _WORDS[each.kept], told)
-        show(table)
+        show_judged(judged)
+    refuse_broken(judged)
+
+
+def show_judged(judged: Sequence[Judged]) -> None:
+    """Prints promises with what was seen, those that are broken first."""
+    table = columns("of", "what", "", "seen")
+    for each in sorted(judged, key=lambda one: one.kept is not False):
+        told = each.told if each.kept is not None else ""
+        table.add_row(each.promise.subject, each.promise.kind, _WORDS[each.kept], told)
+    show(table)
+
+
+def refuse_broken(judged: Sequence[Judged]) -> None:
+    """Raises `GateError` where a promise is broken."""
+    from tidemark.errors import GateError
+
     broken = [each for each in judged if each.kept is False]
     if broken:
         raise GateError(

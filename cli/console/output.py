@@ -12,10 +12,11 @@ from tidemark.errors import TidemarkError
 from tidemark.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from rich.console import Console, RenderableType
 
+    from cli.console.listing import Listing
     from tidemark.config.jobs import JobSpec
 
 _WIDTH_OF_PIPES = 120
@@ -42,9 +43,13 @@ def _console(stderr: bool) -> Console:
     return console
 
 
-def show(report: RenderableType) -> None:
-    """Prints a report; plain text is not broken into lines here."""
-    stdout().print(report, soft_wrap=isinstance(report, str))
+def show(report: RenderableType | Listing) -> None:
+    """Prints a report; plain text is not broken into lines here, nor is a word of a listing."""
+    from cli.console.listing import Listing
+
+    console = stdout()
+    shown = "\n".join(report.lines(console.width)) if isinstance(report, Listing) else report
+    console.print(shown, soft_wrap=isinstance(shown, str))
 
 
 def show_json(document: Any) -> None:
@@ -64,7 +69,7 @@ def show_error(error: BaseException, *, debug: bool) -> int:
         text = f"unexpected {type(error).__name__}: {error}\n  next      run again with --debug for the whole trace"
         code = TidemarkError.exit_code
     head, *rest = redact(text).splitlines()
-    stderr().print(Text("error: ", style="bold red") + Text("\n".join([head, *rest]), style=""), soft_wrap=True)
+    stderr().print(Text.assemble(("error: ", "bold red"), "\n".join([head, *rest])), soft_wrap=True)
     return code
 
 
@@ -79,11 +84,8 @@ def list_jobs(jobs: Mapping[str, JobSpec], *, as_json: bool) -> None:
     show(listed)
 
 
-def columns(*headers: str, right: tuple[str, ...] = ()) -> Any:
-    """An empty table for a report, without lines, its columns named."""
-    from rich.table import Table
+def columns(*headers: str, right: Collection[str] = (), needless: Sequence[str] = ()) -> Listing:
+    """An empty table for a report, without lines, its columns named; its last one is prose."""
+    from cli.console.listing import Listing
 
-    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    for header in headers:
-        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
-    return table
+    return Listing(headers, right, needless)

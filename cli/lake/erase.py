@@ -47,7 +47,7 @@ def erase(
         from tidemark.operations.erasing import course
 
         found = course.outline(_looking(project), who)
-        _show(found, untold(who.trail, project.tables), as_json=as_json)
+        show_outline(found, untold(who.trail, project.tables), as_json=as_json)
         return
     person.refuse_untold(project, who)
     name = person.keep(project.environment, who)
@@ -74,7 +74,8 @@ def _looking(project: Project) -> Engine:
     )
 
 
-def _show(found: Outline, untold: tuple[str, ...], *, as_json: bool) -> None:
+def show_outline(found: Outline, untold: tuple[str, ...], *, as_json: bool) -> None:
+    """Prints what an erasure would do; `untold`: what contracts have to say before it can be done."""
     from dataclasses import asdict
 
     if as_json:

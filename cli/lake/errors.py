@@ -71,7 +71,7 @@ def list_errors(
     if as_json:
         show_json({"rows": [entry.to_json() for entry in shown], "by_rule": dict(by_rule.most_common())})
     else:
-        _show_errors([entry.row for entry in shown], by_rule)
+        show_rejected([entry.row for entry in shown], by_rule)
 
 
 @errors.command("show")
@@ -200,17 +200,19 @@ def _as_asked(lanes: Folder, config: str, found: list[Entry], *, unmask: bool) -
     return [replace(entry, row=shown.hidden(entry.row)) for entry in found]
 
 
-def _show_errors(rows: list[RejectedRow], by_rule: Counter[str]) -> None:
+def show_rejected(rows: list[RejectedRow], by_rule: Counter[str]) -> None:
+    """Prints rejected rows, a line a reason, and how many rows broke which rule."""
     from tidemark.observe.run_report import count
 
     if not rows:
         show("no rejected rows")
         return
-    table = columns("error", "table", "day", "run", "rule", "value", "from")
+    table = columns("error", "table", "day", "run", "rule", "value", "from", needless=("day", "run"))
     for row in rows:
         for reason in row.reasons:
             value = (reason.value or "")[:_LONGEST_VALUE]
             table.add_row(row.error_id[:8], row.table, row.day, row.run_id[:8], reason.code, value, row.origin)
     show(table)
     named = ", ".join(f"{count(number)} {code}" for code, number in by_rule.most_common())
-    show(f"\n{len(rows)} rows shown; by rule, of all that match: {named}")
+    noun = "row" if len(rows) == 1 else "rows"
+    show(f"\n{len(rows)} {noun} shown; by rule, of all that match: {named}")

@@ -13,6 +13,7 @@ from tidemark.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cli.console.listing import Listing
     from tidemark.config.connections import ConnectionValue
     from tidemark.operations.recovery import HalfDone, TableLeft
 
@@ -44,10 +45,10 @@ def recover(
         raise ConfigError("--over-others goes with --undo", next_step="tidemark recover shows what each would do")
     found = _half_done(env, config, run)
     if not (found and (finish or undo)):
-        _show(found, as_json=as_json)
+        show_half_done(found, as_json=as_json)
         return
     if undo and not yes:
-        _show(found, as_json=False)
+        show_half_done(found, as_json=False)
         tables = [table for each in found for table in each.standing("committed")]
         typer.confirm(f"take back {', '.join(tables) or 'what was begun'}?", abort=True)
     from cli.console.launch import launch
@@ -78,7 +79,8 @@ def _no_connection(name: str) -> ConnectionValue:
     raise ConfigError(f"to look at commits needs no connection, but {name} was asked for")
 
 
-def _show(found: Sequence[HalfDone], *, as_json: bool) -> None:
+def show_half_done(found: Sequence[HalfDone], *, as_json: bool) -> None:
+    """Prints what is half done, and what each way to end it would do."""
     if as_json:
         show_json([each.to_json() for each in found])
         return
@@ -91,7 +93,8 @@ def _show(found: Sequence[HalfDone], *, as_json: bool) -> None:
 def _show_one(found: HalfDone) -> None:
     begun = found.begun
     doing = "taking back what it had committed" if begun.undoing else "committing"
-    show(f"run {begun.run_id} ({begun.flow or 'unknown'}, {begun.date}) was {doing}, begun {begun.began_at[:16]} UTC")
+    began = begun.began_at[:16].replace("T", " ")
+    show(f"run {begun.run_id} ({begun.flow or 'unknown'}, {begun.date}) was {doing}, begun {began} UTC")
     if found.at_work:
         show(f"run {found.at_work} is at work on these tables: it may just be ending this (tidemark runs list)")
     for line in (begun.cause or "").splitlines():
@@ -100,8 +103,10 @@ def _show_one(found: HalfDone) -> None:
     for each in found.tables:
         version = "–" if each.version is None else str(each.version)
         table.add_row(each.table, each.standing, version, _back_to(each))
+    show("")
     show(table)
-    _offer(found)
+    show("")
+    show(_ways(found))
 
 
 def _back_to(left: TableLeft) -> str:
@@ -110,26 +115,25 @@ def _back_to(left: TableLeft) -> str:
     return "no row, as before" if left.back_to is None else f"version {left.back_to}"
 
 
-def _offer(found: HalfDone) -> None:
-    """What each way would do, or why it cannot be gone."""
+def _ways(found: HalfDone) -> Listing:
+    """What each way would do and the command for it, or why it cannot be gone."""
     command, left = f"tidemark recover --run {found.begun.short_id}", found.standing("not committed")
     against = [f"{each.table}: {line}" for each in found.tables for line in each.against_finishing]
     if found.begun.undoing:
         against = ["it is being taken back already"]
+    ways = columns("", "")
     does = f"commits {', '.join(left)} from staging, and releases all" if left else "records the release"
-    _say("finish", does if found.can_finish else "", against, f"{command} --finish")
+    _add(ways, "finish", does if found.can_finish else "", against, f"{command} --finish")
     against = [f"{each.table}: {line}" for each in found.tables for line in each.against_undoing]
     if found.release:
         against = [f"readers have it, as release {found.release}: restore an earlier one to take it back"]
     back = ", ".join(f"{each.table} to {_back_to(each)}" for each in found.tables if each.standing == "committed")
-    does = f"takes {back} back; the next run builds it anew" if back else "forgets what was begun"
-    _say("take back", does if found.can_undo else "", against, f"{command} --undo")
+    does = f"{back}; the next run computes all of it anew" if back else "forgets what was begun"
+    _add(ways, "take back", does if found.can_undo else "", against, f"{command} --undo")
+    return ways
 
 
-def _say(way: str, does: str, against: Sequence[str], command: str) -> None:
-    if does:
-        show(f"  {way:<10}{does}    → {command}")
-        return
-    show(f"  {way:<10}cannot be done:")
-    for line in against:
-        show(f"            {line}")
+def _add(ways: Listing, way: str, does: str, against: Sequence[str], command: str) -> None:
+    ways.add_row(way, does or "cannot be done:")
+    for line in [f"→ {command}"] if does else against:
+        ways.add_row("", line)

@@ -55,12 +55,13 @@ def diff(
         listed = [asdict(each) | {"announced": id(each) not in unsaid, "fix": unsaid.get(id(each))} for each in found]
         show_json({"old": old, "new": new or config, "breaking": len(breaking), "changes": listed})
     else:
-        _show(found, silent)
+        show_changes(found, silent)
     if silent if versioned else breaking:
         raise typer.Exit(1)
 
 
-def _show(found: Sequence[Change], silent: Sequence[tuple[Change, str]]) -> None:
+def show_changes(found: Sequence[Change], silent: Sequence[tuple[Change, str]]) -> None:
+    """Prints changes of contracts; `silent`: those that break and that no version announces, with what mends that."""
     if not found:
         show("no contract changed")
         return

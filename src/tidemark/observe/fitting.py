@@ -5,7 +5,8 @@ Not here: what the tables say.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 THIN_SPACE = "\u202f"  # narrow and not broken at the end of a line
 NOT_COUNTED = "–"
+_KEPT = "\u00a0"  # a blank at which no line is broken
 _NOTHING = ("0", NOT_COUNTED)
 _LEAST = 4  # characters of a name that are left of it, where nothing else helps
 
@@ -65,6 +67,30 @@ def thousands(number: int) -> str:
     """A count that is short from ten thousand on: `98.1 k`, `1.23 M`."""
     short = 10_000 <= number < 999_950
     return f"{number / 1000:.1f}{THIN_SPACE}k" if short else count(number, exact=False)
+
+
+def wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
+    """A text in lines of at most `width`, broken at blanks alone; the second and later ones hang in by so many blanks.
+
+    A word that is longer than a line is left whole: a terminal breaks it, and whoever copies it has all of it.
+    """
+    first = text[: len(text) - len(text.lstrip(" "))]
+    lines = textwrap.wrap(
+        text.strip(" "),
+        max(width, 1),
+        initial_indent=first,
+        subsequent_indent=" " * hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [""]
+
+
+def together(parts: Iterable[str], width: int, between: str = " · ") -> list[str]:
+    """Parts in lines of at most `width`, which are broken between them, and not inside where that can be."""
+    whole = between.join(part.replace(" ", _KEPT) for part in parts)
+    lines = [line.replace(_KEPT, " ") for line in wrapped(whole, width)]
+    return [line for long in lines for line in wrapped(long, width)]
 
 
 def table(columns: Columns, rows: Sequence[Sequence[Cell]], width: int) -> RichTable:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
-from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table
+from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table, together, wrapped
 from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _COLUMNS = Columns(
     words=("layer", "table", "gate"),
     needless=("s", "accepted", "superseded", "=same", "layer", "quarantined", "~changed", "-deleted", "+new"),
 )
+_HANGING = 2  # blanks before the second line of a sentence
 _RULES = 5  # of a table whose rows were rejected, the largest
 
 
@@ -56,7 +57,7 @@ class _Report:
         from rich.text import Text
 
         width = min(options.max_width, WIDTH)
-        yield Text(" · ".join(_title(self.summary)), style="bold")
+        yield from (Text(line, style="bold") for line in together(_title(self.summary), width))
         if self.summary.tables:
             yield Text()
             yield table(_COLUMNS, [_cells(result) for result in _ordered(self.summary.tables)], width)
@@ -180,19 +181,28 @@ def _footer(summary: RunSummary, width: int) -> Iterator[Text]:
     lineage = _lineage(summary)
     if notes or summary.published or lineage:
         yield Text()
+    yield from _notes(notes, width)
+    if summary.published:
+        style = TROUBLE if _unpublished(summary.published) else ""
+        yield from (Text(line, style=style) for line in wrapped(_published(summary), width, _HANGING))
+    doubtful = summary.lineage is not None and summary.lineage.why is not None
+    yield from (Text(told, style=DOUBT if doubtful else "") for told in lineage)
+
+
+def _notes(notes: Sequence[tuple[str, str | None, str]], width: int) -> Iterator[Text]:
+    """Texts with the commands that go on beside them, or below where there is no room."""
+    from rich.text import Text
+
     column = max((len(text) for text, command, _ in notes if command), default=0)
     fits = all(column + len(command) + 4 <= width for _, command, _ in notes if command)
     for text, command, style in notes:
-        line = Text(text, style=style)
+        indent = len(text) - len(text.lstrip())
+        lines = [Text(line, style=style) for line in wrapped(text, width, indent + _HANGING)]
         if command and fits:
-            line.append(f"{' ' * (column - len(text))}  → {command}", style="")
-        yield line
+            lines[-1].append(f"{' ' * (column - len(text))}  → {command}", style="")
+        yield from lines
         if command and not fits:
-            yield Text(f"{' ' * (len(text) - len(text.lstrip()))}  → {command}")
-    if summary.published:
-        yield Text(_published(summary), style=TROUBLE if _unpublished(summary.published) else "")
-    doubtful = summary.lineage is not None and summary.lineage.why is not None
-    yield from (Text(told, style=DOUBT if doubtful else "") for told in lineage)
+            yield Text(f"{' ' * indent}  → {command}")
 
 
 def _lineage(summary: RunSummary) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemark.control.runs import SHORT_ID
-from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table
+from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, wrapped
 from tidemark.observe.pages import deployment_command, markdown_table
 from tidemark.observe.run_report import DOUBT, TROUBLE, WIDTH
 from tidemark.plans.document import PlanDocument, Publishing, TablePlan
@@ -22,9 +22,10 @@ _RIGHT = _HEADERS[2:9]
 _COLUMNS = Columns(
     _HEADERS,
     words=("layer", "table", "gate", "computed from"),
-    needless=("superseded", "=same", "layer", "computed from"),
+    needless=("superseded", "=same", "layer", "computed from", "in", "rejected"),
     folded=("computed from",),
 )
+_HANGING = 4  # blanks before the second line of an entry
 _PROBLEMS = ("checks that fail", "failures", "warnings", "rows rejected")
 _USUAL = ("what changed", "nothing")
 _SIGNS = {"insert": "+", "update": "~", "delete": "-"}
@@ -39,15 +40,16 @@ class _Report:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         from rich.text import Text
 
-        document = self.document
+        document, width = self.document, min(options.max_width, WIDTH)
         yield Text(_title(document), style="bold")
         yield Text()
         rows = [[replace(cell, style=_style(document, each)) for cell in _cells(each)] for each in document.tables]
-        yield table(_COLUMNS, rows, min(options.max_width, WIDTH))
+        yield table(_COLUMNS, rows, width)
         for heading, lines in _sections(document):
-            yield from (Text(), Text(heading), *(Text(f"  {line}") for line in lines))
+            yield from (Text(), Text(heading))
+            yield from (Text(line) for entry in lines for line in wrapped(f"  {entry}", width, _HANGING))
         yield Text()
-        yield Text(_last_word(document), style="bold")
+        yield from (Text(line, style="bold") for line in wrapped(_last_word(document), width))
 
 
 def render(document: PlanDocument) -> RenderableType:

@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -231,14 +230,6 @@ EVENTS = TableResult(
     gate=GateSummary(4, 6, failed=("no gaps",)),
 )
 LARGE = replace(RUN, tables=(FX, ORDERS, ACTIVITY, EVENTS), lineage=LineageSummary(142, "/srv/lineage/r.jsonl"))
-GOLDEN = Path(__file__).with_name("summaries")
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_summary_on_terminals_of_several_widths(width: int) -> None:
-    lines = [line.rstrip() for line in printed(LARGE, width)]
-    assert lines == (GOLDEN / f"run-{width}.txt").read_text("utf-8").splitlines()
-    assert all(len(line) <= width for line in lines)
 
 
 def test_a_terminal_that_is_too_small_cuts_names_and_neither_digits_nor_gates() -> None:

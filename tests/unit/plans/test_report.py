@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from tidemark.backfill.outline import Chunks, Outline
@@ -98,13 +96,6 @@ def printed(document: PlanDocument, width: int = 120) -> str:
 
 def test_the_plan_says_what_a_run_would_do() -> None:
     assert printed(PLAN) == SHOWN.rstrip()
-
-
-@pytest.mark.parametrize("width", [60, 80])
-def test_the_plan_on_smaller_terminals(width: int) -> None:
-    shown = printed(PLAN, width)
-    assert shown == Path(__file__).with_name("reports").joinpath(f"plan-{width}.txt").read_text("utf-8").rstrip()
-    assert all(len(line) <= width for line in shown.splitlines())
 
 
 def test_prefect_gets_the_same_as_markdown() -> None:
