@@ -101,6 +101,7 @@ def _with_metadata(frame: DataFrame) -> DataFrame:
         F.lit(str(uuid.uuid4())).alias("_batch_id"),
         F.lit("benchmark").alias("_source_system"),
         F.lit(date(2025, 3, 30)).alias("_run_date"),
+        F.lit(None).cast("string").alias("_source_order"),
     )
 
 

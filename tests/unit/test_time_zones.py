@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,73 +11,39 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lakes.everywhere import fill
+from tests.support.lakes.lake import Lake
+from tests.support.zones import elsewhere, machine_in
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("src/tidemark", "flows", "tasks", "blocks", "cli", "sandbox", "benchmarks")
 # Calls that take or give the machine's own time unless they are told a zone → arguments that tell one.
 LOCAL_TIME = {"now": 1, "fromtimestamp": 2, "astimezone": 1}
 NEVER = {"utcnow", "utcfromtimestamp", "today", "mktime", "localtime", "ctime"}
 
-PROGRAM = """
-import json, sys
-from datetime import date, datetime
-from pathlib import Path
-from pyspark.sql import functions as F
-from tests.conftest import TEST_CONF
-from tests.support.lakes.lake import Lake
-from tidemark import steps
-from tidemark.compute.received import Received
-from tidemark.observe import drift
-from tidemark.rows import literal
-from tidemark.sources.watermark import Period, Window
-from tidemark.spark.session import start
 
-spark = start("zone", "local[1]", TEST_CONF)
-lake = Lake(spark, Path(sys.argv[1]))
-load = {"source": {"connection": "shop", "object": "o"}, "watermark": {"column": "at"},
-        "write": {"mode": "append", "keys": ["id"]}}
-lake.table("bronze.orders", "id! string\\nat! timestamp", load, keys=["id"])
-lake.table("gold.days", "id! string\\nat timestamp", {"inputs": {"bronze.orders": {"on": ["id"]}},
-           "write": {"mode": "upsert", "keys": ["id"]}}, keys=["id"], sql="SELECT id, at FROM bronze.orders")
-
-def rows(*instants):
-    frames = [f"SELECT '{name}' AS id, TIMESTAMP'{at}' AS at" for name, at in instants]
-    return spark.sql(" UNION ALL ".join(frames))
-
-def received(low, high, *instants):
-    window = Window("at", low, high)
-    return lake.load("bronze.orders", rows(*instants), watermark=window.to_json(), window=window, rereads=True)
-
-noon = datetime(2025, 1, 15, 12)
-received(None, noon, ("o1", "2025-01-15 12:00:00"))
-again = received(noon, noon, ("o1", "2025-01-15 12:00:00")).prepared.books
-lake.build_together("gold.days")
-day = Received(Period.of_days(date(2025, 1, 15), date(2025, 1, 15)))
-engine = lake.engine()
-of_day = day.rows(engine, engine.session("bronze.orders"), engine.table("bronze.orders")).count()
-started = lake.engines[0].run.started_at.isoformat(sep=" ")
-stored = lake.delta("bronze.orders").selectExpr("date_format(_ingest_ts, 'yyyy-MM-dd HH:mm:ss') AS at").first()["at"]
-instant = spark.range(1).select(literal(noon).cast("string").alias("at")).first()["at"]
-print(json.dumps({"unchanged": again.unchanged, "of_day": of_day, "stored": stored, "started": started[:19],
-                  "instant": instant}))
-"""
-
-
-@pytest.mark.parametrize("zone", ["America/New_York"])
-def test_a_load_is_the_same_in_another_zone(zone: str, tmp_path: Path) -> None:
+def test_a_lake_is_the_same_on_any_machine(lake: Lake, tmp_path: Path) -> None:
+    """Here UTC's Java with a Python of New York, there a process that is told nothing but another zone and language."""
+    with machine_in("America/New_York"):
+        here = fill(lake)
     answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)],
-        env={**os.environ, "TZ": zone, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        [sys.executable, "-m", "tests.support.lakes.everywhere", str(tmp_path / "there")],
+        env=elsewhere("Australia/Lord_Howe"),
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
-    told = json.loads(answer.stdout.splitlines()[-1])
-    assert told["unchanged"] == 1, "a row of the window's edge was received again"
-    assert told["of_day"] == 1, "a day of the past begins and ends in UTC"
-    assert told["stored"] == told["started"]
-    assert told["instant"] == "2025-01-15 12:00:00"
+    assert json.loads(answer.stdout.splitlines()[-1]) == here
+
+    assert here["first"][0]["inserted"] == 4
+    assert (here["rest"][0]["unchanged"], here["rest"][0]["inserted"]) == (1, 5)
+    assert here["rest"][2] == 1, "the row that breaks the pattern"
+    assert here["of a day"] == 2
+    assert here["ingested when the run began"] is True
+    assert [seen for _, seen, _ in here["days"]] == [4, 4, 4]
 
 
 def test_no_call_asks_the_machine_for_its_own_time() -> None:

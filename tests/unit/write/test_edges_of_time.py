@@ -21,6 +21,10 @@ ROLES: dict[str, dict[str, Any]] = {
     "order": {"write": {"mode": "upsert", "keys": ["id"], "order_by": ["seen_at", "day"]}},
     "cluster": {"write": {"mode": "upsert", "keys": ["id"]}, "cluster_by": ["seen_at", "day"]},
     "partition": {"write": {"mode": "upsert", "keys": ["id"]}, "partition_by": ["seen_at", "day"]},
+    "replaced partition": {
+        "write": {"mode": "replace", "partition_by": ["seen_at", "day"]},
+        "partition_by": ["seen_at", "day"],
+    },
     "watermark": {"write": {"mode": "append", "keys": ["id"]}, "watermark": {"column": "seen_at", "lookback": "72h"}},
     "watermark of days": {"write": {"mode": "append"}, "watermark": {"column": "day"}},
 }
@@ -58,3 +62,36 @@ def test_instants_that_no_calendar_has_are_rejected(lake: Lake) -> None:
     assert lake.read(T) == [("e", LAST, LAST.date())]
     told = {(each["rule"], each["column"]) for error in lake.errors(T) for each in error["reasons"]}
     assert told == {("type", "seen_at"), ("type", "day")}
+
+
+def test_a_history_begins_and_ends_with_the_calendar(lake: Lake) -> None:
+    columns = "id! string\nvalue int\nseen_at! timestamp"
+    write = {"mode": "append", "keys": ["id", "seen_at"]}
+    lake.table(T, columns, {"source": SOURCE, "write": write}, keys=["id", "seen_at"])
+    lake.table(
+        "gold.history",
+        "sk string\nid! string\nvalue int\nvalid_from timestamp\nvalid_to timestamp\nis_current boolean",
+        {
+            "inputs": {T: {"on": ["id"]}},
+            "write": {
+                "mode": "scd2",
+                "keys": ["id"],
+                "effective_from": "seen_at",
+                "surrogate_key": "sk",
+                "track": ["value"],
+            },
+        },
+        keys=["id", "valid_from"],
+        sql="SELECT id, value, seen_at FROM bronze.things",
+    )
+    frames = [("a", 1, FIRST), ("a", 2, LAST), ("b", 1, LAST), ("a", 3, at(3))]
+    for some in (frames[:2], frames[2:]):
+        lake.load(T, lake.frame("id string, value int, seen_at timestamp", some))
+        lake.build_together("gold.history")
+
+    assert lake.read("gold.history", "id", "value", "valid_from", "valid_to", "is_current") == [
+        ("a", 1, FIRST, at(3), False),
+        ("a", 2, LAST, None, True),
+        ("a", 3, at(3), LAST, False),
+        ("b", 1, LAST, None, True),
+    ]
