@@ -3,12 +3,18 @@
 The text begins with the place (of a file: its day, the time it was written, its name; of a system that is asked: the
 instant it was asked) and ends, where rows of a place have an order, with `#` and the position there. Text of one place
 is equal up to the `#`. Null: nobody knows.
+
+Files of one name and folder (`eu/2025-03-01/part-0.csv`, `us/2025-03-01/part-0.csv`) are told apart by a digest of
+where they lie, which orders of before do not have.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pyspark.sql import functions as F
 
@@ -23,7 +29,11 @@ _SECONDS = 11  # digits of seconds since 1970
 _BLOCK, _ROW = 10, 8  # hex digits of a byte's offset in a file and of a row's number
 _PAGE = 9  # digits of a page's number
 _IN_PARTITION = (1 << 33) - 1  # the bits of `monotonically_increasing_id` that count within a partition
+_DIGEST = 16  # hex digits that tell files of one name and folder apart
+_SCHEME = "^[a-z0-9]+:/*|^/*"  # by which one file has several addresses
+_QUOTED = re.compile(r"[^\w\-!.~'()*,;:$&+=@/\x80-\U0010ffff]|[\x80-\x9f]|[^\S -~]")  # in Java's addresses of files
 _DAY_FOLDER = r"/dt=(\d{4}-\d{2}-\d{2})/"
+_FILE = rf"(?s)^[0-9-]+ [0-9]{{{_SECONDS}}} (.*?)(?: ([0-9a-f]{{{_DIGEST}}}))?$"
 
 
 def place_of_file() -> Column:
@@ -36,13 +46,16 @@ def place_of_file() -> Column:
     of_folder = F.regexp_extract(path, _DAY_FOLDER, 1).try_cast("date")
     day = F.coalesce(F.when(path.contains("/dt="), of_folder), written.cast("date")).cast("string")
     seconds = F.lpad(F.greatest(F.unix_seconds(written), F.lit(0)).cast("string"), _SECONDS, "0")
-    return F.concat_ws(" ", day, seconds, F.substring_index(path, "/", -2))
+    lies = F.substring(F.md5(F.regexp_replace(path, _SCHEME, "").cast("binary")), 1, _DIGEST)
+    return F.concat_ws(" ", day, seconds, F.substring_index(path, "/", -2), lies)
 
 
 def order_of_file(day: str, written: datetime, path: str) -> tuple[str, int, str]:
     """What `place_of_file` sorts by, for a file that was only listed (`written`: naive UTC)."""
     seconds = max(int(written.replace(tzinfo=UTC).timestamp()), 0)
-    return day, seconds, "/".join(path.split("/")[-2:])
+    address = _QUOTED.sub(lambda found: quote(found[0], safe=""), re.sub(_SCHEME, "", path))
+    lies = hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()[:_DIGEST]
+    return day, seconds, f"{'/'.join(address.split('/')[-2:])} {lies}"
 
 
 def place_of_asking(at: datetime) -> str:
@@ -85,7 +98,12 @@ def place(order: Column) -> Column:
 
 def file_in(order: Column) -> Column:
     """The name and the folder of the file in an order, the same whenever it was written; null in one of no file."""
-    return F.nullif(F.regexp_extract(place(order), rf"(?s)^[0-9-]+ [0-9]{{{_SECONDS}}} (.*)$", 1), F.lit(""))
+    return F.nullif(F.regexp_extract(place(order), _FILE, 1), F.lit(""))
+
+
+def file_lies_at(order: Column) -> Column:
+    """What tells the file in an order from others of its name and folder; null where the order does not say."""
+    return F.nullif(F.regexp_extract(place(order), _FILE, 2), F.lit(""))
 
 
 def order_in(frame: DataFrame) -> Column:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from tests.support.lakes.deliveries import Deliveries
 from tests.support.lakes.lake import Lake, at
@@ -137,6 +139,42 @@ def test_without_keys_a_file_that_is_read_again_adds_what_it_did_not_have(lake: 
     assert rows_after(1, a="xxy", b="x") == ["x", "x", "x", "y"]
     assert rows_after(2, a="yxxxz") == ["x", "x", "x", "x", "y", "z"]
     assert rows_after(3, b="x", a="zx", c="xz") == ["x", "x", "x", "x", "x", "y", "z", "z"]
+
+
+def test_files_of_one_name_and_folder_are_files_of_their_own(lake: Lake) -> None:
+    """What every system that writes by day calls `2025-03-01/part-0.csv`, below folders of two countries."""
+    describe(lake, {"mode": "append"})
+    files = Deliveries(lake)
+
+    def received(minute: int, **contents: str) -> list[str]:
+        for country, found in contents.items():
+            lines = "".join(f"1,{value}\n" for value in found)
+            files.put(f"in/{country}/2025-03-01/part 0.csv", f"id,value\n{lines}", at(1, 1, minute))
+        files.receive(T)
+        return sorted(value for (value,) in lake.read(T, "value"))
+
+    assert received(1, eu="x") == ["x"]
+    assert received(2, eu="xy", us="xx") == ["x", "x", "x", "y"], "what is new in one is not known from the other"
+    assert received(3, eu="xyy", us="xxxy") == ["x", "x", "x", "x", "y", "y", "y"]
+    places = {order.rpartition("#")[0].split(" ", 2)[2] for (order,) in lake.read(T, "_source_order")}
+    assert len({place.rpartition(" ")[0] for place in places}) == 1
+    assert len({place.rpartition(" ")[2] for place in places}) == 2
+
+
+def test_what_a_table_of_before_has_of_a_file_is_known(lake: Lake) -> None:
+    """Its orders do not say where a file lies: rows of every file of that name and folder may be it."""
+    describe(lake, {"mode": "append"})
+    files = Deliveries(lake)
+    files.put("in/a.csv", "id,value\n1,x\n1,y\n", at(1, 1, 1))
+    files.receive(T)
+    of_before = F.regexp_replace("_source_order", " [0-9a-f]{16}#", "#")
+    DeltaTable.forPath(lake.spark, lake.path(T)).update(set={"_source_order": of_before})
+    assert all(len(order.split(" ")) == 3 for (order,) in lake.read(T, "_source_order"))
+
+    files.put("in/a.csv", "id,value\n1,x\n1,y\n1,y\n", at(1, 1, 2))
+    files.receive(T)
+
+    assert sorted(value for (value,) in lake.read(T, "value")) == ["x", "y", "y"]
 
 
 def test_a_log_takes_late_files_where_they_belong(lake: Lake) -> None:

@@ -18,7 +18,7 @@ from tidemark.compile.casts import casts_of
 from tidemark.rows import BAD, ERROR, LANE, ROW_HASH, literal, own, quoted
 from tidemark.rows.batches import Counter, having, leaving_out, stamp
 from tidemark.rows.judging import judged_with_errors
-from tidemark.rows.order import file_in, has_position, order_in, place, stored_order
+from tidemark.rows.order import file_in, file_lies_at, has_position, order_in, place, stored_order
 from tidemark.sources import watermark
 from tidemark.sql.types import SOURCE_ORDER
 from tidemark.write.batch import INSERT, LABEL, RECEIVED, REPEATED, UNCHANGED
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from tidemark.sources.watermark import Mark
     from tidemark.write.batch import Work
 
-_OLD, _NUMBER, _KNOWN, _FILE = own("old_"), own("number"), own("known"), own("file")
+_OLD, _NUMBER, _KNOWN = own("old_"), own("number"), own("known")
+_FILE, _FILES, _LIES = own("file"), own("files"), own("lies")
 _DAY = timedelta(days=1)
 _ORDER, _BEFORE, _AFTER = own("order"), own("before"), own("after")
 _SEVERAL, _VERSIONS = own("several"), own("versions")
@@ -139,19 +140,26 @@ def _first_after(order: Column, versions: Column) -> Column:
 
 def _label_copies(work: Work, rows: DataFrame) -> DataFrame:
     """Rows that no key names are told apart by how often they are there: of three copies in the window of which the
-    table has two, one is new. What comes of a file is held against what came of that file before."""
+    table has two, one is new. What comes of a file is held against what came of that file before, or of one of its
+    name and folder where the table does not know which."""
     target = work.target()
     if target is None or not work.checked.rereads:
         return rows.withColumn(LABEL, F.lit(INSERT))
     there = _in_window(work, target)
-    copies = [quoted(ROW_HASH).alias(_OLD + ROW_HASH), file_in(stored_order(there)).alias(_OLD + _FILE)]
-    known = there.groupBy(*copies).agg(F.count("*").alias(_KNOWN))
-    number = F.row_number().over(Window.partitionBy(ROW_HASH, _FILE).orderBy(ROW_HASH))
-    numbered = rows.withColumn(_FILE, file_in(order_in(rows))).withColumn(_NUMBER, number)
+    order = stored_order(there)
+    copies = [quoted(ROW_HASH).alias(_OLD + ROW_HASH), file_in(order).alias(_OLD + _FILE)]
+    by_file = there.groupBy(*copies, file_lies_at(order).alias(_LIES)).agg(F.count("*").alias(_KNOWN))
+    known = by_file.groupBy(*(_OLD + name for name in (ROW_HASH, _FILE))).agg(
+        F.collect_list(F.struct(F.col(_LIES).alias(_LIES), F.col(_KNOWN).alias(_KNOWN))).alias(_FILES)
+    )
+    number = F.row_number().over(Window.partitionBy(ROW_HASH, _FILE, _LIES).orderBy(ROW_HASH))
+    order = order_in(rows)
+    numbered = rows.withColumns({_FILE: file_in(order), _LIES: file_lies_at(order)}).withColumn(_NUMBER, number)
     same = reduce(and_, (quoted(name).eqNullSafe(quoted(_OLD + name)) for name in (ROW_HASH, _FILE)))
-    joined = numbered.join(known, same, "left")
-    is_known = F.when(F.col(_NUMBER) <= F.coalesce(_KNOWN, F.lit(0)), UNCHANGED).otherwise(INSERT)
-    return joined.select(*map(quoted, rows.columns), is_known.alias(LABEL))
+    its = F.filter(_FILES, lambda each: each[_LIES].isNull() | each[_LIES].eqNullSafe(F.col(_LIES)))
+    seen = F.aggregate(its, F.lit(0).cast("bigint"), lambda total, each: total + each[_KNOWN])
+    is_known = F.when(F.col(_NUMBER) <= F.coalesce(seen, F.lit(0)), UNCHANGED).otherwise(INSERT)
+    return numbered.join(known, same, "left").select(*map(quoted, rows.columns), is_known.alias(LABEL))
 
 
 def _in_window(work: Work, target: DataFrame) -> DataFrame:

@@ -12,6 +12,7 @@ import pytest
 from tests.support.lakes.lake import Lake
 from tests.support.lakes.landing import LandingFolder
 from tidemark.rows import ORDER
+from tidemark.sources.landing.listing import Landing, source_order
 
 NOON = datetime(2025, 3, 20, 12)
 IDS = range(200)
@@ -78,3 +79,27 @@ def test_files_stand_by_the_day_of_their_folder_then_by_their_time_and_of_one_se
         landing.put(name, f"id,name\n1,{place}\n", written)
 
     assert in_order(landing) == list("0123456")
+
+
+def test_listed_files_of_one_second_stand_as_their_rows_do(lake: Lake) -> None:
+    landing = LandingFolder(lake, "csv")
+    names = [
+        "a b.csv",
+        "a.csv",
+        "a.csv.csv",
+        "a%20b.csv",
+        "ä.csv",
+        "ä ö.csv",
+        "a+b.csv",
+        "x/a.csv",
+        "y/x/a.csv",
+        "z/x/a.csv",
+        "A#1.csv",
+        "a b",
+    ]
+    for name in names:
+        landing.put(name, f"id,name\n1,{name}\n", NOON)
+
+    listed = sorted(Landing.of(landing.request()).files().files, key=source_order)
+
+    assert in_order(landing) == [file.path.removeprefix(f"{landing.folder}/") for file in listed]
