@@ -26,6 +26,7 @@ from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
 from tidemark.rows.alignment import alike
 from tidemark.rows.order import at_position, place_of_file
+from tidemark.sources.landing.formats import int96
 from tidemark.sources.landing.formats.parquettypes import AsTyped, as_one_type
 from tidemark.sources.landing.listing import UnreadableError, Verdict
 from tidemark.sources.staged import file_options, file_origin, folded, is_own_name, union
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 _MAGIC = (b"PAR1", b"PARE")
 _TAIL_BYTES = 64 * 1024
 _ENDING = 8  # the footer's length and the magic behind it
-_SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 _JULIAN_BEFORE_1582 = (b"writer.date.proleptic", b"false")  # what Hive notes; Spark finds its own notes itself
 _BEYOND_SPARK = {"BROTLI", "LZO", "BYTE_STREAM_SPLIT"}
 _HIDDEN = "_metadata"
@@ -54,6 +54,7 @@ class _Shape:
     text: str
     nanoseconds: frozenset[str]
     without_zone: frozenset[str]
+    int96: frozenset[str]
     rebase: str
 
 
@@ -170,9 +171,9 @@ def _shape(footer: pq.FileMetaData) -> _Shape | str:
     local = {leaf.path for leaf in leaves if "isAdjustedToUTC=false" in str(leaf.logical_type)}
     notes = footer.metadata or {}
     key, julian = _JULIAN_BEFORE_1582
-    text = str(schema).partition("\n")[2] + str(notes.get(_SPARK_SCHEMA, b""))
+    text = str(schema).partition("\n")[2] + str(notes.get(int96.SPARK_SCHEMA, b""))
     rebase = "LEGACY" if notes.get(key) == julian else "CORRECTED"
-    return _Shape(text, frozenset(nanoseconds), frozenset(local), rebase)
+    return _Shape(text, frozenset(nanoseconds), frozenset(local), int96.columns_of_bytes(schema, notes), rebase)
 
 
 def _alike_exactly(paths: Sequence[str]) -> list[str]:
@@ -187,8 +188,11 @@ def _read(
         "datetimeRebaseMode": shape.rebase,
         "int96RebaseMode": shape.rebase,
     }
+    paths = [file.path for file in files]
     try:
-        return [spark.read.options(**options).parquet(*(file.path for file in files))], {}
+        if shape.int96:
+            return [int96.read_bytes(spark, paths, options, shape.int96)], {}
+        return [spark.read.options(**options).parquet(*paths)], {}
     except (PySparkException, Py4JJavaError) as failure:
         java = failure.java_exception.getMessage() if isinstance(failure, Py4JJavaError) else str(failure)
         if len(files) == 1:
@@ -208,6 +212,9 @@ def _with_plain_types(frame: DataFrame, shape: _Shape, wanted: AsTyped) -> DataF
             micros, is_local = _micros(field.name), field.name in shape.without_zone
             value = micros.cast("timestamp_ntz") if is_local and is_contracted else micros
             refused.append(_told_of_nanoseconds(field.name))
+        elif field.name in shape.int96:
+            value = int96.micros(field.name, shape.rebase)
+            refused.append(int96.told(field.name, shape.rebase))
         elif isinstance(field.dataType, NullType):
             continue
         else:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from tests.support.lakes.landing import LandingFolder
 from tidemark import steps
 from tidemark.errors import ConfigError
 from tidemark.sources import Extract
+from tidemark.sources.landing.formats import int96
 from tidemark.sources.landing.formats.broken import SPARK_FAILURES, failed_read
 
 OLD = [datetime(1, 1, 3), datetime(1500, 3, 1, 1, 2, 3), datetime(1582, 10, 4), datetime(1899, 12, 31, 23, 59, 59, 1)]
@@ -108,6 +110,64 @@ def test_nanoseconds_are_exact_or_refused_row_by_row(parquet_landing: LandingFol
     good = {row["id"]: row.get("at") for row in rows if "_corrupt_record" not in row}
     assert good == {9: micros, 0: micros, 2: datetime(1969, 12, 31, 23, 59, 59, 999999), 5: None}
     assert len(rows) == 13
+
+
+def test_nanoseconds_of_int96_are_exact_or_refused_row_by_row(parquet_landing: LandingFolder) -> None:
+    """What Hive, Impala and older pandas write, which Spark alone would cut to microseconds."""
+    nanos = [1_740_826_800_000_001_000, 1_740_826_800_000_000_999, -1000, -1, -(2**62), -(2**62) - 24, None, 0]
+    table = pa.table({"id": pa.array(range(8)), "at": pa.array(nanos, pa.timestamp("ns"))})
+    hive = table.replace_schema_metadata({"writer.date.proleptic": "false"})
+    for name, written in (("pandas", table), ("hive", hive)):
+        parquet_landing.put(f"{name}.parquet", parquet(written, use_deprecated_int96_timestamps=True))
+
+    rows = parquet_landing.rows()
+
+    refused = sorted(row["_corrupt_record"] for row in rows if "_corrupt_record" in row)
+    assert refused == sorted(
+        2
+        * [
+            "at is 2025-03-01 11:00:00.000000999: a timestamp has microseconds",
+            "at is 1969-12-31 23:59:59.999999999: a timestamp has microseconds",
+            "at is 1823-11-12 00:06:21.572612072: a timestamp has microseconds",
+            "at is 1823-11-12 00:06:21.572612096: a timestamp has microseconds",
+        ]
+    )
+    good = {row["id"]: row.get("at") for row in rows if "_corrupt_record" not in row}
+    micro = timedelta(microseconds=1)
+    assert good == {
+        0: datetime(2025, 3, 1, 11) + micro,
+        2: datetime(1970, 1, 1) - micro,
+        6: None,
+        7: datetime(1970, 1, 1),
+    }
+    assert len(rows) == 16
+
+
+@pytest.mark.parametrize("rebase", ["CORRECTED", "LEGACY"])
+def test_bytes_of_int96_are_the_instants_that_were_written(spark: SparkSession, tmp_path: Path, rebase: str) -> None:
+    """Of every century, in both calendars; what no calendar has is told, and is no error, null or other instant."""
+    start = datetime(1, 1, 3)
+    instants = [start + timedelta(days=9_973 * each, microseconds=each * 977_777_777 + 1) for each in range(360)]
+    instants = [each for each in instants if not datetime(1582, 10, 5) <= each < datetime(1582, 10, 15)]
+    writer = spark.newSession()
+    writer.conf.set("spark.sql.parquet.int96RebaseModeInWrite", rebase)
+    writer.conf.set("spark.sql.parquet.outputTimestampType", "INT96")
+    written = writer.createDataFrame([(each,) for each in instants], "at timestamp").coalesce(1)
+    written.write.parquet(folder := str(tmp_path / "int96"))
+    held = int96.read_bytes(spark, [folder], {}, {"at"})
+    far = bytes(8) + (2**31 - 1).to_bytes(4, "little")
+    garbage = spark.createDataFrame([(bytearray(each),) for each in (bytes(12), b"\xff" * 12, far)], "at binary")
+
+    def read(frame: DataFrame) -> list[Any]:
+        judged = frame.select(
+            int96.micros("at", rebase).cast("string").alias("at"), int96.told("at", rebase).alias("told")
+        )
+        return [(row.at, row.told) for row in judged.collect()]
+
+    assert [at for at, _ in read(held)] == [str(each).rstrip("0") for each in instants]
+    assert {told for _, told in read(held)} == {None}
+    assert all((at is None) != (told is None) for at, told in read(garbage))
+    assert read(garbage)[2] == (None, "at is nanosecond 0 of Julian day 2147483647: a timestamp has microseconds")
 
 
 def test_old_dates_are_what_their_writers_meant(parquet_landing: LandingFolder, spark: SparkSession) -> None:
