@@ -117,10 +117,8 @@ def table(columns: Columns, rows: Sequence[Sequence[Cell]], width: int) -> RichT
 
 
 def _fits(columns: Columns, rows: Sequence[Sequence[Cell]]) -> Iterator[_Fit]:
-    """The ways to write a table, the widest first."""
-    everything = tuple(range(len(columns.headers)))
-    telling = tuple(place for place in everything if _tells(columns, rows, place))
-    yield _Fit(everything, 0, 2)
+    """The ways to write a table, the widest first; columns in which nothing is counted are in none."""
+    telling = tuple(place for place in range(len(columns.headers)) if _tells(columns, rows, place))
     yield _Fit(telling, 0, 2)
     yield from (_Fit(telling, brevity, 1) for brevity in range(3))
     for dropped in range(1, len(columns.needless) + 1):

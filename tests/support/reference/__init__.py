@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.support.reference import commands, keys, variables
+from tests.support.reference import commands, errors, keys, variables
 
 FOLDER = Path(__file__).parents[3] / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -16,4 +16,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "test.md": keys.test_page,
     "commands.md": commands.page,
     "variables.md": variables.page,
+    "errors.md": errors.page,
 }

@@ -18,6 +18,13 @@ def rows(endpoints: Endpoints, warehouse: str, table: str) -> list[dict[str, Any
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def answer(endpoints: Endpoints, warehouse: str, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    with _cursor(endpoints, warehouse) as cursor:
+        cursor.execute(query)
+        return [tuple(row) for row in cursor.fetchall()]
+
+
 def forget(endpoints: Endpoints, warehouse: str, table: str) -> None:
     """Takes the note of what it has of a table from a warehouse: the next publish loads all of it."""
     with _cursor(endpoints, warehouse) as cursor:
