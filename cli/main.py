@@ -26,7 +26,7 @@ from cli.console.options import (
     run_date,
     selection,
 )
-from cli.console.output import list_jobs, show_error
+from cli.console.output import list_jobs, show_error, write
 from cli.lake import erase, errors, maintain, recover, show, subject, verify
 from cli.project import catalog, contract, init, sqltests
 from cli.project import config as cli_config
@@ -80,7 +80,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"tidemark {version('tidemark')}")
+        write(f"tidemark {version('tidemark')}\n")
         raise typer.Exit
 
 

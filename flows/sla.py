@@ -23,12 +23,13 @@ from tidemark.control.state import open_state
 from tidemark.observe import metrics
 from tidemark.observe.run_report import markdown_row
 from tidemark.observe.sla import Judged
+from tidemark.shown import Markdown
 
 ARTIFACT = "tidemark-promises"
 JOB = "sla"
 log = logging.getLogger("tidemark.run")
 
-_WORDS = {True: "kept", False: "**broken**", None: "not known yet"}
+_WORDS = {True: "kept", False: Markdown("**broken**"), None: "not known yet"}
 
 
 @flow(name=JOB, flow_run_name="promises {env}", persist_result=False, log_prints=False)
@@ -88,4 +89,4 @@ def markdown(judged: Iterable[Judged]) -> str:
     ]
     if not rows:
         return "Nothing is promised: add `slaProperties` to contracts, or `sla` to the environment's file.\n"
-    return "\n".join(markdown_row(row) for row in (("of", "what", "", "seen"), ("---",) * 4, *rows)) + "\n"
+    return "\n".join(markdown_row(row) for row in (("of", "what", "", "seen"), (Markdown("---"),) * 4, *rows)) + "\n"

@@ -14,6 +14,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from tidemark.aws.settings import is_uri
 from tidemark.errorlane.quarantine import run_folder
 from tidemark.observe.run_report import errors_command, markdown_row
+from tidemark.shown import Markdown, code, link_address, markdown
 
 if TYPE_CHECKING:
     from tidemark.compute.gate.quality import GateResult
@@ -34,14 +35,14 @@ def link_rejected(engine: Engine, table: str, rejected: Rejected) -> None:
         return
     place = run_folder(engine.errors_path(table), engine.run.date, engine.run.run_id)
     command = errors_command(engine.run.run_id, table)
-    lines = [f"[{rejected.rows} rows]({address(place, folder=True)}): `{command}`", ""]
-    lines += [markdown_row(("rule", "rows")), markdown_row(("---", "---:"))]
+    lines = [f"[{rejected.rows} rows]({address(place, folder=True)}): {code(command)}", ""]
+    lines += [markdown_row(("rule", "rows")), markdown_row((Markdown("---"), Markdown("---:")))]
     lines += [markdown_row((rule, str(count))) for rule, count in rejected.by_rule.items()]
     with _courtesy(place):
         create_markdown_artifact(
             key=_key("rejected", table),
             markdown="\n".join(lines),
-            description=f"{rejected.rows} rows of {table} rejected",
+            description=f"{rejected.rows} rows of {markdown(table)} rejected",
         )
 
 
@@ -52,9 +53,9 @@ def link_checks(result: GateResult) -> None:
         with _courtesy(result.path):
             create_link_artifact(
                 link=address(result.path),
-                link_text=result.table,
+                link_text=markdown(result.table),
                 key=_key("checks", result.table),
-                description=f"{result.table}: {', '.join(missed)}",
+                description=markdown(f"{result.table}: {', '.join(missed)}"),
             )
 
 
@@ -64,7 +65,7 @@ def address(place: str, *, folder: bool = False) -> str:
         return Path(place).as_uri()
     parts = urlsplit(place)
     if parts.scheme not in ("s3", "s3a"):
-        return place
+        return link_address(place)
     key = quote(parts.path.strip("/") + ("/" if folder else ""))
     return f"{_CONSOLE}/{'buckets' if folder else 'object'}/{parts.netloc}?prefix={key}"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from flows.running.telling.progress import PUBLISH, describe, describe_publication, publish_stage
 from tidemark.control.runs import Publication, RunSummary, TableResult
 from tidemark.observe.run_report import duration
+from tidemark.shown import line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -67,7 +68,7 @@ class Display:
 
     def _line(self, text: str) -> None:
         clock = datetime.now(UTC).strftime("%H:%M:%S")
-        self.console.print(f"{clock}  {text}", highlight=False, markup=False, soft_wrap=True)
+        self.console.print(f"{clock}  {line(text)}", highlight=False, markup=False, soft_wrap=True)
 
 
 class LiveDisplay(Display):

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tidemark.observe.fitting import wrapped
+from tidemark.shown import line
 
 _GAPS = (2, 1)
 _LEAST_ROOM = 20  # characters that a column of prose has at least
@@ -26,9 +27,12 @@ class Listing:
     needless: Sequence[str] = ()
     rows: list[tuple[str, ...]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.headers = tuple(map(line, self.headers))
+
     def add_row(self, *cells: str) -> None:
-        """Adds a row; it has a cell for each header."""
-        self.rows.append(cells)
+        """Adds a row; it has a cell for each header, which is one line, whatever is in it."""
+        self.rows.append(tuple(map(line, cells)))
 
     def lines(self, width: int) -> list[str]:
         """The table in lines of at most `width`; a single word that is longer is whole all the same."""
@@ -67,7 +71,7 @@ class Listing:
             first, *more = wrapped(row[last], room)
             first = f"{first:>{room}}" if self.headers[last] in self.right else first
             yield f"{head}{first}".rstrip()
-            yield from (f"{' ' * len(head)}{line}" for line in more)
+            yield from (f"{' ' * len(head)}{part}" for part in more)
 
     def _set(self, text: str, place: int) -> str:
         width = self._widest(place)
@@ -84,4 +88,4 @@ class Listing:
                     head = f"{self.headers[place]:<{column}}  "
                     first, *more = wrapped(row[place], width - len(head))
                     yield f"{head}{first}"
-                    yield from (f"{' ' * len(head)}{line}" for line in more)
+                    yield from (f"{' ' * len(head)}{part}" for part in more)

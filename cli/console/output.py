@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import traceback
 from functools import cache
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import TidemarkError
 from tidemark.redaction import redact
+from tidemark.shown import json_text, line, traceback, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -37,10 +37,12 @@ def stderr() -> Console:
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
+    from cli.console.harmless import harmless
+
     console = Console(stderr=stderr, highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(stderr=stderr, highlight=False, markup=False, width=_WIDTH_OF_PIPES)
-    return console
+    return harmless(console)
 
 
 def show(report: RenderableType | Listing) -> None:
@@ -54,7 +56,12 @@ def show(report: RenderableType | Listing) -> None:
 
 def show_json(document: Any) -> None:
     """Prints a report as JSON."""
-    sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, default=str) + "\n")
+    write(f"{json_text(document)}\n")
+
+
+def write(text: str) -> None:
+    """Prints a document for files and other programs, as it is but for what a terminal would obey."""
+    sys.stdout.write(visible(text))
 
 
 def show_error(error: BaseException, *, debug: bool) -> int:
@@ -62,14 +69,14 @@ def show_error(error: BaseException, *, debug: bool) -> int:
     from rich.text import Text
 
     if debug:
-        sys.stderr.write(redact("".join(traceback.format_exception(error))))
+        sys.stderr.write(f"{traceback(redact(''.join(format_exception(error)))).rstrip()}\n")
     if isinstance(error, TidemarkError):
         text, code = str(error), error.exit_code
     else:
-        text = f"unexpected {type(error).__name__}: {error}\n  next      run again with --debug for the whole trace"
+        told = line(f"unexpected {type(error).__name__}: {error}")
+        text = f"{told}\n  next      run again with --debug for the whole trace"
         code = TidemarkError.exit_code
-    head, *rest = redact(text).splitlines()
-    stderr().print(Text.assemble(("error: ", "bold red"), "\n".join([head, *rest])), soft_wrap=True)
+    stderr().print(Text.assemble(("error: ", "bold red"), redact(text)), soft_wrap=True)
     return code
 
 

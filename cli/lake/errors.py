@@ -21,6 +21,7 @@ from cli.console.options import (
 )
 from cli.console.output import columns, show, show_json
 from tidemark.errors import ConfigError, choose
+from tidemark.shown import line
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
@@ -136,7 +137,7 @@ def discard_errors(
     if not count:
         _refuse_unknown(environment, config, lanes, table, run, rule)
     if count and not yes:
-        typer.confirm(f"discard {count} errors of {', '.join(sorted(chosen))}?", abort=True)
+        typer.confirm(f"discard {count} errors of {line(', '.join(sorted(chosen)))}?", abort=True)
     discard(lanes, chosen, getpass.getuser())
     show(f"{count} errors discarded")
 

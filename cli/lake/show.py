@@ -23,6 +23,7 @@ from cli.console.options import (
     selection,
 )
 from cli.console.output import columns, show, show_json, stdout
+from tidemark.shown import line
 
 if TYPE_CHECKING:
     from tidemark.config.project import Project
@@ -191,7 +192,7 @@ def _show_answer(answer: Answer, lake: ReleasedLake, *, as_json: bool) -> None:
         show("\n\n".join("\n".join(_record(row)) for row in found))
     else:
         show(table)
-    hidden = f"; not shown: {', '.join(answer.hidden)}" if answer.hidden else ""
+    hidden = f"; not shown: {line(', '.join(answer.hidden))}" if answer.hidden else ""
     show(f"{_of(lake)}: {len(found)} row{'' if len(found) == 1 else 's'}{hidden}")
 
 
@@ -205,14 +206,13 @@ def _is_wide(answer: Answer, found: list[dict[str, Any]]) -> bool:
 
 
 def _record(row: dict[str, Any]) -> Iterator[str]:
-    width = max(map(len, row))
-    yield from (f"{name:<{width}}  {_text(value)}" for name, value in row.items())
+    width = max(len(line(name)) for name in row)
+    yield from (f"{line(name):<{width}}  {_text(value)}" for name, value in row.items())
 
 
 def _text(value: Any) -> str:
     """A value on one line, with nothing in it that a terminal would obey."""
-    text = _NULL if value is None else str(_plain(value))
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return _NULL if value is None else line(_plain(value))
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption
-from cli.console.output import show, show_json
+from cli.console.output import show, show_json, write
 
 catalog = typer.Typer(help="The catalog of tables, as a static site.", no_args_is_help=True)
 
@@ -63,7 +63,7 @@ def schema(config: ConfigOption = CONFIG, debug: DebugOption = False) -> None:
     wrong = [finding for finding in read.findings if finding.severity == "error"]
     if wrong:
         raise ConfigError(f"{config} is not valid", findings=wrong, next_step="tidemark validate")
-    typer.echo(schema_page(read.tables), nl=False)
+    write(schema_page(read.tables))
 
 
 @catalog.command("serve")

@@ -22,6 +22,7 @@ from cli.console.options import (
     selection,
 )
 from cli.console.output import columns, show, show_json
+from cli.console.output import write as write_out
 
 files = typer.Typer(help="The configuration's own files.", no_args_is_help=True)
 
@@ -42,13 +43,15 @@ def validate(
     """Looks for everything wrong in the configuration that can be found without running it."""
     from dataclasses import asdict
 
+    from tidemark.config.files.source import digest, local_folder
     from tidemark.errors import ConfigError
     from tidemark.lint import lint
 
     findings = lint(config, env)
     wrong = [finding for finding in findings if finding.severity == "error"]
     if as_json:
-        show_json({"valid": not wrong, "findings": [asdict(finding) for finding in findings]})
+        told = {"valid": not wrong, "findings": [asdict(finding) for finding in findings]}
+        show_json(told | {"sha256": digest(local_folder(config))})
     else:
         for finding in findings:
             show(f"{finding.severity}: {finding}")
@@ -74,7 +77,7 @@ def ddl(
 
     project = load_project(config, env)
     for statement in script([project.table(name) for name in project.select(selection(select))], dialect.value):
-        typer.echo(f"{statement};\n")
+        write_out(f"{statement};\n\n")
 
 
 def schema(
@@ -96,7 +99,7 @@ def schema(
     elif kind not in schemas.MODELS:
         raise ConfigError(f"there are no files of the kind `{kind}`", next_step=choose(kind, schemas.MODELS))
     else:
-        typer.echo(schemas.text(kind), nl=False)
+        write_out(schemas.text(kind))
 
 
 def doctor(

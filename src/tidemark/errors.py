@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidemark.shown import line as on_one_line
+
 _LISTED = 40  # names that a sentence may list
 
 
@@ -24,7 +26,7 @@ class Finding:
     severity: str = "error"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}\n    fix: {self.fix}"
+        return f"{on_one_line(self.file)}:{self.line}: {on_one_line(self.message)}\n    fix: {on_one_line(self.fix)}"
 
 
 class TidemarkError(Exception):
@@ -53,12 +55,12 @@ class TidemarkError(Exception):
     def __str__(self) -> str:
         subject = f"{self.table}: " if self.table and self.table not in self.summary else ""
         step = f" ({self.step})" if self.step else ""
-        lines = [f"{subject}{self.summary}{step}", *(f"  {line}" for line in self.seen)]
+        lines = [f"{subject}{self.summary}{step}", *(f"  {each}" for each in self.seen)]
         if self.evidence:
             lines.append(f"  evidence  {self.evidence}")
         if self.next_step:
             lines.append(f"  next      {self.next_step}")
-        return "\n".join(lines)
+        return "\n".join(map(on_one_line, lines))  # what was seen gives no advice of its own
 
 
 class ConfigError(TidemarkError):
@@ -74,7 +76,8 @@ class ConfigError(TidemarkError):
         seen: Sequence[str] = (),
         next_step: str | None = None,
     ) -> None:
-        super().__init__(summary, seen=[*map(str, findings), *seen], next_step=next_step)
+        told = [part.removeprefix("  ") for each in findings for part in str(each).split("\n")]
+        super().__init__(summary, seen=[*told, *seen], next_step=next_step)
         self.findings = tuple(findings)
 
 

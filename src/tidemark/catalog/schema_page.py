@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tidemark.catalog import words
 from tidemark.config.contract import LAYERS
+from tidemark.shown import code_in_cell, markdown, prose
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Column, Contract
     from tidemark.config.project import Table
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#&~])")
 _HEADERS = ("column", "type", "key", "meaning", "rules", "personal data")
 _HEAD = """\
 # Schema catalog
@@ -36,21 +35,21 @@ def schema_page(tables: Mapping[str, Table]) -> str:
 
 def _table(contract: Contract) -> str:
     lines = [f"### {contract.table}", ""]
-    told = [text(each) for each in (contract.description, contract.about.usage) if each]
+    told = [markdown(prose(each)) for each in (contract.description, contract.about.usage) if each]
     lines += [" ".join(told), ""] if told else []
     lines += [", ".join(_facts(contract)) + ".", ""]
     lines += [_row(_HEADERS), _row("---" for _ in _HEADERS)]
     lines += [_row(_cells(column, contract.layer)) for column in contract.columns]
-    lines += ["", *(f"- checked: {text(check.name)} ({check.severity})" for check in contract.checks)]
+    lines += ["", *(f"- checked: {markdown(prose(check.name))} ({check.severity})" for check in contract.checks)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _facts(contract: Contract) -> Iterator[str]:
-    yield f"Version {text(contract.version)}"
+    yield f"Version {markdown(contract.version)}"
     if contract.about.status:
-        yield text(contract.about.status)
+        yield markdown(contract.about.status)
     if contract.owner:
-        yield f"owner {text(contract.owner)}"
+        yield f"owner {markdown(contract.owner)}"
     if contract.freshness:
         yield f"`{contract.freshness.column}` at most {words.decimal(contract.freshness.hours)} h old"
     yield from (
@@ -59,18 +58,13 @@ def _facts(contract: Contract) -> Iterator[str]:
 
 
 def _cells(column: Column, layer: str) -> Iterator[str]:
-    yield f"`{column.name}`"
-    yield f"`{column.type}`"
+    yield code_in_cell(column.name)
+    yield code_in_cell(column.type)
     yield "" if column.key_position is None else str(column.key_position)
-    yield text(column.description or "")
-    yield "; ".join(map(text, words.rules(column)))
-    yield "; ".join(map(text, words.privacy(column, layer)))
+    yield markdown(prose(column.description or ""))
+    yield "; ".join(map(markdown, words.rules(column)))
+    yield "; ".join(map(markdown, words.privacy(column, layer)))
 
 
 def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def text(given: str) -> str:
-    """A text on one line, in which nothing means anything to Markdown."""
-    return _MARKUP.sub(r"\\\1", " ".join(given.split()))

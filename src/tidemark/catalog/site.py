@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tidemark.catalog import pages, record, words
 from tidemark.catalog.graph import graph
 from tidemark.errors import ConfigError, TidemarkError
+from tidemark.shown import visible
 
 if TYPE_CHECKING:
     from tidemark.catalog.facts import Facts
@@ -124,6 +125,7 @@ def environment() -> Environment:
         loader=PackageLoader("tidemark.catalog"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -134,5 +136,18 @@ def environment() -> Environment:
 
 def _data(path: Path, name: str, value: list[Any] | Mapping[str, Any]) -> None:
     """A value as a script, since a page that was opened from a folder may read no other file."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT)
+    text = json.dumps(_visible(value), ensure_ascii=False, separators=(",", ":")).translate(_IN_SCRIPT)
     path.write_text(f"window.tidemark = window.tidemark || {{}};\nwindow.tidemark.{name} = {text};\n", encoding="utf-8")
+
+
+def _visible(value: Any) -> Any:
+    """The value with texts that show what is in them: scripts put them on pages as they are."""
+    match value:
+        case str():
+            return visible(value)
+        case Mapping():
+            return {visible(str(name)): _visible(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_visible(each) for each in value]
+        case _:
+            return value

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from tidemark.errors import ConfigError, choose
+from tidemark.shown import sql_text
 from tidemark.sql.types import METADATA_COLUMNS
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ def quote(name: str, dialect: Dialect) -> str:
     Snowflake gets it in capitals: that is the column which unquoted names in any case find.
     """
     if dialect == "delta":
-        return f"`{name}`"
-    return f'"{name.upper()}"' if dialect == "snowflake" else f'"{name}"'
+        return "`" + name.replace("`", "``") + "`"
+    doubled = name.replace('"', '""')
+    return f'"{doubled.upper()}"' if dialect == "snowflake" else f'"{doubled}"'
 
 
 def names(columns: Sequence[str], dialect: Dialect) -> str:
@@ -143,5 +145,5 @@ def _options(contract: Contract, load: Load, dialect: Dialect) -> list[str]:
 
 def string(text: str, dialect: Dialect) -> str:
     """A string literal on one line; Spark escapes with backslashes, warehouses with both."""
-    one_line = " ".join(text.split()).replace("\\", "\\\\")
+    one_line = sql_text(text).replace("\\", "\\\\")
     return "'" + one_line.replace("'", "\\'" if dialect == "delta" else "''") + "'"

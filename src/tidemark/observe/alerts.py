@@ -6,7 +6,6 @@ event is also kept as a JSON line in `runs/<run_id>.alerts.jsonl`.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.redaction import redact
+from tidemark.shown import ascii_header, json_line, line, slack
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 Severity = Literal["warning", "error"]
 _SLACK_TIMEOUT_SECONDS = 10
-_SNS_SUBJECT_LENGTH = 100
+_SNS_SUBJECT_LENGTH = 99
+# Slack makes nothing of a text that it is told to leave alone: no bold, no link of an address, no picture of it.
+_PLAIN = {"mrkdwn": False, "parse": "none", "link_names": False, "unfurl_links": False, "unfurl_media": False}
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class AlertEvent:
         lines = [f"{self.subject} {message}", f"run {self.run_id}"]
         if self.next_step:
             lines.append(f"next: {self.next_step}")
-        return "\n".join(lines)
+        return "\n".join(map(line, lines))
 
 
 class Alerts:
@@ -88,7 +90,7 @@ class Alerts:
 
     def _keep(self, event: AlertEvent) -> None:
         with self._lock:
-            self._lines.append(json.dumps(asdict(event), ensure_ascii=False))
+            self._lines.append(json_line(asdict(event)))
             try:
                 self._folder.write_text(f"{self._run_id}.alerts.jsonl", "\n".join(self._lines) + "\n")
             except Exception:
@@ -118,14 +120,17 @@ def _to_sns(environment: Environment, spec: AlertSpec, event: AlertEvent) -> Non
     from tidemark.aws.clients import sns_client
 
     sns_client(environment.aws).publish(
-        TopicArn=spec.target or "", Subject=event.subject[:_SNS_SUBJECT_LENGTH], Message=json.dumps(asdict(event))
+        TopicArn=spec.target or "",
+        Subject=ascii_header(event.subject, _SNS_SUBJECT_LENGTH),
+        Message=json_line(asdict(event)),
     )
 
 
 def _to_slack(environment: Environment, spec: AlertSpec, event: AlertEvent) -> None:
     import httpx
 
-    answer = httpx.post(_slack_webhook(environment, spec), json={"text": event.text}, timeout=_SLACK_TIMEOUT_SECONDS)
+    message = {"text": slack(event.text), **_PLAIN}
+    answer = httpx.post(_slack_webhook(environment, spec), json=message, timeout=_SLACK_TIMEOUT_SECONDS)
     answer.raise_for_status()
 
 

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tidemark.shown import line
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -112,7 +114,7 @@ def table(columns: Columns, rows: Sequence[Sequence[Cell]], width: int) -> RichT
             min_width=_LEAST if is_word else _column_width(columns, rows, place, fit.brevity),
         )
     for row in rows:
-        shown.add_row(*(Text(row[place].written(fit.brevity), style=row[place].style) for place in fit.columns))
+        shown.add_row(*(Text(line(row[place].written(fit.brevity)), style=row[place].style) for place in fit.columns))
     return shown
 
 

@@ -6,7 +6,6 @@ Every line has the same fields, null where they are not known: `ts`, `level`, `r
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -23,6 +22,7 @@ from typing_extensions import override
 
 from tidemark import redaction
 from tidemark.errors import ConfigError
+from tidemark.shown import json_line
 from tidemark.spark.dataerrors import data_error
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class JsonFormatter(logging.Formatter):
         traceback = self._traceback(record)
         if traceback:
             line["traceback"] = traceback
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json_line(line)
 
     def _traceback(self, record: logging.LogRecord) -> str | None:
         error = record.exc_info[1] if record.exc_info else None

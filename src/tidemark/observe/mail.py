@@ -10,6 +10,7 @@ from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING
 
 from tidemark.errors import ConfigError
+from tidemark.shown import header, visible
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
@@ -27,9 +28,9 @@ def send(environment: Environment, to: Sequence[str], subject: str, text: str) -
         )
     mail = EmailMessage()
     mail["From"], mail["To"] = settings.sender, ", ".join(to)
-    mail["Subject"] = " ".join(subject.split())[:_SUBJECT_LENGTH]
+    mail["Subject"] = header(subject, _SUBJECT_LENGTH)
     mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=settings.sender.rpartition("@")[2])
-    mail.set_content(text)
+    mail.set_content(visible(text))
     with _server(settings.host, settings.port, implicit_tls=settings.security == "tls") as server:
         if settings.security == "starttls":
             server.starttls(context=ssl.create_default_context())

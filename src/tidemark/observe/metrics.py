@@ -6,7 +6,6 @@ They are made of the books of a run; nothing is counted for them. Alarms and the
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemark.control.runfiles import METRICS
 from tidemark.errors import TidemarkError
+from tidemark.shown import dimension, json_line
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
@@ -112,11 +112,11 @@ def usd_an_hour(environment: Environment, size: str | None) -> float | None:
 
 def lines(metrics: Metrics, *, environment: str, job: str, at: datetime, run_id: str) -> Iterator[str]:
     """The metrics in the embedded metric format, a JSON object a line; `at` is UTC."""
-    said = {ENVIRONMENT: environment, JOB: job, "run_id": run_id}
+    said = {ENVIRONMENT: dimension(environment), JOB: dimension(job), "run_id": run_id}
     if metrics.job:
         yield _line(JOB_DIMENSIONS, said, metrics.job, at)
     for table, values in sorted(metrics.tables.items()):
-        yield _line(TABLE_DIMENSIONS, said | {TABLE: table}, values, at)
+        yield _line(TABLE_DIMENSIONS, said | {TABLE: dimension(table)}, values, at)
 
 
 def _line(
@@ -128,7 +128,7 @@ def _line(
         "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in values],
     }
     millis = round(at.replace(tzinfo=UTC).timestamp() * 1000)
-    return json.dumps({"_aws": {"Timestamp": millis, "CloudWatchMetrics": [declared]}, **said, **values})
+    return json_line({"_aws": {"Timestamp": millis, "CloudWatchMetrics": [declared]}, **said, **values})
 
 
 def write(environment: Environment, folder: Folder, name: str, told: Iterator[str]) -> None:

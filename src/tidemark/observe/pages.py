@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE
+from tidemark.shown import Markdown, markdown
 
 
 def markdown_row(cells: Iterable[str]) -> str:
-    """One row of a Markdown table."""
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    """One row of a Markdown table; cells are text, and mean nothing to Markdown unless they are `Markdown`."""
+    return f"| {' | '.join(map(markdown, cells))} |"
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int]) -> list[str]:
-    """A Markdown table, without those columns of `numbers` in which nothing is counted."""
+    """A Markdown table, without those columns of `numbers` in which nothing is counted. Headers are our own words."""
     shown = [
         position
         for position in range(len(headers))
         if position not in numbers or any(row[position] not in ("0", NOT_COUNTED) for row in rows)
     ]
-    lines = [headers, ["---:" if position in numbers else "---" for position in range(len(headers))], *rows]
+    borders = [Markdown("---:" if position in numbers else "---") for position in range(len(headers))]
+    lines = [list(map(Markdown, headers)), borders, *rows]
     return [markdown_row(line[position] for position in shown) for line in lines]
 
 
 def deployment_command(flow: str, deployment: str, environment: str, **parameters: str) -> str:
     """What runs a deployment of an environment, with parameters as JSON, so that digits stay a text."""
-    given = "".join(f" --param '{name}={json.dumps(value)}'" for name, value in parameters.items())
-    return f"prefect deployment run '{flow}/{deployment}.{environment}'{given}"
+    given = "".join(f" --param {_shell(f'{name}={json.dumps(value)}')}" for name, value in parameters.items())
+    return f"prefect deployment run {_shell(f'{flow}/{deployment}.{environment}')}{given}"
+
+
+def _shell(word: str) -> str:
+    """A word for a shell, in quotes whatever it holds."""
+    quoted = shlex.quote(word)
+    return quoted if quoted.startswith("'") else f"'{quoted}'"
 
 
 def megabytes(size: int) -> str:

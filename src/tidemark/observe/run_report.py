@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table, together, wrapped
 from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes
+from tidemark.shown import code, code_block, line
+from tidemark.shown import markdown as plain
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -75,17 +77,17 @@ def markdown(summary: RunSummary) -> str:
     What went wrong comes first, then the tables, those in trouble before the others, without columns that are zero for
     all of them; the command that goes on stands at the end.
     """
-    lines = [f"### {' · '.join(_title(summary))}", ""]
+    lines = [f"### {' · '.join(map(plain, _title(summary)))}", ""]
     if summary.error:
-        lines += ["```text", summary.error, "```", ""]
+        lines += [code_block(summary.error), ""]
     told = []
     if summary.quarantined:
-        told.append(f"- {_rejected(summary)}: `{errors_command(summary.run_id)}`")
-        told += [f"  - {rules}" for rules in _rejected_by_table(summary)]
-    told += [f"- warning: {_warning(warned)}{_code(warned.next_step)}" for warned in summary.warnings]
+        told.append(f"- {_rejected(summary)}: {code(errors_command(summary.run_id))}")
+        told += [f"  - {plain(rules)}" for rules in _rejected_by_table(summary)]
+    told += [f"- warning: {plain(_warning(warned))}{_code(warned.next_step)}" for warned in summary.warnings]
     if summary.published:
-        told.append(f"- {_published(summary)}")
-    told += [f"- {line}" for line in _lineage(summary)]
+        told.append(f"- {plain(_published(summary))}")
+    told += [f"- {plain(each)}" for each in _lineage(summary)]
     lines += [*told, ""] if told else []
     if summary.tables:
         ordered = sorted(_ordered(summary.tables), key=lambda result: not result.in_trouble)
@@ -94,7 +96,7 @@ def markdown(summary: RunSummary) -> str:
     lines += _files(summary)
     commands = _next_commands(summary)
     if commands:
-        lines += ["```sh", *commands, "```"]
+        lines.append(code_block("\n".join(commands), "sh"))
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -215,7 +217,7 @@ def _lineage(summary: RunSummary) -> list[str]:
         parts.append(f"{count(told.waiting)} wait for the next run")
     if told.lost:
         parts.append(f"{count(told.lost)} were not taken")
-    return ["; ".join(parts) + (f" ({told.why})" if told.why else "")]
+    return [line("; ".join(parts) + (f" ({told.why})" if told.why else ""))]
 
 
 def _warning_notes(warnings: tuple[Warned, ...]) -> list[tuple[str, str | None, str]]:
@@ -223,13 +225,17 @@ def _warning_notes(warnings: tuple[Warned, ...]) -> list[tuple[str, str | None, 
         return []
     first, *others = warnings
     words = "1 warning" if not others else f"{len(warnings)} warnings"
-    notes = [(f"{words}: {_warning(first)}", first.next_step, DOUBT)]
+    notes = [(f"{words}: {_warning(first)}", _advice(first), DOUBT)]
     indent = " " * (len(words) + 2)
-    return notes + [(indent + _warning(warned), warned.next_step, DOUBT) for warned in others]
+    return notes + [(indent + _warning(warned), _advice(warned), DOUBT) for warned in others]
+
+
+def _advice(warned: Warned) -> str | None:
+    return line(warned.next_step) if warned.next_step else None
 
 
 def _warning(warned: Warned) -> str:
-    return f"{warned.table} {warned.message}" if warned.table else warned.message
+    return line(f"{warned.table} {warned.message}" if warned.table else warned.message)
 
 
 def _rejected(summary: RunSummary) -> str:
@@ -241,7 +247,7 @@ def _rejected(summary: RunSummary) -> str:
 def _rejected_by_table(summary: RunSummary, width: int = WIDTH) -> Iterator[str]:
     """Of each table the rules that most rows broke, as many as there is room for."""
     for result in _ordered(summary.tables):
-        rules = sorted(result.rejected.items(), key=lambda item: -item[1])
+        rules = sorted(((line(rule), number) for rule, number in result.rejected.items()), key=lambda item: -item[1])
         if rules:
             head = f"{result.table}: "
             yield head + _listed([f"{count(number)} {rule}" for rule, number in rules], width - len(head))
@@ -282,4 +288,4 @@ def _unpublished(items: Iterable[Publication]) -> list[str]:
 
 
 def _code(command: str | None) -> str:
-    return f": `{command}`" if command else ""
+    return f": {code(command)}" if command else ""

@@ -11,6 +11,8 @@ from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, w
 from tidemark.observe.pages import deployment_command, markdown_table
 from tidemark.observe.run_report import DOUBT, TROUBLE, WIDTH
 from tidemark.plans.document import PlanDocument, Publishing, TablePlan
+from tidemark.shown import code, code_block, line
+from tidemark.shown import markdown as plain
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -47,9 +49,9 @@ class _Report:
         yield table(_COLUMNS, rows, width)
         for heading, lines in _sections(document):
             yield from (Text(), Text(heading))
-            yield from (Text(line) for entry in lines for line in wrapped(f"  {entry}", width, _HANGING))
+            yield from (Text(part) for each in lines for part in wrapped(f"  {line(each)}", width, _HANGING))
         yield Text()
-        yield from (Text(line, style="bold") for line in wrapped(_last_word(document), width))
+        yield from (Text(part, style="bold") for part in wrapped(_last_word(document), width))
 
 
 def render(document: PlanDocument) -> RenderableType:
@@ -68,22 +70,22 @@ def markdown(document: PlanDocument) -> str:
     """
     sections = dict(_sections(document))
     problems = {heading: sections.pop(heading) for heading in _PROBLEMS if heading in sections}
-    lines = [f"### {_title(document)}", *_listed(problems), ""]
+    lines = [f"### {plain(_title(document))}", *_listed(problems), ""]
     ordered = sorted(document.tables, key=lambda each: each not in document.failed)
     lines += markdown_table(
         _HEADERS, [[cell.written(0) for cell in _cells(each)] for each in ordered], numbers=range(2, 9)
     )
-    lines += [*_listed(sections), "", f"**{_last_word(document)}**"]
+    lines += [*_listed(sections), "", f"**{plain(_last_word(document))}**"]
     if document.changes and not document.failed and not document.backfill:
         command = deployment_command("apply", "apply", document.environment, plan=document.plan[:SHORT_ID])
-        lines += ["", "```sh", command, "```"]
+        lines += ["", code_block(command, "sh")]
     return "\n".join(lines) + "\n"
 
 
 def _listed(sections: Mapping[str, list[str]]) -> list[str]:
     lines = []
     for heading, entries in sections.items():
-        lines += ["", f"## {heading}", "", *(f"- `` {entry} ``" for entry in entries)]
+        lines += ["", f"## {heading}", "", *(f"- {code(each)}" for each in entries)]
     return lines
 
 

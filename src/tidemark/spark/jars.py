@@ -102,10 +102,36 @@ def missing_jars() -> tuple[str, ...]:
 
 
 def install() -> Path:
-    """Brings what is missing and returns the folder; raises `ConfigError` on a wrong checksum or no download."""
+    """Brings what is missing and returns the folder; raises `ConfigError` on a wrong checksum or no download.
+
+    Whoever gets the folder is about to run what lies in it. So all of it is checked each time, and not when it was
+    fetched alone: that is a tenth of a second where the disk is slow, and a third of that where it is not.
+    """
     folder = jar_folder()
-    if not missing_jars():
-        return folder
+    if missing_jars():
+        _bring(folder)
+    verify(folder)
+    return folder
+
+
+def verify(folder: Path) -> None:
+    """Raises `ConfigError` unless every jar in the folder is one that is locked, byte for byte."""
+    locked = {jar.file_name: jar.sha256 for jar in locked_jars()} | {logstore.jar_name(): logstore.JAR_SHA256}
+    there = sorted(each for each in folder.iterdir() if each.suffix.lower() == ".jar")
+    wrong = [f"{each.name} is named by no lock" for each in there if each.name not in locked]
+    for each in there:
+        expected = locked.get(each.name)
+        if expected is not None and (found := _digest(each)) != expected:
+            wrong.append(f"{each.name} has SHA-256 {found}, and {expected} is locked")
+    if wrong:
+        raise ConfigError(
+            f"{folder} holds jars that are not the locked ones; none was loaded",
+            seen=wrong,
+            next_step="find out who put them there, and remove them; python -m tidemark.spark.jars brings others",
+        )
+
+
+def _bring(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _bring_from_beside(folder)
     missing = [jar for jar in locked_jars() if jar.file_name in missing_jars()]
@@ -115,7 +141,6 @@ def install() -> Path:
             for jar in missing:
                 _adopt(jar, Path(scratch) / "ivy" / "jars" / jar.file_name, folder)
     logstore.install(folder)
-    return folder
 
 
 def _bring_from_beside(folder: Path) -> None:
@@ -123,8 +148,9 @@ def _bring_from_beside(folder: Path) -> None:
     for jar in locked_jars():
         there = next(folder.parent.glob(f"jars-*/{jar.file_name}"), None)
         if there and not (folder / jar.file_name).exists() and _digest(there) == jar.sha256:
-            shutil.copyfile(there, partial := folder / f"{jar.file_name}.partial")
-            partial.replace(folder / jar.file_name)
+            with tempfile.TemporaryDirectory(prefix="tidemark-jars-", dir=folder.parent) as scratch:
+                shutil.copyfile(there, copied := Path(scratch) / jar.file_name)
+                _adopt(jar, copied, folder)
 
 
 def _resolve(scratch: Path) -> None:
@@ -134,7 +160,8 @@ def _resolve(scratch: Path) -> None:
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
     if answer.returncode != 0:
         raise ConfigError(
-            "the jars that Spark needs could not be downloaded:\n" + answer.stderr[-2000:],
+            "the jars that Spark needs could not be downloaded",
+            seen=answer.stderr[-2000:].splitlines(),
             next_step="check the way to a Maven repository, or set TIDEMARK_JARS to a folder that holds the jars",
         )
 
@@ -169,7 +196,8 @@ def _adopt(jar: Jar, fetched: Path, folder: Path) -> None:
 
 
 def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ from tidemark.spark.java import find_java
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+JAR_SHA256 = "cf1f4ae9986152d2af569ae320da6ebc8d1ca287716481672bc12957983dff1e"
+"""Of the jar that is made of the source: the compiler writes the same bytes on any Java."""
+
 PROBE = "_conditional_put"
 """The object by which a place shows that it keeps to the condition of a put; it stays there."""
 
@@ -71,7 +74,8 @@ def _compile(folder: Path, scratch: Path) -> None:
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if answer.returncode != 0:
         raise ConfigError(
-            f"the log store of Delta tables on S3 could not be compiled:\n{answer.stderr[-2000:]}",
+            "the log store of Delta tables on S3 could not be compiled",
+            seen=answer.stderr[-2000:].splitlines(),
             next_step=f"remove {folder}, whose jars may be broken, then python -m tidemark.spark.jars",
         )
 

@@ -16,6 +16,11 @@ class Variable(NamedTuple):
 VARIABLES: Mapping[str, Variable] = {
     "TIDEMARK_ENV": Variable("The environment, where a command has no `--env`.", "`local`"),
     "TIDEMARK_CONFIG": Variable("The configuration, where a command has no `--config`.", "`config`"),
+    "TIDEMARK_CONFIG_PREFIXES": Variable(
+        "The prefixes of S3 that may be the configuration, with blanks between, and all below them: set it in the "
+        "image, the task or the worker. `s3://bucket/prefix#sha256=…` takes just that prefix, with just these files.",
+        "a configuration on S3 is refused",
+    ),
     "TIDEMARK_HOME": Variable("Where the shipped `local` environment keeps everything.", "`.tidemark`"),
     "TIDEMARK_JARS": Variable("A folder that holds the jars already, or is to hold them.", "a cache of the user"),
     "TIDEMARK_COMMIT": Variable("The commit that an image was built from.", "what Git says of the checkout"),

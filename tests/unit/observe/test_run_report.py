@@ -193,7 +193,7 @@ def test_the_largest_rules_are_told_as_many_as_fit_the_line() -> None:
 def test_the_summary_says_where_lineage_went(told: LineageSummary, line: str) -> None:
     summary = replace(RUN, lineage=told)
     assert printed(summary)[-1].rstrip() == line
-    assert f"- {line}" in markdown(summary).splitlines()
+    assert f"- {line}".replace("://", "\\://") in markdown(summary).splitlines()
     assert RunSummary.from_json(json.loads(json.dumps(summary.to_json()))).lineage == told
 
 

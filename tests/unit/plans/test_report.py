@@ -153,7 +153,7 @@ def test_what_is_read_of_a_source_is_told_by_its_kind() -> None:
     def told(**reads: object) -> str:
         return markdown(PLAN.model_copy(update={"tables": (ORDERS.model_copy(update={"reads": reads}),)}))
 
-    assert "updated_at (…, 2026-01-30 22:15:00]" in told(
+    assert r"updated_at (…, 2026-01-30 22:15:00\]" in told(
         column="updated_at", low=None, high="2026-01-30T22:15:00.000000"
     )
     assert "3 files" in told(files=3, digest="x")

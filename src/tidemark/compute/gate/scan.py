@@ -7,14 +7,15 @@ answered by Spark at once, as one; what a table's columns are it knows without a
 
 from __future__ import annotations
 
+import atexit
 import logging
-import os
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
@@ -269,16 +270,32 @@ class _NoSamples:
         del sample_context
 
 
+def _as_written(template: Any, variables: Any = None) -> Any:
+    """A text of a check as it is: to Soda it is a template, which could read variables of this process."""
+    del variables
+    return template
+
+
+@cache
+def _home() -> Path:
+    """A folder of this process alone, where nobody else can have put anything."""
+    folder = Path(mkdtemp(prefix="tidemark-soda-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def _new_scan() -> Any:
     """A Soda scan; Soda's telemetry starts at import and is told not to before that."""
     with _import_lock:
         from soda.common.config_helper import ConfigHelper
 
-        config = Path(gettempdir()) / f"tidemark-soda-{os.getuid()}" / "config.yml"
-        config.parent.mkdir(parents=True, exist_ok=True)
+        config = _home() / "config.yml"
         config.write_text(_CONFIG, encoding="utf-8")
         ConfigHelper.get_instance(str(config))
+        from soda.common.jinja import Jinja
         from soda.scan import Scan
+
+        Jinja.resolve = staticmethod(_as_written)
 
         logging.getLogger("soda").setLevel(logging.CRITICAL)  # its errors, which may quote values, are in the scan
 

@@ -10,12 +10,17 @@ from moto import mock_aws
 
 from tests.support.lakes.config_folder import FILES, ConfigFolder
 from tidemark.aws import clients
-from tidemark.config.files.source import local_folder
+from tidemark.config.files.source import PREFIXES, digest, local_folder
 from tidemark.config.project import load_project
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture(autouse=True)
+def _named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PREFIXES, "s3://shelf s3a://attic/config/")
 
 
 @pytest.fixture
@@ -93,3 +98,72 @@ def test_a_profile_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ConfigError, match=r"s3://shelf/config cannot be read: .*\(nope\)"):
         local_folder("s3://shelf/config")
     clients.client.cache_clear()
+
+
+def _shelve(bucket: S3Client, **files: str) -> None:
+    for name, text in files.items():
+        bucket.put_object(Bucket="shelf", Key=f"config/{name}.yaml", Body=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("named", "uri"),
+    [
+        ("s3://shelf/config", "s3://shelf/config"),
+        ("s3://shelf/config", "s3a://shelf/config/"),
+        ("s3a://shelf/config/", "s3://shelf/config"),
+        ("s3://other/x s3://shelf", "s3://shelf/config"),
+    ],
+)
+def test_a_prefix_that_is_named_is_taken(
+    bucket: S3Client, monkeypatch: pytest.MonkeyPatch, named: str, uri: str
+) -> None:
+    _shelve(bucket, a="1")
+    monkeypatch.setenv(PREFIXES, named)
+    assert (local_folder(uri) / "a.yaml").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("named", "uri"),
+    [
+        ("", "s3://shelf/config"),
+        ("s3://shelf/conf", "s3://shelf/config"),
+        ("s3://shelf/config/prod", "s3://shelf/config"),
+        ("s3://shelf-a", "s3://shelf/config"),
+        ("s3://shelf", "s3://shelf-a/config"),
+        ("s3://shelf/config", "s3://SHELF/config"),
+        (f"s3://shelf/config#sha256={'0' * 64}", "s3://shelf/config/below"),
+    ],
+)
+def test_a_prefix_that_is_not_named_is_not_even_asked_for(
+    monkeypatch: pytest.MonkeyPatch, named: str, uri: str
+) -> None:
+    """There is no account here: whoever asked would fail in another way."""
+    monkeypatch.setenv(PREFIXES, named)
+    with pytest.raises(ConfigError, match="no configuration that this process may take; nothing was read of it"):
+        local_folder(uri)
+
+
+@pytest.mark.parametrize(
+    "named", ["/etc", "https://shelf/config", "s3://", "s3://shelf#", "s3://shelf#sha256=12", "s3://shelf#v=1"]
+)
+def test_a_list_of_prefixes_that_cannot_be_read_lets_nothing_through(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv(PREFIXES, f"s3://shelf {named}")
+    with pytest.raises(ConfigError, match=PREFIXES):
+        local_folder("s3://shelf/config")
+
+
+def test_a_prefix_can_be_held_to_its_content(bucket: S3Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _shelve(bucket, a="1", b="2")
+    for name, text in {"a": "1", "b": "2"}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    monkeypatch.setenv(PREFIXES, f"s3://shelf/config#sha256={digest(tmp_path)}")
+    assert local_folder("s3://shelf/config").is_dir()
+    for changed in ({"a": "2", "b": "1"}, {"a": "1", "b": "2", "c": ""}, {"a": "12", "b": ""}):
+        _shelve(bucket, **changed)
+        with pytest.raises(ConfigError, match=r"is not what TIDEMARK_CONFIG_PREFIXES says it is"):
+            local_folder("s3://shelf/config")
+        bucket.delete_object(Bucket="shelf", Key="config/c.yaml")
+    _shelve(bucket, a="1", b="2")
+    assert local_folder("s3://shelf/config").is_dir()
