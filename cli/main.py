@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -38,42 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    plan.plan,
-    plan.apply,
-    backfill.backfill,
-    maintain.maintain,
-    recover.recover,
-    erase.erase,
-    verify.verify,
-    show.query,
-    show.ls,
-    show.graph,
-    cli_config.validate,
-    cli_config.ddl,
-    cli_config.schema,
-    cli_config.doctor,
-    sla.sla,
-):
-    app.command()(command)
-app.command("show")(show.show_rows)
-app.command("test")(sqltests.run_tests)
-for name, group in (
-    ("init", init.init),
-    ("bypass", bypass.bypass),
-    ("errors", errors.errors),
-    ("contract", contract.contract),
-    ("catalog", catalog.catalog),
-    ("privacy", privacy.privacy),
-    ("subject", subject.subject),
-    ("state", reports.state),
-    ("runs", reports.runs),
-    ("blocks", prefect.blocks),
-    ("config", cli_config.files),
-    ("prefect", prefect.prefect),
-    ("sandbox", sandbox.sandbox),
-):
-    app.add_typer(group, name=name)
 
 
 def _show_version(wanted: bool) -> None:
@@ -95,7 +59,6 @@ def about(
     """A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses."""
 
 
-@app.command()
 def run(
     select: SelectOption = None,
     date: DateOption = None,
@@ -120,7 +83,6 @@ def run(
     launch("daily", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
 
-@app.command()
 def job(
     name: Annotated[str | None, typer.Argument(help="Name of the job; without one, all are listed.")] = None,
     select: SelectOption = None,
@@ -154,7 +116,6 @@ def job(
     launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug, job=name)
 
 
-@app.command()
 def check(
     select: SelectOption = None,
     date: DateOption = None,
@@ -170,7 +131,6 @@ def check(
     launch("quality_gate", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
 
-@app.command()
 def restore(
     run: Annotated[str, typer.Option("--run", help="Run (the start of its id), or release (r31), to go back to.")],
     leave: Annotated[
@@ -193,6 +153,55 @@ def restore(
     launch(
         "restore", {"run": wanted.name, "leave": selection(leave)}, env=env, config=config, as_json=as_json, debug=debug
     )
+
+
+COMMANDS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
+    "Run": {
+        "run": run,
+        "job": job,
+        "plan": plan.plan,
+        "apply": plan.apply,
+        "backfill": backfill.backfill,
+        "check": check,
+        "maintain": maintain.maintain,
+    },
+    "Look": {
+        "show": show.show_rows,
+        "query": show.query,
+        "ls": show.ls,
+        "graph": show.graph,
+        "runs": reports.runs,
+        "state": reports.state,
+        "sla": sla.sla,
+        "catalog": catalog.catalog,
+        "verify": verify.verify,
+    },
+    "When something is wrong": {
+        "errors": errors.errors,
+        "doctor": cli_config.doctor,
+        "bypass": bypass.bypass,
+        "recover": recover.recover,
+        "restore": restore,
+    },
+    "Tables and configuration": {
+        "init": init.init,
+        "validate": cli_config.validate,
+        "test": sqltests.run_tests,
+        "contract": contract.contract,
+        "schema": cli_config.schema,
+        "ddl": cli_config.ddl,
+        "config": cli_config.files,
+    },
+    "People": {"erase": erase.erase, "subject": subject.subject, "privacy": privacy.privacy},
+    "Systems": {"prefect": prefect.prefect, "blocks": prefect.blocks, "sandbox": sandbox.sandbox},
+}
+"""All commands, by what one wants; the help shows them in this order."""
+for panel, commands in COMMANDS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -124,6 +124,7 @@ def _write(draft: Draft, config: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for kind, text in (("contract", contract_text(draft)), ("load", load_text(draft))):
         (folder / f"{bare}.{kind}.yaml").write_text(text, "utf-8")
-    told = [f"{len(draft.columns)} columns", f"key {', '.join(draft.keys) or 'unknown'}"]
+    key = f"one row a {', '.join(draft.unique)}" if draft.unique else f"key {', '.join(draft.keys) or 'unknown'}"
+    told = [f"{len(draft.columns)} columns", key]
     told += [f"personal: {', '.join(draft.personal)}"] if draft.personal else []
     show(f"wrote {folder / bare}.contract.yaml and .load.yaml: {'; '.join(told)}")
