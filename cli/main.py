@@ -27,7 +27,7 @@ from cli.console.options import (
     selection,
 )
 from cli.console.output import list_jobs, show_error, write
-from cli.lake import erase, errors, maintain, recover, show, subject, verify
+from cli.lake import erase, errors, maintain, recover, show, snapshot, subject, verify
 from cli.project import catalog, contract, init, sqltests
 from cli.project import config as cli_config
 
@@ -182,6 +182,7 @@ COMMANDS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
         "bypass": bypass.bypass,
         "recover": recover.recover,
         "restore": restore,
+        "snapshot": snapshot.snapshot,
     },
     "Tables and configuration": {
         "init": init.init,

@@ -18,9 +18,12 @@ from tasks import events
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import publishing
+from tidemark.control.erasures import Receipt
+from tidemark.control.runs import Warned
 from tidemark.errors import ConfigError
 from tidemark.operations.erasing import course, person, proof, purging
 from tidemark.operations.erasing.person import Person
+from tidemark.operations.snapshots import erased
 
 _A_DAY = 24 * 60 * 60  # seconds
 
@@ -66,6 +69,7 @@ def erase(erasure: ErasureId, env: EnvironmentName = LOCAL, config: Config = CON
         events.release_created(engine, recorded)
         publish_built(run, tables, env, config)
         _each(run, "purge", tables, lambda table: purging.purge(engine, table))
+        _remove_snapshots(run, receipt)
         proof.refuse_left((*proof.search(engine, who, engine.project.order()), *_published(run, who)))
         purging.finish(engine, receipt)
         person.forget(engine.environment, who)
@@ -79,6 +83,14 @@ def _approved(erasure: str) -> str:
     if not given.approved_by.strip():
         raise ConfigError("the erasure was approved by nobody", next_step="run it again, and write who approves it")
     return given.approved_by.strip()
+
+
+def _remove_snapshots(run: RunContext, receipt: Receipt) -> None:
+    """Removes the snapshots of before; says so where the lake has none any more."""
+    gone = erased.remove_before(run.engine, receipt)
+    if gone:
+        told = f"snapshots of before the erasure are gone: {', '.join(gone)}"
+        run.collector.warn(Warned(None, told, "tidemark snapshot export"))
 
 
 def _take_out(run: RunContext, who: Person) -> None:

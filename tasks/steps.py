@@ -27,6 +27,7 @@ from tidemark.errors import GateError
 from tidemark.operations import maintenance
 from tidemark.operations import restore as restoring
 from tidemark.operations.erasing import taking_out
+from tidemark.operations.snapshots import export
 from tidemark.plans import predict as prediction
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from tidemark.lint.privacy.subjects import Treatment
     from tidemark.operations.erasing.person import Person
     from tidemark.operations.maintenance import Tidied
+    from tidemark.operations.snapshots.export import Export
     from tidemark.plans.document import Prediction
     from tidemark.plans.predict import Published
     from tidemark.sources import Extract
@@ -234,6 +236,13 @@ def maintain(engine: Engine, table: str, since: datetime, now: datetime) -> Tidi
     """Puts the table's small files together, and removes what has been out of use since before `since`."""
     with step(table, "maintain", engine.spark):
         return maintenance.tidy(engine, table, since, now)
+
+
+@task(task_run_name="export {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def export_table(engine: Engine, table: str, exported: Export) -> None:
+    """Copies what is missing of the table's files to where snapshots lie."""
+    with step(table, "export", engine.spark):
+        export.take(exported, table)
 
 
 @task(task_run_name="verify {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.compute.changes import changes_since
+from tidemark.control.release import PUBLISHED_TABLE
 from tidemark.delta.table import count_rows, earlier_types, read_version, stored_schema
 from tidemark.errors import TargetError
 from tidemark.lint.privacy import admission
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from tidemark.control.release import Release
     from tidemark.engine import Engine
 
-_PUBLISHED_ID = "published_id"
-
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings `table`, as `release` has it, to the warehouse `target`; a no-op when it is there already."""
@@ -31,13 +30,13 @@ def publish(engine: Engine, table: str, target: str, release: Release) -> Publis
         return PublishResult(table, opened.connection, version, 0, 0, rows, changed=False)
     result = opened.warehouse.publish(_request(engine, table, opened, release, is_other=is_other))
     if release.ids.get(table):
-        engine.state.put(_PUBLISHED_ID, f"{target}/{table}", {"table_id": release.ids[table]})
+        engine.state.put(PUBLISHED_TABLE, f"{target}/{table}", {"table_id": release.ids[table]})
     return result
 
 
 def _has_another(engine: Engine, table: str, target: str, release: Release) -> bool:
     """Whether the warehouse has another table of this name than the release: its version then says nothing."""
-    noted, now = engine.state.get(_PUBLISHED_ID, f"{target}/{table}"), release.ids.get(table)
+    noted, now = engine.state.get(PUBLISHED_TABLE, f"{target}/{table}"), release.ids.get(table)
     return noted is not None and now is not None and noted.value["table_id"] != now
 
 

@@ -18,6 +18,7 @@ from tidemark.control.runs import (
     Publication,
     RunStatus,
     RunSummary,
+    SnapshotTaken,
     TableResult,
     TableStatus,
     Warned,
@@ -112,6 +113,11 @@ class Collector:
         """The release that readers see, and whether this run made it."""
         with self._lock:
             self._summary = replace(self._summary, release=name, released=new)
+
+    def snapshot(self, taken: SnapshotTaken) -> None:
+        """A snapshot of a release is there."""
+        with self._lock:
+            self._summary = replace(self._summary, snapshot=taken)
 
     @property
     def released(self) -> str | None:

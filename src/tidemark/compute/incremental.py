@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
     from tidemark.write.manifest import Prepared
 
-_SEEN = "seen"
+SEEN = "seen"
+"""Records of the versions of inputs that gave a table nothing new."""
 _BASIS = ("inputs", "input_ids", "definition")
 
 
@@ -167,12 +168,12 @@ def note_seen(engine: Engine, prepared: Prepared) -> None:
     found: dict[str, Any] = {"inputs": dict(prepared.inputs), "input_ids": dict(prepared.input_ids)}
     found["definition"] = prepared.definition
     if found != known:
-        engine.state.put(_SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
+        engine.state.put(SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
 
 
 def basis(engine: Engine, table: Table, state: TargetState) -> Mapping[str, Any]:
     """The `inputs` and the `definition` that the table, as it is, was computed from, or would not differ from."""
-    noted = engine.state.get(_SEEN, table.name)
+    noted = engine.state.get(SEEN, table.name)
     if noted and (noted.value["after"], noted.value["epoch"]) == (state.batch_id, state.epoch):
         return noted.value
     return state.metadata

@@ -138,8 +138,13 @@ def note_version(engine: Engine, table: str, version: int | None) -> None:
     engine.ids[table] = truth.table_id or engine.ids.get(table)
     if truth.lost:
         truth = _from_index(engine, table, truth)
+    engine.state.put(TABLE, table, index_entry(truth, version, engine.ids[table]))
+
+
+def index_entry(truth: TargetState, version: int, table_id: str | None) -> dict[str, Any]:
+    """What the index says of a table at a version: a copy of what its last batch says of itself."""
     copy = {"batch_id": None, "run_id": None, **truth.metadata, "watermark": summary(truth.watermark)}
-    engine.state.put(TABLE, table, {**copy, "version": version, "table_id": engine.ids[table]})
+    return {**copy, "version": version, "table_id": table_id}
 
 
 def note_newest(engine: Engine, table: str) -> None:

@@ -14,7 +14,7 @@ from tidemark.config.files.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding, choose
 
 FILE = "jobs.yaml"
-FlowName = Literal["daily", "ingest", "build_layer", "quality_gate", "publish", "verify", "maintain"]
+FlowName = Literal["daily", "ingest", "build_layer", "quality_gate", "publish", "verify", "maintain", "snapshot"]
 TAKES: Mapping[FlowName, tuple[str, ...]] = {
     "daily": ("select",),
     "ingest": ("connection", "select"),
@@ -23,6 +23,7 @@ TAKES: Mapping[FlowName, tuple[str, ...]] = {
     "publish": ("target", "select"),
     "verify": ("select", "sample"),
     "maintain": ("select",),
+    "snapshot": ("release",),
 }
 """What a job of each flow may say of itself."""
 _TAKES: Mapping[Any, tuple[str, ...]] = TAKES
@@ -37,7 +38,7 @@ class JobSpec(BaseModel):
         description=(
             "`daily`: from the sources to the warehouses; `ingest`: sources to bronze; `build_layer`: silver, gold or "
             "both; `quality_gate`: the checks alone; `publish`: the newest release to the warehouses; `verify`: "
-            "compute anew and compare; `maintain`: small files together."
+            "compute anew and compare; `maintain`: small files together; `snapshot`: a release to another place."
         ),
         examples=["ingest"],
     )
@@ -55,6 +56,12 @@ class JobSpec(BaseModel):
     )
     target: str | None = Field(
         default=None, description="Of `publish`: only to this target; without a word to all.", examples=["redshift"]
+    )
+    release: str | None = Field(
+        default=None,
+        pattern=r"^r[0-9]+$",
+        description="Of `snapshot`: this release; without a word the newest.",
+        examples=["r31"],
     )
     sample: str | None = Field(
         default=None,

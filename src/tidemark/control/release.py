@@ -8,7 +8,7 @@ control store notes where to begin, and nobody reads all of them. Maintenance re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -27,10 +27,12 @@ TABLE = "table"
 NEWEST = "newest"
 """Records of how new a table is: its newest row, and the batch that this is true of."""
 PUBLISHED = "publish"
+PUBLISHED_TABLE = "published_id"
+"""Records of which Delta table a warehouse has, by target and table."""
 LAST_KEPT = 1_000
 """So many releases are kept, however old they are."""
 _ATTEMPTS = 5
-_NUMBERS, _NEWEST, _OLDEST = "release numbers", "newest", "oldest"
+NUMBERS, _NEWEST, _OLDEST = "release numbers", "newest", "oldest"
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,15 @@ def _same(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
     return all(now.get(table, table_id) == table_id for table, table_id in before.items())
 
 
+def take_over(state: StateStore, releases: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the releases of another lake, in the form of `to_json`, into a store that has none: the last one is the
+    newest. Where this stops half-way, it is done again."""
+    for each in sorted(releases, key=lambda value: int(value["number"])):
+        state.put(KIND, f"r{each['number']}", each)
+        state.put(NUMBERS, _NEWEST, {"number": int(each["number"])})
+    state.put(NUMBERS, _OLDEST, {"number": min(int(each["number"]) for each in releases)})
+
+
 def note_published(state: StateStore, release: Release, target: str, run_id: str) -> None:
     """Records that the run `run_id` left a warehouse with all tables of the release that are published there."""
     published = {"at": datetime.now(UTC).replace(tzinfo=None).isoformat(), "run_id": run_id}
@@ -171,14 +182,14 @@ def is_published(state: StateStore, release: Release, target: str) -> bool:
 
 
 def _noted(state: StateStore, which: str) -> int:
-    noted = state.get(_NUMBERS, which)
+    noted = state.get(NUMBERS, which)
     return int(noted.value["number"]) if noted else 0
 
 
 def _note(state: StateStore, which: str, number: int) -> None:
     """Where to begin to look. Of two that note at once one may be passed over: then one more is asked for."""
     with suppress(ConflictError):
-        state.put(_NUMBERS, which, {"number": number})
+        state.put(NUMBERS, which, {"number": number})
 
 
 def _number(key: str) -> int:

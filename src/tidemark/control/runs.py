@@ -167,6 +167,23 @@ class LineageSummary:
 
 
 @dataclass(frozen=True)
+class SnapshotTaken:
+    """What an export has made: the snapshot and its place, how large it is, and how much of that was copied now.
+
+    `new`: it was not there before. `retired` are snapshots that were over.
+    """
+
+    name: str
+    where: str
+    files: int
+    size: int
+    copied: int
+    copied_size: int
+    new: bool = True
+    retired: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something that did not stop the run and that a person should look at.
 
@@ -209,6 +226,7 @@ class RunSummary:
     lineage: LineageSummary | None = None
     trace_id: str = ""
     expired: Mapping[str, int] = field(default_factory=dict)
+    snapshot: SnapshotTaken | None = None
 
     @property
     def called(self) -> str:
@@ -255,6 +273,8 @@ class RunSummary:
         values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
         values["allowed"] = tuple(values.get("allowed", ()))
         values["lineage"] = LineageSummary(**values["lineage"]) if values.get("lineage") else None
+        taken = values.get("snapshot")
+        values["snapshot"] = SnapshotTaken(**{**taken, "retired": tuple(taken["retired"])}) if taken else None
         values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
         return cls(**values)
 

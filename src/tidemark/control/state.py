@@ -26,7 +26,7 @@ MOST_BYTES = 350_000
 """Of a record, key and all: DynamoDB takes no item above 400 KB, and a laptop finds the same out."""
 _PACKED_FROM = 32_000  # characters; a release of a thousand tables is packed to a tenth
 _PACKED = "zlib:"
-_OWNER = "environment"
+OWNER = "environment"
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def _store(environment: Environment) -> StateStore:
 
 def _owner(store: StateStore, name: str) -> str:
     """The environment that the store belongs to: from now on `name`, where it has none yet."""
-    noted = store.get(_OWNER, _OWNER)
+    noted = store.get(OWNER, OWNER)
     if noted is None:
         try:
-            store.put(_OWNER, _OWNER, {"environment": name}, expected=ABSENT)
+            store.put(OWNER, OWNER, {"environment": name}, expected=ABSENT)
         except ConflictError:
             return _owner(store, name)
         return name

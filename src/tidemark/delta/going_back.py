@@ -6,30 +6,20 @@ at before the first one moves.
 
 from __future__ import annotations
 
-import base64
-import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from tidemark.delta import deltalog, entries
+from tidemark.delta import deltalog, entries, held
 from tidemark.spark import storage
 
 if TYPE_CHECKING:
-    from pyspark.sql import Row, SparkSession
+    from pyspark.sql import SparkSession
 
 _AT_ONCE = 16  # looks at files at the same time
 _SHOWN = 3  # missing files that are named
-_UUID = 20  # characters of a deletion vector's file name, as the log has it
-# The protocol writes them in Z85, which is the same code as Python's in other letters.
-_Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-_B85 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
-_LETTERS = str.maketrans(_Z85, _B85)
 
 
 def obstacles(spark: SparkSession, path: str, version: int, known_as: str | None = None) -> tuple[str, ...]:
@@ -67,31 +57,14 @@ def changes_after(spark: SparkSession, path: str, version: int) -> tuple[str, ..
 
 def _needed(spark: SparkSession, path: str, then: Any, now: Any) -> Iterator[str]:
     """The files of `then` that are not in use now."""
-    before, after = (_entries(spark, each) for each in (then, now))
+    before, after = (held.entries(spark, each) for each in (then, now))
     same = [before[name].eqNullSafe(after[name]) for name in before.columns]
-    yield from _files(path, before.join(after, same, "left_anti").collect())
-
-
-def _entries(spark: SparkSession, snapshot: Any) -> DataFrame:
-    files = DataFrame(snapshot.allFiles().toDF(), spark)
-    vector = F.col("deletionVector")
-    return files.select("path", vector["storageType"].alias("storage"), vector["pathOrInlineDv"].alias("vector"))
-
-
-def _files(path: str, found: Iterable[Row]) -> Iterator[str]:
-    for entry in found:
-        yield _placed(path, unquote(entry["path"]))
-        if entry["storage"] == "u":
-            prefix, code = entry["vector"][:-_UUID], entry["vector"][-_UUID:]
-            name = uuid.UUID(bytes=base64.b85decode(code.translate(_LETTERS)))
-            yield _placed(path, f"{prefix}/deletion_vector_{name}.bin".lstrip("/"))
-        elif entry["storage"] == "p":
-            yield unquote(entry["vector"])
+    for row in before.join(after, same, "left_anti").collect():
+        yield from (_placed(path, file) for file in held.files_of(row["path"], row["storage"], row["vector"]))
 
 
 def _placed(path: str, file: str) -> str:
-    is_absolute = file.startswith("/") or ":/" in file
-    return file if is_absolute else f"{path}/{file}"
+    return file if held.is_elsewhere(file) else f"{path}/{file}"
 
 
 def _missing(spark: SparkSession, files: Iterable[str]) -> list[str]:

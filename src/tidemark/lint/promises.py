@@ -11,7 +11,7 @@ from tidemark.config.jobs import load_jobs
 from tidemark.errors import ConfigError, Finding, choose
 from tidemark.lint.inspection import Inspection
 
-_OPERATIONS = ("apply", "backfill", "maintain", "plan", "replay", "restore", "verify")
+_OPERATIONS = ("apply", "backfill", "maintain", "plan", "replay", "restore", "snapshot", "verify")
 """Deployments that are no jobs of the configuration."""
 
 

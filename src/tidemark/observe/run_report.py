@@ -87,7 +87,7 @@ def markdown(summary: RunSummary) -> str:
     told += [f"- warning: {plain(_warning(warned))}{_code(warned.next_step)}" for warned in summary.warnings]
     if summary.published:
         told.append(f"- {plain(_published(summary))}")
-    told += [f"- {plain(each)}" for each in _lineage(summary)]
+    told += [f"- {plain(each)}" for each in (*_snapshot(summary), *_lineage(summary))]
     lines += [*told, ""] if told else []
     if summary.tables:
         ordered = sorted(_ordered(summary.tables), key=lambda result: not result.in_trouble)
@@ -180,13 +180,14 @@ def _footer(summary: RunSummary, width: int) -> Iterator[Text]:
         notes.append((_rejected(summary), errors_command(summary.run_id), DOUBT))
         notes += [(f"  {told}", None, DOUBT) for told in _rejected_by_table(summary, width - 2)]
     notes += _warning_notes(summary.warnings)
-    lineage = _lineage(summary)
-    if notes or summary.published or lineage:
+    lineage, snapshot = _lineage(summary), _snapshot(summary)
+    if notes or summary.published or lineage or snapshot:
         yield Text()
     yield from _notes(notes, width)
     if summary.published:
         style = TROUBLE if _unpublished(summary.published) else ""
         yield from (Text(line, style=style) for line in wrapped(_published(summary), width, _HANGING))
+    yield from (Text(line) for told in snapshot for line in wrapped(told, width, _HANGING))
     doubtful = summary.lineage is not None and summary.lineage.why is not None
     yield from (Text(told, style=DOUBT if doubtful else "") for told in lineage)
 
@@ -205,6 +206,19 @@ def _notes(notes: Sequence[tuple[str, str | None, str]], width: int) -> Iterator
         yield from lines
         if command and not fits:
             yield Text(f"{' ' * indent}  → {command}")
+
+
+def _snapshot(summary: RunSummary) -> list[str]:
+    """What was exported, and which snapshots were removed for it."""
+    taken = summary.snapshot
+    if taken is None:
+        return []
+    known = "snapshot" if taken.new else "there already: snapshot"
+    told = [
+        f"{known} {taken.name} at {taken.where}: {count(taken.files)} files, {megabytes(taken.size)}; copied "
+        f"{count(taken.copied)} files, {megabytes(taken.copied_size)}"
+    ]
+    return told + ([f"removed, as they are over: {', '.join(taken.retired)}"] if taken.retired else [])
 
 
 def _lineage(summary: RunSummary) -> list[str]:

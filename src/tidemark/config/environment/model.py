@@ -22,6 +22,7 @@ from tidemark.config.environment.settings import (
     RetentionSettings,
     Roots,
     Settings,
+    SnapshotSettings,
     StateSettings,
     VerifySettings,
 )
@@ -92,6 +93,9 @@ class Environment(Settings):
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How long raw data rests beside the tables."
     )
+    snapshots: SnapshotSettings = Field(
+        default=SnapshotSettings(), description="Snapshots of releases for the day when the lake is gone."
+    )
     verify: VerifySettings | None = Field(
         default=None, description="What a daily run computes anew and compares; without it, nothing."
     )
@@ -132,6 +136,14 @@ class Environment(Settings):
         """How a source behind this connection is asked again."""
         spec = self.connections.get(connection)
         return (spec.retry if spec and spec.retry else self.retry).policy
+
+    @property
+    def aws_of_snapshots(self) -> AwsSettings | None:
+        """How the bucket of the snapshots is reached, which may lie in another region."""
+        region = self.snapshots.region
+        if region is None:
+            return self.aws
+        return self.aws.model_copy(update={"region": region}) if self.aws else AwsSettings(region=region)
 
     @model_validator(mode="before")
     @classmethod

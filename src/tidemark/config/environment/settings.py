@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from tidemark.aws.settings import Location, settled
-from tidemark.config.files.modelfile import Span
+from tidemark.config.files.modelfile import SPAN_SCHEMA, Span, parse_span
 
 ANSI = "spark.sql.ansi.enabled"
 MEANINGS: Mapping[str, str] = {
@@ -272,6 +272,28 @@ class RetentionSettings(Settings):
     )
     lineage: Span | None = Field(
         default=None, description="Lineage events in files. Without a word they stay.", examples=["365d"]
+    )
+
+
+def _number_or_span(value: object) -> object:
+    """How many, or for how long: `7` or `30d`."""
+    return value if isinstance(value, int) else parse_span(value)
+
+
+class SnapshotSettings(Settings):
+    """Snapshots of releases in another place: `roots: {snapshots: …}` says where."""
+
+    region: str | None = Field(
+        default=None, description="The region of their bucket; without a word that of `aws`.", examples=["eu-west-1"]
+    )
+    keep: Annotated[
+        Annotated[int, Field(ge=1)] | timedelta,
+        BeforeValidator(_number_or_span),
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, SPAN_SCHEMA]}),
+    ] = Field(
+        default=7,
+        description="How many snapshots are kept, or for how long; the newest one always is.",
+        examples=[14, "30d"],
     )
 
 

@@ -19,6 +19,7 @@ from pyspark.sql.types import ArrayType, BinaryType, MapType, StringType, Struct
 
 from tidemark.aws.folder import open_folder
 from tidemark.errors import TidemarkError
+from tidemark.operations.snapshots.place import FILES
 from tidemark.rows import quoted
 from tidemark.rows.erased import as_named
 from tidemark.spark.hidden import hidden_values
@@ -51,10 +52,21 @@ def search(engine: Engine, who: Person, tables: Collection[str]) -> tuple[Left, 
     """All places where something of the person is left, in the files of these tables and beside them."""
     found = [left for name in tables for left in _of_table(engine, who, name)]
     roots, aws = engine.environment.roots, engine.environment.aws
-    beside = {"error lane": roots.errors, "staging": roots.staging, "snapshots": roots.snapshots}
+    beside = {"error lane": roots.errors, "staging": roots.staging}
     for place, root in (beside | {"exchange": engine.environment.exchange.rstrip("/")}).items():
         found += _of_folder(engine.spark, who, place, open_folder(root, aws))
+    found += _of_snapshots(engine, who)
     return tuple(found)
+
+
+def _of_snapshots(engine: Engine, who: Person) -> Iterator[Left]:
+    """In the snapshots that are left: table by table, as their files have columns of their own."""
+    root = open_folder(engine.environment.roots.snapshots, engine.environment.aws_of_snapshots)
+    for part in root.below(FILES).folders():
+        table = engine.project.tables.get(part)
+        yield from _of_folder(engine.spark, who, f"snapshots of {part}", root.below(FILES).below(part), table)
+    for below in (name for name in root.folders() if name != FILES):
+        yield from _of_folder(engine.spark, who, f"snapshots, {below}", root.below(below))
 
 
 def refuse_left(left: Collection[Left]) -> None:
@@ -84,7 +96,7 @@ def _of_folder(
     for name in names:
         if pattern is not None and (pattern.search(name) or (name not in parquet and _has(folder, name, pattern))):
             yield Left(place, pattern.sub("***", name))
-    of_log = [name for name in parquet if name.startswith(_LOG)]
+    of_log = [name for name in parquet if f"/{_LOG}" in f"/{name}"]
     for some in (of_log, [name for name in parquet if name not in of_log]):
         for file in _holding(spark, who, [folder.path(name) for name in some], table):
             yield Left(place, pattern.sub("***", file) if pattern else file)
