@@ -27,7 +27,7 @@ from cli.console.options import (
     selection,
 )
 from cli.console.output import list_jobs, show_error, write
-from cli.lake import erase, errors, maintain, recover, show, snapshot, subject, verify
+from cli.lake import erase, errors, maintain, reconcile, recover, show, snapshot, subject, verify
 from cli.project import catalog, contract, init, sqltests
 from cli.project import config as cli_config
 
@@ -175,6 +175,7 @@ COMMANDS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
         "sla": sla.sla,
         "catalog": catalog.catalog,
         "verify": verify.verify,
+        "reconcile": reconcile.reconcile,
     },
     "When something is wrong": {
         "errors": errors.errors,

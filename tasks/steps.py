@@ -29,6 +29,7 @@ from tidemark.operations import restore as restoring
 from tidemark.operations.erasing import taking_out
 from tidemark.operations.snapshots import export
 from tidemark.plans import predict as prediction
+from tidemark.reconcile import reconciling
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from tidemark.operations.snapshots.export import Export
     from tidemark.plans.document import Prediction
     from tidemark.plans.predict import Published
+    from tidemark.reconcile.found import Reconciled
+    from tidemark.reconcile.pairs import Pair
     from tidemark.sources import Extract
     from tidemark.sources.watermark import Period
     from tidemark.targets import PublishResult
@@ -250,6 +253,13 @@ def verify(engine: Engine, table: str, sample: Sample | None = None) -> Verified
     """Computes the table, or a sample of it, anew and compares; differences are in the result, not an error."""
     with _step(engine, table, "verify"):
         return verifying.verify(engine, table, sample)
+
+
+@task(task_run_name="reconcile {table} with {other}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+def reconcile(engine: Engine, table: str, other: str, pair: Pair) -> Reconciled:
+    """Compares a table with its source or a warehouse; differences are in the result, not an error."""
+    with _step(engine, table, f"reconcile with {other}"):
+        return reconciling.reconcile(engine, pair)
 
 
 @task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)

@@ -21,7 +21,7 @@ from flows.running.telling.console_logs import console_logs
 from flows.running.telling.lineage import LineageWatcher, tell_end, trace, watch_lineage
 from flows.running.telling.progress import Watcher, Watchers, watcher
 from flows.running.telling.progress_artifacts import ArtifactWatcher
-from flows.running.telling.watching import job_name, measured, note_began, tell
+from flows.running.telling.watching import compared, job_name, measured, note_began, tell
 from tasks.transient import patience
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
@@ -185,6 +185,7 @@ class _Ending:
         tell_end(self.lineage, self.collector, status, error)
         summary = self.collector.summary(status, error)
         summary = measured(summary, self.project, self.state, self.folder, plans=self.run.plans)
+        summary = compared(summary, self.project, self.folder, plans=self.run.plans)
         tell(self.alerts, summary, error, self.project, self.state)
         path = self.folder.path(f"{summary.run_id}.json")
         try:

@@ -30,6 +30,11 @@ FNV_HASH = """
 CREATE FUNCTION fnv_hash(value anyelement, seed bigint DEFAULT 0) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS
 $$ SELECT hashtextextended(rtrim(value::text), seed) $$;
 """
+# Of the bases only the hexadecimal one.
+STRTOL = """
+CREATE FUNCTION strtol(digits text, base integer) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS
+$$ SELECT CASE WHEN base = 16 THEN ('x' || lpad(digits, 16, '0'))::bit(64)::bigint END $$;
+"""
 GETDATE = "CREATE FUNCTION getdate() RETURNS timestamp LANGUAGE sql AS $$ SELECT now()::timestamp(0) $$"
 
 
@@ -64,6 +69,7 @@ async def _create_databases(socket_directory: Path) -> None:
             await connection.execute(FUNCTIONS.format(name=name))
         await connection.execute(GETDATE)
         await connection.execute(FNV_HASH)
+        await connection.execute(STRTOL)
 
 
 @asynccontextmanager

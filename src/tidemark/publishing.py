@@ -34,10 +34,16 @@ def publish(engine: Engine, table: str, target: str, release: Release) -> Publis
     return result
 
 
+def published_id(engine: Engine, table: str, target: str) -> str | None:
+    """The id of the lake's table that the warehouse has; None where nobody has noted it."""
+    noted = engine.state.get(PUBLISHED_TABLE, f"{target}/{table}")
+    return str(noted.value["table_id"]) if noted else None
+
+
 def _has_another(engine: Engine, table: str, target: str, release: Release) -> bool:
     """Whether the warehouse has another table of this name than the release: its version then says nothing."""
-    noted, now = engine.state.get(PUBLISHED_TABLE, f"{target}/{table}"), release.ids.get(table)
-    return noted is not None and now is not None and noted.value["table_id"] != now
+    noted, now = published_id(engine, table, target), release.ids.get(table)
+    return noted is not None and now is not None and noted != now
 
 
 def export(engine: Engine, table: str, target: str, release: Release) -> None:

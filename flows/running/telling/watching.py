@@ -10,16 +10,16 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from prefect.runtime import deployment
 
 from flows.running.telling.progress import named_job
 from tidemark.compile.soda import freshness_name
-from tidemark.control.runs import RunSummary, Warned
+from tidemark.control.runs import RunStore, RunSummary, Warned
 from tidemark.errors import TidemarkError
-from tidemark.observe import breaches, metrics, sla
+from tidemark.observe import anomalies, breaches, metrics, sla
 from tidemark.observe.ages import newest_rows
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SIZE = "TIDEMARK_SIZE"
 """The variable in which a deployment says in which size of container its runs are."""
+
+RUNS = 300
+"""So many of the runs before one are looked at, at most."""
 
 log = logging.getLogger("tidemark.run")
 
@@ -57,6 +60,19 @@ def measured(
         lines = metrics.lines(found, environment=environment.name, job=summary.called, at=ended, run_id=summary.run_id)
         metrics.write(environment, folder, summary.run_id, lines)
         return replace(summary, metrics=found.to_json())
+    return summary
+
+
+def compared(summary: RunSummary, project: Project, folder: Folder, *, plans: bool) -> RunSummary:
+    """The summary with a warning for everything that is not like in the runs before."""
+    settings = project.environment.anomalies
+    if plans or summary.status == "interrupted" or summary.flow not in anomalies.FLOWS or not settings.watch:
+        return summary
+    with _courtesy("the run could not be compared with those before"):
+        began = summary.started_at.date() - timedelta(days=settings.days)
+        earlier = RunStore(folder).since(began, RUNS)
+        found = tuple(anomalies.anomalies(summary, earlier, settings))
+        return replace(summary, warnings=(*summary.warnings, *found))
     return summary
 
 

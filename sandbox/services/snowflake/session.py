@@ -198,6 +198,8 @@ class SandboxCursor(FakeSnowflakeCursor):
         _escape_comment(transformed)
         for aggregate in list(transformed.find_all(exp.HashAgg)):
             aggregate.replace(_hash_of_rows(aggregate))
+        for number in list(transformed.find_all(exp.MD5NumberLower64)):
+            number.replace(_last_bits(number))
         super()._execute(transformed, params)
         self._session.keep_books(transformed)
 
@@ -235,6 +237,13 @@ def _hash_of_rows(aggregate: exp.HashAgg) -> Expr:
         raise _unsupported("HASH_AGG(*): name the columns")
     row = exp.func("hash", aggregate.this, *aggregate.expressions)
     return exp.func("coalesce", exp.func("sum", exp.cast(row, "HUGEINT")), exp.Literal.number(0))
+
+
+def _last_bits(number: exp.MD5NumberLower64) -> Expr:
+    """MD5_NUMBER_LOWER64: the last 64 bits of the hash as a number without a sign."""
+    digits = exp.func("substr", exp.func("md5", number.this), exp.Literal.number(17))
+    hexadecimal = exp.func("concat", exp.Literal.string("0x"), digits)
+    return exp.cast(exp.cast(hexadecimal, "UBIGINT", dialect="duckdb"), "HUGEINT", dialect="duckdb")
 
 
 def _unsupported(what: str) -> ProgrammingError:

@@ -14,7 +14,9 @@ from tidemark.config.files.yamltext import Document, parse
 from tidemark.errors import ConfigError, Finding, choose
 
 FILE = "jobs.yaml"
-FlowName = Literal["daily", "ingest", "build_layer", "quality_gate", "publish", "verify", "maintain", "snapshot"]
+FlowName = Literal[
+    "daily", "ingest", "build_layer", "quality_gate", "publish", "verify", "reconcile", "maintain", "snapshot"
+]
 TAKES: Mapping[FlowName, tuple[str, ...]] = {
     "daily": ("select",),
     "ingest": ("connection", "select"),
@@ -22,6 +24,7 @@ TAKES: Mapping[FlowName, tuple[str, ...]] = {
     "quality_gate": ("select",),
     "publish": ("target", "select"),
     "verify": ("select", "sample"),
+    "reconcile": ("connection", "target", "select"),
     "maintain": ("select",),
     "snapshot": ("release",),
 }
@@ -38,7 +41,8 @@ class JobSpec(BaseModel):
         description=(
             "`daily`: from the sources to the warehouses; `ingest`: sources to bronze; `build_layer`: silver, gold or "
             "both; `quality_gate`: the checks alone; `publish`: the newest release to the warehouses; `verify`: "
-            "compute anew and compare; `maintain`: small files together; `snapshot`: a release to another place."
+            "compute anew and compare; `reconcile`: sources and warehouses beside the lake; `maintain`: small files "
+            "together; `snapshot`: a release to another place."
         ),
         examples=["ingest"],
     )
@@ -49,13 +53,15 @@ class JobSpec(BaseModel):
         examples=[["silver.orders+"]],
     )
     connection: str | None = Field(
-        default=None, description="Of `ingest`: only what this connection has.", examples=["crm"]
+        default=None, description="Of `ingest` and `reconcile`: only what this connection has.", examples=["crm"]
     )
     layer: Literal["silver", "gold", "both"] | None = Field(
         default=None, description="Of `build_layer`: which layer; without a word both.", examples=["silver"]
     )
     target: str | None = Field(
-        default=None, description="Of `publish`: only to this target; without a word to all.", examples=["redshift"]
+        default=None,
+        description="Of `publish` and `reconcile`: only this target; without a word all.",
+        examples=["redshift"],
     )
     release: str | None = Field(
         default=None,

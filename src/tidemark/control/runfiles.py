@@ -31,9 +31,11 @@ def mark(folder: Folder, run_id: str, began: datetime) -> None:
     folder.write_text(f"{_BY_DAY}/{began.date().isoformat()}/{moment}-{run_id}", "")
 
 
-def newest(folder: Folder) -> Iterator[str]:
-    """The ids of the runs that are noted under their days, newest first."""
+def newest(folder: Folder, since: date | None = None) -> Iterator[str]:
+    """The ids of the runs that are noted under their days, newest first; with `since` only of this day and later."""
     for day in _days(folder):
+        if since is not None and day < since.isoformat():
+            return
         yield from reversed(_noted(folder, day))
 
 

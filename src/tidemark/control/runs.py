@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time
 from datetime import date as Day
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.books import Books
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
 
 FORMAT = 1
+_AT_ONCE = 16  # summaries that are fetched side by side
 SHORT_ID = 8  # characters of a run id that people read and type
 
 RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted", "killed"]
@@ -106,7 +109,8 @@ class TableResult:
     `table_id` the Delta id of the table that it is a version of.
     `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
     or nothing. `chunk` is the part of the past that a backfill is taking in. `verified`: how it compared with what its
-    inputs make it (`compute.verify.Verified`), where that was looked at.
+    inputs make it (`compute.verify.Verified`), where that was looked at; `reconciled`: how it compared with its source
+    and in its warehouses (`reconcile.found.Reconciled`).
     """
 
     table: str
@@ -123,6 +127,7 @@ class TableResult:
     chunk: str | None = None
     verified: Mapping[str, Any] | None = None
     table_id: str | None = None
+    reconciled: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def layer(self) -> str:
@@ -305,6 +310,7 @@ def _table_result(stored: Mapping[str, Any]) -> TableResult:
         values["gate"] = GateSummary(**{**gate, "failed": tuple(gate["failed"]), "warnings": tuple(gate["warnings"])})
     if values.get("files"):
         values["files"] = FilesSummary(**values["files"])
+    values["reconciled"] = tuple(values.get("reconciled", ()))
     return TableResult(**values)
 
 
@@ -347,6 +353,12 @@ class RunStore:
             self._add_packed(found, limit)
         newest_first = sorted(found.values(), key=lambda run: run.started_at, reverse=True)
         return tuple(newest_first[:limit])
+
+    def since(self, day: date, most: int) -> tuple[RunSummary, ...]:
+        """Runs that began on this day or later and have files of their own, newest first; `most` of them."""
+        ids = list(islice(runfiles.newest(self._folder, day), most))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return tuple(summary for summary in pool.map(self._own, ids) if summary is not None)
 
     def pack(self, before: date) -> int:
         """Puts the runs of each day before this one into one file of the day; gives how many runs that were."""

@@ -102,6 +102,10 @@ class WarehouseTarget(ABC):
         """As `Target.published_versions` says."""
         return self._try(None, lambda: self._with_session(self._all_versions))
 
+    def relation(self, table: Table) -> str:
+        """The table in the warehouse, as SQL names it."""
+        return self._names(table).table
+
     def count_named(self, table: Table, columns: Sequence[str], value: str, *, folded: bool = False) -> int:
         """As `Target.count_named` says. The value is compared by a digest: statements are kept in the warehouse."""
         digest = hashlib.md5(value.encode(), usedforsecurity=False).hexdigest()

@@ -12,7 +12,7 @@ from cli.main import app
 
 CODES: Mapping[int, str] = {
     0: "done",
-    1: "failed, or something is not as it should be (`doctor`, `verify`, `contract diff`)",
+    1: "failed, or something is not as it should be (`doctor`, `verify`, `reconcile`, `contract diff`)",
     2: "wrong usage or configuration: nothing was run",
     3: "a gate failed: nothing of what it looked at was committed",
     4: "a plan with changes (`plan`)",
@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, str] = {
     "snapshot restore": "tidemark snapshot restore r31 --from s3://acme-dr-snapshots",
     "erase": "tidemark erase --subject customer_id=CUST-000123",
     "verify": "tidemark verify --select gold.fact_sales --sample 1000",
+    "reconcile": "tidemark reconcile --select gold.* --target redshift",
     "recover": "tidemark recover",
     "restore": "tidemark restore --run r31",
     "show": "tidemark show gold.fact_sales --where 'quantity > 5' --limit 10",

@@ -10,7 +10,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 
 from tidemark.aws.secrets import PROVIDERS, Provider, ordered
 from tidemark.aws.settings import AwsSettings, Location, join
-from tidemark.config.environment.monitoring import MetricsSettings, PriceSettings, SlaSettings, SmtpSettings
+from tidemark.config.environment.monitoring import (
+    AnomalySettings,
+    MetricsSettings,
+    PriceSettings,
+    SlaSettings,
+    SmtpSettings,
+)
 from tidemark.config.environment.settings import (
     ANSI,
     MEANINGS,
@@ -113,6 +119,9 @@ class Environment(Settings):
         default=None, description="What an hour costs of what runs use; without it, no cost is estimated."
     )
     sla: SlaSettings = Field(default=SlaSettings(), description="What is promised of jobs and tables.")
+    anomalies: AnomalySettings = Field(
+        default=AnomalySettings(), description="What is told of a run that is not like those before."
+    )
     logs: LogSettings = Field(default=LogSettings(), description="How runs log.")
     lineage: LineageSettings = Field(default=LineageSettings(), description="Where OpenLineage events go.")
     connections: dict[str, ConnectionSpec] = Field(

@@ -65,6 +65,42 @@ class SlaSettings(Settings):
     )
 
 
+Watched = Literal["rows", "rejected", "nulls", "age"]
+
+
+class AnomalySettings(Settings):
+    """What of a run is held against those of the days before; what is unusual is a warning."""
+
+    watch: tuple[Watched, ...] = Field(
+        default=("rows", "rejected", "nulls", "age"),
+        description=(
+            "`rows` that came, the share of `rejected` ones, that of `nulls` where there may be none, the `age` of the "
+            "newest row; an empty list: nothing."
+        ),
+        examples=[["rows", "age"], []],
+    )
+    leave_out: tuple[str, ...] = Field(
+        default=(), description="Tables, or patterns of their names, that are not watched.", examples=[["bronze.tmp_*"]]
+    )
+    deviations: float = Field(
+        default=5,
+        gt=0,
+        description="So many spreads (as standard deviations, but by medians) from the median are unusual.",
+        examples=[4],
+    )
+    change: float = Field(
+        default=0.3, ge=0, description="A smaller part of the median than this is no change.", examples=[0.5]
+    )
+    least: int = Field(default=7, ge=3, description="Where fewer days are known, nothing is said.", examples=[14])
+    weekdays: int = Field(
+        default=4,
+        ge=3,
+        description="From so many days of the same weekday on, these alone are compared with.",
+        examples=[3],
+    )
+    days: int = Field(default=35, ge=3, le=35, description="So many days back are looked at.", examples=[28])
+
+
 class SmtpSettings(Settings):
     """The mail server behind alert channels of the kind `email`.
 
