@@ -20,8 +20,8 @@ SHOWN = 20
 class Comparison:
     """Two sides and what is known of them.
 
-    `open_columns` may be shown; `apart` says why a column is not compared. `moved` gives those of the keys of which rows
-    have changed upstream meanwhile; `unsettled` says why what differs means nothing where not all of it is found.
+    `open_columns` may be shown; `apart` says why a column is not compared. `moved` gives those of the keys of which
+    rows have changed upstream meanwhile; `unsettled` says why differences mean nothing where not all are found.
     """
 
     table: str
