@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table
+from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, wrapped
 from tidemark.observe.pages import markdown_table
 from tidemark.reconcile.found import DifferentRow, Reconciled
+from tidemark.shown import code, line
+from tidemark.shown import markdown as plain
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -20,6 +22,7 @@ _COLUMNS = Columns(
     _HEADERS, words=("upstream", "downstream", "outcome"), needless=("read again", "beside", "rows", "upstream")
 )
 _NULL = "null"
+_HANGING = 4  # blanks before the second line of an entry
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,10 @@ class _Report:
         width = min(options.max_width, WIDTH)
         yield table(_COLUMNS, [_cells(each) for each in self.found], width)
         for each in self.found:
-            lines = list(_details(each))
+            lines = [f"  {line(told)}" for told in _details(each)]
             if lines:
-                yield Text(f"\n{each.upstream} → {each.downstream}", style=_STYLES.get(each.outcome, ""))
-                yield from (Text(f"  {line}") for line in lines)
+                yield from (Text(), Text(line(f"{each.upstream} → {each.downstream}"), _STYLES.get(each.outcome, "")))
+                yield from (Text(part) for told in lines for part in wrapped(told, width, _HANGING))
 
 
 def render(found: Sequence[Reconciled]) -> RenderableType:
@@ -51,9 +54,10 @@ def markdown(found: Sequence[Reconciled]) -> str:
     for each in ordered:
         told = list(_details(each))
         if told:
-            lines += [f"**{each.upstream} → {each.downstream}**", "", *(f"- {line}" for line in told), ""]
+            lines += [f"**{plain(f'{each.upstream} → {each.downstream}')}**", ""]
+            lines += [*(f"- {plain(each)}" for each in told), ""]
     if differing := [each for each in ordered if each.outcome == "differs"]:
-        lines += [f"next: {command(differing)}"]
+        lines += [f"next: {code(command(differing))}"]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -77,7 +81,11 @@ def command(found: Sequence[Reconciled]) -> str:
 
 
 def _cells(found: Reconciled) -> list[Cell]:
-    named = [Cell(found.upstream), Cell(found.downstream), Cell(found.outcome, _STYLES.get(found.outcome, ""))]
+    named = [
+        Cell(line(found.upstream)),
+        Cell(line(found.downstream)),
+        Cell(found.outcome, _STYLES.get(found.outcome, "")),
+    ]
     if found.outcome == "not compared" and not any(found.rows):
         return [*named, *[Cell(NOT_COUNTED)] * (len(_HEADERS) - len(named))]
     counts = (*found.rows, found.missing, found.extra, found.changed, sum(found.read))
