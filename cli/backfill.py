@@ -55,6 +55,10 @@ def backfill(
     forward_only: ForwardOnlyOption = False,
     dry_run: DryRunOption = False,
     allow: AllowOption = None,
+    over_budget_by: Annotated[
+        str | None, typer.Option("--over-budget-by", help="Who answers for going over the environment's budget.")
+    ] = None,
+    why: Annotated[str | None, typer.Option("--why", help="Why the budget may be gone over.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, do it.")] = False,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
@@ -82,7 +86,7 @@ def backfill(
     if not (yes or dry_run):
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
     parameters = asked | {"select": tables, "at_once": at_once, "dry_run": dry_run, "confirmed": not dry_run}
-    parameters["allow"] = selection(allow)
+    parameters |= {"allow": selection(allow), "over_budget_by": over_budget_by, "over_budget_why": why}
 
     def plan(summary: RunSummary) -> None:
         show_plan(project.environment, summary, as_json)

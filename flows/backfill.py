@@ -21,23 +21,27 @@ from flows.running.parameters import (
     EnvironmentName,
     Selection,
     Since,
+    Text,
 )
 from flows.running.pipeline import build, receive, work_on
 from flows.running.sealed import refuse_other_environments
 from flows.running.telling.artifacts import ProgressArtifact
 from tasks.steps import NOTHING_STORED, unseen
 from tidemark import faults
+from tidemark.aws.folder import open_folder
+from tidemark.backfill.budget import Answered, refuse_dear
 from tidemark.backfill.notes import Notes
 from tidemark.backfill.outline import outline, unconfirmed
 from tidemark.backfill.request import Backfill, Chunk, ChunkSize, ReadFrom, Request, resolve
 from tidemark.books import Books
 from tidemark.compute.received import Received
 from tidemark.config.project import load_project
-from tidemark.control.runs import Warned
+from tidemark.control.runs import RunStore, Warned
 from tidemark.control.state import open_state
 from tidemark.delta.table import read_state
 
 if TYPE_CHECKING:
+    from tidemark.config.environment import Environment
     from tidemark.write.manifest import Prepared
 
 FLOW = "backfill"
@@ -61,6 +65,8 @@ def backfill(
     dry_run: bool = False,
     confirmed: bool = False,
     allow: Allowed | None = None,
+    over_budget_by: Text | None = None,
+    over_budget_why: Text | None = None,
 ) -> str:
     """Reads days of the past again, computes what follows from them, and gives the id of the run.
 
@@ -82,6 +88,8 @@ def backfill(
         dry_run: Prepare and audit all of it, show what would change, and commit nothing.
         confirmed: Yes, do it.
         allow: Limits of tables that this run lets pass: deleted, rejected, empty.
+        over_budget_by: Who answers for a backfill that costs more than the environment's budget.
+        over_budget_why: Why it may.
     """
     request = Request(start, end, tuple(select or ()), chunk, read_from, as_of, forward_only)
     project = load_project(config, env)
@@ -89,14 +97,26 @@ def backfill(
     todo = resolve(project, request)
     if not (confirmed or dry_run):
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
+    answered = _within_budget(project.environment, todo, over_budget_by, over_budget_why)
     day = as_of.date() if as_of else None
     with open_run(FLOW, env, config, day, as_of=as_of, at_once=at_once, plans=dry_run, allows=allow or ()) as run:
+        if answered is not None:
+            told = f"{answered.usd:.2f} USD over a budget of {answered.budget_usd:.2f}"
+            run.collector.warn(Warned(None, f"{told}: {answered.who} answers for it: {answered.why}"))
         if dry_run:
             _plan(run, todo)
         else:
             _work(run, todo)
             publish_built(run, todo.built, env, config)
         return run.engine.run.run_id
+
+
+def _within_budget(environment: Environment, todo: Backfill, who: str | None, why: str | None) -> Answered | None:
+    """Refuses a backfill that would cost too much; where somebody answers for it, that is recorded."""
+    state = open_state(environment)
+    notes, runs = Notes(state, todo), RunStore(open_folder(environment.roots.runs, environment.aws))
+    done = {table: len(notes.done(table)) for table in todo.chunks}
+    return refuse_dear(environment, state, runs, todo, done, who=who, why=why)
 
 
 def _plan(run: RunContext, todo: Backfill) -> None:

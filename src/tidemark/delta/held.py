@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOG = "_delta_log"
 _SIDECARS = f"{LOG}/_sidecars/"
 _NUMBERED = re.compile(rf"{LOG}/(?P<version>\d{{20}})\.(?P<kind>json|crc|checkpoint\..+)")
+_FEW = 1_000  # files whose entries Delta gives without a query
 _UUID = 20  # characters of a deletion vector's file name, as the log has it
 # The protocol writes them in Z85, which is the same code as Python's in other letters.
 _Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
@@ -46,6 +47,12 @@ def files_of(path: str, storage: str | None, vector: str | None) -> Iterator[str
         yield unquote(vector)
 
 
+def _files_of(entry: Any) -> Iterator[str]:
+    vector = entry.deletionVector()
+    marks = (None, None) if vector is None else (str(vector.storageType()), str(vector.pathOrInlineDv()))
+    yield from files_of(str(entry.path()), *marks)
+
+
 def is_elsewhere(file: str) -> bool:
     """Whether a file of a table does not lie below its folder, as those of a shallow clone."""
     return file.startswith("/") or ":/" in file
@@ -53,6 +60,9 @@ def is_elsewhere(file: str) -> bool:
 
 def files_at(spark: SparkSession, path: str, version: int) -> set[str]:
     """The files of the table at `version`, by their names below its folder; names alone come to the driver."""
+    now = deltalog.snapshot(spark, path)
+    if int(now.version()) == version and deltalog.file_count(now) <= _FEW:
+        return {file for entry in deltalog.files(now) for file in _files_of(entry)}
     rows = entries(spark, deltalog.at_version(spark, path, version)).toLocalIterator()
     return {file for row in rows for file in files_of(row["path"], row["storage"], row["vector"])}
 

@@ -1,7 +1,13 @@
 """Where a run happens: `env/<name>.yaml` with roots, connections, compute, state; the same tables fit every one."""
 
 from tidemark.config.environment.model import ANSI, FOLDER, MEANINGS, SPARK, Environment
-from tidemark.config.environment.monitoring import MetricsSettings, PriceSettings, SlaSettings, SmtpSettings
+from tidemark.config.environment.monitoring import (
+    BudgetSettings,
+    MetricsSettings,
+    PriceSettings,
+    SlaSettings,
+    SmtpSettings,
+)
 from tidemark.config.environment.reading import load_environment, read_env_file
 from tidemark.config.environment.settings import (
     ROOT_NAMES,
@@ -27,6 +33,7 @@ __all__ = [
     "ROOT_NAMES",
     "SPARK",
     "AlertSpec",
+    "BudgetSettings",
     "ComputeSettings",
     "ConnectionSpec",
     "Environment",

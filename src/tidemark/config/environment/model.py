@@ -12,6 +12,7 @@ from tidemark.aws.secrets import PROVIDERS, Provider, ordered
 from tidemark.aws.settings import AwsSettings, Location, join
 from tidemark.config.environment.monitoring import (
     AnomalySettings,
+    BudgetSettings,
     MetricsSettings,
     PriceSettings,
     SlaSettings,
@@ -118,6 +119,9 @@ class Environment(Settings):
     prices: PriceSettings | None = Field(
         default=None, description="What an hour costs of what runs use; without it, no cost is estimated."
     )
+    budgets: BudgetSettings = Field(
+        default=BudgetSettings(), description="What may be spent before somebody has to answer for it; needs `prices`."
+    )
     sla: SlaSettings = Field(default=SlaSettings(), description="What is promised of jobs and tables.")
     anomalies: AnomalySettings = Field(
         default=AnomalySettings(), description="What is told of a run that is not like those before."
@@ -176,6 +180,12 @@ class Environment(Settings):
             if name != SPARK and name not in self.connections:
                 hint = choose(name, [SPARK, *self.connections])
                 raise ValueError(f"prefect.limits names `{name}`, which is neither {SPARK} nor a connection: {hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_have_prices(self) -> Environment:
+        if self.prices is None and self.budgets.backfill_usd is not None:
+            raise ValueError("budgets: {backfill_usd: …} needs prices: without them nobody knows what a run costs")
         return self
 
     @model_validator(mode="after")

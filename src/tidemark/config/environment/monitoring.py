@@ -31,6 +31,17 @@ class PriceSettings(Settings):
     )
 
 
+class BudgetSettings(Settings):
+    """What things may cost before somebody has to answer for it."""
+
+    backfill_usd: float | None = Field(
+        default=None,
+        gt=0,
+        description="A backfill that would cost more, by what runs of its tables have cost, is not begun.",
+        examples=[50],
+    )
+
+
 class ServiceLevel(Settings):
     """What is promised of a job or a table.
 

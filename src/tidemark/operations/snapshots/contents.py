@@ -46,18 +46,27 @@ def states(engine: Engine, release: Release) -> dict[str, TargetState]:
     """What the tables of the release say of themselves at its versions; raises `TidemarkError` where one cannot."""
     found = {}
     for table, version in release.tables.items():
-        spark, path = engine.session(table), engine.table_path(table)
-        if told := obstacles(spark, path, version, release.ids.get(table)):
+        if told := _obstacles(engine, table, version, release.ids.get(table)):
             raise TidemarkError(
                 f"{release.name} cannot be exported: its version {version} of the table is not whole",
                 table=table,
                 step="snapshot",
                 seen=told,
-                evidence=path,
+                evidence=engine.table_path(table),
                 next_step=f"{_NEXT}; where that is this one, the table itself has to be mended first",
             )
-        found[table] = read_state(spark, path, at=version)
+        found[table] = read_state(engine.session(table), engine.table_path(table), at=version)
     return found
+
+
+def _obstacles(engine: Engine, table: str, version: int, known_as: str | None) -> tuple[str, ...]:
+    """Why a version cannot be read any more. Of the one that the table has now, its files are looked for later."""
+    spark, path = engine.session(table), engine.table_path(table)
+    if deltalog.latest_version(spark, path, hint=version) == version:
+        known = deltalog.table_id(deltalog.snapshot(spark, path))
+        if known_as in (None, known):
+            return ()
+    return obstacles(spark, path, version, known_as)
 
 
 def seen(engine: Engine, known: Mapping[str, TargetState]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidemark.backfill import notes
+from tidemark.backfill import budget, notes
 from tidemark.compute.incremental import SEEN
 from tidemark.compute.tables import LOOK, index_entry
 from tidemark.control import bypasses, commits, erasures, leases, release, state
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tidemark.control.state import StateStore
     from tidemark.delta.table import TargetState
 
-AS_THEY_ARE = (release.NEWEST, LOOK, drift.KIND, breaches.BREACH, sla.NOTED, bypasses.KIND, erasures.KIND)
+AS_THEY_ARE = (release.NEWEST, LOOK, drift.KIND, breaches.BREACH, sla.NOTED, bypasses.KIND, budget.KIND, erasures.KIND)
 """Records that hold for the batch that they name, or for good."""
 CUT_BACK = (release.TABLE, SEEN, release.KIND, release.NUMBERS, leases.KIND)
 """Records that are cut back to what the release knows."""
