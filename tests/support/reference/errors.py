@@ -131,11 +131,20 @@ def _raised(file: Path) -> Iterator[Raised]:
             continue
         message, said = text_of(node.args[0]), [word.value for word in node.keywords if word.arg == "next_step"]
         if len(message.replace(ANY, "").strip(" :;,.`'()")) >= 8:
-            yield Raised(area, kind, message, _short(text_of(said[0])) if said else "")
+            yield Raised(area, kind, message, _short(said[0], file) if said else "")
 
 
-def _short(next_step: str) -> str:
-    return "" if next_step == ANY else next_step
+def _short(said: ast.expr, file: Path) -> str:
+    """What an error says comes next, where its place says it: in words, or by a constant of the module."""
+    told = _constants(file).get(said.id, ANY) if isinstance(said, ast.Name) else text_of(said)
+    return "" if told == ANY else told
+
+
+@cache
+def _constants(file: Path) -> Mapping[str, str]:
+    assigned = (node for node in nodes()[file] if isinstance(node, ast.Assign))
+    named = {ast.unparse(each.targets[0]): text_of(each.value) for each in assigned}
+    return {name: text for name, text in named.items() if name.isupper()}
 
 
 def text_of(node: ast.AST) -> str:
