@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from prefect import flow
+from prefect import Task, flow
 
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, Connection, EnvironmentName, Selection, Target
@@ -50,7 +50,7 @@ def reconcile(
         run.collector.stage("reconcile", list(asked))
         found: list[tuple[Pair, Reconciled]] = []
         try:
-            outcome = work_on(run, list(asked), lambda table: found.extend(_compared(run, asked[table])), after={})
+            outcome = work_on(run, list(asked), lambda table: _compare(run, asked[table], found), after={})
         finally:
             publishing.finish(run.engine)
         told = [each for _, each in found]
@@ -63,22 +63,21 @@ def reconcile(
         return run.engine.run.run_id
 
 
-def _compared(run: RunContext, asked: Sequence[Pair]) -> list[tuple[Pair, Reconciled]]:
-    """Compares a table with each of its others, one after the other, and notes what was found."""
+def _compare(run: RunContext, asked: Sequence[Pair], told: list[tuple[Pair, Reconciled]]) -> None:
+    """Compares a table with each of its others, one after the other, and notes and tells what was found."""
     (table,) = {pair.table for pair in asked}
-    found = []
+    found: list[Reconciled] = []
     for pair in asked:
         with run.collector.step(table, "reconcile"):
             reconcile_one = tasks.on_spark(run.engine.environment, _at(run, pair))
-            found.append((pair, reconcile_one(unseen(run.engine), table, pair.other, unseen(pair))))
-    results = [each for _, each in found]
-    run.collector.note(table, reconciled=tuple(each.to_json() for each in results))
-    differs = any(each.outcome == "differs" for each in results)
+            found.append(reconcile_one(unseen(run.engine), table, pair.other, unseen(pair)))
+        told.append((pair, found[-1]))
+        run.collector.note(table, reconciled=tuple(each.to_json() for each in found))
+    differs = any(each.outcome == "differs" for each in found)
     run.collector.end(table, "gate failed" if differs else "checked")
-    return found
 
 
-def _at(run: RunContext, pair: Pair) -> tasks.Task[..., Reconciled]:
+def _at(run: RunContext, pair: Pair) -> Task[..., Reconciled]:
     """The task as one that talks to the connection."""
     environment = run.engine.environment
     connection = pair.other if pair.way == "from" else environment.targets[pair.other].connection

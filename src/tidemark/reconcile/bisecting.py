@@ -91,13 +91,17 @@ class Bisection:
         leaves: list[Part] = []
         while waiting and len(leaves) < MOST_PARTS:
             part = waiting.pop(0)
-            if part.buckets or max(each.rows for each in sums[part]) <= FETCHED:
+            size = max(each.rows for each in sums[part])
+            if size <= FETCHED:
                 leaves.append(part)
+                continue
+            if part.buckets > size * RANGES:  # so many rows of one key
+                found.rest += 1
                 continue
             smaller = self._divided(part, sums[part])
             sums |= smaller
             waiting = _unequal(smaller) + waiting
-        found.rest = len(waiting)
+        found.rest += len(waiting)
         self._compare(found, {part: sums[part] for part in leaves})
         return found
 
@@ -126,15 +130,15 @@ class Bisection:
 
     def _divided(self, part: Part, known: tuple[Summed, Summed]) -> dict[Part, tuple[Summed, Summed]]:
         """Both sides' sums of the smaller parts of a part: of ranges, or where it has too few values, of buckets."""
-        sampled = self.upstream if known[0].rows > known[1].rows else self.downstream
+        sides = (self.downstream, self.upstream)
+        larger_first = sides if known[1].rows >= known[0].rows else sides[::-1]
         rows = max(each.rows for each in known)
-        by, bounds = self._ranges(sampled, part, rows)
+        by, bounds = self._ranges(larger_first, part, rows)
         if part != Part():
-            sampled.read += rows
             self.upstream.read += known[0].rows
             self.downstream.read += known[1].rows
         if by is None:
-            buckets = max(2, min(RANGES, rows // 64), -(-rows // (FETCHED // 4)))
+            buckets = max(part.buckets, 1) * max(2, min(RANGES, rows // 64), -(-rows // (FETCHED // 4)))
             here, there = self.upstream.by_bucket(part, buckets), self.downstream.by_bucket(part, buckets)
             parts = {n: replace(part, buckets=buckets, bucket=n) for n in here.keys() | there.keys()}
         else:
@@ -145,12 +149,18 @@ class Bisection:
                 parts[NULLS] = Part(by, nulls=True)
         return {each: (here.get(n, Summed()), there.get(n, Summed())) for n, each in sorted(parts.items())}
 
-    def _ranges(self, side: Side, part: Part, rows: int) -> tuple[str | None, list[str]]:
-        """The key column that divides a part best, and the bounds; no column where none divides it."""
-        names = [name for name in side.keys if part.by in (None, name) and self._has_order(name)]
-        if not names or self._by_hash or part.nulls:
+    def _ranges(self, sides: Sequence[Side], part: Part, rows: int) -> tuple[str | None, list[str]]:
+        """The key column that divides a part best, and the bounds, by the first of the sides that has rows there; no
+        column where none divides it."""
+        names = [name for name in sides[0].keys if part.by in (None, name) and self._has_order(name)]
+        if not names or self._by_hash or part.nulls or part.buckets:
             return None, []
-        found = side.sample(part, names, min(1.0, SAMPLED / max(rows, 1)))
+        for side in sides:
+            found = side.sample(part, names, min(1.0, SAMPLED / max(rows, 1)))
+            if part != Part():
+                side.read += rows
+            if found:
+                break
         bounds = {
             name: self._bounds(name, [row[n] for row in found if row[n] is not None], part)
             for n, name in enumerate(names)

@@ -12,27 +12,28 @@ from sandbox.home import Endpoints
 
 def rows(endpoints: Endpoints, warehouse: str, table: str) -> list[dict[str, Any]]:
     """All rows of a published gold table, columns in lower case."""
-    with _cursor(endpoints, warehouse) as cursor:
-        cursor.execute(f"SELECT * FROM gold.{table}")
-        names = [str(column[0]).lower() for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    with cursor(endpoints, warehouse) as asked:
+        asked.execute(f"SELECT * FROM gold.{table}")
+        names = [str(column[0]).lower() for column in asked.description]
+        return [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
 
 
 def answer(endpoints: Endpoints, warehouse: str, query: str) -> list[tuple[Any, ...]]:
     """The rows of a query."""
-    with _cursor(endpoints, warehouse) as cursor:
-        cursor.execute(query)
-        return [tuple(row) for row in cursor.fetchall()]
+    with cursor(endpoints, warehouse) as asked:
+        asked.execute(query)
+        return [tuple(row) for row in asked.fetchall()]
 
 
 def forget(endpoints: Endpoints, warehouse: str, table: str) -> None:
     """Takes the note of what it has of a table from a warehouse: the next publish loads all of it."""
-    with _cursor(endpoints, warehouse) as cursor:
-        cursor.execute(f"DELETE FROM gold.tidemark_releases WHERE table_name = '{table}'")
+    with cursor(endpoints, warehouse) as asked:
+        asked.execute(f"DELETE FROM gold.tidemark_releases WHERE table_name = '{table}'")
 
 
 @contextmanager
-def _cursor(endpoints: Endpoints, warehouse: str) -> Iterator[Any]:
+def cursor(endpoints: Endpoints, warehouse: str) -> Iterator[Any]:
+    """A cursor of a new session, in which every statement commits by itself."""
     connection = {"snowflake": _snowflake, "redshift": _redshift}[warehouse](endpoints)
     try:
         yield connection.cursor()

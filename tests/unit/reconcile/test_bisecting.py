@@ -110,6 +110,22 @@ def test_a_half_that_is_gone_is_found(many: Queries) -> None:
     assert (found.extra, found.changed) == (0, 0)
 
 
+def test_a_side_that_has_nothing_is_divided_by_the_other(many: Queries) -> None:
+    """Nobody fetches all rows where one side lacks all of them."""
+    filled(many, "DELETE FROM there")
+    sides = [many.side(name, COLUMNS, ("id", "line")) for name in ("here", "there")]
+    found = Bisection(*sides, shown=()).search(rows=0)
+    assert (found.complete, found.upstream.rows, found.downstream.rows) == (False, ROWS, 0)
+    assert sides[0].read <= bisecting.MOST_PARTS * bisecting.FETCHED
+
+
+def test_a_key_that_stands_too_often_is_told_and_not_fetched() -> None:
+    queries = Queries()
+    queries.run("CREATE TABLE made AS SELECT 'a' AS id, 1 AS line, 'x' AS name, n AS amount FROM range(9000) AS t(n)")
+    found = compared(filled(queries, "DELETE FROM there WHERE amount > 10"))
+    assert (found.outcome, found.complete, found.differing) == ("differs", False, 0)
+
+
 def test_rows_twice_upstream_are_no_difference_where_one_of_them_is_there() -> None:
     queries = Queries()
     queries.run(f"CREATE TABLE made AS {MANY} LIMIT 50")
