@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tests.support.worlds.systems import WAREHOUSES, Systems
-from tests.unit.reconcile.values import FLOATS, VALUES, text_of
+from tests.unit.reconcile.values import FLOATS, NUMBERS_IN_TEXTS, VALUES, text_of
 from tidemark import steps
 from tidemark.config.project import Table
 from tidemark.engine import Engine
@@ -51,6 +51,15 @@ def test_a_warehouse_writes_floating_point_numbers_by_their_bits(systems: System
         )
         expected = text_of(number)
         assert row == (dialect.title if expected == "?" else expected,), f"{value} is written {row[0]!r}"
+
+
+@warehouses
+def test_a_warehouse_finds_the_number_that_a_text_stands_for(systems: Systems, warehouse: str) -> None:
+    dialect = DIALECTS[warehouse]
+    for scale, text, number in NUMBERS_IN_TEXTS:
+        value = f"(SELECT CAST('{text}' AS VARCHAR(100)) AS v) AS t"
+        (row,) = systems.execute(warehouse, f"SELECT {dialect.canonical('v', 'text', 'number', scale)} FROM {value}")
+        assert row == (number,), f"{text} is written {row[0]!r}"
 
 
 @warehouses

@@ -26,7 +26,6 @@ FETCHED = 4_096
 """The hashes of so many rows are fetched at once."""
 MOST_PARTS = 64
 """Of so many parts the rows are fetched; what differs beyond that is told as such."""
-_ORDERED = ("text", "number", "date", "timestamp")
 
 What = Literal["missing", "extra", "changed"]
 """Of a row downstream: it is not there, only there, or has other values."""
@@ -176,7 +175,7 @@ class Bisection:
         return [each for each in dict.fromkeys(wanted) if may_bound(each) and each not in (part.low, ordered[0])]
 
     def _has_order(self, name: str) -> bool:
-        return all(side.column(name).kind in _ORDERED for side in (self.upstream, self.downstream))
+        return all(side.column(name).has_order for side in (self.upstream, self.downstream))
 
 
 def _unequal(sums: Mapping[Part, tuple[Summed, Summed]]) -> list[Part]:

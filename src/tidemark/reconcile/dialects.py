@@ -27,6 +27,7 @@ _MODULUS = 16**HASH_DIGITS
 _BITS = 2**40
 _LARGEST, _SMALLEST = "1000000000000000", "0.000000059604644775390625"  # 10^15, 2^-24
 _NULL = "'-'"
+_MOST_DIGITS = 18
 _SIMPLE: Mapping[str, Kind] = {"string": "text", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
 
 
@@ -37,11 +38,19 @@ def kind_of(spark_type: str) -> Kind:
     return "number" if spark_type in INTEGERS or decimal_digits(spark_type) else _SIMPLE[spark_type]
 
 
+def scale_of(spark_type: str) -> int:
+    """How many digits behind the point a contract's type has room for."""
+    return (decimal_digits(spark_type) or (0, 0))[1]
+
+
 def comparable(upstream: Kind | None, downstream: Kind) -> bool:
-    """Whether values of the one type can be the same as values of the other."""
+    """Whether values of the one type can be the same as values of the other.
+
+    A text may stand for a number or a date: it is compared by the usual form of these.
+    """
     if downstream == "timestamp":
         return upstream in ("timestamp", "zoned", "date")
-    return upstream == downstream
+    return upstream == downstream or (upstream == "text" and downstream in ("number", "date"))
 
 
 class Dialect(ABC):
@@ -69,6 +78,10 @@ class Dialect(ABC):
         """A time as `2025-03-31 10:00:00.123456`, in UTC."""
 
     @abstractmethod
+    def is_like(self, text: str, pattern: str) -> str:
+        """Whether a regular expression, which has its ends, fits a text."""
+
+    @abstractmethod
     def trimmed(self, text: str) -> str:
         """The text of a number with a point, without zeros at the end, and without a point there."""
 
@@ -80,10 +93,14 @@ class Dialect(ABC):
         """A value as the system itself writes it."""
         return f"CAST({value} AS {self.text_type})"
 
-    def canonical(self, value: str, kind: Kind, wanted: Kind) -> str:
-        """The text by which a value is compared, as one of the kind that is `wanted`; null of null."""
-        if wanted == "text":
-            return value
+    def canonical(self, value: str, kind: Kind, wanted: Kind, scale: int = 0) -> str:
+        """The text by which a value is compared, as one of the kind that is `wanted`; null of null.
+
+        A text that is to be a number is one where it has no more than `scale` digits behind the point; in any other
+        form it stays as it is, and is equal to no number.
+        """
+        if kind == "text":
+            return self._number_in(value, scale) if wanted == "number" else value
         if wanted == "boolean":
             return f"CASE WHEN {value} THEN 'true' WHEN NOT {value} THEN 'false' END"
         if wanted == "date":
@@ -92,9 +109,9 @@ class Dialect(ABC):
             return self.instant(value, kind)
         return self._of_number(value) if wanted == "number" else self._of_float(value)
 
-    def shown(self, value: str, kind: Kind, wanted: Kind) -> str:
+    def shown(self, value: str, kind: Kind, wanted: Kind, scale: int = 0) -> str:
         """The text in which people see a value."""
-        return self.as_text(value) if wanted == "float" else self.canonical(value, kind, wanted)
+        return self.as_text(value) if wanted == "float" else self.canonical(value, kind, wanted, scale)
 
     def literal(self, text: str, kind: Kind) -> str:
         """A value of which this is the canonical text."""
@@ -120,6 +137,16 @@ class Dialect(ABC):
     def _of_number(self, value: str) -> str:
         text = self.as_text(value)
         return f"CASE WHEN POSITION('.' IN {text}) > 0 THEN {self.trimmed(text)} ELSE {text} END"
+
+    def cast(self, text: str, type_: str) -> str:
+        """A text that is known to be a value of the type, as that."""
+        return f"CAST({text} AS {type_})"
+
+    def _number_in(self, text: str, scale: int) -> str:
+        behind = f"([.][0-9]{{0,{scale}}}0*)?" if scale else "([.]0*)?"
+        is_number = self.is_like(text, f"^-?[0-9]{{1,{_MOST_DIGITS}}}{behind}$")
+        number = self._of_number(self.cast(text, f"DECIMAL(38, {scale})"))
+        return f"CASE WHEN {is_number} THEN {number} ELSE {text} END"
 
     def _of_float(self, value: str) -> str:
         """Sign, whole part and 80 bits behind it: every step is exact, so that all systems come to the same.
@@ -163,6 +190,9 @@ class SparkDialect(Dialect):
     def trimmed(self, text: str) -> str:
         return f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {text}))"
 
+    def is_like(self, text: str, pattern: str) -> str:
+        return f"{text} RLIKE '{pattern}'"
+
 
 class SnowflakeDialect(Dialect):
     """Snowflake."""
@@ -195,6 +225,13 @@ class SnowflakeDialect(Dialect):
 
     def trimmed(self, text: str) -> str:
         return f"REGEXP_REPLACE({text}, '[.]?0*$', '')"
+
+    def is_like(self, text: str, pattern: str) -> str:
+        return f"REGEXP_LIKE({text}, '{pattern}')"
+
+    def cast(self, text: str, type_: str) -> str:
+        """It may be cast before anybody has looked whether it is one."""
+        return f"TRY_CAST({text} AS {type_})"
 
     def literal(self, text: str, kind: Kind) -> str:
         return f"{literal(text)}::TIMESTAMP_NTZ" if kind == "timestamp" else super().literal(text, kind)
@@ -229,6 +266,9 @@ class RedshiftDialect(Dialect):
 
     def trimmed(self, text: str) -> str:
         return f"REGEXP_REPLACE({text}, '[.]?0*$', '')"
+
+    def is_like(self, text: str, pattern: str) -> str:
+        return f"{text} ~ '{pattern}'"
 
 
 DIALECTS: Mapping[str, Dialect] = {"snowflake": SnowflakeDialect(), "redshift": RedshiftDialect()}

@@ -12,7 +12,7 @@ from tidemark.delta.table import OtherTableError, count_rows, read_version
 from tidemark.errors import TargetError
 from tidemark.publishing import open_target, published_id
 from tidemark.reconcile.comparing import Comparison, not_compared
-from tidemark.reconcile.dialects import DIALECTS, comparable, kind_of
+from tidemark.reconcile.dialects import DIALECTS, comparable, kind_of, scale_of
 from tidemark.reconcile.found import Reconciled
 from tidemark.reconcile.lake import lake_side, only
 from tidemark.reconcile.sides import Field, Side
@@ -104,7 +104,7 @@ def _fields(
         if kind is None or not comparable(kind, wanted):
             apart[name] = f"{column.type} in the warehouse, {spark_type} in the lake"
         else:
-            fields.append(Field(name, column.name, kind, wanted))
+            fields.append(Field(name, column.name, kind, wanted, scale_of(spark_type)))
     return tuple(fields), apart
 
 

@@ -15,7 +15,7 @@ from tidemark.delta.table import count_rows, read_state, read_version
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.reconcile import leftout
 from tidemark.reconcile.comparing import Comparison, not_compared
-from tidemark.reconcile.dialects import DIALECTS, comparable, kind_of
+from tidemark.reconcile.dialects import DIALECTS, comparable, kind_of, scale_of
 from tidemark.reconcile.found import Reconciled
 from tidemark.reconcile.lake import lake_side, newest_versions, only
 from tidemark.reconcile.sides import Field, Side
@@ -114,7 +114,7 @@ def _known(table: Table, warehouse: Warehouse, state: TargetState, frame: DataFr
             elif kind is None or not comparable(kind, wanted):
                 apart[column.name] = f"{there.type} in the source, {column.type} in the lake"
             else:
-                fields.append(Field(column.name, there.name, kind, wanted))
+                fields.append(Field(column.name, there.name, kind, wanted, scale_of(column.type)))
         read_to = _read_to(table, warehouse, state, {column.name for column in columns.values()})
         yield _Source(session, relation, dialect, tuple(fields), apart, read_to)
 

@@ -15,18 +15,26 @@ from tidemark.reconcile.dialects import Dialect, Kind
 
 Answers = list[tuple[Any, ...]]
 NULLS = -1
+_ORDERED = ("text", "number", "date", "timestamp")
 _SAMPLE_OF = 1_000_003
 _PLAIN = re.compile(r"[ -&(-\[\]-~]*")  # printable ASCII, without apostrophes and backslashes
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column of both sides: what the lake calls it, what this side does, of what kind it is here, and is to be."""
+    """A column of both sides: what the lake calls it, what this side does, of what kind it is here, and is to be, with
+    so many digits behind the point."""
 
     name: str
     here: str
     kind: Kind
     wanted: Kind
+    scale: int = 0
+
+    @property
+    def has_order(self) -> bool:
+        """Whether values can be compared with bounds of the kind that it is to be."""
+        return self.kind in _ORDERED and self.wanted in (self.kind, "timestamp")
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class Side:
     def text(self, name: str) -> str:
         """The canonical text of a column."""
         each = self._by_name[name]
-        return self.dialect.canonical(self.value(name), each.kind, each.wanted)
+        return self.dialect.canonical(self.value(name), each.kind, each.wanted, each.scale)
 
     def key_hash(self) -> str:
         """The hash of a row's key."""
@@ -164,7 +172,7 @@ class Side:
 
     def _shown(self, name: str) -> str:
         each = self._by_name[name]
-        return self.dialect.shown(self.value(name), each.kind, each.wanted)
+        return self.dialect.shown(self.value(name), each.kind, each.wanted, each.scale)
 
     def _where(self, part: Part, further: Sequence[str] = ()) -> str:
         conditions = [*self.where, *self._of_part(part), *further]

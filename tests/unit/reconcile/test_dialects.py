@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.reconcile.values import FLOATS, NOT_EXACT, VALUES, text_of
+from tests.unit.reconcile.values import FLOATS, NOT_EXACT, NUMBERS_IN_TEXTS, VALUES, text_of
 from tidemark.reconcile import leftout
 from tidemark.reconcile.dialects import DIALECTS, SparkDialect, comparable, kind_of
 
@@ -52,6 +52,12 @@ def test_spark_hashes_as_md5_does(spark: SparkSession) -> None:
     assert spark.sql(summed).collect()[0][0] == str(16**15)
 
 
+def test_spark_finds_the_number_that_a_text_stands_for(spark: SparkSession) -> None:
+    for scale, text, number in NUMBERS_IN_TEXTS:
+        asked = SPARK.canonical(f"'{text}'", "text", "number", scale)
+        assert spark.sql(f"SELECT {asked}").collect()[0][0] == number, text
+
+
 def test_null_is_no_text_and_columns_keep_apart() -> None:
     dialect = DIALECTS["redshift"]
     assert dialect.digest("x", "number") == "COALESCE(MD5(x), '-')"
@@ -62,7 +68,11 @@ def test_null_is_no_text_and_columns_keep_apart() -> None:
     ("upstream", "downstream", "fits"),
     [
         ("text", "text", True),
-        ("text", "number", False),
+        ("text", "number", True),
+        ("text", "date", True),
+        ("text", "timestamp", False),
+        ("text", "boolean", False),
+        ("number", "text", False),
         ("float", "number", False),
         ("number", "float", False),
         ("date", "timestamp", True),
