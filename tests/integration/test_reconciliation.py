@@ -18,6 +18,7 @@ from tidemark import steps
 from tidemark.config.project import Table
 from tidemark.engine import Engine
 from tidemark.reconcile import leftout, published, received
+from tidemark.reconcile.comparing import Showing
 from tidemark.reconcile.dialects import DIALECTS
 from tidemark.reconcile.found import Reconciled
 from tidemark.targets import PublishRequest, target_for
@@ -111,7 +112,7 @@ class Shop:
         return replace(self.systems.lake.engine(), connect=lambda _: self.systems.connection(self.warehouse))
 
     def reconcile(self) -> Reconciled:
-        return received.reconcile(self.engine(), self.table, EVERY | {"noted"})
+        return received.reconcile(self.engine(), self.table, Showing(EVERY | {"noted"}, EVERY))
 
 
 LOG = {"watermark": {"column": "noted"}, "write": {"mode": "append", "keys": ["id", "line", "noted"]}}
@@ -263,12 +264,12 @@ def test_one_row_of_a_million_is_found(systems: Systems, warehouse: str, capsys:
     target.publish(PublishRequest(table, changes, True, exchange, "r1", 0, MILLION))
     relation = f"gold.{name}"
     try:
-        same = published.reconcile(_publishing_engine(systems, warehouse), table, warehouse, EVERY)
+        same = published.reconcile(_publishing_engine(systems, warehouse), table, warehouse, Showing(EVERY, EVERY))
         assert (same.outcome, same.rows, same.read) == ("equal", (MILLION, MILLION), (0, 0))
         for statement, what, columns in ODD_ONES.values():
             systems.execute(warehouse, f"CREATE TABLE {relation}_kept AS SELECT * FROM {relation}")
             systems.execute(warehouse, statement.format(t=relation))
-            found = published.reconcile(_publishing_engine(systems, warehouse), table, warehouse, EVERY)
+            found = published.reconcile(_publishing_engine(systems, warehouse), table, warehouse, Showing(EVERY, EVERY))
             (row,) = found.differences
             assert (found.outcome, row.what, row.key["line"]) == ("differs", what, "1")
             assert row.key["id"] == ("ORD-00123456x" if what == "extra" else "ORD-00123456")

@@ -31,6 +31,7 @@ class Queries:
     def __init__(self) -> None:
         self.connection = duckdb.connect(":memory:")
         self.asked: list[str] = []
+        self.answers: list[Answers] = []
 
     def run(self, *statements: str) -> None:
         for statement in statements:
@@ -38,7 +39,8 @@ class Queries:
 
     def ask(self, sql: str) -> Answers:
         self.asked.append(sql)
-        return list(self.connection.execute(sql).fetchall())
+        self.answers.append(list(self.connection.execute(sql).fetchall()))
+        return self.answers[-1]
 
     def side(self, relation: str, columns: Sequence[tuple[str, Kind]], keys: Sequence[str]) -> Side:
         fields = [Field(name, name, kind, kind) for name, kind in columns]

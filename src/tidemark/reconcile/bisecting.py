@@ -64,11 +64,15 @@ class _ElsewhereError(Exception):
 
 @dataclass
 class Bisection:
-    """Finds the rows that differ between two sides. `shown`: the key columns whose values may be fetched."""
+    """Finds the rows that differ between two sides.
+
+    `shown`: the columns whose values may be fetched; `bounding` those that ranges may be of.
+    """
 
     upstream: Side
     downstream: Side
     shown: Collection[str]
+    bounding: Collection[str]
     _by_hash: bool = False
 
     def search(self, rows: int) -> Search:
@@ -175,7 +179,7 @@ class Bisection:
         return [each for each in dict.fromkeys(wanted) if may_bound(each) and each not in (part.low, ordered[0])]
 
     def _has_order(self, name: str) -> bool:
-        return all(side.column(name).has_order for side in (self.upstream, self.downstream))
+        return name in self.bounding and all(side.column(name).has_order for side in (self.upstream, self.downstream))
 
 
 def _unequal(sums: Mapping[Part, tuple[Summed, Summed]]) -> list[Part]:

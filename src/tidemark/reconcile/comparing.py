@@ -16,11 +16,22 @@ LOOKED_INTO = 1_000
 SHOWN = 20
 
 
+@dataclass(frozen=True)
+class Showing:
+    """The columns whose `values` may be fetched and shown, and those that may be `bounds` of ranges.
+
+    Statements are kept in warehouses: nothing personal may stand in them, whoever asks.
+    """
+
+    values: Collection[str]
+    bounds: Collection[str]
+
+
 @dataclass
 class Comparison:
     """Two sides and what is known of them.
 
-    `open_columns` may be shown; `apart` says why a column is not compared. `moved` gives those of the keys of which
+    `apart` says why a column is not compared. `moved` gives those of the keys of which
     rows have changed upstream meanwhile; `unsettled` says why differences mean nothing where not all are found.
     """
 
@@ -28,7 +39,7 @@ class Comparison:
     upstream: Side
     downstream: Side
     names: tuple[str, str]
-    open_columns: Collection[str]
+    showing: Showing
     version: int
     apart: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
@@ -39,7 +50,7 @@ class Comparison:
 
     def found(self) -> Reconciled:
         """Compares."""
-        search = Bisection(self.upstream, self.downstream, self.open_columns).search(self.rows)
+        search = Bisection(self.upstream, self.downstream, self.showing.values, self.showing.bounds).search(self.rows)
         if search.rows and self.moved is not None:
             gone = self.moved([each.hash for each in search.rows])
             before = len(search.rows)
@@ -93,7 +104,7 @@ class Comparison:
         pairs: dict[int, dict[str, tuple[str | None, str | None]]] = {}
         for part, rows in by_part.items():
             keys = [each.hash for each in rows]
-            here, there = (side.values(part, keys, self.open_columns) for side in (self.upstream, self.downstream))
+            here, there = (side.values(part, keys, self.showing.values) for side in (self.upstream, self.downstream))
             pairs |= {key: self._pairs(here[key], there[key]) for key in here.keys() & there.keys()}
         counted = Counter(name for differing in pairs.values() for name in differing)
         order = [each.name for each in self.upstream.fields if each.name in counted]
@@ -108,7 +119,7 @@ class Comparison:
         return {name: (self._value(here, name), self._value(there, name)) for name in differing}
 
     def _value(self, row: dict[str, Any], name: str) -> str | None:
-        return row["values"][name] if name in self.open_columns else HIDDEN
+        return row["values"][name] if name in self.showing.values else HIDDEN
 
     def _key(self, row: Different) -> dict[str, str | None]:
         return {name: row.key.get(name, HIDDEN) for name in self.upstream.keys}

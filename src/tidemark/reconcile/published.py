@@ -11,7 +11,7 @@ from tidemark.control import release
 from tidemark.delta.table import OtherTableError, count_rows, read_version
 from tidemark.errors import TargetError
 from tidemark.publishing import open_target, published_id
-from tidemark.reconcile.comparing import Comparison, not_compared
+from tidemark.reconcile.comparing import Comparison, Showing, not_compared
 from tidemark.reconcile.dialects import DIALECTS, comparable, kind_of, scale_of
 from tidemark.reconcile.found import Reconciled
 from tidemark.reconcile.lake import lake_side, only
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
 
 
-def reconcile(engine: Engine, table: Table, target: str, shown: frozenset[str]) -> Reconciled:
-    """Compares a gold table with a target that it is published to; `shown` are columns that may be shown.
+def reconcile(engine: Engine, table: Table, target: str, showing: Showing) -> Reconciled:
+    """Compares a gold table with a target that it is published to; `showing` says what of it may be shown.
 
     Raises `TargetError` when the warehouse does not answer.
     """
@@ -49,7 +49,7 @@ def reconcile(engine: Engine, table: Table, target: str, shown: frozenset[str]) 
         return not_compared(table.name, names, reason, version)
     with warehouse.warehouse.session() as session:
         try:
-            return _compared(engine, table, (session, warehouse), names, (frame, version, rows), shown)
+            return _compared(engine, table, (session, warehouse), names, (frame, version, rows), showing)
         except WarehouseError as failure:
             raise TargetError(
                 f"{names[1]} could not be compared at {warehouse.warehouse.place()}: {failure.trouble.value}",
@@ -66,7 +66,7 @@ def _compared(
     there: tuple[Session, WarehouseTarget],
     names: tuple[str, str],
     lake: tuple[DataFrame, int, int],
-    shown: frozenset[str],
+    showing: Showing,
 ) -> Reconciled:
     (session, target), (frame, version, rows) = there, lake
     fields, apart = _fields(table, session, target, frame)
@@ -78,7 +78,7 @@ def _compared(
     dialect = DIALECTS[target.warehouse.dialect]
     downstream = Side(dialect, target.relation(table), fields, keys, session.rows)
     with lake_side(engine.session(table.name), only(frame, known), table, known, keys, ()) as upstream:
-        comparison = Comparison(table.name, upstream, downstream, names, shown, version, apart, rows=rows)
+        comparison = Comparison(table.name, upstream, downstream, names, showing, version, apart, rows=rows)
         released = release.latest(engine.state)
         newest = released.tables.get(table.name, version) if released else version
         if released and newest != version:

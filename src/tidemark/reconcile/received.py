@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tidemark.delta.table import count_rows, read_state, read_version
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.reconcile import leftout
-from tidemark.reconcile.comparing import Comparison, not_compared
+from tidemark.reconcile.comparing import Comparison, Showing, not_compared
 from tidemark.reconcile.dialects import DIALECTS, comparable, kind_of, scale_of
 from tidemark.reconcile.found import Reconciled
 from tidemark.reconcile.lake import lake_side, newest_versions, only
@@ -56,8 +56,8 @@ class _Source:
         return Side(self.dialect, self.relation, fields, keys, self.session.rows, where)
 
 
-def reconcile(engine: Engine, table: Table, shown: frozenset[str]) -> Reconciled:
-    """Compares the newest version of a bronze table with its source; `shown` are columns that may be shown.
+def reconcile(engine: Engine, table: Table, showing: Showing) -> Reconciled:
+    """Compares the newest version of a bronze table with its source; `showing` says what of it may be shown.
 
     Raises `SourceError` when the source does not answer.
     """
@@ -78,7 +78,7 @@ def reconcile(engine: Engine, table: Table, shown: frozenset[str]) -> Reconciled
     try:
         with (
             _known(table, warehouse, state, frame) as known,
-            _compared(engine, table, state, known, frame, shown) as comparison,
+            _compared(engine, table, state, known, frame, showing) as comparison,
         ):
             return replace(comparison, names=names).found()
     except _NotComparedError as reason:
@@ -142,7 +142,7 @@ def _read_to(table: Table, warehouse: Warehouse, state: TargetState, columns: se
 
 @contextmanager
 def _compared(
-    engine: Engine, table: Table, state: TargetState, known: _Source, frame: DataFrame, shown: frozenset[str]
+    engine: Engine, table: Table, state: TargetState, known: _Source, frame: DataFrame, showing: Showing
 ) -> Iterator[Comparison]:
     """Both sides, without the rows that need not be the same."""
     keys, is_state = _keys(table, known)
@@ -176,7 +176,7 @@ def _compared(
             upstream.without(waiting),
             lake.without(waiting | moved),
             ("", ""),
-            shown,
+            showing,
             state.version or 0,
             known.apart,
             rows=count_rows(engine.session(table.name), engine.table_path(table.name), state.version or 0),

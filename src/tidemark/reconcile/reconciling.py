@@ -16,7 +16,7 @@ from tidemark.aws.folder import open_folder
 from tidemark.errorlane.showing import ACCESS
 from tidemark.lint.privacy import admission
 from tidemark.reconcile import published, received
-from tidemark.reconcile.comparing import not_compared
+from tidemark.reconcile.comparing import Showing, not_compared
 from tidemark.reconcile.found import HIDDEN, DifferentRow, Reconciled
 from tidemark.reconcile.lake import types
 
@@ -50,11 +50,11 @@ def reconcile(engine: Engine, pair: Pair) -> Reconciled:
     open_columns = frozenset(
         name for name in every if not admission.sight(engine.project.tables).given(table.name).seen(name)
     )
-    shown = every if seen is not None else open_columns
+    showing = Showing(every if seen is not None else open_columns, open_columns)
     if pair.way == "from":
-        found = received.reconcile(engine, table, shown)
+        found = received.reconcile(engine, table, showing)
     else:
-        found = published.reconcile(engine, table, pair.other, shown)
+        found = published.reconcile(engine, table, pair.other, showing)
     if seen is None:
         return found
     seen.append(found)
