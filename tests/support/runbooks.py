@@ -63,7 +63,7 @@ def _code(line: str) -> int:
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in _plain(line).split("…")))
+    return re.compile(".*".join(re.escape(part.strip()) for part in _plain(line).split("…")))
 
 
 def _plain(line: str) -> str:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 
 from cli.bypass import show_bypasses
+from cli.console.output import show
 from cli.lake.erase import show_outline
 from cli.lake.errors import show_rejected
 from cli.lake.recover import show_half_done
@@ -22,6 +23,8 @@ from tidemark.errorlane.rejects import Reason, RejectedRow
 from tidemark.observe.sla import Judged, Promise
 from tidemark.operations.erasing.course import Outline
 from tidemark.operations.recovery import HalfDone, TableLeft
+from tidemark.reconcile import report
+from tidemark.reconcile.found import DifferentRow, Reconciled
 from tidemark.revisions.difference import Change
 
 RUN = "0198f3c2-1111-7222-8333-444455556666"
@@ -136,7 +139,36 @@ CHANGES = (
     Change("gold.dim_date", "compatible", "the table is new", "nobody knows it yet"),
 )
 
+RECONCILED = [
+    Reconciled(
+        "bronze.snowflake_orders", "snowflake SALES.ORDERS", "bronze.snowflake_orders", "equal", rows=(95_210, 95_210)
+    ),
+    Reconciled(
+        "gold.fact_sales",
+        "gold.fact_sales",
+        "redshift gold.fact_sales",
+        "differs",
+        rows=(80_114, 80_113),
+        missing=1,
+        changed=1,
+        columns={"net_usd": 1},
+        differences=(
+            DifferentRow("missing", {"order_id": "ORD-00012345", "line_number": "1"}),
+            DifferentRow("changed", {"order_id": "ORD-00012346", "line_number": "2"}, {"net_usd": ("12.5", "12.51")}),
+        ),
+        read=(320, 320),
+    ),
+    Reconciled(
+        "gold.dim_date",
+        "gold.dim_date",
+        "snowflake gold.dim_date",
+        "not compared",
+        reason="there is no such object, or this user may not see it",
+    ),
+]
+
 REPORTS: Mapping[str, Callable[[], None]] = {
+    "reconcile": lambda: show(report.render(RECONCILED)),
     "errors-list": partial(show_rejected, REJECTED, BY_RULE),
     "recover": partial(show_half_done, [CAN_BE_ENDED], as_json=False),
     "recover-lost": partial(show_half_done, [LOST], as_json=False),
