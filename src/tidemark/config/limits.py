@@ -73,7 +73,7 @@ class LimitsSpec(BaseModel):
         default=None,
         description=(
             "How many rows may be rejected, of those that came. Without a word 10 % for tables with a source, from "
-            "1000 rows on."
+            "1000 rejected rows on."
         ),
         examples=["10%", 500],
     )
