@@ -89,9 +89,8 @@ def _column_rules(column: ContractColumn, raw: Column, is_made_text: bool) -> It
     if column.type != "string" or is_made_text:
         yield RowRule(column.name, "type", f"must be a {column.type}", _lost_in_cast(column.type, raw, value))
     if column.type == "string" and not column.enum:
-        yield RowRule(
-            column.name, "characters", "must not have the character U+0000", value.isNotNull() & value.contains(_NUL)
-        )
+        has_nul = F.coalesce(value.contains(_NUL), F.lit(False))
+        yield RowRule(column.name, "characters", "must not have the character U+0000", has_nul)
     if column.nested is not None:
         broken = value.isNotNull() & ~is_nested(value, column.nested)
         yield RowRule(column.name, "type", f"must be a JSON {column.nested}", broken)
