@@ -27,7 +27,7 @@ from cli.console.options import (
     selection,
 )
 from cli.console.output import list_jobs, show_error, write
-from cli.lake import erase, errors, maintain, reconcile, recover, show, snapshot, subject, verify
+from cli.lake import access, erase, errors, maintain, reconcile, recover, show, snapshot, subject, verify
 from cli.project import catalog, contract, init, sqltests
 from cli.project import config as cli_config
 
@@ -194,7 +194,12 @@ COMMANDS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
         "ddl": cli_config.ddl,
         "config": cli_config.files,
     },
-    "People": {"erase": erase.erase, "subject": subject.subject, "privacy": privacy.privacy},
+    "People": {
+        "erase": erase.erase,
+        "subject": subject.subject,
+        "privacy": privacy.privacy,
+        "access": access.access,
+    },
     "Systems": {"prefect": prefect.prefect, "blocks": prefect.blocks, "sandbox": sandbox.sandbox},
 }
 """All commands, by what one wants; the help shows them in this order."""

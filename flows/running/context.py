@@ -18,6 +18,7 @@ from flows.running.sealed import refuse_other_environments
 from flows.running.telling.artifacts import show_markdown
 from flows.running.telling.collector import Collector
 from flows.running.telling.console_logs import console_logs
+from flows.running.telling.glue import register_released
 from flows.running.telling.lineage import LineageWatcher, tell_end, trace, watch_lineage
 from flows.running.telling.progress import Watcher, Watchers, watcher
 from flows.running.telling.progress_artifacts import ArtifactWatcher
@@ -182,6 +183,7 @@ class _Ending:
 
     def end(self, status: RunStatus, error: BaseException | None = None) -> None:
         """Stores and shows the summary, and tells who watches; what fails here hides no earlier error."""
+        register_released(self.project, self.state, self.collector)
         tell_end(self.lineage, self.collector, status, error)
         summary = self.collector.summary(status, error)
         summary = measured(summary, self.project, self.state, self.folder, plans=self.run.plans)

@@ -125,6 +125,12 @@ class Collector:
         with self._lock:
             return self._summary.release
 
+    @property
+    def has_released(self) -> bool:
+        """Whether this run has made a release."""
+        with self._lock:
+            return self._summary.released
+
     def lineage(self, told: LineageSummary) -> None:
         """What became of the run's lineage events."""
         with self._lock:

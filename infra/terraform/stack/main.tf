@@ -96,7 +96,11 @@ module "governance" {
   workgroup               = module.catalog.workgroup
   redshift_workgroup_arns = var.redshift == null ? [] : [var.redshift.workgroup_arn]
   lake_admins             = var.lake_admins
-  readers                 = var.readers
+  writers = merge(
+    { ecs = module.compute_ecs.role_arns["task"] },
+    local.emr ? { emr = module.compute_emr_serverless[0].execution_role_arn } : {}
+  )
+  readers = var.readers
 }
 
 module "compute_emr_serverless" {

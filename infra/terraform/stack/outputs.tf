@@ -25,6 +25,10 @@ output "tidemark" {
     )
     state  = { kind = "dynamodb", location = module.state.table_name }
     alerts = module.observability.alerts
+    glue = {
+      databases = module.catalog.databases
+      tags      = { classification = module.governance.tags.classification }
+    }
     connections = merge(
       { for name in keys(var.connections) : name => { secret = module.secrets.names[name] } },
       var.landing == null ? {} : { landing = { settings = { uri = "s3a://${var.landing.bucket}/" } } },

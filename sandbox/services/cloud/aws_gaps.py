@@ -1,7 +1,8 @@
 """Where moto answers otherwise than AWS, and Terraform's provider notices.
 
-Lake Formation lists permissions on tags, and refuses to revoke what was never granted (the provider asks until it hears
-so); ECS takes containers of Fargate that leave their memory to the task; Budgets tells who is told.
+Lake Formation lists permissions on tags, refuses to revoke what was never granted (the provider asks until it hears
+so), and tells of a table the tags of its database and columns, too; ECS takes containers of Fargate that leave their
+memory to the task; Budgets tells who is told.
 """
 
 from __future__ import annotations
@@ -50,10 +51,22 @@ def _lake_formation() -> None:
             raise InvalidInput("No permissions revoked. Grantee has no permissions")
         revoked(self, catalog_id, principal, resource, permissions_to_revoke, with_grant_option)
 
+    tagged: Any = LakeFormationBackend.get_resource_lf_tags
+
+    def get_resource_lf_tags(self: Any, catalog_id: str, resource: Mapping[str, Any]) -> Any:
+        table = resource.get("Table")
+        if table is None:
+            return tagged(self, catalog_id, resource)
+        database = (table.get("CatalogId", self.account_id), table["DatabaseName"])
+        place = (*database, table["Name"])
+        columns = [{"Name": key[-1], "LFTags": tags} for key, tags in self.lf_columns_tags.items() if key[:-1] == place]
+        return self.lf_database_tags.get(database, []), self.lf_table_tags.get(place, []), columns
+
     answers: Any = LakeFormationResponse
     backend: Any = LakeFormationBackend
     answers.list_permissions = list_permissions
     backend.revoke_permissions = revoke_permissions
+    backend.get_resource_lf_tags = get_resource_lf_tags
 
 
 def _ecs() -> None:

@@ -7,6 +7,7 @@ rows may be marked as deleted, delta-rs reads the table itself, from beginning t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,6 +61,14 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What a table's log says of its columns: the fields of Delta's schema, and those that are folders."""
+
+    fields: tuple[Mapping[str, Any], ...]
+    partitions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ReleasedLake:
     """The tables of one release of a project."""
 
@@ -99,6 +108,16 @@ class ReleasedLake:
         """The files of a table, by its log alone; statistics are columns of their own (`null_count.id`, `max.id`)."""
         table = self._open(name)
         return Files(pa.table(table.get_add_actions(flatten=True)), _DELETIONS in _features(table))
+
+    def layout(self, name: str) -> Layout:
+        """The columns of a table as they are stored."""
+        table = self._open(name)
+        fields = json.loads(table.schema().to_json())["fields"]
+        return Layout(tuple(fields), tuple(table.metadata().partition_columns))
+
+    def location(self, name: str) -> str:
+        """Where the table lies, as AWS services write it."""
+        return self._path(name)
 
     def _sizes(self, name: str) -> Released:
         table = self._open(name)

@@ -18,6 +18,8 @@ CODES: Mapping[int, str] = {
     4: "a plan with changes (`plan`)",
 }
 EXAMPLES: Mapping[str, str] = {
+    "access sync": "tidemark access sync --env prod",
+    "access review": "tidemark access review --env prod --select gold.dim_customer",
     "run": "tidemark run --select +gold.customer_360 --date 2025-04-01",
     "job": "tidemark job crm_to_bronze",
     "check": "tidemark check --select gold.*",

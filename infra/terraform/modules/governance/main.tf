@@ -58,7 +58,8 @@ resource "aws_lakeformation_lf_tag" "classification" {
   depends_on = [aws_lakeformation_data_lake_settings.this]
 }
 
-# Tables and columns inherit these; Tidemark tags single columns by their contract when it registers a table.
+# Tables and columns inherit these. Tidemark tags each column by its contract when it registers a table; until then it
+# is for those alone who may read personal data.
 resource "aws_lakeformation_resource_lf_tags" "database" {
   for_each = var.databases
 
@@ -73,7 +74,7 @@ resource "aws_lakeformation_resource_lf_tags" "database" {
 
   lf_tag {
     key   = aws_lakeformation_lf_tag.classification.key
-    value = "internal"
+    value = "personal"
   }
 }
 
@@ -111,5 +112,40 @@ resource "aws_lakeformation_permissions" "tables" {
       key    = aws_lakeformation_lf_tag.classification.key
       values = each.value.classifications
     }
+  }
+}
+
+# Runs register released tables and tag their columns; they read the lake by their own policy, not by these grants.
+resource "aws_lakeformation_permissions" "tagging" {
+  for_each = var.writers
+
+  principal   = each.value
+  permissions = ["ASSOCIATE", "DESCRIBE"]
+
+  lf_tag {
+    key    = aws_lakeformation_lf_tag.classification.key
+    values = local.classifications
+  }
+}
+
+resource "aws_lakeformation_permissions" "registering" {
+  for_each = { for pair in setproduct(keys(var.writers), keys(var.databases)) : "${pair[0]} ${pair[1]}" => { role = var.writers[pair[0]], database = var.databases[pair[1]] } }
+
+  principal   = each.value.role
+  permissions = ["CREATE_TABLE", "DESCRIBE"]
+
+  database {
+    name = each.value.database
+  }
+}
+
+resource "aws_lakeformation_permissions" "location" {
+  for_each = var.writers
+
+  principal   = each.value
+  permissions = ["DATA_LOCATION_ACCESS"]
+
+  data_location {
+    arn = aws_lakeformation_resource.lake.arn
   }
 }

@@ -37,6 +37,13 @@ locals {
         Resource = concat(["${local.glue}:catalog"], flatten([for database in values(var.databases) : ["${local.glue}:database/${database}", "${local.glue}:table/${database}/*"]]))
       },
     ],
+    [{
+      # The actions know no resources: Lake Formation grants them on databases, tables and tags (main.tf).
+      Sid      = "TagsOfColumns"
+      Effect   = "Allow"
+      Action   = ["lakeformation:AddLFTagsToResource", "lakeformation:GetResourceLFTags"]
+      Resource = ["*"]
+    }],
     length(var.secret_arns) == 0 ? [] : [{
       Sid      = "SecretsOfTheConnections"
       Effect   = "Allow"

@@ -87,6 +87,12 @@ variable "redshift_workgroup_arns" {
   default     = []
 }
 
+variable "writers" {
+  description = "ARNs of the roles that runs have, by what runs there: they register released tables and tag columns."
+  type        = map(string)
+  default     = {}
+}
+
 variable "lake_admins" {
   description = "ARNs of roles that administer Lake Formation; Terraform's own must be among them."
   type        = set(string)

@@ -33,7 +33,14 @@ from tidemark.config.environment.settings import (
     StateSettings,
     VerifySettings,
 )
-from tidemark.config.environment.systems import AlertSpec, ConnectionSpec, MaskingSettings, RetrySettings, TargetSpec
+from tidemark.config.environment.systems import (
+    AlertSpec,
+    ConnectionSpec,
+    GlueSettings,
+    MaskingSettings,
+    RetrySettings,
+    TargetSpec,
+)
 from tidemark.config.environment.telling import LineageSettings, LogSettings
 from tidemark.errors import choose
 from tidemark.retry import RetryPolicy
@@ -137,6 +144,11 @@ class Environment(Settings):
         default={},
         description="The warehouses that gold is published to, by the names in `publish`.",
         examples=[{"snowflake": {"connection": "snowflake", "schema": "GOLD"}}],
+    )
+    glue: GlueSettings | None = Field(
+        default=None,
+        description="AWS Glue, where released tables are registered; without it, they are not.",
+        examples=[{"databases": {"gold": "tidemark_prod_gold"}}],
     )
     masking: MaskingSettings | None = Field(
         default=None, description="The keys that masks are made with; needed by the masks `hmac` and `sha256`."

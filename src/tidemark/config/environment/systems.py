@@ -101,3 +101,26 @@ class MaskingSettings(Settings):
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$")] = Field(
         description="The id of the key that masks are made with now.", examples=["k1"]
     )
+
+
+class GlueTags(Settings):
+    """The tags of Lake Formation by which readers are granted columns, as Terraform has made them."""
+
+    classification: str = Field(
+        min_length=1,
+        description="Tag of how sensitive a column is: `public`, `internal`, `confidential`, `personal`.",
+        examples=["tidemark-prod-classification"],
+    )
+
+
+class GlueSettings(Settings):
+    """Where released tables are registered, for Athena and whoever else asks Glue."""
+
+    databases: dict[Literal["bronze", "silver", "gold"], str] = Field(
+        min_length=1, description="Glue's database of a layer.", examples=[{"gold": "tidemark_prod_gold"}]
+    )
+    tags: GlueTags | None = Field(
+        default=None,
+        description="Tags that columns get, where Lake Formation decides who reads; without it, none.",
+        examples=[{"classification": "tidemark-prod-classification"}],
+    )

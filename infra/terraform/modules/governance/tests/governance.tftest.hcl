@@ -27,11 +27,12 @@ variables {
   readers = {
     analysts = { role_arn = "arn:aws:iam::111122223333:role/analysts" }
   }
+  writers = { ecs = "arn:aws:iam::111122223333:role/task" }
 }
 
 run "a_run_may_do_what_it_needs_and_no_more" {
   assert {
-    condition     = alltrue([for statement in jsondecode(aws_iam_policy.run.policy).Statement : statement.Effect == "Allow" && !contains(statement.Resource, "*") && alltrue([for action in statement.Action : !strcontains(action, "*")])])
+    condition     = alltrue([for statement in jsondecode(aws_iam_policy.run.policy).Statement : statement.Effect == "Allow" && (!contains(statement.Resource, "*") || alltrue([for action in statement.Action : startswith(action, "lakeformation:")])) && alltrue([for action in statement.Action : !strcontains(action, "*")])])
     error_message = "neither actions nor resources are everything"
   }
   assert {
@@ -77,4 +78,15 @@ run "all_buckets_are_named" {
     buckets = { lake = "arn:aws:s3:::x" }
   }
   expect_failures = [var.buckets]
+}
+
+run "what_nobody_has_tagged_yet_is_for_nobody_but_those_who_see_personal_data" {
+  assert {
+    condition     = alltrue([for database in values(aws_lakeformation_resource_lf_tags.database) : anytrue([for tag in database.lf_tag : tag.value == "personal"])])
+    error_message = "a new table's columns are hidden until their contract's tags are set"
+  }
+  assert {
+    condition     = alltrue([for grant in values(aws_lakeformation_permissions.registering) : !contains(grant.permissions, "SELECT") && !contains(grant.permissions, "ALL")])
+    error_message = "runs register tables, and need no grant to read them"
+  }
 }
