@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tidemark.aws.folder import Folder, open_folder
 from tidemark.books import Books
 from tidemark.config.project import Project, load_project
 from tidemark.control.release import NEWEST, TABLE
-from tidemark.control.runs import RunSummary, TableResult, Warned
+from tidemark.control.runs import RunStore, RunSummary, TableResult, Warned
 from tidemark.control.state import SqliteState
 from tidemark.errors import SourceError, StateError
 from tidemark.observe.alerts import Alerts
@@ -143,3 +144,37 @@ def test_a_job_is_called_as_the_command_says_where_there_is_no_deployment() -> N
     assert watching.job_name() == ""
     with called("crm_to_bronze"):
         assert watching.job_name() == "crm_to_bronze"
+
+
+def before(folder: Folder, days: int, rows: int) -> None:
+    """Summaries of a daily run on each of the days before today."""
+    for day in range(1, days + 1):
+        today = summary()
+        table = TableResult(PEOPLE, "committed", books=Books(extracted=rows + day, accepted=rows + day))
+        ago = timedelta(days=day)
+        run = replace(today, run_id=f"r{day}", date=today.date - ago, started_at=today.started_at - ago)
+        RunStore(folder).save(replace(run, tables=(table,)))
+
+
+def test_a_run_that_is_not_like_those_before_warns_and_is_told(
+    project: Project, folder: Folder, state: SqliteState
+) -> None:
+    before(folder, 10, 500)
+    found = watching.compared(summary(), project, folder, plans=False)
+    (warned,) = found.warnings
+    assert warned.message.startswith("3 rows came, usual are ")
+    assert told(project, folder, state, found) == [warned.message]
+
+
+@pytest.mark.parametrize("plans", [True, False])
+def test_a_plan_and_a_run_with_little_history_are_not_compared(
+    project: Project, folder: Folder, state: SqliteState, plans: bool
+) -> None:
+    before(folder, 10 if plans else 5, 500)
+    assert watching.compared(summary(), project, folder, plans=plans).warnings == ()
+
+
+def test_a_history_that_cannot_be_read_fails_no_run(project: Project, folder: Folder) -> None:
+    before(folder, 10, 500)
+    folder.write_text("r3.json", "{")
+    assert watching.compared(summary(), project, folder, plans=False).warnings == ()
