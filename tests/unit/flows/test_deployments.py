@@ -95,7 +95,7 @@ def test_a_schedule_names_its_time_zone_and_whether_it_is_active(deployment: Map
 
 def test_the_daily_run_looks_at_promises_and_housekeeping_are_scheduled() -> None:
     scheduled = {name for name, each in DEPLOYMENTS.items() if each.get("schedules")}
-    assert scheduled == {"daily", "dq_gold_gate", "maintain", "sla", "snapshot"}
+    assert scheduled == {"daily", "dq_gold_gate", "maintain", "reconcile", "sla", "snapshot"}
 
 
 @pytest.mark.parametrize("name", ["prod", "eu-2_b"])
