@@ -54,13 +54,16 @@ def list_snapshots(
     from tidemark.operations.snapshots.place import place_of
 
     found = place_of(environment_of(env, config), place)
-    snapshots = found.every()[::-1]
+    known, broken = found.every()
     if as_json:
-        show_json([each.told_shortly() for each in snapshots])
-    elif not snapshots:
+        show_json([each.told_shortly() for each in known[::-1]])
+        return
+    if known:
+        _show(known[::-1])
+    elif not broken:
         show(f"no snapshot at {found.root}: tidemark snapshot export makes one")
-    else:
-        _show(snapshots)
+    for name in broken:
+        show(f"{name} cannot be read: tidemark snapshot verify {name} says why")
 
 
 @snapshot.command("verify")

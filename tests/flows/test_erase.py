@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -19,6 +20,7 @@ from prefect.client.orchestration import get_client
 from flows.daily import daily
 from flows.erase import erase
 from flows.restore import restore
+from flows.snapshot import snapshot
 from tests.flows.conftest import ENV, SECONDS, Pipeline, begun, ended
 from tests.flows.test_crashes import killed
 from tidemark.aws import secrets
@@ -92,6 +94,25 @@ def test_an_erasure_that_is_killed_is_taken_to_its_end_by_the_same_command(
     assert people.lake.read("gold.customers", "customer", "qty") == [("customer-0002", 3)]
     (warned,) = [each for each in people.summaries()[-1]["warnings"] if "who were erased" in each["message"]]
     assert warned["table"] == "bronze.orders"
+
+
+def test_snapshots_of_before_go_with_the_person_and_are_not_restored_if_they_come_back(
+    people: Pipeline, prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    daily(**people.where, **DAY)
+    snapshot(**people.where)
+    assert holding(people.home / "snapshots")
+    copy = shutil.copytree(people.home / "snapshots", tmp_path_factory.mktemp("copy") / "snapshots")
+
+    killed(people, prefect_server, "erase: the snapshots know of it, and are there", "erase", *SUBJECT, "--yes")
+    code, _, error = ended(begun(people, prefect_server, "erase", *SUBJECT, "--yes"))
+    assert code == 0, error
+
+    assert holding(people.home) == []
+    assert json.loads(ended(begun(people, prefect_server, "snapshot", "list", "--json"))[1]) == []
+    shutil.copytree(copy, people.home / "snapshots", dirs_exist_ok=True)
+    code, _, error = ended(begun(people, prefect_server, "snapshot", "restore", "r1", "--yes"))
+    assert (code, "is of before the erasure of a person" in error) == (1, True)
 
 
 def test_an_erasure_waits_for_a_second_person(people: Pipeline, prefect_server: str) -> None:

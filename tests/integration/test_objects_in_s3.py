@@ -12,6 +12,7 @@ import pytest
 from tidemark.aws.clients import s3_client
 from tidemark.aws.objects import ChangedError, DiskObjects, S3Objects, VanishedError, open_objects, sha256_of, whole
 from tidemark.aws.settings import AwsSettings
+from tidemark.errors import TidemarkError
 
 CONTENT = b"0123456789" * 2_000_000
 
@@ -87,6 +88,13 @@ def test_an_object_that_became_another_or_is_gone_is_not_copied(lake: S3Objects,
         snapshots.take(lake, listed, "files/z")
     with pytest.raises(VanishedError):
         snapshots.told("files/z")
+
+
+def test_a_bucket_that_is_not_there_is_told(aws: AwsSettings) -> None:
+    nowhere = S3Objects("s3a://nowhere-of-tests/x", aws)
+    for ask in (lambda: [*nowhere.listed()], lambda: nowhere.put("x", b"1"), lambda: nowhere.put_new("x", b"1")):
+        with pytest.raises(TidemarkError, match="s3a://nowhere-of-tests/x could not be used: NoSuchBucket"):
+            ask()
 
 
 def test_what_is_there_is_not_put_again(snapshots: S3Objects) -> None:

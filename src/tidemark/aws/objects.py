@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -223,7 +224,8 @@ class S3Objects:
 
     def listed(self, below: str = "") -> Iterator[Listed]:
         prefix = self.key(f"{below}/" if below else "")
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+        pages = iter(self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix))
+        while page := self._asked("", lambda: next(pages, None)):
             for found in page.get("Contents", ()):
                 name = found["Key"].removeprefix(self._prefix)
                 if not name.rpartition("/")[2].startswith(".") and not name.endswith("/"):
@@ -234,7 +236,7 @@ class S3Objects:
         yield from body.iter_chunks(PIECE)
 
     def put(self, name: str, data: bytes) -> None:
-        self._s3.put_object(**self._place(name), Body=data, ChecksumAlgorithm="SHA256")
+        self._asked(name, lambda: self._s3.put_object(**self._place(name), Body=data, ChecksumAlgorithm="SHA256"))
 
     def put_new(self, name: str, data: bytes) -> bool:
         for attempt in range(_ATTEMPTS):
@@ -245,7 +247,7 @@ class S3Objects:
                     time.sleep(0.2 * 2**attempt)
                     continue
                 if refusal(failure) not in _MOVED:
-                    raise
+                    raise self._refused(failure) from failure
                 # What was done, and whose answer was lost, is refused when the client tries again.
                 return whole(self, name) == data
             return True
@@ -256,7 +258,8 @@ class S3Objects:
             return self._copied(source, file, name)
         digest = hashlib.sha256()
         body: Any = _Stream(_counted(source.pieces(file.name, file.tag), digest))
-        self._s3.upload_fileobj(body, self.bucket, self.key(name), ExtraArgs={"ChecksumAlgorithm": "SHA256"})
+        own = {"ChecksumAlgorithm": "SHA256"}
+        self._asked(name, lambda: self._s3.upload_fileobj(body, self.bucket, self.key(name), ExtraArgs=own))
         if body.size != file.size:
             self.delete([name])
             raise ChangedError(f"{source.root}/{file.name} has {body.size} bytes, and not {file.size}")
@@ -287,7 +290,8 @@ class S3Objects:
     def delete(self, names: Sequence[str]) -> None:
         for start in range(0, len(names), _AT_ONCE):
             keys: Any = [{"Key": self.key(name)} for name in names[start : start + _AT_ONCE]]
-            answer = self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+            wanted: Any = {"Objects": keys, "Quiet": True}
+            answer = self._asked("", partial(self._s3.delete_objects, Bucket=self.bucket, Delete=wanted))
             if failed := answer.get("Errors"):
                 told = [f"{each.get('Key')}: {each.get('Code')}" for each in failed[:3]]
                 raise TidemarkError(
@@ -298,7 +302,7 @@ class S3Objects:
 
     def refuse_deaf(self) -> None:
         """Raises `ConfigError` where the store overwrites what it is told to write only if there is nothing."""
-        if not honours_conditions(self._aws, f"{self.root}/_conditional_put"):
+        if not self._asked("", lambda: honours_conditions(self._aws, f"{self.root}/_conditional_put")):
             raise ConfigError(
                 f"the store of {self.root} ignores If-None-Match: a snapshot could be overwritten by another",
                 next_step="take a bucket of S3, or of a store that knows conditional puts",
@@ -316,7 +320,14 @@ class S3Objects:
                 raise VanishedError(f"{self.root}/{name}") from None
             if refusal(failure) in _MOVED:
                 raise ChangedError(f"{self.root}/{name} was written since it was listed") from None
-            raise
+            raise self._refused(failure) from failure
+
+    def _refused(self, failure: BaseException) -> TidemarkError:
+        return TidemarkError(
+            f"{self.root} could not be used: {refusal(failure) or failure}",
+            step="snapshot",
+            next_step="check the bucket's name and region, the network, and the role's rights to list, read and write",
+        )
 
 
 class _Stream:

@@ -25,7 +25,9 @@ def remove_before(engine: Engine, receipt: Receipt) -> tuple[str, ...]:
     engine.leases.acquire(LEASE)
     place.note_erased(receipt)
     faults.reach("erase: the snapshots know of it, and are there")
-    gone = [each for each in place.every() if each.number <= receipt.until]
+    known, broken = place.every()
+    gone = [each for each in known if each.number <= receipt.until]
     place.remove(gone)
+    place.forget(broken)
     engine.leases.release(LEASE)
-    return tuple(each.name for each in gone)
+    return (*(each.name for each in gone), *broken)

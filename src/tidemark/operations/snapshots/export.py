@@ -70,7 +70,7 @@ def begin(engine: Engine, release: Release) -> Export:
     place = place_of(engine.environment)
     place.claim(engine.environment.name)
     engine.leases.acquire(LEASE)
-    known, every = contents.states(engine, release), place.every()
+    known, (every, _) = contents.states(engine, release), place.every()
     return Export(engine, release, place, known, contents.seen(engine, known), every[-1] if every else None)
 
 
@@ -113,15 +113,22 @@ def finish(export: Export) -> SnapshotTaken:
     faults.reach("snapshot: there, older ones not removed")
     retired = retire(place, engine.environment.snapshots.keep)
     engine.leases.release(LEASE)
+    export.told += [_told_broken(name) for name in place.every()[1]]
     return SnapshotTaken(
         snapshot.name, place.root, snapshot.files, snapshot.size, export.copied, export.size, is_new, retired
     )
 
 
+def _told_broken(name: str) -> str:
+    return f"the snapshot {name} cannot be read, and none is removed before its document is"
+
+
 def retire(place: Place, keep: int | timedelta, now: datetime | None = None) -> tuple[str, ...]:
     """Removes the snapshots that are over, with what only they have; the newest always stays. To be called with the
     lease."""
-    every = place.every()
+    every, broken = place.every()
+    if broken:
+        return ()  # what their lists named is not known: nothing that they may need goes
     if isinstance(keep, int):
         over = every[:-keep]
     else:

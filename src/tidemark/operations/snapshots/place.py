@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemark.aws.objects import Listed, Objects, S3Objects, open_objects, whole
@@ -30,6 +31,7 @@ FILES = "files"
 _SNAPSHOTS, _LISTS, _ERASED = "snapshots", "lists", "erased"
 _JSON = ".json"
 _STAMP = 16
+_PRIVATE = 0o700
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Place:
         """Makes the place this environment's; raises `ConfigError` where it is another's, or cannot hold snapshots."""
         if isinstance(self.objects, S3Objects):
             self.objects.refuse_deaf()
+        elif not Path(self.root).exists():  # raw rows are their owner's alone
+            Path(self.root).mkdir(parents=True)
+            Path(self.root).chmod(_PRIVATE)
         mine = json.dumps({"environment": environment}).encode()
         if self.objects.put_new(_OWNER, mine):
             return
@@ -65,10 +70,17 @@ class Place:
         names = [each.name.rpartition("/")[2].removesuffix(_JSON) for each in self.objects.listed(_SNAPSHOTS)]
         return sorted(names, key=lambda name: (_number(name), name))
 
-    def every(self) -> tuple[Snapshot, ...]:
-        """The snapshots, oldest first; raises `TidemarkError` where one cannot be read."""
-        found = [self.find(name) for name in self.names()]
-        return tuple(sorted(filter(None, found), key=lambda each: (each.number, each.made_at)))
+    def every(self) -> tuple[tuple[Snapshot, ...], tuple[str, ...]]:
+        """The snapshots, oldest first, and the names of those that cannot be read any more."""
+        found, broken = list[Snapshot](), list[str]()
+        for name in self.names():
+            try:
+                snapshot = self.find(name)
+            except TidemarkError:
+                broken.append(name)
+                continue
+            found += [snapshot] if snapshot else []
+        return tuple(sorted(found, key=lambda each: (each.number, each.made_at))), tuple(broken)
 
     def find(self, name: str) -> Snapshot | None:
         """The snapshot of this name, or None."""
@@ -78,9 +90,9 @@ class Place:
     def wanted(self, name: str | None) -> Snapshot:
         """The snapshot of this name, or of this release (`r31`), or the newest; raises `ConfigError` without one."""
         names = self.names()
-        chosen = names[-1:] if name is None else [each for each in names if name in (each, each.partition("-")[0])]
-        if name is None and chosen:
-            chosen = [self.every()[-1].name]
+        chosen = [each for each in names if name in (each, each.partition("-")[0])]
+        if name is None:
+            chosen = [each.name for each in self.every()[0][-1:]] or names[-1:]
         found = self.find(chosen[0]) if len(chosen) == 1 else None
         if found is not None:
             return found
@@ -146,7 +158,11 @@ class Place:
         """Removes snapshots, and then the lists and files that no other one has. To be called with the lease."""
         self.objects.delete([f"{_SNAPSHOTS}/{each.name}{_JSON}" for each in snapshots])
         gone = {each.name for each in snapshots}
-        self.sweep([each for each in self.every() if each.name not in gone])
+        self.sweep([each for each in self.every()[0] if each.name not in gone])
+
+    def forget(self, names: Collection[str]) -> None:
+        """Removes documents of snapshots that cannot be read, and so not restored. To be called with the lease."""
+        self.objects.delete([f"{_SNAPSHOTS}/{name}{_JSON}" for name in names])
 
     def sweep(self, kept: Collection[Snapshot]) -> None:
         """Removes the lists and files that none of these snapshots has; part by part, as there may be many."""

@@ -189,6 +189,11 @@ def test_a_document_that_somebody_has_changed_is_no_snapshot(shop: Lake) -> None
 
     with pytest.raises(TidemarkError, match="its content is not the one that was written"):
         the_snapshot(shop)
+    next_day(shop)
+    released(shop)
+    exported(shop)
+    assert the_snapshot(shop).number == 2, "it keeps nobody from exporting"
+    assert retire(place(shop), timedelta(0), now=datetime(2100, 1, 1)) == (), "nor is anything that it may need removed"
 
 
 def test_what_verify_names_is_mended_by_another_export(shop: Lake) -> None:
