@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from tests.support.lakes.elsewhere import (
     elsewhere,
@@ -43,6 +44,24 @@ LINES: list[tuple[Any, ...]] = [("o1", 2, "ann", 70, at(3), False), ("o2", 1, "b
 CUSTOMERS: list[tuple[Any, ...]] = [("ann", "Kiel", at(2, 12), False), ("eve", "Ulm", at(1), False)]
 OLDER_LEFT = "snapshot: there, older ones not removed"
 ALL = {"bronze.lines", "bronze.customers", *TABLES}
+
+
+@pytest.fixture(scope="module")
+def exported_day(spark: SparkSession, first_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the shop after its first day was released and exported, for all tests."""
+    root = tmp_path_factory.mktemp("exported")
+    shutil.copytree(first_day, root, dirs_exist_ok=True)
+    lake = Lake(spark, root)
+    released(lake)
+    exported(lake)
+    return root
+
+
+@pytest.fixture
+def saved(spark: SparkSession, exported_day: Path, tmp_path: Path) -> Lake:
+    """The shop with a snapshot of its only release."""
+    shutil.copytree(exported_day, tmp_path / "saved")
+    return Lake(spark, tmp_path / "saved")
 
 
 class Killed(BaseException):
@@ -80,6 +99,7 @@ def lies(lake: Lake, part: str, like: str) -> Path:
     return Path(place(lake).root, next(item.stored for item in items if re.search(like, item.name)))
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_gone_is_restored_elsewhere_and_the_next_day_comes_out_the_same(
     shop: Lake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -108,6 +128,7 @@ def test_a_lake_that_is_gone_is_restored_elsewhere_and_the_next_day_comes_out_th
     assert exported(other).new, "the lake that was restored is exported in its turn"
 
 
+@pytest.mark.slow
 def test_what_is_there_already_is_not_copied_again(shop: Lake) -> None:
     released(shop)
     first = exported(shop)
@@ -140,17 +161,15 @@ def gone(path: Path) -> None:
     path.unlink()
 
 
-def test_a_file_that_is_corrupted_missing_or_swapped_is_found_and_named(shop: Lake, tmp_path: Path) -> None:
-    released(shop)
-    exported(shop)
-    corrupted, missing = lies(shop, "gold.sales", r"\.parquet$"), lies(shop, "silver.lines", r"0\.json$")
-    swapped, other = lies(shop, "gold.totals", r"\.parquet$"), lies(shop, "gold.customers", r"\.parquet$")
+def test_a_file_that_is_corrupted_missing_or_swapped_is_found_and_named(saved: Lake, tmp_path: Path) -> None:
+    corrupted, missing = lies(saved, "gold.sales", r"\.parquet$"), lies(saved, "silver.lines", r"0\.json$")
+    swapped, other = lies(saved, "gold.totals", r"\.parquet$"), lies(saved, "gold.customers", r"\.parquet$")
     damaged(corrupted)
     gone(missing)
     shutil.copy(other, swapped)
-    root = Path(place(shop).root)
+    root = Path(place(saved).root)
 
-    found = verify(place(shop), the_snapshot(shop))
+    found = verify(place(saved), the_snapshot(saved))
 
     assert {(each.kind, each.part, each.stored) for each in found} == {
         ("corrupted", "gold.sales", corrupted.relative_to(root).as_posix()),
@@ -158,42 +177,41 @@ def test_a_file_that_is_corrupted_missing_or_swapped_is_found_and_named(shop: La
         ("swapped", "gold.totals", swapped.relative_to(root).as_posix()),
     }
     assert next(each for each in found if each.kind == "swapped").seen.endswith(other.name)
-    new = elsewhere(shop, tmp_path / "other")
+    new = elsewhere(saved, tmp_path / "other")
     with pytest.raises(TidemarkError, match="is not whole: 3 of its"):
-        restored(shop, new)
+        restored(saved, new)
     assert not (new.root / "home" / "lake").exists() or not list((new.root / "home" / "lake").rglob("*.parquet"))
 
 
 @pytest.mark.parametrize("harm", [damaged, gone])
 @pytest.mark.parametrize("of", ["gold.sales", None])
 def test_a_list_that_is_not_as_it_was_written_is_found_too(
-    shop: Lake, harm: Callable[[Path], None], of: str | None
+    saved: Lake, harm: Callable[[Path], None], of: str | None
 ) -> None:
-    released(shop)
-    exported(shop)
-    snapshot = the_snapshot(shop)
+    snapshot = the_snapshot(saved)
     listed = snapshot.parts[of] if of else snapshot.records
-    harm(Path(place(shop).root, listed.listed))
+    harm(Path(place(saved).root, listed.listed))
 
-    (fault,) = verify(place(shop), snapshot)
+    (fault,) = verify(place(saved), snapshot)
 
     assert isinstance(fault, Fault)
     assert (fault.part, fault.stored) == (of or "the control records", listed.listed)
 
 
-def test_a_document_that_somebody_has_changed_is_no_snapshot(shop: Lake) -> None:
-    released(shop)
-    exported(shop)
-    (path,) = Path(place(shop).root, "snapshots").iterdir()
+@pytest.mark.slow
+def test_a_document_that_somebody_has_changed_is_no_snapshot(saved: Lake) -> None:
+    (path,) = Path(place(saved).root, "snapshots").iterdir()
     path.write_text(path.read_text().replace('"environment": "test"', '"environment": "prod"'))
 
     with pytest.raises(TidemarkError, match="its content is not the one that was written"):
-        the_snapshot(shop)
-    next_day(shop)
-    released(shop)
-    exported(shop)
-    assert the_snapshot(shop).number == 2, "it keeps nobody from exporting"
-    assert retire(place(shop), timedelta(0), now=datetime(2100, 1, 1)) == (), "nor is anything that it may need removed"
+        the_snapshot(saved)
+    next_day(saved)
+    released(saved)
+    exported(saved)
+    assert the_snapshot(saved).number == 2, "it keeps nobody from exporting"
+    assert retire(place(saved), timedelta(0), now=datetime(2100, 1, 1)) == (), (
+        "nor is anything that it may need removed"
+    )
 
 
 def test_what_verify_names_is_mended_by_another_export(shop: Lake) -> None:
@@ -211,9 +229,9 @@ def test_what_verify_names_is_mended_by_another_export(shop: Lake) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        "silver.lines: copied, no snapshot",
         "snapshot: all copied, none there",
-        OLDER_LEFT,
+        pytest.param("silver.lines: copied, no snapshot", marks=pytest.mark.slow),
+        pytest.param(OLDER_LEFT, marks=pytest.mark.slow),
     ],
 )
 def test_an_export_that_is_killed_is_done_again(shop: Lake, point: str) -> None:
@@ -231,56 +249,51 @@ def test_an_export_that_is_killed_is_done_again(shop: Lake, point: str) -> None:
 
 @pytest.mark.parametrize("point", ["gold.sales: restored, no record of it", "restore: all there, not given free"])
 def test_a_restore_that_is_killed_is_gone_on_with_and_nobody_uses_the_lake_before(
-    shop: Lake, tmp_path: Path, point: str
+    saved: Lake, tmp_path: Path, point: str
 ) -> None:
-    first = released(shop)
-    exported(shop)
-    other = elsewhere(shop, tmp_path / "other")
+    first = release.latest(saved.engine().state)
+    assert first is not None
+    other = elsewhere(saved, tmp_path / "other")
     with killed_at(point):
-        restored(shop, other)
+        restored(saved, other)
 
     with pytest.raises(TidemarkError, match="is being filled with the snapshot r1-"):
         sealing.claim_lake(other.engine().environment)
-    restored(shop, other)
+    restored(saved, other)
 
     sealing.claim_lake(other.engine().environment)
-    assert rows_by_delta_rs(other, first) == rows_by_delta_rs(shop, first)
+    assert rows_by_delta_rs(other, first) == rows_by_delta_rs(saved, first)
 
 
-def test_a_lake_that_is_not_empty_is_not_written(shop: Lake, tmp_path: Path) -> None:
-    released(shop)
-    exported(shop)
-    other = elsewhere(shop, tmp_path / "other")
-    restored(shop, other)
+def test_a_lake_that_is_not_empty_is_not_written(saved: Lake, tmp_path: Path) -> None:
+    other = elsewhere(saved, tmp_path / "other")
+    restored(saved, other)
     before = {path: path.stat().st_mtime_ns for path in (other.root / "home").rglob("*.parquet")}
 
     with pytest.raises(ConfigError, match="into an empty lake, and this one is not") as refused:
-        restored(shop, other)
+        restored(saved, other)
 
     assert "the control store" in str(refused.value)
     assert before == {path: path.stat().st_mtime_ns for path in (other.root / "home").rglob("*.parquet")}
 
 
-def test_a_snapshot_of_another_environment_wants_to_be_named(shop: Lake, tmp_path: Path) -> None:
-    released(shop)
-    exported(shop)
-    other = elsewhere(shop, tmp_path / "other")
+def test_a_snapshot_of_another_environment_wants_to_be_named(saved: Lake, tmp_path: Path) -> None:
+    other = elsewhere(saved, tmp_path / "other")
     path = other.root / "config" / "env" / "test.yaml"
     path.with_name("drill.yaml").write_text(path.read_text().replace("name: test", "name: drill"))
 
     drill = load_environment(other.root / "config", "drill")
     with pytest.raises(ConfigError, match="is of the environment test, not of drill"):
-        refuse_unfit(place(shop), the_snapshot(shop), drill, None)
-    refuse_unfit(place(shop), the_snapshot(shop), drill, "test")
+        refuse_unfit(place(saved), the_snapshot(saved), drill, None)
+    refuse_unfit(place(saved), the_snapshot(saved), drill, "test")
 
 
-def test_snapshots_of_one_environment_are_not_another_ones_to_write(shop: Lake) -> None:
-    released(shop)
-    exported(shop)
+def test_snapshots_of_one_environment_are_not_another_ones_to_write(saved: Lake) -> None:
     with pytest.raises(ConfigError, match="belong to the environment test, not to prod"):
-        place(shop).claim("prod")
+        place(saved).claim("prod")
 
 
+@pytest.mark.slow
 def test_as_many_are_kept_as_the_environment_says_and_what_they_share_stays(shop: Lake) -> None:
     for _ in range(3):
         released(shop)
@@ -301,6 +314,7 @@ def test_as_many_are_kept_as_the_environment_says_and_what_they_share_stays(shop
     assert left == used < {name for name in before if name.startswith("files/")}
 
 
+@pytest.mark.slow
 def test_snapshots_that_are_older_than_they_are_kept_go_but_for_the_newest(shop: Lake) -> None:
     released(shop)
     exported(shop)
@@ -329,6 +343,7 @@ def test_a_file_that_is_gone_is_told_and_there_is_no_snapshot(shop: Lake) -> Non
     assert place(shop).names() == []
 
 
+@pytest.mark.slow
 def test_an_older_release_is_exported_as_it_was(shop: Lake, tmp_path: Path) -> None:
     first, day_one = released(shop), held(shop)
     next_day(shop)
@@ -345,6 +360,7 @@ def test_an_older_release_is_exported_as_it_was(shop: Lake, tmp_path: Path) -> N
     assert held(other) == day_two, "nothing that was seen later keeps a table from following"
 
 
+@pytest.mark.slow
 def test_a_table_that_lags_behind_its_inputs_goes_on_by_what_changed(shop: Lake, tmp_path: Path) -> None:
     receive(shop, LINES, CUSTOMERS)
     released(shop)
@@ -361,6 +377,7 @@ def test_a_table_that_lags_behind_its_inputs_goes_on_by_what_changed(shop: Lake,
     assert prepared.operation != "overwrite"
 
 
+@pytest.mark.slow
 def test_marks_of_deleted_rows_and_change_feeds_go_along(shop: Lake, tmp_path: Path) -> None:
     path = shop.path("gold.sales")
     properties = "'delta.enableDeletionVectors' = true, 'delta.enableChangeDataFeed' = true"
@@ -380,6 +397,7 @@ def test_marks_of_deleted_rows_and_change_feeds_go_along(shop: Lake, tmp_path: P
     assert "o2" not in {row[0] for row in other.read("gold.sales")}
 
 
+@pytest.mark.slow
 def test_every_kind_of_record_is_decided(shop: Lake) -> None:
     released(shop)
     next_day(shop)
@@ -390,6 +408,7 @@ def test_every_kind_of_record_is_decided(shop: Lake) -> None:
     assert kinds <= {*records.AS_THEY_ARE, *records.CUT_BACK, *records.LEFT}
 
 
+@pytest.mark.slow
 def test_after_an_erasure_no_snapshot_of_before_is_restored_or_made(shop: Lake, tmp_path: Path) -> None:
     released(shop)
     exported(shop)
