@@ -53,9 +53,11 @@ def test_spark_hashes_as_md5_does(spark: SparkSession) -> None:
 
 
 def test_spark_finds_the_number_that_a_text_stands_for(spark: SparkSession) -> None:
-    for scale, text, number in NUMBERS_IN_TEXTS:
-        asked = SPARK.canonical(f"'{text}'", "text", "number", scale)
-        assert spark.sql(f"SELECT {asked}").collect()[0][0] == number, text
+    for scale in {scale for scale, *_ in NUMBERS_IN_TEXTS}:
+        texts = {text: number for of, text, number in NUMBERS_IN_TEXTS if of == scale}
+        frame = spark.createDataFrame([(text,) for text in texts], "v string")
+        found = frame.selectExpr("v", SPARK.canonical("v", "text", "number", scale)).collect()
+        assert dict(map(tuple, found)) == texts
 
 
 def test_null_is_no_text_and_columns_keep_apart() -> None:
