@@ -51,6 +51,7 @@ class Comparison:
     def found(self) -> Reconciled:
         """Compares."""
         search = Bisection(self.upstream, self.downstream, self.showing.values, self.showing.bounds).search(self.rows)
+        different = len(search.rows) + search.repeated
         if search.rows and self.moved is not None:
             gone = self.moved([each.hash for each in search.rows])
             before = len(search.rows)
@@ -59,7 +60,7 @@ class Comparison:
         self._leave_out("twice upstream", search.repeated)
         counts = Counter(each.what for each in search.rows)
         columns, shown = self._columns(search)
-        outcome, reason = self._outcome(search, sum(counts.values()))
+        outcome, reason = self._outcome(search, sum(counts.values()), explained=different > 0)
         return Reconciled(
             self.table,
             *self.names,
@@ -82,12 +83,12 @@ class Comparison:
         if rows:
             self.left_out[why] = self.left_out.get(why, 0) + rows
 
-    def _outcome(self, search: Search, differing: int) -> tuple[Outcome, str | None]:
+    def _outcome(self, search: Search, differing: int, *, explained: bool) -> tuple[Outcome, str | None]:
         if self.unsettled and not search.complete:
             return "not compared", self.unsettled
         if differing or not search.complete:
             return "differs", None
-        if search.upstream != search.downstream and not self.left_out:
+        if search.upstream != search.downstream and not explained:
             return "not compared", "the sums differ, and no row does: rows were changed while they were compared"
         if self.apart:
             apart = "; ".join(f"{name} ({why})" for name, why in self.apart.items())

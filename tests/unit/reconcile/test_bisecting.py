@@ -12,7 +12,7 @@ from tidemark.reconcile.bisecting import Bisection, Search
 from tidemark.reconcile.comparing import Comparison, Showing
 from tidemark.reconcile.dialects import Kind
 from tidemark.reconcile.found import Reconciled
-from tidemark.reconcile.sides import Part
+from tidemark.reconcile.sides import Answers, Part
 
 COLUMNS: list[tuple[str, Kind]] = [("id", "text"), ("line", "number"), ("name", "text"), ("amount", "number")]
 ROWS = 60_000
@@ -205,3 +205,24 @@ def test_columns_that_cannot_be_compared_are_never_equal() -> None:
 def test_a_search_that_did_not_end_says_so() -> None:
     assert Search(rest=1).complete is False
     assert bisecting.FETCHED * bisecting.RANGES > 1_000_000, "a million rows need one pass and one fetch"
+
+
+def test_sums_that_differ_without_a_row_are_never_equal() -> None:
+    """Rows that are others whenever they are summed; what was left out before says nothing of that."""
+    queries = Queries()
+    queries.run(f"CREATE TABLE made AS {MANY} LIMIT 10")
+    filled(queries)
+    here, there = (queries.side(name, COLUMNS, ("id", "line")) for name in ("here", "there"))
+
+    def ask(sql: str) -> Answers:
+        is_sum = "GROUP BY" in sql
+        queries.run(f"CREATE OR REPLACE TABLE there AS FROM made {'LIMIT 9' if is_sum else ''}")
+        return queries.ask(sql)
+
+    there.ask = ask
+    names = frozenset(name for name, _ in COLUMNS)
+    comparison = Comparison("bronze.t", here, there, ("a", "b"), Showing(names, names), 1, rows=10)
+    comparison.left_out["in the error lane"] = 3
+    found = comparison.found()
+    assert (found.outcome, found.differences) == ("not compared", ())
+    assert "rows were changed while they were compared" in str(found.reason)
