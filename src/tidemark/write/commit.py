@@ -137,8 +137,7 @@ def compact(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
     The commit, if there is one, carries the bookkeeping of the last batch, which then outlives the log's older files;
     `signed` adds to it.
     """
-    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
-    with _settings(spark, {_USER_METADATA: bookkeeping}):
+    with _as_the_last_batch(spark, path, signed):
         DeltaTable.forPath(spark, path).optimize().executeCompaction()
 
 
@@ -152,9 +151,8 @@ def remember_removed(spark: SparkSession, path: str, keep: timedelta, signed: Ma
     short = deltalog.remembers_less(spark, path, timedelta(hours=hours))
     if not short:
         return
-    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
     values = ", ".join(f"'{name}' = 'interval {hours} hours'" for name in short)
-    with _settings(spark, {_USER_METADATA: bookkeeping}):
+    with _as_the_last_batch(spark, path, signed):
         spark.sql(f"ALTER TABLE delta.`{path.replace('`', '``')}` SET TBLPROPERTIES ({values})")
 
 
@@ -183,9 +181,8 @@ def exchange_rows(
 
     The commit carries the bookkeeping of the last batch; `signed` adds to it.
     """
-    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
-    target = DeltaTable.forPath(spark, path).alias("t")
-    with _settings(spark, {_USER_METADATA: bookkeeping}):
+    with _as_the_last_batch(spark, path, signed):
+        target = DeltaTable.forPath(spark, path).alias("t")
         merge = target.merge(source.alias("s"), reduce(or_, matches)).whenMatchedDelete()
         if columns:
             values: dict[str, str | Column] = {f"`{name}`": F.col(f"s.`{name}`") for name in columns}
@@ -200,12 +197,19 @@ def seal(spark: SparkSession, path: str, signed: Mapping[str, Any], sealed: str)
     Rows that were marked as deleted leave their files before that, in a commit that is no seal: it tells of files.
     """
     if purging.may_mark_deleted(spark, path):
-        bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed, "sealed": None}, default=str)
-        with _settings(spark, {_USER_METADATA: bookkeeping}):
+        with _as_the_last_batch(spark, path, {**signed, "sealed": None}):
             spark.sql(f"REORG TABLE delta.`{path.replace('`', '``')}` APPLY (PURGE)")
     state = read_state(spark, path)
     bookkeeping = json.dumps({**state.metadata, **signed, "sealed": sealed}, default=str)
     purging.annotate(spark, path, bookkeeping, state.epoch)
+
+
+@contextmanager
+def _as_the_last_batch(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> Iterator[None]:
+    """Commits inside carry the bookkeeping of the table's last batch, with `signed` in it."""
+    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+    with _settings(spark, {_USER_METADATA: bookkeeping}):
+        yield
 
 
 def append_record(path: str, records: DataFrame, app: str, number: int) -> None:
