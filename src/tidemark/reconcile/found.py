@@ -64,7 +64,9 @@ class Reconciled:
         """What differs, in words."""
         least = "" if self.complete else "at least "
         counts = {"missing": self.missing, "that should not be there": self.extra, "changed": self.changed}
-        rows = ", ".join(f"{least}{count} rows {what}" for what, count in counts.items() if count)
+        rows = ", ".join(
+            f"{least}{count} {'row' if count == 1 else 'rows'} {what}" for what, count in counts.items() if count
+        )
         where = f" (in {', '.join(self.columns)})" if self.columns else ""
         return f"{self.downstream}: {rows or f'{self.rows[1]} rows, upstream {self.rows[0]}'}{where}"
 

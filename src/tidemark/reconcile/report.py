@@ -103,7 +103,9 @@ def _details(found: Reconciled) -> Iterator[str]:
     if not found.complete:
         yield "there are more: what was looked into is a part of what differs"
     if found.columns:
-        yield "changed in " + ", ".join(f"{name} ({count(rows)} rows)" for name, rows in found.columns.items())
+        yield "changed in " + ", ".join(
+            f"{name} ({count(rows)} {'row' if rows == 1 else 'rows'})" for name, rows in found.columns.items()
+        )
     if found.left_out:
         yield "left out: " + ", ".join(f"{count(rows)} {why}" for why, rows in found.left_out.items())
     yield from found.notes
