@@ -55,7 +55,9 @@ def refuse_unfit(place: Place, snapshot: Snapshot, environment: Environment, of:
         raise ConfigError(
             f"the snapshot {snapshot.name} is of the environment {snapshot.environment}, not of "
             f"{of or environment.name}; nothing was written",
-            next_step=f"to fill {environment.name} with the data of {snapshot.environment}, say so: "
+            next_step="leave --of out"
+            if snapshot.environment == environment.name
+            else f"to fill {environment.name} with the data of {snapshot.environment}, say so: "
             f"--of {snapshot.environment}",
         )
     later = [each for each in place.erasures() if snapshot.number <= int(each["until"])]
