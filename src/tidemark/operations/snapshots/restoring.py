@@ -94,7 +94,7 @@ def _restore(environment: Environment, state: StateStore, place: Place, snapshot
     for part, listed in snapshot.parts.items():
         target = _target(environment, part)
         if target is not None:
-            _bring_back(place, target, part, place.items(listed))
+            bring_back(place, target, part, place.items(listed))
             faults.reach(f"{part}: restored, no record of it")
     for table, batches in snapshot.reopen.items():
         lane = f"{environment.roots.errors}/{table.replace('.', '/', 1)}"
@@ -117,7 +117,7 @@ def write_config(place: Place, snapshot: Snapshot, folder: str) -> int:
     if any(True for _ in target.listed()):
         raise ConfigError(f"{folder} is not empty; nothing was written", next_step="name a folder that is not there")
     items = place.items(snapshot.parts[CONFIG])
-    _bring_back(place, target, CONFIG, items)
+    bring_back(place, target, CONFIG, items)
     return len(items)
 
 
@@ -129,7 +129,7 @@ def _target(environment: Environment, part: str) -> Objects | None:
     return None if root is None else open_objects(root, environment.aws)
 
 
-def _bring_back(place: Place, target: Objects, part: str, items: tuple[Item, ...]) -> None:
+def bring_back(place: Place, target: Objects, part: str, items: tuple[Item, ...]) -> None:
     """Copies files to where they belong; each has to arrive as it was."""
     lying, there = place.lying(part), {file.name: file.size for file in target.listed()}
 
