@@ -113,6 +113,8 @@ def backfill(
 
 def _within_budget(environment: Environment, todo: Backfill, who: str | None, why: str | None) -> Answered | None:
     """Refuses a backfill that would cost too much; where somebody answers for it, that is recorded."""
+    if environment.budgets.backfill_usd is None:
+        return None
     state = open_state(environment)
     notes, runs = Notes(state, todo), RunStore(open_folder(environment.roots.runs, environment.aws))
     done = {table: len(notes.done(table)) for table in todo.chunks}
