@@ -9,13 +9,13 @@ MARKERS = $(if $(SLOW),,-m "not slow" -n $(WORKERS) --dist loadfile)
 # Processes of the quick tests, each with a Spark of its own; those that are slow start servers, and go one by one.
 WORKERS ?= 2
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
-SOURCES := src blocks tasks flows cli sandbox tests benchmarks
+SOURCES := src blocks tasks flows cli sandbox tests benchmarks .ci
 
 # Compiling Prefect and pandas anew takes every process several seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test mutate lint contracts terraform docs format locks bench clean
+.PHONY: help setup demo test mutate lint contracts sbom advisories terraform docs format locks bench clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,13 @@ lint: setup ## Check style, types, borders between the packages, the image and t
 BASE ?= origin/main
 contracts: setup ## Fail where a contract breaks readers or sources, and its version does not say so (BASE=origin/main)
 	$(BIN)/tidemark contract diff $(BASE) --versioned
+
+sbom: setup ## Write what Tidemark is made of (packages, jars) into build/sbom.json, as CycloneDX
+	@mkdir -p build
+	$(BIN)/python .ci/sbom.py > build/sbom.json
+
+advisories: sbom ## Ask OSV about all of it, and fail for what .ci/advisories.json does not know
+	$(BIN)/python .ci/advisories.py build/sbom.json
 
 terraform: ## Check infra/terraform: format, validity, the modules' own tests (needs terraform)
 	infra/terraform/check

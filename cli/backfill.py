@@ -10,6 +10,7 @@ from cli.console.options import (
     CONFIG,
     LOCAL,
     AllowOption,
+    ApprovalsOption,
     ConfigOption,
     DebugOption,
     EnvOption,
@@ -60,6 +61,7 @@ def backfill(
     ] = None,
     why: Annotated[str | None, typer.Option("--why", help="Why the budget may be gone over.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, do it.")] = False,
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -87,6 +89,7 @@ def backfill(
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
     parameters = asked | {"select": tables, "at_once": at_once, "dry_run": dry_run, "confirmed": not dry_run}
     parameters |= {"allow": selection(allow), "over_budget_by": over_budget_by, "over_budget_why": why}
+    parameters["approvals"] = approvals
 
     def plan(summary: RunSummary) -> None:
         show_plan(project.environment, summary, as_json)

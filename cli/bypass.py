@@ -10,6 +10,7 @@ import typer
 from cli.console.options import (
     CONFIG,
     LOCAL,
+    ApprovalsOption,
     ConfigOption,
     DebugOption,
     EnvOption,
@@ -38,6 +39,7 @@ def add_bypass(
     by: ByOption,
     why: Annotated[str, typer.Option("--why", help="Why it may fail.")],
     until: Annotated[str, typer.Option("--until", help="Until this day or instant (UTC), a month ahead at most.")],
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -46,6 +48,7 @@ def add_bypass(
     """Lets a check of a table's gate fail until an instant: it warns, in every run, and alert channels are told now."""
     from tidemark.compute.gate.quality import check_names
     from tidemark.config.project import load_project
+    from tidemark.control.approvals import Approved, Asked, needed, note, signed
     from tidemark.control.bypasses import add
     from tidemark.control.state import open_state
     from tidemark.errors import ConfigError, choose
@@ -58,7 +61,12 @@ def add_bypass(
     end = instant(until, "--until")
     if end is None:
         raise ConfigError("--until is empty", next_step="write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS")
-    made = add(open_state(project.environment), table, check, who=by, why=why, until=end, now=_now())
+    state = open_state(project.environment)
+    asked = Asked("bypass", project.environment.name, {"table": table, "check": check, "until": end.isoformat()})
+    if needed(project.environment.approvals, "bypass"):
+        found = signed(project.environment, asked, approvals)
+        note(state, asked, Approved(by, found), _now())
+    made = add(state, table, check, who=by, why=why, until=end, now=_now())
     _tell(project.environment, made, f"{made.check} may fail: {made.told}")
     show_bypasses([made], as_json=as_json)
 

@@ -69,7 +69,7 @@ def _java() -> str:
 
 
 def _jars() -> str:
-    from tidemark.spark.jars import jar_folder, missing_jars
+    from tidemark.spark.jars import changed_jars_of_spark, jar_folder, missing_jars, verify
 
     missing = missing_jars()
     if missing:
@@ -77,7 +77,14 @@ def _jars() -> str:
         raise ConfigError(
             f"{len(missing)} missing in {jar_folder()}: {names}", next_step="python -m tidemark.spark.jars"
         )
-    return f"complete in {jar_folder()}"
+    verify(jar_folder())
+    changed = changed_jars_of_spark()
+    if changed:
+        raise ConfigError(
+            f"{len(changed)} of Spark's own jars are not those that were installed: {', '.join(changed[:5])}",
+            next_step="find out who changed them, then install the packages anew: make setup",
+        )
+    return f"complete in {jar_folder()}, each as it is locked; Spark's own as they were installed"
 
 
 def _disk(environment: Environment) -> Finding:

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from cli import backfill, bypass, plan, prefect, privacy, reports, sandbox, sla
+from cli import approve, backfill, bypass, plan, prefect, privacy, reports, sandbox, sla
 from cli.console.options import (
     CONFIG,
     LOCAL,
     AllowOption,
+    ApprovalsOption,
     ConfigOption,
     DateOption,
     DebugOption,
@@ -137,6 +138,7 @@ def restore(
         list[str] | None, typer.Option("--leave", help="Leave these tables as they are. Repeatable.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -150,9 +152,8 @@ def restore(
     wanted = restoring.wanted(open_state(lake_of(env, config)), run)
     if not yes:
         typer.confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?", abort=True)
-    launch(
-        "restore", {"run": wanted.name, "leave": selection(leave)}, env=env, config=config, as_json=as_json, debug=debug
-    )
+    parameters = {"run": wanted.name, "leave": selection(leave), "approvals": approvals}
+    launch("restore", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
 
 COMMANDS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
@@ -183,6 +184,7 @@ COMMANDS: Mapping[str, Mapping[str, typer.Typer | Callable[..., None]]] = {
         "bypass": bypass.bypass,
         "recover": recover.recover,
         "restore": restore,
+        "approve": approve.approve,
         "snapshot": snapshot.snapshot,
     },
     "Tables and configuration": {

@@ -12,6 +12,7 @@ from cli.console.options import (
     CONFIG,
     LOCAL,
     AllowOption,
+    ApprovalsOption,
     ConfigOption,
     DateOption,
     DebugOption,
@@ -102,6 +103,7 @@ def _write(out: Path, document: PlanDocument) -> None:
 
 def apply(
     plan: Annotated[str, typer.Argument(help="The file that `plan --out` has written, or the plan's id.")],
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -110,12 +112,19 @@ def apply(
     """Commits just what a plan has prepared, and publishes it; refuses when something has moved since."""
     from cli.console.launch import launch
     from tidemark.control.state import open_state
-    from tidemark.plans import store
+    from tidemark.plans import binding, store
 
     environment = environment_of(env, config)
-    found = store.find(open_state(environment), _id(plan, environment))
+    looked_at = _read(plan, environment) if Path(plan).is_file() else None
+    found = store.find(open_state(environment), looked_at.plan if looked_at else plan)
+    if looked_at is not None and found.digest != binding.digest(looked_at):
+        raise ConfigError(
+            f"{plan} is not what plan {found.short_id} was when it was made; nothing was written",
+            next_step="find out who changed the file: tidemark plan makes a new one",
+        )
     if found.status != "applied":
-        launch("apply", {"plan": found.plan}, env=env, config=config, as_json=as_json, debug=debug)
+        parameters = {"plan": found.plan, "approvals": approvals}
+        launch("apply", parameters, env=env, config=config, as_json=as_json, debug=debug)
     elif as_json:
         show_json({"plan": found.plan, "status": found.status, "run_id": found.run_id, "release": found.release})
     else:
@@ -123,10 +132,8 @@ def apply(
         show(f"{told}: there is nothing to do")
 
 
-def _id(plan: str, environment: Environment) -> str:
-    """The id of a plan by its file, or by (the start of) the id itself."""
-    if not Path(plan).is_file():
-        return plan
+def _read(plan: str, environment: Environment) -> PlanDocument:
+    """The plan in a file."""
     from tidemark.plans.document import PlanDocument
 
     try:
@@ -140,4 +147,4 @@ def _id(plan: str, environment: Environment) -> str:
             f"{plan} is a plan of the environment {document.environment}, not of {environment.name}",
             next_step=f"--env {document.environment}",
         )
-    return document.plan
+    return document

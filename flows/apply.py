@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from prefect import flow
 
 from flows.publish import publish_built
+from flows.running.approval import approve
 from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
-from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
+from flows.running.parameters import CONFIG, LOCAL, Approvals, Config, EnvironmentName, RunId
 from flows.running.pipeline import work_on
 from flows.running.sealed import refuse_other_environments
 from tasks import steps as tasks
@@ -18,6 +19,7 @@ from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
 from tidemark.config.files.source import local_folder
+from tidemark.control.approvals import Asked, note
 from tidemark.control.state import open_state
 from tidemark.plans import store
 from tidemark.plans.applying import batches
@@ -33,7 +35,7 @@ log = logging.getLogger("tidemark.apply")
 
 
 @flow(name=FLOW, flow_run_name="apply {plan} {env}", persist_result=False, log_prints=False)
-def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG) -> str:
+def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG, approvals: Approvals = None) -> str:
     """Commits what a plan has prepared, bronze to gold, and publishes it; gives the id of the run that did so.
 
     Nothing is asked of the sources again. A plan is refused when a table, an input, a contract or a query is not what
@@ -43,6 +45,7 @@ def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG) ->
         plan: The plan: its id, of which the start will do.
         env: Environment: the name of a file in the configuration's env folder.
         config: Configuration: a folder, or an s3:// prefix that holds one.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
     environment = load_environment(local_folder(config), env)
     refuse_other_environments(environment, config)
@@ -50,11 +53,15 @@ def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG) ->
     if found.status == "applied":
         log.info("plan %s was applied by run %s, as release %s", found.plan, found.run_id, found.release)
         return str(found.run_id)
+    asked = Asked("apply", environment.name, {"plan": found.plan, "sha256": found.digest or ""})
+    approved = approve(environment, asked, approvals)
     with open_run(FLOW, env, config, found.date) as run:
         claim(run, [table for table in found.tables if table in run.engine.project.tables])
         found = store.find(run.engine.state, found.plan)  # a run that died in it may just have been brought to its end
         document = store.load(open_folder(environment.roots.staging, environment.aws), found.plan)
         if found.status != "applied":
+            note(run.engine.state, asked, approved, run.engine.run.started_at, run.engine.run.run_id)
+            store.note_applying(run.engine.state, found.plan, approved.requested_by, approved.approved_by)
             _commit(run, found, document)
         publish_built(run, _built(run, document), env, config)
         return run.engine.run.run_id

@@ -10,12 +10,14 @@ from pydantic import Field
 
 from flows.plan import draw_up
 from flows.publish import publish_built
+from flows.running.approval import approve
 from flows.running.commits import claim, commit, commit_together, finish_interrupted
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
     CONFIG,
     LOCAL,
     Allowed,
+    Approvals,
     Config,
     Day,
     EnvironmentName,
@@ -36,6 +38,7 @@ from tidemark.backfill.request import Backfill, Chunk, ChunkSize, ReadFrom, Requ
 from tidemark.books import Books
 from tidemark.compute.received import Received
 from tidemark.config.project import load_project
+from tidemark.control.approvals import Approved, Asked, note
 from tidemark.control.runs import RunStore, Warned
 from tidemark.control.state import open_state
 from tidemark.delta.table import read_state
@@ -67,6 +70,7 @@ def backfill(
     allow: Allowed | None = None,
     over_budget_by: Text | None = None,
     over_budget_why: Text | None = None,
+    approvals: Approvals = None,
 ) -> str:
     """Reads days of the past again, computes what follows from them, and gives the id of the run.
 
@@ -90,6 +94,7 @@ def backfill(
         allow: Limits of tables that this run lets pass: deleted, rejected, empty.
         over_budget_by: Who answers for a backfill that costs more than the environment's budget.
         over_budget_why: Why it may.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
     request = Request(start, end, tuple(select or ()), chunk, read_from, as_of, forward_only)
     project = load_project(config, env)
@@ -99,6 +104,8 @@ def backfill(
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
     answered = _within_budget(project.environment, todo, over_budget_by, over_budget_why)
     day = as_of.date() if as_of else None
+    asked = Asked("backfill", project.environment.name, request.decisive() | {"allow": ",".join(allow or ())})
+    approved = Approved("") if dry_run else approve(project.environment, asked, approvals, days=(end - start).days + 1)
     with open_run(FLOW, env, config, day, as_of=as_of, at_once=at_once, plans=dry_run, allows=allow or ()) as run:
         if answered is not None:
             told = f"{answered.usd:.2f} USD over a budget of {answered.budget_usd:.2f}"
@@ -106,6 +113,7 @@ def backfill(
         if dry_run:
             _plan(run, todo)
         else:
+            note(run.engine.state, asked, approved, run.engine.run.started_at, run.engine.run.run_id)
             _work(run, todo)
             publish_built(run, todo.built, env, config)
         return run.engine.run.run_id

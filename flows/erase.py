@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from prefect import flow
-from prefect.flow_runs import pause_flow_run
-from prefect.input import RunInput
 
 from flows.publish import publish_built
+from flows.running.approval import approve
 from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
-from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, ErasureId
+from flows.running.parameters import CONFIG, LOCAL, Approvals, Config, EnvironmentName, ErasureId
 from flows.running.pipeline import build, work_on
+from flows.running.sealed import refuse_other_environments
 from tasks import events
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import publishing
+from tidemark.config.environment import load_environment
+from tidemark.config.files.source import local_folder
+from tidemark.control.approvals import Asked, note
 from tidemark.control.erasures import Receipt
 from tidemark.control.runs import Warned
 from tidemark.errors import ConfigError
@@ -25,17 +28,15 @@ from tidemark.operations.erasing import course, person, proof, purging
 from tidemark.operations.erasing.person import Person
 from tidemark.operations.snapshots import erased
 
-_A_DAY = 24 * 60 * 60  # seconds
-
-
-class Approval(RunInput):
-    """What a second person says to an erasure that waits for it."""
-
-    approved_by: str
-
 
 @flow(name="erase", flow_run_name="erase {erasure} {env}", persist_result=False, log_prints=False)
-def erase(erasure: ErasureId, env: EnvironmentName = LOCAL, config: Config = CONFIG, approval: bool = False) -> str:
+def erase(
+    erasure: ErasureId,
+    env: EnvironmentName = LOCAL,
+    config: Config = CONFIG,
+    approval: bool = False,
+    approvals: Approvals = None,
+) -> str:
     """Erases a person whom somebody has named, and gives the id of the run; what died on the way goes on.
 
     Rows of what was received are deleted or made anonymous, as contracts say, and silver, gold and the warehouses
@@ -47,16 +48,22 @@ def erase(erasure: ErasureId, env: EnvironmentName = LOCAL, config: Config = CON
         env: Environment: the name of a file in the configuration's env folder.
         config: Configuration: a folder, or an s3:// prefix that holds one.
         approval: Wait until a second person has approved it, a day at most.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
-    approved_by = _approved(erasure) if approval else ""
+    environment = load_environment(local_folder(config), env)
+    refuse_other_environments(environment, config)
+    asked = Asked("erase", environment.name, {"erasure": erasure})
+    approved = approve(environment, asked, approvals, wanted=approval)
     with open_run("erase", env, config, None, allows=("deleted", "rejected", "empty")) as run:
         engine = run.engine
         who = person.kept(engine.project, erasure)
-        if approved_by == who.receipt.by:
+        if approved.approved_by == (who.receipt.by,):
             raise ConfigError(
                 "whoever asks for an erasure does not approve it", next_step="let a second person approve it"
             )
+        note(engine.state, asked, approved, engine.run.started_at, engine.run.run_id)
         claim(run, tuple(engine.project.tables))
+        approved_by = " and ".join(approved.approved_by)
         who = course.begin(engine, replace(who, receipt=replace(who.receipt, approved_by=approved_by)))
         tables = course.concerned(engine, who)
         _take_out(run, who)
@@ -74,15 +81,6 @@ def erase(erasure: ErasureId, env: EnvironmentName = LOCAL, config: Config = CON
         purging.finish(engine, receipt)
         person.forget(engine.environment, who)
         return engine.run.run_id
-
-
-def _approved(erasure: str) -> str:
-    """Who has approved it; raises `ConfigError` where nobody's name is given."""
-    asked = Approval.with_initial_data(description=f"Erasure {erasure} waits for a second person.", approved_by="")
-    given = pause_flow_run(wait_for_input=asked, timeout=_A_DAY)
-    if not given.approved_by.strip():
-        raise ConfigError("the erasure was approved by nobody", next_step="run it again, and write who approves it")
-    return given.approved_by.strip()
 
 
 def _remove_snapshots(run: RunContext, receipt: Receipt) -> None:

@@ -26,6 +26,7 @@ from flows.running.telling.artifacts import show_markdown
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
+from tidemark.control.approvals import acting
 from tidemark.plans import store
 from tidemark.plans.drafting import draft
 from tidemark.plans.predict import published_releases
@@ -75,7 +76,7 @@ def plan(
             return build(run, table, full_refresh)
 
         document = draw_up(run, tables, prepare)
-        store.note_open(run.engine.state, document)
+        store.note_open(run.engine.state, document, acting())
         return document.plan
 
 

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 from prefect import flow
 
 from flows.publish import publish
+from flows.running.approval import approve
 from flows.running.commits import lease, restore_tables
 from flows.running.context import RunContext, open_run
-from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, RunOrRelease, Selection
+from flows.running.parameters import CONFIG, LOCAL, Approvals, Config, EnvironmentName, RunDate, RunOrRelease, Selection
+from flows.running.sealed import refuse_other_environments
 from tasks import events
 from tidemark import faults
+from tidemark.config.environment import load_environment
+from tidemark.config.files.source import local_folder
 from tidemark.control import commits, release
+from tidemark.control.approvals import Asked, note
 from tidemark.operations import recovery
 from tidemark.operations import restore as restoring
 
@@ -30,6 +35,7 @@ def restore(
     config: Config = CONFIG,
     date: RunDate = None,
     leave: Selection | None = None,
+    approvals: Approvals = None,
 ) -> str:
     """Takes tables, watermarks and warehouses back to the release of a run, and gives the id of this run.
 
@@ -42,9 +48,15 @@ def restore(
         config: Configuration: a folder, or an s3:// prefix that holds one.
         date: Logical date of this run (UTC), today when empty.
         leave: Tables to leave as they are, such as those whose files of then are gone.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
+    environment = load_environment(local_folder(config), env)
+    refuse_other_environments(environment, config)
+    asked = Asked("restore", environment.name, {"run": run, "leave": ",".join(leave or ())})
+    approved = approve(environment, asked, approvals)
     with open_run("restore", env, config, date) as context:
         engine = context.engine
+        note(engine.state, asked, approved, engine.run.started_at, engine.run.run_id)
         back_to = restoring.wanted(engine.state, run)
         left = frozenset(engine.project.select(leave)) if leave else frozenset()
         go_back(context, back_to, left)

@@ -165,6 +165,10 @@ class RedshiftConnection(ConnectionBlock):
         default=None, description="ARN of the role with which Redshift itself reads and writes S3 (COPY, UNLOAD)."
     )
     ssl: bool = Field(default=True, description="Whether to encrypt the connection; off for stand-ins only.")
+    sslmode: Literal["verify-full", "verify-ca"] | None = Field(
+        default=None,
+        description="verify-ca where the host is called by a name that its certificate does not have; else it has to.",
+    )
     iam: bool = Field(
         default=False,
         description="Whether the run's role logs in by IAM, to a workgroup or a cluster; no secret then.",

@@ -21,6 +21,10 @@ ConfigOption = Annotated[
     str, typer.Option("--config", envvar="TIDEMARK_CONFIG", help="Configuration: a folder, or an s3:// prefix.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+ApprovalsOption = Annotated[
+    str | None,
+    typer.Option("--approvals", help="Tokens of two people (`tidemark approve`), where the environment wants them."),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show all logs, and the stack trace of a failure.")]
 SelectOption = Annotated[
     list[str] | None,

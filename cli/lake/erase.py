@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption
+from cli.console.options import CONFIG, LOCAL, ApprovalsOption, ConfigOption, DebugOption, EnvOption, JsonOption
 from cli.console.output import columns, show, show_json
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def erase(
     request: Annotated[
         bool, typer.Option("--request", help="Write it down for the deployment `erase`, and print its id.")
     ] = False,
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -56,7 +57,7 @@ def erase(
         return
     from cli.console.launch import launch
 
-    launch("erase", {"erasure": name}, env=env, config=config, as_json=as_json, debug=debug)
+    launch("erase", {"erasure": name, "approvals": approvals}, env=env, config=config, as_json=as_json, debug=debug)
 
 
 def _looking(project: Project) -> Engine:

@@ -105,4 +105,5 @@ RunOrRelease = Annotated[str, Field(pattern=r"^(r[0-9]+|[0-9a-f-]{1,36})$")]
 ErasureId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 SampleSize = Annotated[str, Field(pattern=r"^([1-9][0-9]*|[0-9]+(\.[0-9]+)?%)$", max_length=20)]
 Allowed = Annotated[list[LimitName], Field(max_length=3)]
+Approvals = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\s=-]*$", max_length=4000)] | None
 Rule = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$", max_length=200)]

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import shutil
+import stat
 import tempfile
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.errors import SandboxError
 from sandbox.locking import locked
 
 VERSION = 16
@@ -63,15 +67,28 @@ def prepare(data: Path) -> Cluster:
 
     data.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data, cleanup_mode=None, start=False, postgres_version=VERSION)
-    with locked(Path(tempfile.gettempdir()) / f"tidemark-postgres-{os.geteuid()}.lock"):
+    with locked(Path.home() / ".cache" / "tidemark" / "postgres.lock"):
         server.ensure_pgdata_inited()
     (data / "pg_hba.conf").write_text(HOST_RULES)
     sockets = socket_directory(data)
     if sockets != data.resolve():
-        sockets.mkdir(mode=0o700, exist_ok=True)
-        if server.system_user is not None:
-            shutil.chown(sockets, server.system_user)
+        _make_private(sockets, server.system_user)
     command = [str(server.bin_path / "postgres"), "-D", str(data.resolve()), "-k", str(sockets)]
     for name, value in SETTINGS.items():
         command += ["-c", f"{name}={value}"]
     return Cluster(tuple(command), server.system_user, sockets)
+
+
+def _make_private(folder: Path, user: str | None) -> None:
+    """Makes a folder that only its own user can enter. Who made it before us would be superuser."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    ours = {os.geteuid()} | ({pwd.getpwnam(user).pw_uid} if user is not None else set())
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or stat.S_IMODE(found.st_mode) != 0o700:
+        raise SandboxError(
+            f"{folder} is not a folder of the sandbox's own, and nobody else may enter it",
+            next_step="remove it, or use a shorter TIDEMARK_HOME: then it is not needed",
+        )
+    if user is not None:
+        shutil.chown(folder, user)

@@ -21,7 +21,10 @@ from tidemark import shown
 MARK = "[redacted]"
 _SHORTEST = 6  # shorter values are ordinary words too often
 _LINE_OF_A_KEY = 12  # of a private key a log may hold a line, or all of them with their ends written as \n
-_PUBLIC_FIELDS = frozenset({"user", "username", "account", "host", "port", "database", "role", "warehouse"})
+_LOGIN = frozenset({"user", "username", "account", "host", "port", "database", "role", "warehouse", "schema", "region"})
+# What AWS writes into the secrets that it keeps for databases.
+_OF_AWS = frozenset({"engine", "dbname", "dbclusteridentifier", "dbinstanceidentifier", "namespacename", "masterarn"})
+_PUBLIC_FIELDS = _LOGIN | _OF_AWS | {"authenticator"}
 
 # The name of a value ends in a word that names a secret; it stands in a text, an address, JSON, or JSON inside of JSON.
 _NAME_OF_ONE = (

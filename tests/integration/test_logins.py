@@ -240,7 +240,7 @@ def test_what_is_not_in_secrets_manager_is_looked_for_in_parameter_store(environ
         Name="/logins/only-there", Value=json.dumps({"user": "u", "password": "from-ssm"}), Type="SecureString"
     )
     spec = ConnectionSpec(
-        kind="rest", block="logins-ssm", secret="logins/only-there", settings={"base_url": "http://x"}
+        kind="rest", block="logins-ssm", secret="logins/only-there", settings={"base_url": "https://x"}
     )
     where = environment.model_copy(update={"secrets": ("aws", "ssm"), "connections": {"crm": spec}})
     register_connections(where)

@@ -49,6 +49,17 @@ class Request:
         """All of it, as far as it may be looked at."""
         return Period.of_days(self.start, self.end).until(self.as_of)
 
+    def decisive(self) -> dict[str, str]:
+        """All of it that decides what comes out, as whoever approves it is told."""
+        return {
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "select": ",".join(self.select),
+            "read_from": self.read_from or "",
+            "as_of": self.as_of.isoformat() if self.as_of else "",
+            "forward_only": "true" if self.forward_only else "",
+        }
+
     def check(self) -> None:
         """Raises `ConfigError` where it means nothing, or something that has not happened yet."""
         now = datetime.now(UTC).replace(tzinfo=None)

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from tidemark.config.environment.lines import is_open
+from tidemark.errors import ConfigError
 from tidemark.redaction import redact
 from tidemark.shown import ascii_header, json_line, line, slack
 
@@ -137,11 +139,13 @@ def _to_slack(environment: Environment, spec: AlertSpec, event: AlertEvent) -> N
 def _slack_webhook(environment: Environment, spec: AlertSpec) -> str:
     """The webhook's address. Who knows it can post, so `target` names a secret `{"url": …}`; an address works too."""
     target = spec.target or ""
-    if target.startswith(("https://", "http://")):
-        return target
-    from tidemark.aws.secrets import fetch
+    if not target.startswith(("https://", "http://")):
+        from tidemark.aws.secrets import fetch
 
-    return str(fetch(target, environment.secrets, environment.aws)["url"])
+        target = str(fetch(target, environment.secrets, environment.aws)["url"])
+    if is_open(target) or not target.startswith(("https://", "http://")):
+        raise ConfigError("the webhook is no https address", next_step="correct its secret: {url: https://…}")
+    return target
 
 
 def _to_email(environment: Environment, spec: AlertSpec, event: AlertEvent) -> None:

@@ -31,7 +31,9 @@ LOG_SCHEMA = (
     "table_name string, column_name string, change string, before string, after string, action string,"
     " source_system string, run_id string, seen_at timestamp"
 )
-_STAGED = "columns.json"
+STAGED_COLUMNS = "columns.json"
+"""Beside the manifest of a planned batch: the columns that its source had."""
+
 _NO_TYPE = "void"  # of a JSON field that is null in every row: nobody knows yet
 
 
@@ -47,14 +49,14 @@ def observe(engine: Engine, table: Table, extracted: Extract) -> tuple[Change, .
     if not engine.run.plans:
         return _log_new(engine, table, shape, extracted.source_system)
     staged = {"columns": shape, "source_system": extracted.source_system}
-    path = f"{engine.staging_path(table.name)}/{_STAGED}"
+    path = f"{engine.staging_path(table.name)}/{STAGED_COLUMNS}"
     storage.write_text(engine.session(table.name), path, json.dumps(staged))
     return _differences(engine, table, _noted(engine, table)[1], shape)
 
 
 def log_staged(engine: Engine, table: Table, staging: str) -> tuple[Change, ...]:
     """Logs the drift of a planned batch, whose run has left its columns in `staging`, as far as it still is news."""
-    text = storage.read_text(engine.session(table.name), f"{staging}/{_STAGED}")
+    text = storage.read_text(engine.session(table.name), f"{staging}/{STAGED_COLUMNS}")
     if text is None:
         return ()
     staged = json.loads(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from tidemark.delta.footers import count_rows
 from tidemark.delta.table import read_state
 from tidemark.errors import PlanError
 from tidemark.lint.privacy import admission
+from tidemark.plans import binding
 from tidemark.spark import storage
 from tidemark.write import manifest
 
@@ -33,6 +34,8 @@ def batches(engine: Engine, plan: Plan, document: PlanDocument | None) -> tuple[
         raise _refusal(plan, [f"it could be applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC"])
     if document is None:
         raise _refusal(plan, [*_written(engine, plan), "what it has staged is gone"])
+    if plan.digest != binding.digest(document):
+        raise _refusal(plan, ["its document is not the one that was made, or was made by an earlier version"])
     planned = [table for table in document.tables if table.batch_id]
     for table in planned:
         if table.table in engine.project.tables:
@@ -41,6 +44,8 @@ def batches(engine: Engine, plan: Plan, document: PlanDocument | None) -> tuple[
     moved += _moved_inputs(engine, planned)
     found = {table.table: _staged(engine, plan, table) for table in planned}
     moved += [f"{name}: its batch is no longer in staging" for name, batch in found.items() if batch is None]
+    if not moved:
+        moved = _swapped(engine, planned, {name: batch for name, batch in found.items() if batch})
     if moved:
         raise _refusal(plan, moved)
     return document, {name: replace(batch, run_id=engine.run.run_id) for name, batch in found.items() if batch}
@@ -82,6 +87,18 @@ def _moved(engine: Engine, planned: TablePlan) -> Iterator[str]:
     elif state.version != planned.version or state.batch_id != planned.after:
         by = f" by run {state.metadata.get('run_id')}" if state.batch_id != planned.after else ""
         yield f"{name} was written{by}: it is at {_version(state.version)}, and was at {_version(planned.version)}"
+
+
+def _swapped(engine: Engine, planned: list[TablePlan], batches: Mapping[str, Prepared]) -> list[str]:
+    """The tables whose staged files are not those that were planned, however many rows and bytes they have."""
+    try:
+        now = binding.staged(engine.spark, batches)
+    except binding.UNREADABLE as failure:
+        kind = type(failure).__name__  # what it says may show what is in the file
+        return [f"what is staged cannot be read as it was written ({kind})"]
+    return [
+        f"{each.table}: what is staged is not what was planned" for each in planned if now[each.table] != each.staged
+    ]
 
 
 def _moved_inputs(engine: Engine, planned: list[TablePlan]) -> Iterator[str]:

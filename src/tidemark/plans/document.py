@@ -50,7 +50,7 @@ class TablePlan(_Model):
     files, or everything; `inputs` are the versions that a built table reads (None: it does not exist yet). The batch
     was compared with `version` of the table, which `after` was the last batch of, under `epoch`; `table_id` and
     `input_ids` are the Delta ids of these tables. `commits` says whether there is anything to commit. `definition`
-    stands for load file, query and contract.
+    stands for load file, query and contract, `staged` for every file of the batch.
     """
 
     table: str
@@ -74,6 +74,7 @@ class TablePlan(_Model):
     gate: GateSummary | None = None
     error: str | None = None
     predicted: Prediction = Prediction()
+    staged: str | None = None
 
     @property
     def layer(self) -> str:

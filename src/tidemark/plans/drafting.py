@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tidemark.compile.ddl import add_column, create_table, widen_column
 from tidemark.config.definition import fingerprint
+from tidemark.plans import binding
 from tidemark.plans.document import PlanDocument, Prediction, TablePlan
 from tidemark.plans.predict import NOT_THERE
 
@@ -25,6 +26,8 @@ def draft(
 ) -> PlanDocument:
     """The plan of the run, whose `summary` says what became of each table; inputs come first."""
     results = {result.table: result for result in summary.tables}
+    waiting = {name: batch for name, batch in engine.prepared.items() if name in results and backfill is None}
+    staged = binding.staged(engine.spark, waiting)
     created = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     return PlanDocument(
         plan=summary.run_id,
@@ -33,7 +36,7 @@ def draft(
         created_at=created,
         expires_at=created + engine.environment.plans.keep,
         tables=tuple(
-            _table(engine, results[table], predicted.get(table, Prediction()))
+            _table(engine, results[table], predicted.get(table, Prediction()), staged.get(table))
             for table in engine.project.order(results)
         ),
         warnings=summary.warnings,
@@ -41,7 +44,7 @@ def draft(
     )
 
 
-def _table(engine: Engine, result: TableResult, predicted: Prediction) -> TablePlan:
+def _table(engine: Engine, result: TableResult, predicted: Prediction, staged: str | None) -> TablePlan:
     told: dict[str, Any] = {
         "table": result.table,
         "status": result.status,
@@ -68,6 +71,7 @@ def _table(engine: Engine, result: TableResult, predicted: Prediction) -> TableP
         epoch=prepared.epoch,
         contract_version=prepared.contract_version,
         definition=fingerprint(table),
+        staged=staged,
         schema_changes=prepared.schema_changes,
         ddl=tuple(_ddl(engine, table, prepared, predicted)),
     )

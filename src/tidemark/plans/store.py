@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -32,8 +32,9 @@ Status = Literal["open", "applied", "superseded", "expired"]
 class Plan:
     """A plan that passed its gates; its id is that of the run that made it.
 
-    `tables` gives the version that each table with a batch had (None: it did not exist). `run_id` and `release` say who
-    applied it.
+    `tables` gives the version that each table with a batch had (None: it did not exist). `digest` is that of the
+    document as it was made, `planned_by` who made it; `run_id`, `release`, `applied_by` and `approved_by` say how it
+    was applied, and by whom.
     """
 
     plan: str
@@ -43,6 +44,10 @@ class Plan:
     tables: Mapping[str, int | None]
     run_id: str | None = None
     release: str | None = None
+    digest: str | None = None
+    planned_by: str = ""
+    applied_by: str = ""
+    approved_by: tuple[str, ...] = ()
 
     @property
     def short_id(self) -> str:
@@ -66,15 +71,26 @@ def load(staging: Folder, plan: str) -> PlanDocument | None:
     return None if text is None else PlanDocument.from_json(json.loads(text))
 
 
-def note_open(state: StateStore, document: PlanDocument) -> None:
-    """From now on the plan can be applied."""
+def note_open(state: StateStore, document: PlanDocument, planned_by: str = "") -> None:
+    """From now on the plan can be applied, as long as its document stays as it is."""
+    from tidemark.plans.binding import digest
+
     value = {
         "status": "open",
         "date": document.date,
         "expires_at": document.expires_at.isoformat(),
         "tables": {table.table: table.version for table in document.tables if table.batch_id},
+        "digest": digest(document),
+        "planned_by": planned_by,
     }
     state.put(KIND, document.plan, value)
+
+
+def note_applying(state: StateStore, plan: str, applied_by: str, approved_by: Sequence[str]) -> None:
+    """Who is about to apply the plan, and who has approved that."""
+    record = state.get(KIND, plan)
+    if record is not None:
+        state.put(KIND, plan, {**record.value, "applied_by": applied_by, "approved_by": list(approved_by)})
 
 
 def note_applied(state: StateStore, plan: str, run_id: str, release: str) -> None:
@@ -139,6 +155,10 @@ def _plan(record: Record) -> Plan:
         tables=value["tables"],
         run_id=value.get("run_id"),
         release=value.get("release"),
+        digest=value.get("digest"),
+        planned_by=value.get("planned_by", ""),
+        applied_by=value.get("applied_by", ""),
+        approved_by=tuple(value.get("approved_by", ())),
     )
 
 

@@ -16,8 +16,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
@@ -67,6 +69,11 @@ def locked_jars() -> tuple[Jar, ...]:
 def _jar(coordinate: str, sha256: str) -> Jar:
     group, artifact, version = coordinate.split(":")
     return Jar(group, artifact, version, sha256)
+
+
+def are_given() -> bool:
+    """Whether somebody has put them where they are, as an image does for clusters that bring a Spark of their own."""
+    return bool(os.environ.get("TIDEMARK_JARS"))
 
 
 def jar_folder() -> Path:
@@ -129,6 +136,31 @@ def verify(folder: Path) -> None:
             seen=wrong,
             next_step="find out who put them there, and remove them; python -m tidemark.spark.jars brings others",
         )
+
+
+def changed_jars_of_spark() -> tuple[str, ...]:
+    """The jars inside of the package `pyspark` whose content is not what its record says, or that it does not name.
+
+    Half a gigabyte is read for that, so no session does it: whoever can write there can change this code as well.
+    """
+    try:
+        spark = metadata.distribution("pyspark")
+    except metadata.PackageNotFoundError:
+        return ()
+    recorded = {
+        Path(str(spark.locate_file(file))): file.hash.value
+        for file in spark.files or ()
+        if file.suffix == ".jar" and file.hash is not None
+    }
+    folders = {path.parent for path in recorded if path.parent.name == "jars"}
+    there = {path for folder in folders for path in folder.glob("*.jar")}
+    return tuple(
+        sorted(
+            path.name
+            for path in there
+            if path not in recorded or bytes.fromhex(_digest(path)) != urlsafe_b64decode(f"{recorded[path]}==")
+        )
+    )
 
 
 def _bring(folder: Path) -> None:

@@ -111,6 +111,8 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
         settings |= _class_path(jars.install())
         if master.startswith("local"):
             settings |= _LOCAL_CONF | _shuffle_partitions(master)
+    elif jars.are_given():
+        jars.verify(jars.jar_folder())
     settings |= {**conf, **MEANINGS}
     settings["spark.driver.extraJavaOptions"] = _java_options(java, settings.get("spark.driver.extraJavaOptions", ""))
     settings[_EXECUTOR_OPTIONS] = " ".join(filter(None, (settings.get(_EXECUTOR_OPTIONS), _ANYWHERE)))

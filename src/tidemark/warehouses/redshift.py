@@ -46,6 +46,7 @@ class Redshift(Warehouse):
             user=secret["user"],
             password=secret["password"],
             ssl=bool(settings.get("ssl", True)),
+            sslmode=str(settings.get("sslmode", "verify-full")),  # whose certificate it is, too
             timeout=int(settings.get("statement_timeout", STATEMENT_SECONDS)),
             application_name="tidemark",
         )

@@ -26,6 +26,7 @@ EXAMPLES: Mapping[str, str] = {
     "test": "tidemark test --select gold.fact_orders",
     "plan": "tidemark plan --out plan.json",
     "apply": "tidemark apply plan.json",
+    "approve": "tidemark approve restore run=r31 --by ann",
     "backfill": "tidemark backfill --start 2025-03-01 --end 2025-03-31 --select silver.orders+",
     "maintain": "tidemark maintain",
     "snapshot export": "tidemark snapshot export",

@@ -21,6 +21,7 @@ VARIABLES: Mapping[str, Variable] = {
         "image, the task or the worker. `s3://bucket/prefix#sha256=…` takes just that prefix, with just these files.",
         "a configuration on S3 is refused",
     ),
+    "TIDEMARK_APPROVAL_KEY": Variable("The key by which `tidemark approve` signs.", "nothing can be signed"),
     "TIDEMARK_HOME": Variable("Where the shipped `local` environment keeps everything.", "`.tidemark`"),
     "TIDEMARK_JARS": Variable("A folder that holds the jars already, or is to hold them.", "a cache of the user"),
     "TIDEMARK_COMMIT": Variable("The commit that an image was built from.", "what Git says of the checkout"),

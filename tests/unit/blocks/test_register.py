@@ -104,7 +104,7 @@ def test_a_connection_is_its_block_with_the_secret(tmp_path: Path, monkeypatch: 
 
 
 def test_a_block_that_is_not_registered_says_how_to(tmp_path: Path) -> None:
-    where = environment(tmp_path, crm={"kind": "rest", "block": "never-saved", "settings": {"base_url": "http://x"}})
+    where = environment(tmp_path, crm={"kind": "rest", "block": "never-saved", "settings": {"base_url": "https://x"}})
     with pytest.raises(ConfigError, match=r"never-saved .* is not registered") as raised:
         connect(where, "crm")
     assert raised.value.next_step == "tidemark blocks register --env test"

@@ -29,7 +29,7 @@ def environment(tmp_path: Path, **prefect: Any) -> Environment:
             "home": str(tmp_path),
             "exchange": str(tmp_path / "exchange"),
             "prefect": settings | prefect,
-            "connections": {"crm": {"kind": "rest", "settings": {"base_url": "http://x"}}},
+            "connections": {"crm": {"kind": "rest", "settings": {"base_url": "https://x"}}},
         }
     )
 

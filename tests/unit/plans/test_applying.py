@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame
 
 from tests.support.lakes.lake import Lake, at
 from tests.support.lakes.plans import apply, of, plan
+from tests.support.lakes.plans import staging as plan_folder
 from tests.support.lakes.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
 from tidemark import steps
 from tidemark.books import Books
@@ -22,7 +28,7 @@ from tidemark.errors import PlanError
 from tidemark.observe import drift
 from tidemark.operations import restore as restoring
 from tidemark.operations import staging
-from tidemark.plans import store
+from tidemark.plans import binding, store
 from tidemark.plans.applying import batches
 from tidemark.plans.document import PlanDocument
 
@@ -231,6 +237,71 @@ def test_a_batch_that_lacks_a_file_is_not_applied(shop: Lake, made: PlanDocument
         file.unlink()
 
     assert "gold.sales: its batch is no longer in staging" in refusal(shop, made)
+
+
+def _files(lake: Lake, made: PlanDocument, table: str) -> list[Path]:
+    """The Parquet files that are staged for a table."""
+    found = sorted(Path(lake.path(table)).glob(f"batch-*{made.plan}/**/*.parquet"))
+    staging = lake.root / "home" / "lake" / "_staging" / f"run_id={made.plan}"
+    return found or sorted(staging.rglob(f"*{table.partition('.')[2]}*/**/*.parquet"))
+
+
+def _swap(file: Path, content: bytes) -> None:
+    """Puts another file in the place of one, as whoever has no need of its checksum would."""
+    file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+    file.write_bytes(content)
+
+
+def test_a_staged_file_swapped_for_another_of_as_many_rows_is_not_applied(shop: Lake, made: PlanDocument) -> None:
+    (file, *_) = _files(shop, made, "gold.sales")
+    original = file.read_bytes()
+    rows = pq.read_table(file)
+    column = next(name for name in rows.column_names if pa.types.is_integer(rows.schema.field(name).type))
+    at = rows.column_names.index(column)
+    raised = pyarrow.compute.add(rows[column], pa.scalar(1, rows.schema.field(column).type))
+    with BytesIO() as forged:
+        pq.write_table(rows.set_column(at, rows.schema.field(column), raised), forged)
+        _swap(file, forged.getvalue())
+    assert pq.read_metadata(file).num_rows == rows.num_rows
+    assert "gold.sales: what is staged is not what was planned" in refusal(shop, made)
+
+    _swap(file, original)
+    beside = file.with_name(f"part-x-{file.name}")
+    beside.write_bytes(original)
+    assert "gold.sales" in refusal(shop, made)
+    beside.unlink()
+    assert set(apply(shop, made).versions) == {*BRONZE, *TABLES}
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "columns.json"])
+def test_what_lies_beside_staged_rows_is_bound_too(shop: Lake, made: PlanDocument, name: str) -> None:
+    found = (shop.root / "home" / "lake" / "_staging" / f"run_id={made.plan}").rglob(name)
+    (file,) = (each for each in found if "bronze" in str(each) and "lines" in str(each))
+    text = file.read_text()
+    assert "}" in text
+    _swap(file, text.replace("}", "} ", 1).encode())
+    assert "bronze.lines: what is staged is not what was planned" in refusal(shop, made)
+
+
+def test_a_plan_whose_numbers_were_changed_is_not_applied(shop: Lake, made: PlanDocument) -> None:
+    sales = of(made, "gold.sales")
+    assert sales.books is not None
+    other = sales.model_copy(update={"books": replace(sales.books, inserted=sales.books.inserted + 1)})
+    unbound = tuple(each.model_copy(update={"staged": None}) for each in made.tables)
+    for update in (
+        {"tables": tuple(other if each is sales else each for each in made.tables)},
+        {"tables": unbound},
+        {"expires_at": made.expires_at + timedelta(days=1)},
+    ):
+        store.save(plan_folder(shop), made.model_copy(update=update))
+        assert "its document is not the one that was made" in refusal(shop, made)
+    store.save(plan_folder(shop), made)
+    assert set(apply(shop, made).versions) == {*BRONZE, *TABLES}
+
+
+def test_a_document_is_the_same_after_it_was_stored(made: PlanDocument) -> None:
+    again = PlanDocument.from_json(json.loads(json.dumps(made.to_json())))
+    assert binding.digest(again) == binding.digest(made)
 
 
 @pytest.mark.slow

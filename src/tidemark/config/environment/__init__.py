@@ -11,6 +11,7 @@ from tidemark.config.environment.monitoring import (
 from tidemark.config.environment.reading import load_environment, read_env_file
 from tidemark.config.environment.settings import (
     ROOT_NAMES,
+    ApprovalSettings,
     ComputeSettings,
     MaintenanceSettings,
     PlanSettings,
@@ -33,6 +34,7 @@ __all__ = [
     "ROOT_NAMES",
     "SPARK",
     "AlertSpec",
+    "ApprovalSettings",
     "BudgetSettings",
     "ComputeSettings",
     "ConnectionSpec",

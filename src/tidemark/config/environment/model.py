@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_v
 
 from tidemark.aws.secrets import PROVIDERS, Provider, ordered
 from tidemark.aws.settings import AwsSettings, Location, join
+from tidemark.config.environment.lines import open_addresses, open_connections
 from tidemark.config.environment.monitoring import (
     AnomalySettings,
     BudgetSettings,
@@ -22,6 +23,7 @@ from tidemark.config.environment.settings import (
     ANSI,
     MEANINGS,
     ROOT_NAMES,
+    ApprovalSettings,
     ComputeSettings,
     MaintenanceSettings,
     PlanSettings,
@@ -103,6 +105,7 @@ class Environment(Settings):
     state: StateSettings = Field(description="The control store; without a word a file under `home`.")
     compute: ComputeSettings = Field(default=ComputeSettings(), description="Spark, and how tables are computed.")
     plans: PlanSettings = Field(default=PlanSettings(), description="Plans that were not applied yet.")
+    approvals: ApprovalSettings = Field(default=ApprovalSettings(), description="What two people are wanted for.")
     maintenance: MaintenanceSettings = Field(default=MaintenanceSettings(), description="What `maintain` keeps.")
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How long raw data rests beside the tables."
@@ -185,6 +188,15 @@ class Environment(Settings):
             standard |= {name: join(str(lake), folder) for name, folder in _UNDER_LAKE.items()}
             roots = standard | dict(roots)
         return {**data, "roots": roots, "state": state}
+
+    @model_validator(mode="after")
+    def _lines_are_closed(self) -> Environment:
+        """Credentials and rows leave this machine by TLS alone."""
+        addresses = open_addresses(self.aws, self.lineage, self.prefect, self.alerts)
+        told = (*open_connections(self.connections), *addresses)
+        if told:
+            raise ValueError(f"{'; '.join(told)}: off this machine everything goes by TLS (https)")
+        return self
 
     @model_validator(mode="after")
     def _limits_have_connections(self) -> Environment:

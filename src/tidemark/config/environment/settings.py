@@ -246,6 +246,34 @@ class PlanSettings(Settings):
     )
 
 
+class ApprovalSettings(Settings):
+    """What two people are wanted for: one asks, another approves."""
+
+    restore: bool = Field(default=False, description="Going back to an earlier release.", examples=[True])
+    erase: bool = Field(default=False, description="Erasing a person.", examples=[True])
+    apply: bool = Field(default=False, description="Applying a plan.", examples=[True])
+    bypass: bool = Field(default=False, description="Letting a check of a gate fail for a while.", examples=[True])
+    backfill_days: int | None = Field(
+        default=None, ge=0, description="Backfills of more days than these; without a word none.", examples=[7]
+    )
+    secret: str | None = Field(
+        default=None,
+        description=(
+            'The secret with a key for each person who may ask or approve (`{"ann": "…"}`, 32 characters or more), by '
+            "which `tidemark approve` signs; without it the second person is asked on the page of the flow run."
+        ),
+        examples=["tidemark/prod/approvals"],
+    )
+
+    @model_validator(mode="after")
+    def _bypasses_have_no_page(self) -> ApprovalSettings:
+        if self.bypass and self.secret is None:
+            raise ValueError(
+                "`bypass` wants a `secret`: a bypass is no flow run, on whose page somebody could approve it"
+            )
+        return self
+
+
 class MaintenanceSettings(Settings):
     """What `maintain` keeps."""
 

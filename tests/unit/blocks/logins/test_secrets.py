@@ -46,7 +46,7 @@ def environment(tmp_path: Path, secrets: Any, **connections: Any) -> Environment
 
 
 def crm(block: str, secret: str | None) -> dict[str, Any]:
-    return {"kind": "rest", "block": block, "secret": secret, "settings": {"base_url": "http://x"}}
+    return {"kind": "rest", "block": block, "secret": secret, "settings": {"base_url": "https://x"}}
 
 
 def test_each_connection_with_a_secret_has_a_block_of_its_own_and_all_the_same_credentials(tmp_path: Path) -> None:
