@@ -236,9 +236,9 @@ def million(systems: Systems) -> DataFrame:
 
 
 ODD_ONES = {
-    "missing": ("DELETE FROM {t} WHERE id = 'ORD-00123456' AND line = 1", "missing", {}),
+    "missing": ("DELETE FROM {t} WHERE id = 'ORD-00123456' AND line = 1", "missing", set()),
     "extra": (
-        "INSERT INTO {t} (id, line, name, _batch_id) VALUES ('ORD-00123456x', 1, 'new', 'batch')", "extra", {}
+        "INSERT INTO {t} (id, line, name, _batch_id) VALUES ('ORD-00123456x', 1, 'new', 'batch')", "extra", set()
     ),
     "changed": (
         "UPDATE {t} SET noted_at = '2025-03-31 10:00:00' WHERE id = 'ORD-00123456' AND line = 1",
