@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemark.config.environment import ANSI, MEANINGS
 from tidemark.spark import jars, logstore
 from tidemark.spark.gateway import start_jvm
+from tidemark.spark.generated import compile_once
 from tidemark.spark.java import JavaHome, find_java
 from tidemark.spark.jvm import java_class, remember_classes
 
@@ -124,6 +125,8 @@ def start(app_name: str, master: str | None, conf: Mapping[str, str]) -> SparkSe
     _leave_zone_and_language(session)
     _hush_values()
     remember_classes(session)
+    if str(session.sparkContext.master).startswith("local["):
+        compile_once(session)
     return session
 
 
