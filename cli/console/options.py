@@ -23,7 +23,7 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 ApprovalsOption = Annotated[
     str | None,
-    typer.Option("--approvals", help="Tokens of two people (`tidemark approve`), where the environment wants them."),
+    typer.Option("--approvals", help="Tokens of two people, as `approve` makes them, where these are wanted."),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show all logs, and the stack trace of a failure.")]
 SelectOption = Annotated[

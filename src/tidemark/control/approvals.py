@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,13 @@ class Asked:
 
     @property
     def told(self) -> str:
-        """As `tidemark approve` is given it."""
-        return " ".join([self.action, *(f"{name}={value}" for name, value in sorted(self.what.items()) if value)])
+        """As the command that approves is given it."""
+        return f"{self.action} {self.named}"
+
+    @property
+    def named(self) -> str:
+        """What decides it, as a shell takes it."""
+        return " ".join(shlex.quote(f"{name}={value}") for name, value in sorted(self.what.items()) if value)
 
     def text(self, by: str, until: datetime) -> bytes:
         """What is signed."""
@@ -125,8 +131,8 @@ def refuse_few(found: Sequence[str], asked: Asked) -> None:
         raise ConfigError(
             f"{asked.told} needs {PEOPLE} people in {asked.environment}, of whom one asks and another approves: "
             f"{have} signed it; nothing was done",
-            next_step=f"each of them: tidemark approve {asked.told} --env {asked.environment} --by NAME; then the same "
-            "again with --approvals 'TOKEN TOKEN'",
+            next_step=f"each of them: tidemark approve {asked.action} {asked.named} --env {asked.environment} "
+            "--by NAME; then the same again with --approvals 'TOKEN TOKEN'",
         )
 
 
@@ -149,7 +155,7 @@ def _signer(token: str, asked: Asked, known: Mapping[str, str], now: datetime) -
         told = json.loads(text)
         by, until = str(told["by"]), datetime.fromisoformat(told["until"])
     except (ValueError, TypeError, KeyError, binascii.Error):
-        raise ConfigError("this is no approval", next_step="tidemark approve makes one") from None
+        raise ConfigError("this is no approval", next_step="the command that approves makes one") from None
     key = known.get(by)
     if key is None:
         raise ConfigError(f"{by} is none of those who may approve here", next_step="see the secret of approvals:")
@@ -160,7 +166,7 @@ def _signer(token: str, asked: Asked, known: Mapping[str, str], now: datetime) -
         raise ConfigError(
             f"the approval of {by} is for something else",
             seen=[f"wanted: {asked.told} in {asked.environment}"],
-            next_step=f"tidemark approve {asked.told} --env {asked.environment} --by {by}",
+            next_step=f"tidemark approve {asked.action} {asked.named} --env {asked.environment} --by {by}",
         )
     if until.tzinfo is not None or not now < until <= now + LONGEST + _CLOCKS_DIFFER:
         raise ConfigError(f"the approval of {by} was good until {until} UTC, or is for too long", next_step="ask anew")

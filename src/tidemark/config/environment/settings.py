@@ -260,7 +260,7 @@ class ApprovalSettings(Settings):
         default=None,
         description=(
             'The secret with a key for each person who may ask or approve (`{"ann": "…"}`, 32 characters or more), by '
-            "which `tidemark approve` signs; without it the second person is asked on the page of the flow run."
+            "which they sign; without it the second person is asked on the page of the flow run."
         ),
         examples=["tidemark/prod/approvals"],
     )

@@ -98,7 +98,7 @@ class TestStart:
     def test_one_that_answers_is_left_alone(self, tmp_path: Path, server: str) -> None:
         assert start_here(environment(tmp_path, server)) is None
 
-    @pytest.mark.parametrize("url", ["https://prefect.acme.example/api", "http://10.0.0.7:4200/api", None])
+    @pytest.mark.parametrize("url", ["https://prefect.acme.example/api", "https://10.0.0.7:4200/api", None])
     def test_none_is_started_for_an_address_elsewhere(self, url: str | None, tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as refused:
             start_here(environment(tmp_path, url))
