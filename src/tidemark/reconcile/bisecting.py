@@ -27,6 +27,9 @@ FETCHED = 4_096
 MOST_PARTS = 64
 """Of so many parts the rows are fetched; what differs beyond that is told as such."""
 
+SMALL = 50_000
+"""Tables of so many rows are divided into no more parts than are fetched: rows that differ everywhere are all found."""
+
 What = Literal["missing", "extra", "changed"]
 """Of a row downstream: it is not there, only there, or has other values."""
 
@@ -165,17 +168,18 @@ class Bisection:
             if found:
                 break
         bounds = {
-            name: self._bounds(name, [row[n] for row in found if row[n] is not None], part)
+            name: self._bounds(name, [row[n] for row in found if row[n] is not None], part, rows)
             for n, name in enumerate(names)
         }
         best = max(names, key=lambda name: len(bounds[name]))
         return (best, bounds[best]) if bounds[best] else (None, [])
 
-    def _bounds(self, name: str, values: Sequence[str], part: Part) -> list[str]:
-        """Values that divide the rows evenly, in their order."""
+    def _bounds(self, name: str, values: Sequence[str], part: Part, rows: int) -> list[str]:
+        """Values that divide the rows evenly, in their order; so few that all parts of a small table can be fetched."""
+        count = RANGES if rows > SMALL else MOST_PARTS - 1
         is_number = self.upstream.column(name).wanted == "number"
         ordered = sorted(values, key=Decimal) if is_number else sorted(values)
-        wanted = [ordered[len(ordered) * n // RANGES] for n in range(1, RANGES)] if ordered else []
+        wanted = [ordered[len(ordered) * n // count] for n in range(1, count)] if ordered else []
         return [each for each in dict.fromkeys(wanted) if may_bound(each) and each not in (part.low, ordered[0])]
 
     def _has_order(self, name: str) -> bool:

@@ -86,6 +86,9 @@ class Comparison:
     def _outcome(self, search: Search, differing: int, *, explained: bool) -> tuple[Outcome, str | None]:
         if self.unsettled and not search.complete:
             return "not compared", self.unsettled
+        if explained and not differing and not search.complete:
+            told = "more ranges differ than were looked into; in those that were, what is left out explains it"
+            return "not compared", told
         if differing or not search.complete:
             return "differs", None
         if search.upstream != search.downstream and not explained:
