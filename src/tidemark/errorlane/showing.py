@@ -58,12 +58,18 @@ class Shown:
 
 def note_access(lanes: Folder, who: str, rows: Sequence[RejectedRow]) -> str:
     """Notes in the error lane that somebody saw rows with their personal values; gives where."""
-    at = noted_at()
     tables = sorted({row.table for row in rows})
-    note = {"at": at, "who": who, "tables": tables, "errors": [row.error_id for row in rows]}
-    path = lanes.write_text(f"{ACCESS}/{at[:10]}-{uuid.uuid4()}.json", json.dumps(note) + "\n")
+    path = write_access(lanes, who, {"tables": tables, "errors": [row.error_id for row in rows]})
     log.warning("%s saw %d rejected rows of %s unmasked; noted in %s", who, len(rows), ", ".join(tables), path)
     return path
+
+
+def write_access(lanes: Folder, who: str, seen: Mapping[str, Any]) -> str:
+    """Writes down in the error lane who has seen what of personal data, and when; gives where."""
+    at = noted_at()
+    return lanes.write_text(
+        f"{ACCESS}/{at[:10]}-{uuid.uuid4()}.json", json.dumps({"at": at, "who": who, **seen}) + "\n"
+    )
 
 
 def _payload(text: str, open_names: frozenset[str]) -> str:

@@ -5,11 +5,8 @@ Whoever exports it sees personal data unmasked; that is noted where accesses to 
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,7 +14,7 @@ import pyarrow as pa
 
 from tidemark.aws.folder import open_folder
 from tidemark.errorlane import rejects
-from tidemark.errorlane.showing import ACCESS
+from tidemark.errorlane.showing import write_access
 from tidemark.lint.privacy import subjects
 from tidemark.serving.lake import open_lake
 from tidemark.warehouses import quoted
@@ -100,14 +97,10 @@ def _rows(held: Any, table: Table, columns: tuple[str, ...], value: str, trail: 
 
 def note_export(environment: Environment, who: str, found: Exported) -> str:
     """Notes in the error lane that somebody saw all about a person; gives where. The note has no value."""
-    at = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-    note = {
-        "at": at,
-        "who": who,
+    seen = {
         "what": f"subject export by {found.column}",
         "release": found.release,
         "tables": {name: len(rows) for name, rows in found.tables.items()},
         "rejected": len(found.rejected),
     }
-    lanes = open_folder(environment.roots.errors, environment.aws)
-    return lanes.write_text(f"{ACCESS}/{at[:10]}-{uuid.uuid4()}.json", json.dumps(note) + "\n")
+    return write_access(open_folder(environment.roots.errors, environment.aws), who, seen)

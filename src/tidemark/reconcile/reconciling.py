@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tidemark.aws.folder import open_folder
-from tidemark.errorlane.showing import ACCESS
+from tidemark.errorlane.showing import write_access
 from tidemark.lint.privacy import admission
 from tidemark.reconcile import published, received
 from tidemark.reconcile.comparing import Showing, not_compared
@@ -69,9 +66,8 @@ def _hidden(row: DifferentRow, open_columns: frozenset[str]) -> DifferentRow:
 
 def note_access(environment: Environment, who: str, tables: Sequence[str]) -> str:
     """Notes in the error lane that somebody asked to see differences of tables with their personal values."""
-    at = datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-    note = {"at": at, "who": who, "what": "reconciliation", "tables": sorted(set(tables))}
+    names = sorted(set(tables))
     lanes = open_folder(environment.roots.errors, environment.aws)
-    path = lanes.write_text(f"{ACCESS}/{at[:10]}-{uuid.uuid4()}.json", json.dumps(note) + "\n")
-    log.warning("%s reconciles %s unmasked; noted in %s", who, ", ".join(sorted(set(tables))), path)
+    path = write_access(lanes, who, {"what": "reconciliation", "tables": names})
+    log.warning("%s reconciles %s unmasked; noted in %s", who, ", ".join(names), path)
     return path

@@ -89,7 +89,7 @@ class ReleasedLake:
         table = self._open(name)
         features = _features(table)
         if features <= _READ_AS_FILES:
-            return _dataset(table, self._path(name), self._options())
+            return _dataset(table, self.location(name), self._options())
         if features <= _READ_BY_DELTA_RS:
             return _asked(table, "SELECT * FROM held")
         raise TidemarkError(
@@ -115,10 +115,6 @@ class ReleasedLake:
         fields = json.loads(table.schema().to_json())["fields"]
         return Layout(tuple(fields), tuple(table.metadata().partition_columns))
 
-    def location(self, name: str) -> str:
-        """Where the table lies, as AWS services write it."""
-        return self._path(name)
-
     def _sizes(self, name: str) -> Released:
         table = self._open(name)
         files = pa.table(table.get_add_actions())
@@ -134,13 +130,13 @@ class ReleasedLake:
 
         version = self._version(name)
         try:
-            table = DeltaTable(self._path(name), version=version, storage_options=dict(self._options()))
+            table = DeltaTable(self.location(name), version=version, storage_options=dict(self._options()))
         except DeltaError as failure:
             raise TidemarkError(
                 f"version {version} of release {self.release.name} cannot be opened: {str(failure).splitlines()[0]}",
                 table=name,
                 step="show",
-                evidence=self._path(name),
+                evidence=self.location(name),
                 next_step=f"look for who changed the folder, or see the newest release: tidemark show {name}",
             ) from failure
         known, found = self.release.ids.get(name), str(table.metadata().id)
@@ -150,7 +146,7 @@ class ReleasedLake:
                 table=name,
                 step="show",
                 seen=[f"it was {known}, and is {found}"],
-                evidence=self._path(name),
+                evidence=self.location(name),
                 next_step="run (tidemark run): the next release has the table that is there now",
             )
         return table
@@ -163,7 +159,8 @@ class ReleasedLake:
             )
         return self.release.tables[name]
 
-    def _path(self, name: str) -> str:
+    def location(self, name: str) -> str:
+        """Where the table lies, as AWS services write it."""
         path = f"{self.project.environment.roots.lake}/{name.replace('.', '/', 1)}"
         if not is_uri(path):
             return path
