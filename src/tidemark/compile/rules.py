@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from tidemark.config.contract import Column as ContractColumn
     from tidemark.config.contract import Contract
 
-EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+EMAIL = r"^[^@\s\x00]+@[^@\s\x00]+\.[^@\s\x00]+$"
 UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 _NUL = "\x00"  # PostgreSQL and Redshift refuse it in a text, and with it the batch in which that is published
+# Patterns of literals and classes that say what they have: none of their matches has that character.
+_PLAIN_PATTERN = r"(?:[\w ^$()|?*+{},:;/@#%=!<>'~-]|\\[dws.+*?()\[\]{}|^$/-]|\[(?!\^)[^\[\]\\&\x00]*\])*"
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _FOLDER_BYTES = 180  # beside the column's name; a name has 255 at most
 _ESCAPED = r"""[\x00-\x1f"#%'*/:=?\\\x7f{}\[\]^]"""  # by Spark, in the names of folders
@@ -88,7 +91,7 @@ def _column_rules(column: ContractColumn, raw: Column, is_made_text: bool) -> It
         yield RowRule(column.name, "required", "must not be null", raw.isNull())
     if column.type != "string" or is_made_text:
         yield RowRule(column.name, "type", f"must be a {column.type}", _lost_in_cast(column.type, raw, value))
-    if column.type == "string" and not column.enum:
+    if column.type == "string" and not _tells_characters(column):
         has_nul = F.coalesce(value.contains(_NUL), F.lit(False))
         yield RowRule(column.name, "characters", "must not have the character U+0000", has_nul)
     if column.nested is not None:
@@ -96,6 +99,12 @@ def _column_rules(column: ContractColumn, raw: Column, is_made_text: bool) -> It
         yield RowRule(column.name, "type", f"must be a JSON {column.nested}", broken)
     for rule, message, condition in (*_text_rules(column, value), *_enum_rule(column, value), *_bounds(column, value)):
         yield RowRule(column.name, rule, message, value.isNotNull() & condition)
+
+
+def _tells_characters(column: ContractColumn) -> bool:
+    """Whether another rule of the column lets no U+0000 through."""
+    is_plain = column.pattern is not None and re.fullmatch(_PLAIN_PATTERN, column.pattern, re.ASCII) is not None
+    return bool(column.enum) or column.format in _FORMATS or is_plain
 
 
 def _lost_in_cast(column_type: str, raw: Column, value: Column) -> Column:

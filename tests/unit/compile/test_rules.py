@@ -210,7 +210,7 @@ def test_a_row_lists_all_its_broken_rules_in_the_contracts_order(spark: SparkSes
     order = [f"{rule.column}.{rule.rule}" for rule in row_rules(contract, F.col)]
     assert order == ["id.required", "id.pattern", "id.maxLength", "id.enum", "n.required", "n.type"]
     without_enum = contract_of(Column("id", "string", required=True, pattern="^A"))
-    assert [rule.rule for rule in row_rules(without_enum, F.col)] == ["required", "characters", "pattern"]
+    assert [rule.rule for rule in row_rules(without_enum, F.col)] == ["required", "pattern"]
     frame = spark.createDataFrame([("BB", None)], "id string, n string")
     assert broken_rules(frame, contract) == [{"id.pattern", "id.maxLength", "id.enum", "n.required"}]
 
@@ -225,6 +225,34 @@ def test_text_that_a_warehouse_refuses_breaks_characters(spark: SparkSession, co
     contract = contract_of(Column("v", "string", required=True))
     values = ["plain", "", "é日本😀", "\t\n\x01", "a\x00b", "\x00", None]
     assert broken_by(spark, contract, "string", values) == [set()] * 4 + [{"characters"}] * 2 + [{"required"}]
+
+
+@pytest.mark.parametrize(
+    ("rule", "good"),
+    [
+        ({"pattern": "^E[0-9]{3}$"}, "E123"),
+        ({"pattern": r"^\d+\.\d{2}|[ -~]*$"}, "1.50"),
+        ({"pattern": "^(?!x)[a-z]+(-[a-z]+)*$"}, "a-b"),
+        ({"format": "email"}, "a@b.c"),
+        ({"format": "uuid"}, "123e4567-e89b-12d3-a456-426614174000"),
+        ({"enum": ("a",)}, "a"),
+        ({"pattern": "(?s)^E.*$"}, "E1"),
+        ({"pattern": "^[^@]+$"}, "ab"),
+        ({"pattern": "^[a-z&&[^b]]+$"}, "ac"),
+        ({"pattern": r"^\D+$"}, "ab"),
+        ({"pattern": r"^\x00?[\x00-z]+$"}, "ab"),
+        ({"pattern": "^\x00?[\x00-z]+$"}, "ab"),
+        ({"pattern": r"^\p{ASCII}+$"}, "ab"),
+        ({"pattern": r"^\QE\E(?:\W|\w)+$"}, "E1"),
+    ],
+)
+def test_no_rule_of_a_text_lets_u0000_through(
+    spark: SparkSession, contract_of: Build, rule: dict[str, Any], good: str
+) -> None:
+    values = [good, *(f"{good[:at]}\x00{good[at:]}" for at in range(len(good) + 1))]
+    accepted, *refused = broken_by(spark, contract_of(Column("v", "string", **rule)), "string", values)
+    assert accepted == set()
+    assert all(refused)
 
 
 def test_names_with_any_character_are_cast(spark: SparkSession) -> None:

@@ -12,7 +12,8 @@ from tidemark.config.project import Table
 from tidemark.errors import Finding
 from tidemark.sql.queries import SqlError, parse, tables_read
 from tidemark.sql.tracing.derivation import Origin
-from tidemark.sql.tracing.seen import NOTHING, Eye, Given, Seen, union
+from tidemark.sql.tracing.scope import NOTHING, Given, Seen, union
+from tidemark.sql.tracing.seen import Eye
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER
 
 _EXAMPLE = "{reason: …, approvedBy: …, until: 2027-06-30}"

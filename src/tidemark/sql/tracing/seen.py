@@ -8,16 +8,13 @@ is computed from a value is seen, whatever the function: a digest, a comparison,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 
 from tidemark.sql.queries import full_name
-from tidemark.sql.tracing.derivation import Origin
-
-Seen = frozenset[Origin]
-NOTHING: Seen = frozenset()
+from tidemark.sql.tracing.scope import NOTHING, Given, Scope, Seen, union
 
 _HOW_MANY = (exp.Count, exp.CountIf, exp.ApproxDistinct, exp.RegrCount, exp.Grouping, exp.GroupingId)
 _HOW_MANY_NAMES = frozenset(("isnull", "isnotnull", "count_if", "approx_count_distinct", "regr_count", "grouping_id"))
@@ -37,106 +34,6 @@ _MADE_NAMES = ("col", "pos", "key", "value", "id")  # of columns that generators
 _MOST_ROUNDS = 100  # of a recursive query, whose columns see more with each; there are fewer columns than that
 
 
-@dataclass(frozen=True)
-class Given:
-    """The columns of a relation, with what is seen in each; `rest`: in those whose names are not known, if any."""
-
-    columns: tuple[tuple[str, Seen], ...] = ()
-    rest: Seen | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.columns)
-
-    @property
-    def all(self) -> Seen:
-        """What is seen in any of them."""
-        return union((*(seen for _, seen in self.columns), self.rest or NOTHING))
-
-    def known(self, name: str) -> Seen | None:
-        """What is seen in the columns of this name; None where none is known."""
-        found = [seen for each, seen in self.columns if each == name]
-        return union(found) if found else None
-
-    def seen(self, name: str) -> Seen:
-        """What may be seen in the column of this name: anything where there is none."""
-        found = self.known(name)
-        return found if found is not None else self.all if self.rest is None else self.rest
-
-    def called(self, names: Sequence[str]) -> Given:
-        """The same columns by other names, as `AS t(a, b)` gives them."""
-        if not names:
-            return self
-        if self.rest is None and len(names) == len(self.columns):
-            return Given(tuple(zip(names, (seen for _, seen in self.columns), strict=True)))
-        return Given(tuple((name, self.all) for name in names), self.rest)
-
-    def without(self, names: Iterable[str]) -> Given:
-        gone = set(names)
-        return replace(self, columns=tuple(each for each in self.columns if each[0] not in gone))
-
-
-@dataclass
-class _Scope:
-    """What the names of one SELECT can mean; `hidden` relations only choose rows of the others."""
-
-    ctes: Mapping[str, Given]
-    outer: _Scope | None = None
-    relations: list[tuple[frozenset[str], Given]] = field(default_factory=list)
-    hidden: list[tuple[frozenset[str], Given]] = field(default_factory=list)
-    aliases: dict[str, Seen] = field(default_factory=dict)
-    parameters: frozenset[str] = frozenset()
-
-    def everything(self) -> Seen:
-        here = union(given.all for _, given in (*self.relations, *self.hidden))
-        return here | self.outer.everything() if self.outer else here
-
-    def column(self, parts: Sequence[str]) -> Seen:
-        """What is seen in a name: of a column, of a field in one, or of a column that this SELECT gives."""
-        for scope in self.around():
-            for relations in (scope.relations, scope.hidden):
-                found = _known(relations, parts)
-                if found is not None:
-                    return found
-            if parts[0] in scope.aliases:
-                return scope.aliases[parts[0]]
-            asked = [given.seen(parts[end]) for given, end in _asked_of(scope.relations, parts)]
-            if asked:
-                return union(asked)
-        return self.everything()
-
-    def around(self) -> Iterator[_Scope]:
-        """This scope, and those around it."""
-        scope: _Scope | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.outer
-
-    def is_column(self, name: str) -> bool:
-        here = any(given.known(name) is not None for _, given in (*self.relations, *self.hidden))
-        return here or (self.outer is not None and self.outer.is_column(name))
-
-
-def union(parts: Iterable[Seen]) -> Seen:
-    """All of what is seen in any of them."""
-    return NOTHING.union(*parts)
-
-
-def _known(relations: Sequence[tuple[frozenset[str], Given]], parts: Sequence[str]) -> Seen | None:
-    found = [given.known(parts[0]) for _, given in relations]
-    found += [given.known(parts[end]) for given, end in _asked_of(relations, parts)]
-    told = [seen for seen in found if seen is not None]
-    return union(told) if told else None
-
-
-def _asked_of(relations: Sequence[tuple[frozenset[str], Given]], parts: Sequence[str]) -> Iterator[tuple[Given, int]]:
-    """The relations that a name begins with, and where in it the column stands."""
-    for names, given in relations:
-        for end in (1, 2):
-            if len(parts) > end and ".".join(parts[:end]) in names:
-                yield given, end
-
-
 class Eye:
     """Looks through queries over `tables`, which it knows by `layer.table`."""
 
@@ -145,10 +42,10 @@ class Eye:
 
     def given(self, query: exp.Expr) -> Given:
         """The columns that a parsed query gives."""
-        return self._query(query, _Scope({}))
+        return self._query(query, Scope({}))
 
-    def _query(self, node: exp.Expr, around: _Scope) -> Given:
-        scope = _Scope(self._with(node, around), around)
+    def _query(self, node: exp.Expr, around: Scope) -> Given:
+        scope = Scope(self._with(node, around), around)
         if isinstance(node, exp.Subquery | exp.Paren):
             is_query = isinstance(node.this, exp.Select | exp.SetOperation | exp.Values)
             given = self._query(node.this, scope) if is_query else self._joined(node, scope)
@@ -161,17 +58,17 @@ class Eye:
             return self._values(node, scope)
         return Given(rest=self._anything(node))
 
-    def _with(self, node: exp.Expr, around: _Scope) -> Mapping[str, Given]:
+    def _with(self, node: exp.Expr, around: Scope) -> Mapping[str, Given]:
         ctes = dict(around.ctes)
         clause = node.args.get("with_")
         is_recursive = clause is not None and bool(clause.args.get("recursive"))
         for cte in clause.expressions if clause is not None else ():
             name, before = cte.alias.lower(), Given()
             if is_recursive and isinstance(cte.this, exp.SetOperation):
-                before = _renamed(self._query(cte.this.this, _Scope(ctes, around)), cte)
+                before = _renamed(self._query(cte.this.this, Scope(ctes, around)), cte)
             for _ in range(_MOST_ROUNDS if is_recursive else 1):
                 inner = ctes | {name: before} if is_recursive else ctes
-                found = _renamed(self._query(cte.this, _Scope(inner, around)), cte)
+                found = _renamed(self._query(cte.this, Scope(inner, around)), cte)
                 if found == before:
                     break
                 before = found
@@ -188,13 +85,13 @@ class Eye:
 
     # Where rows come from
 
-    def _joined(self, node: exp.Expr, scope: _Scope) -> Given:
+    def _joined(self, node: exp.Expr, scope: Scope) -> Given:
         """A join in parentheses, without a SELECT."""
-        inner = _Scope(scope.ctes, scope)
+        inner = Scope(scope.ctes, scope)
         self._source(node.this, inner)
         return _star(inner)
 
-    def _select(self, node: exp.Select, scope: _Scope) -> Given:
+    def _select(self, node: exp.Select, scope: Scope) -> Given:
         first = node.args.get("from_")
         if first is not None:
             self._source(first.this, scope)
@@ -211,14 +108,14 @@ class Eye:
             return Given(tuple(columns), self._anything(node))
         return Given(tuple(columns), rest)
 
-    def _joins(self, node: exp.Expr, scope: _Scope) -> None:
+    def _joins(self, node: exp.Expr, scope: Scope) -> None:
         for join in node.args.get("joins") or ():
             is_hidden = str(join.kind or "").upper() in ("SEMI", "ANTI")
             self._source(join.this, scope, is_hidden=is_hidden)
         for lateral in node.args.get("laterals") or ():
             self._source(lateral, scope)
 
-    def _source(self, node: exp.Expr, scope: _Scope, *, is_hidden: bool = False) -> None:
+    def _source(self, node: exp.Expr, scope: Scope, *, is_hidden: bool = False) -> None:
         """Adds what a FROM or JOIN names to what names can mean."""
         if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table) and not node.alias:
             self._source(node.this, scope, is_hidden=is_hidden)  # a join in parentheses: its names are seen outside
@@ -233,7 +130,7 @@ class Eye:
         (scope.hidden if is_hidden else scope.relations).append((frozenset(names), given))
         self._joins(node, scope)
 
-    def _relation(self, node: exp.Expr, scope: _Scope) -> Given:
+    def _relation(self, node: exp.Expr, scope: Scope) -> Given:
         if isinstance(node, exp.Lateral):
             if isinstance(node.this, exp.Query):
                 return _renamed(self._query(node.this, scope), node)
@@ -249,14 +146,14 @@ class Eye:
             return _made(self._expression(node, scope), node)
         return Given(rest=self._anything(node) | self._expression(node, scope))
 
-    def _values(self, node: exp.Values, scope: _Scope) -> Given:
+    def _values(self, node: exp.Values, scope: Scope) -> Given:
         rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
         width = min(map(len, rows), default=0)
         seen = [union(self._expression(row[at], scope) for row in rows) for at in range(width)]
         return _renamed(Given(tuple((f"col{at}", each) for at, each in enumerate(seen, start=1))), node)
 
-    def _pivoted(self, given: Given, pivot: exp.Pivot, scope: _Scope) -> Given:
-        inner = _Scope(scope.ctes, scope, [(frozenset(), given)])
+    def _pivoted(self, given: Given, pivot: exp.Pivot, scope: Scope) -> Given:
+        inner = Scope(scope.ctes, scope, [(frozenset(), given)])
         spent = {column.name.lower() for column in pivot.find_all(exp.Column)}
         read = union(inner.column(_parts(column)) for column in pivot.find_all(exp.Column))
         made = [each for each in pivot.find_all(exp.Identifier) if each.find_ancestor(exp.Column) is None]
@@ -266,7 +163,7 @@ class Eye:
 
     # What is selected
 
-    def _selected(self, node: exp.Expr, scope: _Scope) -> Given:
+    def _selected(self, node: exp.Expr, scope: Scope) -> Given:
         if isinstance(node, exp.Star):
             return self._star_changed(_star(scope), node, scope)
         if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
@@ -280,7 +177,7 @@ class Eye:
             return Given(((name, seen),), seen if is_many else None)
         return Given(((node.alias_or_name.lower(), seen),) if node.alias_or_name else (), seen)
 
-    def _star_of(self, node: exp.Column, scope: _Scope) -> Given:
+    def _star_of(self, node: exp.Column, scope: Scope) -> Given:
         parts = _parts(node)[:-1]
         for each in scope.around():
             found = [given for names, given in (*each.relations, *each.hidden) if ".".join(parts) in names]
@@ -290,7 +187,7 @@ class Eye:
                 return Given(columns, union(rests) if rests else None)
         return Given(rest=scope.column(parts))
 
-    def _star_changed(self, given: Given, star: exp.Expr, scope: _Scope) -> Given:
+    def _star_changed(self, given: Given, star: exp.Expr, scope: Scope) -> Given:
         gone = [each.name.lower() for each in star.args.get("except_") or ()]
         put = star.args.get("replace") or ()
         columns = given.without([*gone, *(each.alias.lower() for each in put)]).columns
@@ -299,7 +196,7 @@ class Eye:
             return Given((*columns, *changed), given.all)
         return Given((*columns, *changed), given.rest)
 
-    def _expression(self, node: exp.Expr | None, scope: _Scope) -> Seen:
+    def _expression(self, node: exp.Expr | None, scope: Scope) -> Seen:
         """What is seen in the value of an expression."""
         if node is None or isinstance(node, exp.DataType | exp.Literal):
             return NOTHING
@@ -324,7 +221,7 @@ class Eye:
         parts = [each for each in node.iter_expressions() if not _is_among(each, skipped)]
         return union(self._expression(each, scope) for each in parts if not _is_label(node, each))
 
-    def _name(self, node: exp.Expr, scope: _Scope) -> Seen:
+    def _name(self, node: exp.Expr, scope: Scope) -> Seen:
         if isinstance(node, exp.Star):
             return self._star_changed(_star(scope), node, scope).all
         if isinstance(node, exp.Column):
@@ -339,13 +236,13 @@ class Eye:
             return scope.column([name]) if scope.is_column(name) else NOTHING
         return scope.everything()
 
-    def _asked(self, query: exp.Expr, scope: _Scope) -> Seen:
+    def _asked(self, query: exp.Expr, scope: Scope) -> Seen:
         """What a subquery's answer says of a value that its WHERE holds against something else than a column."""
         select = query.unnest() if isinstance(query, exp.Subquery) else query
         where = select.args.get("where") if isinstance(select, exp.Select) else None
         if where is None:
             return NOTHING
-        inner = _Scope(self._with(select, scope), scope)
+        inner = Scope(self._with(select, scope), scope)
         first = select.args.get("from_")
         if first is not None:
             self._source(first.this, inner)
@@ -354,7 +251,7 @@ class Eye:
         return union(self._name(each, inner) for each in columns)
 
 
-def _star(scope: _Scope) -> Given:
+def _star(scope: Scope) -> Given:
     rests = [given.rest for _, given in scope.relations if given.rest is not None]
     columns = tuple(each for _, given in scope.relations for each in given.columns)
     return Given(columns, union(rests) if rests else None)

@@ -405,7 +405,9 @@ class TestHalfDone:
         assert first is not None
         half_done_for_good(people)
 
-        restore_flow.go_back(opened(people, "restore"), first)
+        context = opened(people, "restore")
+        restore_flow.go_back(context, first)
+        give_back(context.engine)
 
         assert begun(people) == ()
         assert held(people) == ONE

@@ -2,20 +2,19 @@
 
 Spark would cut them to microseconds without a word. It gives the bytes only to a reader that goes row by row: files
 that have such columns are read by a session of their own. Those that Spark has written have whole microseconds, and
-need none of it.
+need none of it. Inside of structs, arrays and maps it is the same.
 """
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType, StructField, StructType
-
-from tidemark.rows import quoted
+from pyspark.sql.types import ArrayType, BinaryType, DataType, MapType, StructField, StructType
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import pyarrow.parquet as pq
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -31,53 +30,126 @@ _UNSIGNED = "decimal(20,0)"
 _NANOS, _DAY = (0, 8), (8, 4)  # offset and length, least byte first
 
 
-def columns_of_bytes(schema: pq.ParquetSchema, notes: Mapping[bytes, bytes]) -> frozenset[str]:
-    """The columns of a file that are INT96 and may have more than microseconds; those inside of others are Spark's."""
+class BeyondReadingError(Exception):
+    """INT96 where Spark does not give its bytes."""
+
+
+def leaves_of_bytes(schema: pq.ParquetSchema, notes: Mapping[bytes, bytes]) -> frozenset[int]:
+    """The numbers of a file's columns without parts that are INT96 and may have more than microseconds."""
     if SPARK_SCHEMA in notes:
         return frozenset()
-    leaves = (schema.column(number) for number in range(len(schema)))
-    return frozenset(leaf.path for leaf in leaves if leaf.physical_type == "INT96" and not leaf.max_repetition_level)
+    return frozenset(each for each in range(len(schema)) if schema.column(each).physical_type == "INT96")
 
 
-def read_bytes(spark: SparkSession, paths: list[str], options: Mapping[str, str], names: Collection[str]) -> DataFrame:
-    """The files with these columns as binary."""
-    schema = spark.read.options(**options).parquet(*paths).schema
-    fields = [StructField(each.name, BinaryType()) if each.name in names else each for each in schema.fields]
-    return _by_rows(spark).read.options(**options).schema(StructType(fields)).parquet(*paths)
+def read_bytes(
+    spark: SparkSession, paths: list[str], options: Mapping[str, str], leaves: Collection[int]
+) -> tuple[DataFrame, StructType]:
+    """The files with these leaves as binary, and the schema that they have for Spark.
+
+    Raises `BeyondReadingError` where a leaf is a key of a map, or Spark takes other leaves together.
+    """
+    meant = spark.read.options(**options).parquet(*paths).schema
+    number = count()
+    held = StructType([_field(each, number, leaves) for each in meant.fields])
+    if next(number) <= max(leaves):
+        raise BeyondReadingError("INT96 beside a type that takes several columns together")
+    return _by_rows(spark).read.options(**options).schema(held).parquet(*paths), meant
 
 
-def micros(name: str, rebase: str) -> Column:
+def _field(field: StructField, number: Iterator[int], leaves: Collection[int]) -> StructField:
+    return StructField(field.name, _held(field.dataType, number, leaves), field.nullable)
+
+
+def _held(kind: DataType, number: Iterator[int], leaves: Collection[int]) -> DataType:
+    """The type with binary for these leaves, which are numbered from the next number on."""
+    if isinstance(kind, StructType):
+        return StructType([_field(each, number, leaves) for each in kind.fields])
+    if isinstance(kind, ArrayType):
+        return ArrayType(_held(kind.elementType, number, leaves), kind.containsNull)
+    if isinstance(kind, MapType):
+        if _held(kind.keyType, number, leaves) != kind.keyType:
+            raise BeyondReadingError("INT96 in the keys of a map")
+        return MapType(kind.keyType, _held(kind.valueType, number, leaves), kind.valueContainsNull)
+    return BinaryType() if next(number) in leaves else kind
+
+
+def instants(value: Column, held: DataType, meant: DataType, rebase: str) -> Column:
+    """A value with its instants, where it holds (`held`) their bytes; null for each that is none. `rebase` is as that
+    of `micros`."""
+    if held == meant:
+        return value
+    if isinstance(held, StructType) and isinstance(meant, StructType):
+        fields = zip(held.fields, meant.fields, strict=True)
+        parts = [
+            instants(value.getField(one.name), one.dataType, other.dataType, rebase).alias(one.name)
+            for one, other in fields
+        ]
+        return F.when(value.isNotNull(), F.struct(*parts))
+    if isinstance(held, ArrayType) and isinstance(meant, ArrayType):
+        element = held.elementType, meant.elementType
+        return F.transform(value, lambda each: instants(each, *element, rebase))
+    if isinstance(held, MapType) and isinstance(meant, MapType):
+        kinds = held.valueType, meant.valueType
+        return F.transform_values(value, lambda _, each: instants(each, *kinds, rebase))
+    return micros(value, rebase)
+
+
+def told_of(name: str, value: Column, held: DataType, meant: DataType, rebase: str) -> Column:
+    """What is wrong with the first bytes in a value that are no instant, null where all are."""
+    if held == meant:
+        return F.lit(None).cast("string")
+    if isinstance(held, StructType) and isinstance(meant, StructType):
+        fields = zip(held.fields, meant.fields, strict=True)
+        parts = [
+            told_of(f"{name}.{one.name}", value.getField(one.name), one.dataType, other.dataType, rebase)
+            for one, other in fields
+        ]
+        return F.coalesce(*parts)
+    if isinstance(held, ArrayType) and isinstance(meant, ArrayType):
+        element = held.elementType, meant.elementType
+        return _first(F.transform(value, lambda each: told_of(f"{name}[]", each, *element, rebase)))
+    if isinstance(held, MapType) and isinstance(meant, MapType):
+        kinds = held.valueType, meant.valueType
+        return _first(F.transform(F.map_values(value), lambda each: told_of(f"{name}{{}}", each, *kinds, rebase)))
+    return told(name, value, rebase)
+
+
+def _first(texts: Column) -> Column:
+    return F.get(F.array_compact(texts), F.lit(0))
+
+
+def micros(value: Column, rebase: str) -> Column:
     """The instant of such bytes; null where they are no whole microsecond, or of no calendar. `rebase`: LEGACY where
     days before 1582-10-15 are the Julian calendar's."""
-    return F.when(_beyond_micros(name) == 0, _cut(name, rebase))
+    return F.when(_beyond_micros(value) == 0, _cut(value, rebase))
 
 
-def told(name: str, rebase: str) -> Column:
+def told(name: str, value: Column, rebase: str) -> Column:
     """What is wrong with bytes that are no instant, null for others."""
-    rest = F.lpad(_beyond_micros(name).cast("string"), 3, "0")
-    instant = F.concat(F.date_format(_cut(name, rebase), "yyyy-MM-dd HH:mm:ss.SSSSSS"), rest)
-    never = F.concat(F.lit("nanosecond "), _number(name, *_NANOS), F.lit(" of Julian day "), _number(name, *_DAY))
+    rest = F.lpad(_beyond_micros(value).cast("string"), 3, "0")
+    instant = F.concat(F.date_format(_cut(value, rebase), "yyyy-MM-dd HH:mm:ss.SSSSSS"), rest)
+    never = F.concat(F.lit("nanosecond "), _number(value, *_NANOS), F.lit(" of Julian day "), _number(value, *_DAY))
     why = F.concat(F.lit(f"{name} is "), F.coalesce(instant, never), F.lit(": a timestamp has microseconds"))
-    return F.when(quoted(name).isNotNull() & micros(name, rebase).isNull(), why)
+    return F.when(value.isNotNull() & micros(value, rebase).isNull(), why)
 
 
-def _beyond_micros(name: str) -> Column:
-    return F.pmod(_number(name, *_NANOS), F.lit(_NANOS_A_MICRO))
+def _beyond_micros(value: Column) -> Column:
+    return F.pmod(_number(value, *_NANOS), F.lit(_NANOS_A_MICRO))
 
 
-def _cut(name: str, rebase: str) -> Column:
+def _cut(value: Column, rebase: str) -> Column:
     """The microsecond that the nanosecond is in."""
-    day, nanos = _number(name, *_DAY), _number(name, *_NANOS)
+    day, nanos = _number(value, *_DAY), _number(value, *_NANOS)
     since = day - _EPOCH
     if rebase == "LEGACY":
         since = F.when(day < _GREGORIAN, _of_julian_calendar(day)).otherwise(since)
-    time = ((nanos - _beyond_micros(name)).cast("decimal(20,0)") / F.lit(_NANOS_A_MICRO)).cast("bigint")
+    time = ((nanos - _beyond_micros(value)).cast("decimal(20,0)") / F.lit(_NANOS_A_MICRO)).cast("bigint")
     return F.timestamp_micros(F.try_add(F.try_multiply(since, F.lit(_DAY_MICROS)), time))
 
 
-def _number(name: str, offset: int, length: int) -> Column:
+def _number(value: Column, offset: int, length: int) -> Column:
     """The signed number in these bytes."""
-    digits = F.hex(quoted(name))
+    digits = F.hex(value)
     last_first = range(offset + length - 1, offset - 1, -1)
     unsigned = F.conv(F.concat(*(F.substring(digits, 2 * each + 1, 2) for each in last_first)), 16, 10)
     number, size = unsigned.cast(_UNSIGNED), 1 << 8 * length

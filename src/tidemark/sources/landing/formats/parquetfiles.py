@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType, TimestampNTZType
+from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructType, TimestampNTZType
 
 from tidemark.compile.casts import same_value
 from tidemark.errors import ConfigError
@@ -54,7 +54,7 @@ class _Shape:
     text: str
     nanoseconds: frozenset[str]
     without_zone: frozenset[str]
-    int96: frozenset[str]
+    int96: frozenset[int]
     rebase: str
 
 
@@ -84,7 +84,7 @@ def read_parquet_files(
     frames = []
     for shape, group in groups.items():
         read, refused = _read(spark, shape, group)
-        frames += [_with_plain_types(frame, shape, wanted) for frame in read]
+        frames += [_with_plain_types(frame, meant, shape, wanted) for frame, meant in read]
         unreadable |= refused
     if unreadable:
         raise UnreadableError(unreadable)
@@ -173,7 +173,7 @@ def _shape(footer: pq.FileMetaData) -> _Shape | str:
     key, julian = _JULIAN_BEFORE_1582
     text = str(schema).partition("\n")[2] + str(notes.get(int96.SPARK_SCHEMA, b""))
     rebase = "LEGACY" if notes.get(key) == julian else "CORRECTED"
-    return _Shape(text, frozenset(nanoseconds), frozenset(local), int96.columns_of_bytes(schema, notes), rebase)
+    return _Shape(text, frozenset(nanoseconds), frozenset(local), int96.leaves_of_bytes(schema, notes), rebase)
 
 
 def _alike_exactly(paths: Sequence[str]) -> list[str]:
@@ -182,8 +182,9 @@ def _alike_exactly(paths: Sequence[str]) -> list[str]:
 
 def _read(
     spark: SparkSession, shape: _Shape, files: Sequence[SourceFile]
-) -> tuple[list[DataFrame], dict[SourceFile, Verdict]]:
-    """One frame of all files, or one of each that Spark takes, and why it does not take the others."""
+) -> tuple[list[tuple[DataFrame, StructType]], dict[SourceFile, Verdict]]:
+    """One frame of all files, or one of each that Spark takes, each with its schema by Spark's own types; and why it
+    does not take the others."""
     options = file_options([file.path for file in files]) | {
         "datetimeRebaseMode": shape.rebase,
         "int96RebaseMode": shape.rebase,
@@ -192,8 +193,8 @@ def _read(
     try:
         if shape.int96:
             return [int96.read_bytes(spark, paths, options, shape.int96)], {}
-        return [spark.read.options(**options).parquet(*paths)], {}
-    except (PySparkException, Py4JJavaError) as failure:
+        return [_as_spark_reads(spark, paths, options)], {}
+    except (PySparkException, Py4JJavaError, int96.BeyondReadingError) as failure:
         java = failure.java_exception.getMessage() if isinstance(failure, Py4JJavaError) else str(failure)
         if len(files) == 1:
             told = f"a Parquet file of a kind that Spark cannot read ({first_line(java)})"
@@ -203,35 +204,40 @@ def _read(
     return frames, {file: why for _, refused in each for file, why in refused.items()}
 
 
-def _with_plain_types(frame: DataFrame, shape: _Shape, wanted: AsTyped) -> DataFrame:
+def _as_spark_reads(spark: SparkSession, paths: list[str], options: Mapping[str, str]) -> tuple[DataFrame, StructType]:
+    frame = spark.read.options(**options).parquet(*paths)
+    return frame, frame.schema
+
+
+def _with_plain_types(frame: DataFrame, meant: StructType, shape: _Shape, wanted: AsTyped) -> DataFrame:
     """The frame in types that can be judged and stored; columns without a type (and a value) are left out."""
     columns, refused = [], []
-    for field in frame.schema.fields:
+    for held, field in zip(frame.schema.fields, meant.fields, strict=True):
         is_contracted = wanted(field.name) is not None
         if field.name in shape.nanoseconds:
             micros, is_local = _micros(field.name), field.name in shape.without_zone
             value = micros.cast("timestamp_ntz") if is_local and is_contracted else micros
             refused.append(_told_of_nanoseconds(field.name))
-        elif field.name in shape.int96:
-            value = int96.micros(field.name, shape.rebase)
-            refused.append(int96.told(field.name, shape.rebase))
+        elif held.dataType != field.dataType:
+            given = quoted(field.name), held.dataType, field.dataType, shape.rebase
+            value = _plain(int96.instants(*given), field.dataType, is_contracted)
+            refused.append(int96.told_of(field.name, *given))
         elif isinstance(field.dataType, NullType):
             continue
         else:
-            value = _plain(field, is_contracted)
+            value = _plain(quoted(field.name), field.dataType, is_contracted)
         columns.append(value.alias(field.name))
     corrupt = F.concat_ws("; ", *refused) if refused else F.lit(None).cast("string")
     order = at_position(place_of_file(), F.col("_metadata.row_index")).alias(ORDER)
     return frame.select(*columns, F.nullif(corrupt, F.lit("")).alias(CORRUPT), file_origin().alias(ORIGIN), order)
 
 
-def _plain(field: StructField, is_contracted: bool) -> Column:
-    value = quoted(field.name)
-    if isinstance(field.dataType, TimestampNTZType) and not is_contracted:
+def _plain(value: Column, kind: DataType, is_contracted: bool) -> Column:
+    if isinstance(kind, TimestampNTZType) and not is_contracted:
         return value.cast("timestamp")  # times without a zone are UTC, where no contract says otherwise
-    if isinstance(field.dataType, ArrayType | MapType | StructType) and not is_contracted:
-        return same_value(value, field.dataType.simpleString(), "string")
-    return value.cast("string") if field.dataType.simpleString().startswith(("time(", "interval")) else value
+    if isinstance(kind, ArrayType | MapType | StructType) and not is_contracted:
+        return same_value(value, kind.simpleString(), "string")
+    return value.cast("string") if kind.simpleString().startswith(("time(", "interval")) else value
 
 
 def _micros(name: str) -> Column:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from tests.support.lakes.landing import LandingFolder
 from tidemark import steps
@@ -154,13 +155,15 @@ def test_bytes_of_int96_are_the_instants_that_were_written(spark: SparkSession, 
     writer.conf.set("spark.sql.parquet.outputTimestampType", "INT96")
     written = writer.createDataFrame([(each,) for each in instants], "at timestamp").coalesce(1)
     written.write.parquet(folder := str(tmp_path / "int96"))
-    held = int96.read_bytes(spark, [folder], {}, {"at"})
+    held, meant = int96.read_bytes(spark, [folder], {}, {0})
+    assert meant.simpleString() == "struct<at:timestamp>"
     far = bytes(8) + (2**31 - 1).to_bytes(4, "little")
     garbage = spark.createDataFrame([(bytearray(each),) for each in (bytes(12), b"\xff" * 12, far)], "at binary")
 
     def read(frame: DataFrame) -> list[Any]:
         judged = frame.select(
-            int96.micros("at", rebase).cast("string").alias("at"), int96.told("at", rebase).alias("told")
+            int96.micros(F.col("at"), rebase).cast("string").alias("at"),
+            int96.told("at", F.col("at"), rebase).alias("told"),
         )
         return [(row.at, row.told) for row in judged.collect()]
 
@@ -168,6 +171,59 @@ def test_bytes_of_int96_are_the_instants_that_were_written(spark: SparkSession, 
     assert {told for _, told in read(held)} == {None}
     assert all((at is None) != (told is None) for at, told in read(garbage))
     assert read(garbage)[2] == (None, "at is nanosecond 0 of Julian day 2147483647: a timestamp has microseconds")
+
+
+INSTANT = pa.timestamp("ns")
+NESTED = {
+    "s": pa.struct([("n", pa.int64()), ("in", pa.struct([("a.t", INSTANT)]))]),
+    "l": pa.list_(INSTANT),
+    "m": pa.map_(pa.string(), INSTANT),
+    "d": pa.list_(pa.struct([("x", pa.binary()), ("at", pa.list_(INSTANT))])),
+}
+
+
+def nested(nanos: int | None) -> dict[str, Any]:
+    """A row with one instant in each of the places where one can be."""
+    deep = [None, {"x": b"x", "at": [None, nanos]}]
+    return {"s": {"n": 1, "in": {"a.t": nanos}}, "l": [nanos, None], "m": [("k", nanos)], "d": deep}
+
+
+@pytest.mark.parametrize("columns", ["id int", "id int\ns string\nl string\nm string\nd string"])
+def test_int96_inside_of_others_is_exact_or_refused_row_by_row(parquet_landing: LandingFolder, columns: str) -> None:
+    parquet_landing.columns = columns
+    exact, cut = 1_740_826_800_000_001_000, 1_740_826_800_000_000_999
+    empty: dict[str, Any] = dict.fromkeys(NESTED)
+    rows = [nested(exact), nested(None), empty]
+    rows += [empty | {name: nested(cut)[name]} for name in NESTED]
+    table = {"id": pa.array(range(len(rows)))}
+    table |= {name: pa.array([row[name] for row in rows], kind) for name, kind in NESTED.items()}
+    table["at"] = pa.array([exact] * len(rows), INSTANT)
+    parquet_landing.put("a.parquet", parquet(table, use_deprecated_int96_timestamps=True))
+
+    found = parquet_landing.rows()
+
+    refused = {row["id"]: row["_corrupt_record"] for row in found if "_corrupt_record" in row}
+    places = ("s.in.a.t", "l[]", "m{}", "d[].at[]")
+    told = "is 2025-03-01 11:00:00.000000999: a timestamp has microseconds"
+    assert refused == {number: f"{place} {told}" for number, place in enumerate(places, start=3)}
+    good = {row["id"]: row for row in judged(parquet_landing) if "bad" not in row}
+    at = "2025-03-01T11:00:00.000001Z"
+    assert json.loads(good[0]["s"]) == {"n": 1, "in": {"a.t": at}}
+    assert json.loads(good[0]["l"]) == [at, None]
+    assert json.loads(good[0]["m"]) == {"k": at}
+    assert json.loads(good[0]["d"])[1]["at"] == [None, at]
+    assert json.loads(good[1]["s"]) == {"n": 1, "in": {"a.t": None}}
+    assert [good[2][name] for name in NESTED] == [None] * len(NESTED)
+    assert {row["at"] for row in good.values()} == {datetime(2025, 3, 1, 11, 0, 0, 1)}
+
+
+def test_int96_as_the_key_of_a_map_is_a_matter_of_its_file(parquet_landing: LandingFolder) -> None:
+    keys = pa.array([[(1, "v")]], pa.map_(INSTANT, pa.string()))
+    parquet_landing.put("a.parquet", parquet({"m": keys}, use_deprecated_int96_timestamps=True))
+    parquet_landing.put("b.parquet", parquet({"id": pa.array([1])}))
+    extract = parquet_landing.extract()
+    assert {"id": 1} in parquet_landing.rows(extract)
+    assert [notice for notice in extract.notices if "INT96 in the keys of a map" in notice]
 
 
 def test_old_dates_are_what_their_writers_meant(parquet_landing: LandingFolder, spark: SparkSession) -> None:
