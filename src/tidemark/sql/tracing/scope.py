@@ -9,6 +9,8 @@ from tidemark.sql.tracing.derivation import Origin
 
 Seen = frozenset[Origin]
 NOTHING: Seen = frozenset()
+MADE: Seen = frozenset({("", "")})
+"""Seen in what a query says itself, a literal. Held against a value, it tells that value."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Given:
             return Given(tuple(zip(names, (seen for _, seen in self.columns), strict=True)))
         return Given(tuple((name, self.all) for name in names), self.rest)
 
+    def with_more(self, seen: Seen) -> Given:
+        """The same columns, with this seen in each of them, too."""
+        rest = None if self.rest is None else self.rest | seen
+        return Given(tuple((name, each | seen) for name, each in self.columns), rest)
+
     def without(self, names: Iterable[str]) -> Given:
         gone = set(names)
         return replace(self, columns=tuple(each for each in self.columns if each[0] not in gone))
@@ -78,6 +85,29 @@ class Scope:
             if asked:
                 return union(asked)
         return self.everything()
+
+    def owner(self, parts: Sequence[str]) -> int | None:
+        """The number of the relation here that a column's name means."""
+        for number, relation in enumerate(self.relations):
+            if _known([relation], parts) is not None:
+                return number
+        return None
+
+    def compare(self, compared: Sequence[Sequence[str]]) -> None:
+        """Columns of one condition: in relations that the query makes itself, what it holds them against is seen."""
+        self._tell([(self.owner(parts), self.column(parts)) for parts in compared])
+
+    def share(self, name: str) -> None:
+        """A column by which relations are joined that all have one of its name."""
+        known = [(number, given.known(name)) for number, (_, given) in enumerate(self.relations)]
+        self._tell([(number, seen) for number, seen in known if seen is not None])
+
+    def _tell(self, compared: Sequence[tuple[int | None, Seen]]) -> None:
+        for number, (names, given) in enumerate(self.relations):
+            own = union(seen for owner, seen in compared if owner == number)
+            told = union(seen for owner, seen in compared if owner != number) - MADE
+            if told and own >= MADE:
+                self.relations[number] = (names, given.with_more(told))
 
     def around(self) -> Iterator[Scope]:
         """This scope, and those around it."""

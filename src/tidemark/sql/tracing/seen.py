@@ -8,23 +8,25 @@ is computed from a value is seen, whatever the function: a digest, a comparison,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
 
 from tidemark.sql.queries import full_name
-from tidemark.sql.tracing.scope import NOTHING, Given, Scope, Seen, union
+from tidemark.sql.tracing.scope import MADE, NOTHING, Given, Scope, Seen, union
 
 _HOW_MANY = (exp.Count, exp.CountIf, exp.ApproxDistinct, exp.RegrCount, exp.Grouping, exp.GroupingId)
-_HOW_MANY_NAMES = frozenset(("isnull", "isnotnull", "count_if", "approx_count_distinct", "regr_count", "grouping_id"))
+_HOW_MANY_NAMES = frozenset(("count_if", "approx_count_distinct", "regr_count", "grouping_id"))
+_NULL_TESTS = frozenset(("isnull", "isnotnull"))
+# What is null where what it is made of is null, and nowhere else: that says nothing more of a value.
+_KEEPS_NULLS = (exp.Column, exp.Identifier, exp.Dot, exp.Paren, exp.Lower, exp.Upper, exp.Trim, exp.Coalesce)
 # An order that is told in numbers is a pseudonym of the value; the number of a row is not.
-_PLACES = (exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile)
+_PLACES = (exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Count, exp.CountIf)
 # Parts of an expression that choose a value without being in it.
 _CHOOSES: Mapping[type[exp.Expr], tuple[str, ...]] = {
     exp.Window: ("partition_by", "order", "spec"),
     exp.Filter: ("expression",),
-    exp.WithinGroup: ("expression",),
     exp.ArgMax: ("expression",),
     exp.ArgMin: ("expression",),
     exp.Nvl2: ("this",),
@@ -42,7 +44,9 @@ class Eye:
 
     def given(self, query: exp.Expr) -> Given:
         """The columns that a parsed query gives."""
-        return self._query(query, Scope({}))
+        found = self._query(query, Scope({}))
+        rest = None if found.rest is None else found.rest - MADE
+        return Given(tuple((name, seen - MADE) for name, seen in found.columns), rest)
 
     def _query(self, node: exp.Expr, around: Scope) -> Given:
         scope = Scope(self._with(node, around), around)
@@ -89,6 +93,7 @@ class Eye:
         """A join in parentheses, without a SELECT."""
         inner = Scope(scope.ctes, scope)
         self._source(node.this, inner)
+        self._compare(node.this, inner)
         return _star(inner)
 
     def _select(self, node: exp.Select, scope: Scope) -> Given:
@@ -96,6 +101,7 @@ class Eye:
         if first is not None:
             self._source(first.this, scope)
         self._joins(node, scope)
+        self._compare(node, scope)
         columns: list[tuple[str, Seen]] = []
         rest: Seen | None = None
         for selected in node.expressions:
@@ -114,6 +120,16 @@ class Eye:
             self._source(join.this, scope, is_hidden=is_hidden)
         for lateral in node.args.get("laterals") or ():
             self._source(lateral, scope)
+
+    def _compare(self, node: exp.Expr, scope: Scope) -> None:
+        """Looks which values the conditions of a query hold against what the query says itself."""
+        for condition in _conditions(node):
+            scope.compare([_parts(each) for each in _columns(condition)])
+        for join in node.args.get("joins") or ():
+            shared = [each.name.lower() for each in join.args.get("using") or ()]
+            is_natural = str(join.method or "").upper() == "NATURAL"
+            for name in {name for _, given in scope.relations for name in given.names} if is_natural else shared:
+                scope.share(name)
 
     def _source(self, node: exp.Expr, scope: Scope, *, is_hidden: bool = False) -> None:
         """Adds what a FROM or JOIN names to what names can mean."""
@@ -198,11 +214,13 @@ class Eye:
 
     def _expression(self, node: exp.Expr | None, scope: Scope) -> Seen:
         """What is seen in the value of an expression."""
-        if node is None or isinstance(node, exp.DataType | exp.Literal):
+        if node is None or isinstance(node, exp.DataType):
             return NOTHING
+        if isinstance(node, exp.Literal | exp.Boolean):
+            return MADE
         if isinstance(node, exp.Column | exp.Star | exp.Identifier | exp.Var):
             return self._name(node, scope)
-        if isinstance(node, _HOW_MANY) or _is_null_test(node):
+        if _is_how_many(node) or _is_null_test(node):
             return NOTHING
         if isinstance(node, exp.Anonymous) and node.name.lower() == "identifier":
             return scope.everything()  # a name that only Spark can read
@@ -215,9 +233,7 @@ class Eye:
             return self._expression(node.this, replace(scope, parameters=scope.parameters | names))
         if isinstance(node, exp.Dot) and not isinstance(node.expression, exp.Func):
             return self._expression(node.this, scope)
-        skipped = [node.args.get(name) for name in _CHOOSES.get(type(node), ())]
-        if isinstance(node, exp.Window) and isinstance(node.this, _PLACES):
-            skipped = skipped[:1]
+        skipped = _only_chosen_by(node)
         parts = [each for each in node.iter_expressions() if not _is_among(each, skipped)]
         return union(self._expression(each, scope) for each in parts if not _is_label(node, each))
 
@@ -237,18 +253,30 @@ class Eye:
         return scope.everything()
 
     def _asked(self, query: exp.Expr, scope: Scope) -> Seen:
-        """What a subquery's answer says of a value that its WHERE holds against something else than a column."""
+        """What a subquery's answer says of a value that its conditions hold against what is no column of a table."""
         select = query.unnest() if isinstance(query, exp.Subquery) else query
-        where = select.args.get("where") if isinstance(select, exp.Select) else None
-        if where is None:
+        if not isinstance(select, exp.Select):
             return NOTHING
         inner = Scope(self._with(select, scope), scope)
         first = select.args.get("from_")
         if first is not None:
             self._source(first.this, inner)
         self._joins(select, inner)
-        columns = (each for each in where.find_all(exp.Column) if not _is_joined(each))
-        return union(self._name(each, inner) for each in columns)
+        self._compare(select, inner)
+        columns = (each for condition in _conditions(select) for each in condition.find_all(exp.Column))
+        return union(self._name(each, inner) for each in columns if not self._is_joined(each, inner))
+
+    def _is_joined(self, column: exp.Column, scope: Scope) -> bool:
+        """Whether a column of a condition is only held against tables' columns, or asked whether it is there."""
+        comparison = column.find_ancestor(exp.Predicate)
+        if comparison is None:
+            return False
+        if _is_null_test(comparison):
+            return True
+        sides = [side for name in ("this", "expression") if (side := comparison.args.get(name)) is not None]
+        has_columns = all(side.find(exp.Column) is not None for side in sides)
+        is_equal = isinstance(comparison, exp.EQ | exp.NullSafeEQ) and has_columns
+        return is_equal and not any(self._expression(side, scope) >= MADE for side in sides)
 
 
 def _star(scope: Scope) -> Given:
@@ -286,10 +314,40 @@ def _parts(column: exp.Column) -> list[str]:
     return [part.name.lower() for part in column.parts]
 
 
+def _only_chosen_by(node: exp.Expr) -> list[object]:
+    """The parts of an expression that choose its value and are not in it."""
+    if isinstance(node, exp.Window) and _is_place(node.this):
+        return [node.args.get("partition_by")]
+    if isinstance(node, exp.Order):
+        return [node.expressions] if isinstance(node.parent, exp.GroupConcat) else []
+    if isinstance(node, exp.WithinGroup):
+        return [node.expression] if isinstance(node.this, exp.GroupConcat) else []  # any other gives what it orders by
+    if isinstance(node, exp.Nvl2) and not _keeps_nulls(node.this):
+        return []
+    return [node.args.get(name) for name in _CHOOSES.get(type(node), ())]
+
+
+def _is_place(function: exp.Expr) -> bool:
+    """Whether a function over a window says where in its order a row is: also by counting those before it."""
+    if isinstance(function, exp.Filter):
+        return _is_place(function.this)
+    reads = function.find(exp.Column) is not None
+    return isinstance(function, _PLACES) or not (reads or isinstance(function, exp.RowNumber))
+
+
+def _is_how_many(node: exp.Expr) -> bool:
+    return isinstance(node, _HOW_MANY) or (isinstance(node, exp.Anonymous) and node.name.lower() in _HOW_MANY_NAMES)
+
+
 def _is_null_test(node: exp.Expr) -> bool:
+    """Whether an expression says no more than whether there is a value."""
     if isinstance(node, exp.Anonymous):
-        return node.name.lower() in _HOW_MANY_NAMES
-    return isinstance(node, exp.Is) and isinstance(node.expression, exp.Null)
+        return node.name.lower() in _NULL_TESTS and all(map(_keeps_nulls, node.expressions))
+    return isinstance(node, exp.Is) and isinstance(node.expression, exp.Null) and _keeps_nulls(node.this)
+
+
+def _keeps_nulls(node: exp.Expr) -> bool:
+    return all(isinstance(part, _KEEPS_NULLS) for part in node.walk())
 
 
 def _is_among(node: exp.Expr, parts: Iterable[object]) -> bool:
@@ -302,14 +360,17 @@ def _is_label(parent: exp.Expr, node: exp.Expr) -> bool:
     return isinstance(node, exp.Identifier) and (makes or node is parent.args.get("alias"))
 
 
-def _is_joined(column: exp.Column) -> bool:
-    """Whether a column of a condition is only held against other columns, or asked whether it is there."""
-    comparison = column.find_ancestor(exp.Predicate)
-    if comparison is None:
-        return False
-    if _is_null_test(comparison):
-        return True
-    sides = (comparison.args.get("this"), comparison.args.get("expression"))
-    return isinstance(comparison, exp.EQ | exp.NullSafeEQ) and all(
-        side is not None and side.find(exp.Column) is not None for side in sides
-    )
+def _conditions(select: exp.Expr) -> Iterator[exp.Expr]:
+    """What rows of a query have to fulfil, each of it on its own."""
+    joins = (join.args.get("on") for join in select.args.get("joins") or ())
+    clauses = (select.args.get(name) for name in ("where", "having", "qualify"))
+    for condition in (*joins, *(clause.this for clause in clauses if clause is not None)):
+        if condition is not None:
+            yield from condition.flatten() if isinstance(condition, exp.And) else (condition,)
+
+
+def _columns(condition: exp.Expr) -> Iterator[exp.Column]:
+    """The columns of a condition, but for those in a subquery of it."""
+    for node in condition.walk(prune=lambda each: isinstance(each, exp.Query)):
+        if isinstance(node, exp.Column):
+            yield node
