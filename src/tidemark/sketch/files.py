@@ -149,6 +149,8 @@ def _json(text: str, name: str, *, is_cut: bool) -> Sample:
         rows += 1
         for column in columns.values():
             column.values += [None] * (rows - len(column.values))
+    if not columns:
+        raise ConfigError(f"{name} holds no object with a key", next_step="name a file with some rows")
     for column in columns.values():
         if column.nested and any(value is not None and value[:1] not in "{[" for value in column.values):
             column.nested, column.known_type = None, "string"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from tidemark.aws.settings import is_uri
 from tidemark.errors import ConfigError, choose
 from tidemark.sketch.files import format_of
+from tidemark.sources.landing.globs import literally
 
 if TYPE_CHECKING:
     from tidemark.config.environment import ConnectionSpec, Environment
@@ -54,7 +56,8 @@ def _reached(path: Path, told: str, environment: Environment) -> Place:
         known = dict(_folders(environment.connections))
         name, root = next(iter(known.items()), ("landing", None))
         if root is not None:
-            advice = f"put it into the folder of the connection {name}: cp -r {told} {root}/"
+            copy = shlex.join(["cp", "-r", told, f"{root}/"])
+            advice = f"put it into the folder of the connection {name}: {copy}"
         else:
             spec = f"{name}: {{kind: files, settings: {{uri: {path.parent}}}}}"
             advice = f"add one under connections in env/{environment.name}.yaml: {spec}"
@@ -89,7 +92,7 @@ def _pattern(name: str) -> str:
     if re.search(r"\d\.\d", name):  # the point of `v1.2.csv` ends no name
         stem, dot, end = name.rpartition(".")
     bare = _NUMBERED.sub("", stem)
-    return name if bare == stem or not bare else f"{bare}*{dot}{end}"
+    return name if bare == stem or not bare else f"{literally(bare)}*{dot}{literally(end)}"
 
 
 def table_name(place: Place) -> str:

@@ -18,6 +18,11 @@ def is_pattern(text: str) -> bool:
     return _MAGIC.search(text) is not None
 
 
+def literally(text: str) -> str:
+    """A part of a pattern that fits this text alone."""
+    return re.sub(r"([\\*?\[{])", r"\\\1", text)
+
+
 def literal_part(pattern: str) -> str:
     """The folder in which everything lies that the pattern fits."""
     magic = _MAGIC.search(pattern)

@@ -81,6 +81,11 @@ def test_a_file_becomes_a_table_that_is_fit_to_run(project: Path) -> None:
         ("a b/c d.csv", "landing/a b/c d.csv", "a_b", "a b/"),
         ("x/y.csv", "landing.x/", "x", "x/"),
         ("x/y.csv", "landing.x/y.csv", "y", "x/y.csv"),
+        ("a[1]{b}.csv", "landing/a[1]{b}.csv", "a", "a[1]{b}.csv"),
+        ("a[1]_2025.csv", "landing/a[1]_2025.csv", "a", r"a\[1]*.csv"),
+        ("null.csv", "landing/null.csv", "null", "null.csv"),
+        ("on.csv", "landing/on.csv", "on", "on.csv"),
+        ("2025.csv", "landing/2025.csv", "t_2025", "2025.csv"),
     ],
 )
 def test_what_is_received_besides_the_file_itself(file: str, told: str, table: str, wanted: str, project: Path) -> None:
@@ -118,7 +123,9 @@ def test_a_table_may_have_another_name_and_is_never_written_over(
         ("landing/none.csv", "there is no file or folder landing/none.csv"),
         ("lnding.suppliers", "did you mean `landing`?"),
         ("elsewhere.csv", "cp -r elsewhere.csv"),
+        ("else where.csv", "cp -r 'else where.csv'"),
         ("landing/empty.csv", "empty.csv is empty"),
+        ("landing/empty.json", "empty.json holds no object with a key"),
         ("landing/book.xlsx", "do not tell what they are"),
         ("landing.nothing/", "landing/nothing"),
         ("query.sql", "put it where its table is to be: config/gold/query.sql"),
@@ -128,7 +135,9 @@ def test_a_table_may_have_another_name_and_is_never_written_over(
 def test_what_cannot_be_looked_at(told: str, answer: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(project, "empty.csv", "")
     put(project, "book.xlsx", "x")
-    (project / "elsewhere.csv").write_text(SUPPLIERS, "utf-8")
+    put(project, "empty.json", "[{}]")
+    for name in ("elsewhere.csv", "else where.csv"):
+        (project / name).write_text(SUPPLIERS, "utf-8")
     (project / "query.sql").write_text("SELECT 1", "utf-8")
     capsys.readouterr()
     assert main(["init", "--from", told]) in (1, 2)

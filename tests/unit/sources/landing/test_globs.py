@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part
+from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part, literally
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,13 @@ def test_what_lies_before_a_pattern_is_a_folder() -> None:
     assert literal_part("*.csv") == ""
     assert literal_part("a/b") == "a/b"
     assert not is_pattern("a/b c:d")
+
+
+_NAMES = st.text(st.sampled_from(r"ab*?[]{},!^-\.|$"), min_size=1, max_size=6)
+
+
+@given(_NAMES, _NAMES)
+def test_a_name_taken_literally_fits_itself_alone(name: str, other: str) -> None:
+    assert in_pattern(name, literally(name))
+    assert in_pattern(other, literally(name)) == (name == other)
+    assert in_pattern(f"{name}_2025", f"{literally(name)}*")
