@@ -21,7 +21,8 @@ from tidemark.sketch.keys import keys_of
 from tidemark.sketch.places import FILE_KINDS, Place
 from tidemark.sketch.sample import Sample, SeenColumn, merged
 from tidemark.sources import source_for
-from tidemark.sources.landing.listing import Landing
+from tidemark.sources.landing.listing import Landing, Listing
+from tidemark.sources.staged import is_own_name
 from tidemark.sources.unload import UnloadSource
 from tidemark.warehouses import WarehouseError
 
@@ -55,10 +56,7 @@ def _of_files(table: str, place: Place, environment: Environment) -> Draft:
     listing = landing.files()
     found = [each for each in listing.files if files.format_of(each.path)]
     if not found:
-        there = "files, but their names do not tell what they are" if listing.files else "no file"
-        raise ConfigError(
-            f"{landing.location} has {there}", next_step=f"name them by what they are: {', '.join(files.FORMATS)}"
-        )
+        raise _nothing_to_read(landing, listing)
     form, _ = Counter(files.format_of(each.path) for each in found).most_common(1)[0]
     chosen = [each for each in found if files.format_of(each.path) == form]
     if place.look is not None:
@@ -77,7 +75,20 @@ def _of_files(table: str, place: Place, environment: Environment) -> Draft:
     return _draft(table, sample, keys, source, f"From {sample.rows} rows of {', '.join(names)}.")
 
 
+def _nothing_to_read(landing: Landing, listing: Listing) -> ConfigError:
+    if listing.hidden:
+        told = f"{landing.location} is passed over, as every file is whose name begins with a dot or an underscore"
+        return ConfigError(told, next_step="rename it")
+    there = "files, but their names do not tell what they are" if listing.files else "no file"
+    return ConfigError(
+        f"{landing.location} has {there}", next_step=f"name them by what they are: {', '.join(files.FORMATS)}"
+    )
+
+
 def _draft(table: str, sample: Sample, keys: Sequence[str], source: dict[str, Any], seen: str) -> Draft:
+    if own := [each.name for each in sample.columns if is_own_name(each.name)]:
+        told = f"{source['object']} has a column whose name is the engine's own ({', '.join(own)})"
+        raise ConfigError(told, next_step="have it called otherwise where it comes from")
     columns = columns_of(sample, keys)
     fields = {column.name: column.source for column in columns if column.source}
     if fields:

@@ -336,6 +336,8 @@ def _notices(
     if listing.nameless:
         nameless = _some(listing.nameless)
         yield f"{len(listing.nameless)} files have names that Spark cannot address, rename them: {nameless}"
+    if listing.odd:
+        yield f"{len(listing.odd)} are no files, but links to folders or to nothing, or pipes: {_some(listing.odd)}"
 
 
 def _of_book(book: FileBook, due: Sequence[SourceFile], chosen: Sequence[SourceFile]) -> Iterator[str]:

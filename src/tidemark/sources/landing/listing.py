@@ -61,13 +61,15 @@ class Listing:
     """What lies in a landing place: files that Spark reads under their names, and paths that are left out.
 
     `folder` is the one below which they lie: what stands in its own path says nothing of the files. `hidden`: by a dot
-    or an underscore in front, or still being copied. `nameless`: Spark cannot address them.
+    or an underscore in front, or still being copied. `nameless`: Spark cannot address them. `odd`: on a disk, what is
+    no file: links to folders or to nothing, pipes.
     """
 
     folder: str
     files: tuple[SourceFile, ...]
     hidden: tuple[str, ...] = ()
     nameless: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,17 +113,19 @@ class Landing:
             for path, details in listed.items()
             if not path.endswith("/") and (is_literal or in_pattern(path.removeprefix(root), self.object.strip("/")))
         }
-        files, hidden, nameless = [], [], []
+        files, hidden, nameless, odd = [], [], [], []
         for path in sorted(wanted):
             within = path.removeprefix(base).removeprefix("/")
-            if _is_hidden(within):
+            if _is_hidden(within or path.rpartition("/")[2]):
                 hidden.append(path)
             elif _has_no_address(path):
                 nameless.append(path)
+            elif self._is_local and not Path(path).is_file():
+                odd.append(path)
             else:
                 files.append(_source_file(f"{'' if self._is_local else 's3a://'}{path}", wanted[path]))
         told = tuple(path for path in hidden if not _BESIDE.search(path))
-        return Listing(base, tuple(files), told, tuple(nameless))
+        return Listing(base, tuple(files), told, tuple(nameless), tuple(odd))
 
     def _found(self, *, is_literal: bool) -> Mapping[str, Any]:
         base = self._base(is_literal=is_literal)

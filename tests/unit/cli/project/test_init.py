@@ -125,6 +125,8 @@ def test_a_table_may_have_another_name_and_is_never_written_over(
         ("elsewhere.csv", "cp -r elsewhere.csv"),
         ("else where.csv", "cp -r 'else where.csv'"),
         ("landing/empty.csv", "empty.csv is empty"),
+        ("landing/.hidden.csv", "is passed over, as every file is whose name begins with a dot"),
+        ("landing/own.csv", "own.csv has a column whose name is the engine's own (_Origin, __tidemark_x)"),
         ("landing/empty.json", "empty.json holds no object with a key"),
         ("landing/book.xlsx", "do not tell what they are"),
         ("landing.nothing/", "landing/nothing"),
@@ -136,6 +138,8 @@ def test_what_cannot_be_looked_at(told: str, answer: str, project: Path, capsys:
     put(project, "empty.csv", "")
     put(project, "book.xlsx", "x")
     put(project, "empty.json", "[{}]")
+    put(project, ".hidden.csv")
+    put(project, "own.csv", "a,_Origin,__tidemark_x\n1,2,3\n")
     for name in ("elsewhere.csv", "else where.csv"):
         (project / name).write_text(SUPPLIERS, "utf-8")
     (project / "query.sql").write_text("SELECT 1", "utf-8")

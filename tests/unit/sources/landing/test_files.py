@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -123,6 +124,37 @@ def test_files_that_spark_hides_are_no_files_and_are_told_unless_a_writer_left_t
     assert told.startswith("5 files are left out")
     assert ".c.csv" in told
     assert "2 more" in told
+
+
+@pytest.mark.parametrize("name", [".a.csv", "_a.csv", "a.csv._COPYING_"])
+def test_a_hidden_file_that_the_load_file_names_is_told_and_not_taken_for_received(
+    csv_landing: LandingFolder, name: str
+) -> None:
+    csv_landing.pattern = f"events/{name}"
+    path = csv_landing.put(name, "id\n1\n")
+    extract = csv_landing.extract()
+    assert extract.empty
+    assert not FileBook.from_json(extract.watermark).files
+    assert any("left out" in notice and str(path) in notice for notice in extract.notices)
+
+
+def test_links_are_followed_to_files_and_what_is_no_file_stops_no_other(
+    csv_landing: LandingFolder, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x.csv").write_text("id\n7\n")
+    folder = csv_landing.put("a.csv", "id\n1\n").parent
+    (folder / "linked.csv").symlink_to(elsewhere / "x.csv")
+    (folder / "folder").symlink_to(elsewhere)
+    (folder / "loop").symlink_to(folder)
+    (folder / "nothing.csv").symlink_to(elsewhere / "none.csv")
+    os.mkfifo(folder / "pipe.csv")
+    extract = csv_landing.extract()
+    assert [row["id"] for row in csv_landing.rows(extract)] == ["1", "7"]
+    (told,) = extract.notices
+    assert told.startswith("4 are no files")
+    assert len(FileBook.from_json(extract.watermark).files) == 2
 
 
 @pytest.mark.parametrize(
