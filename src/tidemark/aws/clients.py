@@ -66,12 +66,21 @@ def passes(failure: BaseException) -> bool:
 
 
 def session(aws: AwsSettings | None) -> boto3.Session:
-    """A session with the region, profile and credentials file of the environment; None: as the process's own say."""
+    """A session with the region, profile and credentials file of the environment; None: as the process's own say.
+
+    Raises `ConfigError` where the profile is not there.
+    """
     if aws is None:
         return boto3.Session()
     core = botocore.session.Session(profile=aws.profile)
     if aws.credentials_file:
         core.set_config_variable(_CREDENTIALS_FILE, aws.credentials_file)
+    if aws.profile and aws.profile not in core.available_profiles:
+        where = aws.credentials_file or "AWS's own files"
+        raise ConfigError(
+            f"there is no AWS profile {aws.profile} in {where}",
+            next_step=f"aws configure --profile {aws.profile}; the sandbox makes its own: tidemark sandbox up",
+        )
     return boto3.Session(botocore_session=core, region_name=aws.region)
 
 

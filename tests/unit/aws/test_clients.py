@@ -11,6 +11,7 @@ import pytest
 
 from tidemark.aws.clients import client, filesystem, s3_uri, session, spark_conf
 from tidemark.aws.settings import AwsSettings
+from tidemark.errors import ConfigError
 from tidemark.spark import jars
 
 LOCAL = AwsSettings(
@@ -73,6 +74,12 @@ def test_clients_take_region_endpoint_and_credentials_from_the_settings(credenti
     assert found is not None
     assert (found.access_key, found.secret_key) == ("AKIATEST", "aws-canary-secret")
     assert client("s3", credentials) is s3
+
+
+def test_a_profile_that_is_not_there_is_told_with_its_file() -> None:
+    with pytest.raises(ConfigError, match="no AWS profile tidemark-test in /nowhere/credentials") as refused:
+        session(LOCAL)
+    assert "tidemark sandbox up" in str(refused.value.next_step)
 
 
 def test_the_file_system_shows_no_credentials(credentials: AwsSettings) -> None:
