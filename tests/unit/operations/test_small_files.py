@@ -12,9 +12,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake
+from tidemark.config.environment.settings import ComputeSettings
 from tidemark.control import release
 from tidemark.operations import maintenance
 from tidemark.operations import restore as restoring
+from tidemark.spark.session import sizes as sizes_of
 
 TABLE = "bronze.readings"
 FILES, ROWS = 500, 1_000_000
@@ -57,6 +59,8 @@ def test_500_small_files_come_into_the_range_and_releases_of_before_can_be_read_
     rows = seen_by_duckdb(before)
 
     engine, moment = lake.engine(), datetime.now(UTC).replace(tzinfo=None)
+    for name, value in sizes_of(ComputeSettings()).items():
+        engine.session(TABLE).conf.set(name, value)
     engine.leases.acquire(TABLE)
     tidied = maintenance.tidy(engine, TABLE, moment - timedelta(days=7), moment)
     engine.leases.release(TABLE)
