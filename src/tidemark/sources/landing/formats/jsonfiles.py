@@ -161,7 +161,10 @@ def _keys_and_mixed(
     """
     if not any(kinds.values()):
         text = decoded(lines(spark, list(kinds)), "UTF-8")
-        found, mixed = _found(text.select(F.json_object_keys(TEXT).alias(_FOUND), F.col(TEXT).alias(_GIVEN), ORIGIN))
+        # The quick look takes no number of more than 1,000 digits, and gives up its object.
+        slow = F.map_keys(jsontext.parsed_object(F.col(TEXT), exact=False))
+        keys = F.coalesce(F.json_object_keys(TEXT), slow).alias(_FOUND)
+        found, mixed = _found(text.select(keys, F.col(TEXT).alias(_GIVEN), ORIGIN))
         if all(wanted(name) is not None for name in found):
             return found, mixed
     objects = _objects(spark, kinds, exact=False)

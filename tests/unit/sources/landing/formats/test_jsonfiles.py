@@ -104,6 +104,13 @@ def test_numbers_come_as_they_are_written(json_landing: LandingFolder) -> None:
     assert json_landing.rows() == sorted([*nested, *({"id": number} for number in numbers)], key=repr)
 
 
+def test_a_number_of_a_thousand_digits_hides_no_key_of_its_object(json_landing: LandingFolder) -> None:
+    json_landing.columns = "id int\nname string\namount decimal(9,2)"
+    line = {"amount": "7" * 1001, "id": "2", "name": "x"}
+    json_landing.put("a.json", f'{{"id": 1}}\n{{"id": 2, "name": "x", "amount": {line["amount"]}}}\n')
+    assert json_landing.rows() == sorted([line, {"id": "1"}], key=repr)
+
+
 def test_what_the_standard_forbids_is_corrupt(json_landing: LandingFolder) -> None:
     lines = [
         *('{"a": 01}', '{"a": .5}', '{"a": 1.}', '{"a": +1}', '{"a": NaN}', '{"a": -Infinity}', '{"a": 1,}'),
