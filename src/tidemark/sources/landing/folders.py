@@ -7,7 +7,8 @@ and a column only where the contract has it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, StructType, VariantType
 
+from tidemark.compile.casts import same_value
 from tidemark.rows import CORRUPT, ORIGIN, own, quoted
 from tidemark.sources.staged import is_own_name
 
@@ -36,17 +38,22 @@ def columns_of(path: str, folder: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unquote(key).lower() for key in _FOLDER.findall(_within(path, folder))))
 
 
-def partition_columns(files: Iterable[SourceFile], folder: str, expected: Collection[str]) -> dict[str, str]:
-    """The columns that folders give these files, and how a folder spells each; `expected` are the contract's."""
+def partition_columns(files: Iterable[SourceFile], folder: str, expected: Collection[str]) -> dict[str, list[str]]:
+    """The columns that folders give these files, and how folders spell each (`my col` is `my%20col`, too); `expected`
+    are the contract's."""
     known = {name.lower(): name for name in expected}
-    keys: dict[str, str] = {}
+    keys: dict[str, dict[str, None]] = defaultdict(dict)
     for file in files:
         for key in _FOLDER.findall(_within(file.path, folder)):
-            keys.setdefault(unquote(key).lower(), key)
-    return {known.get(name, unquote(key)): key for name, key in keys.items() if name != DAY or name in known}
+            keys[unquote(key).lower()][key] = None
+    return {
+        known.get(name, unquote(next(iter(spelled)))): list(spelled)
+        for name, spelled in keys.items()
+        if name != DAY or name in known
+    }
 
 
-def with_partitions(frame: DataFrame, folder: str, columns: Mapping[str, str]) -> DataFrame:
+def with_partitions(frame: DataFrame, folder: str, columns: Mapping[str, Sequence[str]]) -> DataFrame:
     """The rows with the columns of their folders, as text; of corrupt records they are null, like all others.
 
     Where a file has such a column too, its value has to be the folder's, or null: a row that says something else is a
@@ -55,7 +62,7 @@ def with_partitions(frame: DataFrame, folder: str, columns: Mapping[str, str]) -
     """
     fields = {field.name.lower(): field for field in frame.schema.fields}
     is_good = F.col(CORRUPT).isNull()
-    said = {name: F.when(is_good, _value(folder, key)) for name, key in columns.items()}
+    said = {name: F.when(is_good, _value(folder, spelled)) for name, spelled in columns.items()}
     added = {name: value for name, value in said.items() if name.lower() not in fields}
     shared = {
         field.name: _shared(field, said[name])
@@ -87,7 +94,7 @@ class _Shared:
 
 def _shared(field: StructField, said: Column) -> _Shared:
     own_value = quoted(field.name)
-    typed = said.try_cast(field.dataType)
+    typed = same_value(said, "string", field.dataType.simpleString())
     same = (own_value == typed) | (own_value.cast("string") == said)
     differs = F.coalesce(F.when(own_value.isNull(), typed.isNull()).otherwise(~same), F.lit(False))
     return _Shared(F.coalesce(own_value, typed), said, said.isNotNull() & differs)
@@ -111,10 +118,10 @@ def _within(path: str, folder: str) -> str:
     return bare.removeprefix(folder)
 
 
-def _value(folder: str, key: str) -> Column:
+def _value(folder: str, spelled: Sequence[str]) -> Column:
     """What the innermost folder with this key says of the row's file; null where there is none."""
-    below = re.escape(folder.lstrip("/"))
-    pattern = rf"(?is)^(?:[^/]*/+)?{below}/(?:.*/)?{re.escape(key)}=([^/]*)/"
+    below, key = re.escape(folder.lstrip("/")), "|".join(map(re.escape, spelled))
+    pattern = rf"(?is)^(?:[^/]*/+)?{below}/(?:.*/)?(?:{key})=([^/]*)/"
     encoded = F.regexp_extract(ORIGIN, pattern, 1)
     decoded = F.when(
         F.contains(encoded, F.lit("%")),

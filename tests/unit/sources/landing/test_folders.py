@@ -56,6 +56,27 @@ def test_a_typed_value_is_its_folders_where_they_mean_the_same(parquet_landing: 
     assert "the folder says day=2025-03-01" in corrupt["_corrupt_record"]
 
 
+def test_one_column_however_its_folders_spell_it(csv_landing: LandingFolder) -> None:
+    folders = ["my%20col=1", "my col=2", "My col=3", "L\u00c4ND=4", "l\u00e4nd=5", "L%C3%84ND=6"]
+    for number, folder in enumerate(folders, start=1):
+        csv_landing.put(f"{folder}/a.csv", f"id\n{number}\n")
+    said = {row["id"]: [value for name, value in row.items() if name != "id"] for row in csv_landing.rows()}
+    assert said == {str(number): [str(number)] for number in range(1, 7)}
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("1.005", pa.decimal128(10, 2)), ("2025-03-01 10%3A00%3A00", pa.date32()), ("12D", pa.float64())],
+)
+def test_what_a_folder_says_loses_nothing_where_it_becomes_a_value_of_the_files_type(
+    parquet_landing: LandingFolder, folder: str, kind: pa.DataType
+) -> None:
+    place = parquet_landing.put(f"x={folder}/a.parquet", b"")
+    pq.write_table(pa.table({"id": ["1"], "x": pa.array([None], kind)}), str(place))
+    (row,) = parquet_landing.rows()
+    assert "the folder says x=" in row["_corrupt_record"]
+
+
 def test_dt_is_a_day_and_a_column_only_where_the_contract_has_it(csv_landing: LandingFolder) -> None:
     csv_landing.put("dt=2025-03-01/a.csv", "id\n1\n")
     assert csv_landing.rows() == [{"id": "1"}]
