@@ -26,7 +26,7 @@ from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
 from tidemark.rows.alignment import alike
 from tidemark.rows.order import at_position, place_of_file
-from tidemark.sources.landing.formats import int96
+from tidemark.sources.landing.formats import int96, nested
 from tidemark.sources.landing.formats.parquettypes import AsTyped, as_one_type
 from tidemark.sources.landing.listing import UnreadableError, Verdict
 from tidemark.sources.staged import file_options, file_origin, folded, is_own_name, union
@@ -162,12 +162,12 @@ def _shape(footer: pq.FileMetaData) -> _Shape | str:
     if own:
         return f"a Parquet file with a column whose name is the engine's own ({', '.join(own)})"
     nanoseconds = {leaf.path for leaf in leaves if "timeUnit=nanoseconds" in str(leaf.logical_type)}
-    nested = sorted(nanoseconds - set(names)) or [
+    inside = sorted(nanoseconds - set(names)) or [
         leaf.path for leaf in leaves if leaf.path in nanoseconds and leaf.max_repetition_level
     ]
     times = [leaf.path for leaf in leaves if leaf.path in nanoseconds and leaf.logical_type.type == "TIME"]
-    if nested or times:
-        return f"a Parquet file of types that Spark does not know (nanoseconds in {', '.join(nested or times)})"
+    if inside or times:
+        return f"a Parquet file of types that Spark does not know (nanoseconds in {', '.join(inside or times)})"
     local = {leaf.path for leaf in leaves if "isAdjustedToUTC=false" in str(leaf.logical_type)}
     notes = footer.metadata or {}
     key, julian = _JULIAN_BEFORE_1582
@@ -235,9 +235,10 @@ def _with_plain_types(frame: DataFrame, meant: StructType, shape: _Shape, wanted
 def _plain(value: Column, kind: DataType, is_contracted: bool) -> Column:
     if isinstance(kind, TimestampNTZType) and not is_contracted:
         return value.cast("timestamp")  # times without a zone are UTC, where no contract says otherwise
-    if isinstance(kind, ArrayType | MapType | StructType) and not is_contracted:
-        return same_value(value, kind.simpleString(), "string")
-    return value.cast("string") if kind.simpleString().startswith(("time(", "interval")) else value
+    if isinstance(kind, ArrayType | MapType | StructType):
+        said = nested.sayable(value, kind)
+        return said if is_contracted else same_value(said, kind.simpleString(), "string")
+    return value.cast("string") if nested.is_without_json(kind) else value
 
 
 def _micros(name: str) -> Column:

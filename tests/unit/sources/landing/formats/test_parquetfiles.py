@@ -283,6 +283,41 @@ def test_nested_values_are_json(parquet_landing: LandingFolder, columns: str) ->
     assert {row["s"] for row in judged(parquet_landing)} == {"text", None, rows[0]["s"]}
 
 
+@pytest.mark.parametrize("columns", ["id int", "id int\nv string"])
+def test_nested_values_are_json_whatever_types_they_have(parquet_landing: LandingFolder, columns: str) -> None:
+    parquet_landing.columns = columns
+    at, day, clock = datetime(2025, 3, 1, 10, 0, 1), date(2025, 3, 1), time(10, 0, 1, 500)
+    times = pa.struct([("t", pa.time64("us")), ("l", pa.list_(pa.time64("us")))])
+    values = [
+        (
+            pa.array([{"t": clock, "l": [clock, None]}, None], times),
+            {"t": "10:00:01.0005", "l": ["10:00:01.0005", None]},
+        ),
+        (pa.array([[clock], None]), ["10:00:01.0005"]),
+        (pa.array([[("k", clock)], None], pa.map_(pa.string(), pa.time64("us"))), {"k": "10:00:01.0005"}),
+        (pa.array([[(clock, 1)], None], pa.map_(pa.time64("us"), pa.int32())), {"10:00:01.0005": 1}),
+        (pa.array([[(day, 1)], None], pa.map_(pa.date32(), pa.int32())), {"2025-03-01": 1}),
+        (pa.array([[(at, 1)], None], pa.map_(pa.timestamp("us"), pa.int32())), {"2025-03-01T10:00:01.000000": 1}),
+        (
+            pa.array([[(at, 1)], None], pa.map_(pa.timestamp("us", "UTC"), pa.int32())),
+            {"2025-03-01T10:00:01.000000Z": 1},
+        ),
+        (pa.array([[(b"\xff\x00", 1)], None], pa.map_(pa.binary(), pa.int32())), {"/wA=": 1}),
+        (pa.array([[(7, 1)], None], pa.map_(pa.int64(), pa.int32())), {"7": 1}),
+        (
+            pa.array([[({"a": day}, 1)], None], pa.map_(pa.struct([("a", pa.date32())]), pa.int32())),
+            {'{"a":"2025-03-01"}': 1},
+        ),
+    ]
+    for number, (value, _) in enumerate(values):
+        table = {"id": pa.array([number, number + 100]), "v": value}
+        parquet_landing.put(f"{number}.parquet", parquet(table))
+    found = {row["id"]: row["v"] and json.loads(row["v"]) for row in judged(parquet_landing)}
+    assert found == {number: said for number, (_, said) in enumerate(values)} | {
+        number + 100: None for number in range(len(values))
+    }
+
+
 def test_bytes_are_text_where_the_contract_wants_text_and_they_are_some(parquet_landing: LandingFolder) -> None:
     rows = {"id": pa.array([1, 2]), "name": pa.array(["Ä".encode(), b"\xff\x00"])}
     parquet_landing.put("a.parquet", parquet(rows))
