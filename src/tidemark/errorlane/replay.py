@@ -27,6 +27,7 @@ from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, alignment, judging, own
 from tidemark.sources import Extract
 from tidemark.spark import storage
+from tidemark.sql.types import is_numeric
 from tidemark.write.way import app_id
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ KIND = "replay"
 UNDOING = "undoing"
 ERROR_ID = "error_id"
 _FIELDS = own("fields")
+_TYPES = own("given_types")
 _ID = own("error_id")  # beside the source's own columns
 
 
@@ -198,16 +200,40 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     # Spark's own parser takes what the exact one does not: the character by which that knows numbers.
     exact, rough = jsontext.parsed_object(F.col("payload")), F.from_json("payload", jsontext.OBJECT)
     fields = errors.withColumn(_FIELDS, F.coalesce(exact, rough))
+    fields = fields.withColumn(_TYPES, F.from_json(F.element_at(_FIELDS, judging.TYPES), jsontext.OBJECT))
     gained_since = {each.name for each in added}
     refused = [name for name in _refused(errors) if alignment.column_name(name, old_names) not in gained_since]
-    columns = [_field(name, F.lower).alias(name) for name in (*contract.values(), *refused)]
+    types = {source_name: table.contract.column(name).type for name, source_name in contract.items()}
+    columns = [_as_text(name, type_).alias(name) for name, type_ in types.items()]
+    columns += [_field(name, F.lower).alias(name) for name in refused]
     gained, lost = _gained(added, old_names)
     columns += [value.alias(name) for name, value in gained.items()]
-    may_be_corrupt = source is not None and source.format is not None
-    bad = [*([_field(CORRUPT, F.lower)] if may_be_corrupt else []), *lost]
-    corrupt = [F.coalesce(*bad).alias(CORRUPT)] if bad else []
+    corrupt = F.coalesce(_field(CORRUPT, F.lower), *map(_no_text, types), *lost).alias(CORRUPT)
     origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)
-    return fields.select(*columns, *corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
+    return fields.select(*columns, corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
+
+
+def _as_text(name: str, wanted: str) -> Column:
+    """A value as the text by which the contract's cast says of it what it says of the value itself."""
+    text, given = _field(name, F.lower), _field(name, F.lower, of=_TYPES)
+    value = F.when(given == "binary", same_value(_bytes(text), "binary", "string"))
+    if wanted == "string":
+        for instant in ("timestamp", "timestamp_ntz"):
+            value = value.when(given == instant, text.try_cast(instant).cast("string"))
+    elif is_numeric(wanted):
+        value = value.when(given == "boolean", text.try_cast("boolean").cast("int").cast("string"))
+    return value.otherwise(text)
+
+
+def _no_text(name: str) -> Column:
+    """What is wrong with bytes that no column of a contract takes, null for others."""
+    text, given = _field(name, F.lower), _field(name, F.lower, of=_TYPES)
+    refused = (given == "binary") & text.isNotNull() & same_value(_bytes(text), "binary", "string").isNull()
+    return F.when(refused, F.concat(F.lit(f"{name} has bytes that are no text, in base64: "), text))
+
+
+def _bytes(text: Column) -> Column:
+    return F.try_to_binary(text, F.lit("base64"))
 
 
 def _gained(added: Sequence[StructField], old_names: Collection[str]) -> tuple[dict[str, Column], list[Column]]:
@@ -223,10 +249,14 @@ def _gained(added: Sequence[StructField], old_names: Collection[str]) -> tuple[d
     follow = {other for others in besides.values() for other in others}
     values, lost = {}, []
     for name in (each for each in types if each not in follow):
-        text = _field(name, lambda key: alignment.table_name(key, old_names))
+        text, given = (
+            _field(name, lambda key: alignment.table_name(key, old_names), of=each) for each in (_FIELDS, _TYPES)
+        )
         rest = text
         for place in (name, *besides[name]):
             values[place] = same_value(rest, "string", types[place])
+            if types[place] == "binary":
+                values[place] = F.when(given == "binary", _bytes(rest))
             rest = F.when(values[place].isNull(), rest)
         lost.append(rest)
     return values, lost
@@ -238,7 +268,7 @@ def _refused(errors: DataFrame) -> list[str]:
     return [row[0] for row in reasons.select("reason.column").distinct().collect()]
 
 
-def _field(name: str, spelled: Callable[[Column], Column]) -> Column:
-    """The payload's value under this name, once its own names are spelled so, as text."""
-    named = F.map_filter(_FIELDS, lambda key, _: spelled(key) == name.lower())
+def _field(name: str, spelled: Callable[[Column], Column], of: str = _FIELDS) -> Column:
+    """The payload's value under this name, once its own names are spelled so, as text; or what it says of its type."""
+    named = F.map_filter(of, lambda key, _: spelled(key) == name.lower())
     return jsontext.unmarked(F.get(F.map_values(named), 0))

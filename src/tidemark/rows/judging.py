@@ -16,7 +16,7 @@ from tidemark.compile.casts import EXACT, JSON, adapted, same_value
 from tidemark.compile.rules import RowRule, partition_rules, row_rules
 from tidemark.rows import BAD, CORRUPT, ERROR, ORDER, ORIGIN, own, quoted
 from tidemark.rows.order import order_in
-from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER
+from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER, is_numeric
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Column as ContractColumn
@@ -29,6 +29,8 @@ _GIVEN = own("given_")
 _CHANGED = own("changed_")
 _REFUSED = own("refused_")
 UNKNOWN_COLUMN = "unknown_column"
+TYPES = own("types")
+"""In a payload: by the source's names, the types of values that mean something else as the text that JSON has."""
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
 
 
@@ -63,7 +65,7 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
     carried = (*[quoted(name).alias(_GIVEN + name) for name in given], F.col(ORIGIN))
     order = order_in(frame) if ORDER in {field.name for field in alignment.helpers} else F.lit(None).cast("string")
     marked = _cast(frame, contract, alignment, *carried).withColumn(BAD, _any_broken(rules))
-    payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given])
+    payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given], *_types(frame, contract, alignment))
     error = F.struct(
         F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
         F.to_json(payload, JSON).alias("payload"),
@@ -71,6 +73,20 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
         order.alias(SOURCE_ORDER),
     )
     return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
+
+
+def _types(frame: DataFrame, contract: Contract, alignment: Alignment) -> list[Column]:
+    """What a replay has to know of the types of a frame's columns: nothing where their text says it all."""
+    wanted = {field.name: contract.column(name).type for name, field in alignment.sources.items() if field is not None}
+    given = dict(frame.dtypes)
+    told = {name: type_ for name, type_ in given.items() if _needs_type(type_, wanted.get(name, type_))}
+    return [F.struct(*[F.lit(type_).alias(name) for name, type_ in told.items()]).alias(TYPES)] if told else []
+
+
+def _needs_type(given: str, wanted: str) -> bool:
+    if given in ("timestamp", "timestamp_ntz"):
+        return wanted == "string"
+    return given == "binary" or (given == "boolean" and is_numeric(wanted))
 
 
 def _columns(alignment: Alignment) -> list[Column]:

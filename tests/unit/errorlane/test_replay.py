@@ -223,6 +223,37 @@ def test_numbers_are_replayed_digit_for_digit(lake: Lake) -> None:
     assert lake.read(TABLE, "id", "amount")[0] == ("1", long)
 
 
+def test_a_replayed_value_is_what_it_would_have_been_at_once(lake: Lake) -> None:
+    columns = "id! string\nstatus string {}\nname string\nat string\nlocal string\nflag int"
+    schema = "id string, status string, name binary, at timestamp, local timestamp_ntz, flag boolean, blob binary"
+    load = LOAD | {"write": {"mode": "append"}, "watermark": None}
+    lake.table(TABLE, columns.format("{enum: [{value: new}]}"), load)
+    values = (b"abc", MOMENT, MOMENT, True, b"\xff\x00")
+    lake.load(TABLE, lake.frame(schema, [("1", "new", *values), ("2", "lent", *values), ("3", "lent", *[None] * 5)]))
+    lake.table(TABLE, columns.format("{enum: [{value: new}, {value: lent}]}"), load)
+    replayed(lake, TABLE)
+    names = ("name", "at", "local", "flag", "blob")
+    at_once, later, nulls = (row[1:] for row in lake.read(TABLE, "id", *names))
+    assert later == at_once
+    assert nulls == (None,) * 5
+
+
+def test_bytes_that_are_no_text_stay_in_the_lane(lake: Lake) -> None:
+    load = LOAD | {"write": {"mode": "append"}, "watermark": None}
+    lake.table(TABLE, "id! string\nname string", load)
+    lake.load(TABLE, lake.frame("id string, name binary", [("1", b"\xff\x00")]))
+    assert replayed(lake, TABLE) == Books(extracted=1, quarantined=1)
+    assert lake.read(TABLE) == []
+
+
+def test_a_record_of_an_api_that_could_not_be_stored_is_no_row_of_nulls(lake: Lake) -> None:
+    load = LOAD | {"write": {"mode": "append"}, "watermark": None}
+    lake.table(TABLE, "id string\nname string", load)
+    lake.load(TABLE, lake.frame("id string, name string, _corrupt_record string", [(None, None, '{"Id": "1"}')]))
+    replayed(lake, TABLE)
+    assert lake.read(TABLE) == []
+
+
 def test_a_file_that_could_not_be_read_is_no_row_of_nulls(lake: Lake) -> None:
     load = LOAD | {"write": {"mode": "append"}, "watermark": None}
     load["source"] = LOAD["source"] | {"format": "parquet"}
