@@ -40,7 +40,7 @@ def _query(
         whole = f"`{trouble.table}: {{refresh: full}}` in {file}, which computes the table as a whole"
         fix = f"{trouble.advice}; or write {whole}" if trouble.advice else f"write {whole}"
         yield Finding(path, trouble.line, trouble.message, fix)
-    for name, node in volatile_calls(query.query):
+    for name, node in volatile_calls(query.query, query.schema):
         message = f"`{name}` gives another value in every run, and only the keys that changed are computed anew"
         fix = f"take the value from a column of an input, or fill {table.name} with `mode: replace` and without `on`"
         yield Finding(path, line_near(node), message, fix)

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from tidemark.sql.queries import DIALECT, full_name
-from tidemark.sql.tracing.origins import same_in, taken_from
+from tidemark.sql.tracing.origins import column_names, may_be_null, same_in, taken_from
 from tidemark.sql.tracing.reach import (
     Places,
     Reach,
@@ -25,6 +25,7 @@ from tidemark.sql.tracing.reach import (
     group_keys,
     in_window,
     is_aggregate,
+    is_condition,
     listed,
     outside,
     place_of,
@@ -34,12 +35,14 @@ from tidemark.sql.tracing.reach import (
 )
 
 Leads = dict[str, set[str]]
+_EXISTS = "write EXISTS or NOT EXISTS, with the columns equal in it"
 
 
 class Walk(Protocol):
     """What a SELECT asks of the walk through its query: what it reads, and where to tell what is wrong."""
 
     tracked: Mapping[str, Tracked]
+    read: set[int]  # the tables of the query, as the objects that they are in it, to which the walk has come
 
     def relation(self, scope: Scope) -> Reaches:
         """What a row of a scope's result depends on, by the names of its columns."""
@@ -97,10 +100,11 @@ class Block:
         alias = node.alias_or_name.lower()
         source = self.scope.sources.get(alias) or self.scope.sources.get(node.alias_or_name)
         if isinstance(source, exp.Table):
+            self.walk.read.add(id(source))
             tracked = self.walk.tracked.get(full_name(source))
             found = [] if tracked is None else [self._read(tracked, alias)]
         elif isinstance(source, Scope):
-            own = {name: f"{alias}.{name}" for name in _names(source)}
+            own = {name: f"{alias}.{name}" for name in column_names(source)}
             found = [renamed(each, own) for each in self.walk.relation(source)]
         else:
             found = []
@@ -207,8 +211,8 @@ class Block:
                 asked = asked.parent
             reaches = self.walk.relation(inner)
             pairs = self._asked(asked, inner)
-            if asked is not None and pairs and isinstance(asked.parent, exp.Not):
-                reaches = [each for each in reaches if not self._nullable(each, inner, asked)]
+            if asked is not None and pairs and not is_condition(asked):
+                reaches = [each for each in reaches if not self._unknown(each, inner, asked, pairs)]
             as_asked = {name: place for place, name in pairs}
             for reach in reaches:
                 told = renamed(reach, as_asked)
@@ -230,17 +234,25 @@ class Block:
         if not isinstance(asked, exp.In):
             return []
         values = asked.this.expressions if isinstance(asked.this, exp.Tuple) else [asked.this]
-        named = zip((place_of(value) for value in values), _names(inner), strict=False)
+        named = zip((place_of(value) for value in values), column_names(inner), strict=False)
         return [(place, name) for place, name in named if place is not None]
 
-    def _nullable(self, reach: Reach, inner: Scope, asked: exp.Expr) -> bool:
-        """Refuses NOT IN over a column that may be null: one null among all rows, and no row is there."""
+    def _unknown(self, reach: Reach, inner: Scope, asked: exp.Expr, pairs: list[tuple[str, str]]) -> bool:
+        """Refuses IN where unknown is another answer than no, and a null makes it so: one null among all rows and it is
+        never no; and a null that is asked for is not there as long as there is no row at all.
+        """
+        if renamed(reach, {}).has_all():  # what the subquery looks at is of the row's own key, nulls too
+            return False
         tracked = self.walk.tracked[reach.table]
         loose = [name for name in reach.on if name not in tracked.required and reach.carriers.get(name)]
-        if loose and _names(inner):
-            what = f"`{shown(asked)}` is never true once one row of {reach.table} has no {listed(loose)}"
-            self.walk.refuse(reach, asked, what, "write NOT EXISTS, with the columns equal in it")
-        return bool(loose)
+        maybe = [place.rpartition(".")[2] for place, _ in pairs if may_be_null(self.scope, place, self.walk.tracked)]
+        if loose and column_names(inner):
+            what = f"`{shown(asked)}` is never false once one row of {reach.table} has no {listed(loose)}"
+            self.walk.refuse(reach, asked, what, _EXISTS)
+        elif maybe:
+            what = f"`{shown(asked)}` of a row without {listed(maybe)} depends on whether {reach.table} has any row"
+            self.walk.refuse(reach, asked, what, _EXISTS)
+        return bool(loose or maybe)
 
     def _linked(self, found: Reaches) -> Reaches:
         """Without reaches of other inputs to which a row of the grain leads: what is asked of that holds for them."""
@@ -381,8 +393,3 @@ def _of_partner(places: Places, inner: Collection[str], leads: Leads) -> Places:
     """Where the value stands outside the aliases `inner`: in places that are equal by `leads`, or are there anyway."""
     equal = {place for each in places for place in leads.get(each, ())}
     return frozenset(equal | {place for place in places if not aliases_of(place) & set(inner)})
-
-
-def _names(scope: Scope) -> tuple[str, ...]:
-    query = scope.expression
-    return tuple(name.lower() for name in query.named_selects) if isinstance(query, exp.Query) else ()

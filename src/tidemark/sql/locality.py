@@ -16,7 +16,7 @@ from sqlglot.optimizer.scope import Scope
 from tidemark.sql.block import Block
 from tidemark.sql.queries import DIALECT, full_name
 from tidemark.sql.tracing.columns import ReadQuery
-from tidemark.sql.tracing.origins import taken_from
+from tidemark.sql.tracing.origins import laid_beside, taken_from
 from tidemark.sql.tracing.reach import (
     SAME_TYPE,
     LostError,
@@ -32,7 +32,7 @@ from tidemark.sql.tracing.reach import (
 
 
 def troubles(read: ReadQuery, tracked: Sequence[Tracked]) -> tuple[Trouble, ...]:
-    """The clauses of a query with which the `on` of its inputs cannot be right; none where it cannot be followed."""
+    """The clauses of a query with which the `on` of its inputs cannot be right, and inputs out of its sight."""
     if recursive := tuple(_recursive(read, tracked)):
         return recursive
     walk = Walk({each.table: each for each in tracked})
@@ -40,10 +40,10 @@ def troubles(read: ReadQuery, tracked: Sequence[Tracked]) -> tuple[Trouble, ...]
     try:
         found = walk.relation(read.scope)
     except LostError:
-        return ()
+        return tuple(_not_followed(read, walk))
     for reach in found:
         walk.arrives(read, reach)
-    return tuple(dict.fromkeys(walk.troubles))
+    return tuple(dict.fromkeys((*walk.troubles, *_not_followed(read, walk))))
 
 
 class Walk:
@@ -52,6 +52,7 @@ class Walk:
     def __init__(self, tracked: Mapping[str, Tracked]) -> None:
         self.tracked = tracked
         self.troubles: list[Trouble] = []
+        self.read: set[int] = set()
         self._known: dict[int, Reaches] = {}
         self._open: set[int] = set()
 
@@ -66,6 +67,8 @@ class Walk:
                 found = self._united(scope, query)
             elif isinstance(query, exp.Select):
                 found = Block(self, scope, query).reaches()
+            elif (inside := laid_beside(scope)) is not scope:
+                found = self.relation(inside)
             elif isinstance(query, exp.Query):
                 raise LostError(f"a {query.key}")
             else:
@@ -132,6 +135,30 @@ class Walk:
             what = f"{told} takes rows of {reach.table} with different {columns} together"
             self.refuse(reach, node, what)
         return not lacking
+
+
+def _not_followed(read: ReadQuery, walk: Walk) -> Iterator[Trouble]:
+    """Inputs that a query reads where the walk does not come: in a form that it does not know, such as joins in
+    parentheses.
+
+    A CTE that nobody reads gives the result nothing.
+    """
+    names = {table.name.lower() for table in read.query.find_all(exp.Table) if not table.db}
+    unread = {id(cte) for cte in read.query.find_all(exp.CTE) if cte.alias.lower() not in names}
+    for table in read.query.find_all(exp.Table):
+        tracked = walk.tracked.get(full_name(table))
+        around: exp.Expr | None = table
+        while around is not None and id(around) not in unread:
+            around = around.parent
+        if tracked is not None and id(table) not in walk.read and around is None:
+            columns = listed(tracked.on)
+            yield Trouble(
+                tracked.table,
+                f"{tracked.table} is read in a form that cannot be followed, so that nobody knows whether a row depends"
+                f" on its own {columns} alone, as `on: [{', '.join(tracked.on)}]` says",
+                "read it by FROM, JOIN, or a subquery, without parentheses of its own",
+                line_near(table),
+            )
 
 
 def _told(reach: Reach) -> str:

@@ -447,6 +447,81 @@ def test_a_column_that_may_be_null_makes_not_in_of_the_key_wrong() -> None:
     assert (line, "no `day`" in message) == (1, True)
 
 
+IN = "o.customer_id IN (SELECT c.customer_id FROM silver.customers AS c)"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [f"NOT ({IN})", f"({IN}) = false", f"({IN}) IS NULL", f"coalesce({IN}, true)", f"NOT (o.day IS NULL OR {IN})"],
+)
+def test_in_is_refused_wherever_unknown_is_another_answer_than_no(condition: str) -> None:
+    sql = f"SELECT o.order_id, o.customer_id FROM silver.orders AS o WHERE {condition}"
+    ((_, message),) = found(sql)
+    assert "no `customer_id`" in message
+
+
+def test_in_as_a_value_is_refused_and_as_a_condition_is_not() -> None:
+    ((_, message),) = found(f"SELECT o.order_id, o.customer_id, {IN} AS is_known FROM silver.orders AS o")
+    assert "no `customer_id`" in message
+    for right in (f"CASE WHEN o.amount > 0 AND {IN} THEN 1 ELSE 0 END AS x", "1 AS x"):
+        where = f" WHERE (o.amount > 1 OR {IN})"
+        assert found(f"SELECT o.order_id, o.customer_id, {right} FROM silver.orders AS o{where}") == []
+
+
+def test_what_is_asked_for_may_not_be_null_where_in_is_denied() -> None:
+    known = frozenset({"customer_id", "order_id"})
+    for required, refused in ((frozenset({"order_id"}), True), (known, False)):
+        orders = Tracked("silver.orders", ORDER, True, frozenset(SCHEMA["silver.orders"]), required)
+        customers = Tracked(
+            "silver.customers",
+            ("customer_id",),
+            False,
+            frozenset(SCHEMA["silver.customers"]),
+            frozenset(("customer_id",)),
+        )
+        sql = f"SELECT o.order_id, o.customer_id FROM silver.orders AS o WHERE NOT {IN}"
+        messages = [each.message for each in troubles(read_query(parse(sql), SCHEMA), [orders, customers])]
+        assert ["has any row" in message for message in messages] == [True] * refused
+
+
+def test_in_of_rows_of_the_same_key_may_have_nulls() -> None:
+    inner = "SELECT r.reason FROM silver.returns AS r WHERE r.order_id = o.order_id"
+    assert found(f"SELECT o.order_id FROM silver.orders AS o WHERE o.status NOT IN ({inner})") == []
+
+
+TOTAL = "SELECT order_id, sum(amount) OVER () AS total FROM silver.orders"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"({TOTAL})",
+        f"SELECT order_id, total FROM (({TOTAL}))",
+        "SELECT order_id, sum(amount) OVER () AS total FROM (silver.orders)",
+        "SELECT o.order_id, r.reason FROM (silver.orders AS o JOIN silver.returns AS r ON o.day = r.day)",
+        "SELECT o.order_id FROM silver.orders AS o JOIN (silver.returns AS r JOIN silver.rates AS f ON true)"
+        " ON o.day = r.day",
+    ],
+)
+def test_an_input_that_is_read_where_nobody_can_follow_is_refused(sql: str) -> None:
+    assert any("cannot be followed" in message for _, message in found(sql))
+
+
+@pytest.mark.parametrize("kind", [",", "CROSS JOIN", "LEFT JOIN"])
+def test_what_lateral_looks_at_is_followed(kind: str) -> None:
+    on = " ON true" if kind == "LEFT JOIN" else ""
+    sql = (
+        f"SELECT o.order_id, l.total FROM silver.orders AS o {kind} LATERAL"
+        " (SELECT sum(p.amount) AS total FROM silver.orders AS p WHERE p.{0} = o.{0}) AS l" + on
+    )
+    assert found(sql.format("order_id")) == []
+    assert [line for line, _ in found(sql.format("day"))] == [1]
+
+
+def test_a_common_table_that_nobody_reads_says_nothing() -> None:
+    assert found("WITH x AS (SELECT order_id FROM silver.returns LIMIT 3) SELECT order_id FROM silver.orders") == []
+
+
 def test_a_finding_names_clause_line_and_input() -> None:
     sql = "SELECT\n  order_id,\n  sum(amount) OVER (ORDER BY at)\n    AS total\nFROM silver.orders"
     ((line, message),) = found(sql)
@@ -468,15 +543,33 @@ def test_each_trouble_is_told_once() -> None:
         "rand()", "random()", "randn(3)", "uuid()", "now()", "current_timestamp", "current_timestamp()", "current_date",
         "curdate()", "localtimestamp()", "unix_timestamp()", "monotonically_increasing_id()", "input_file_name()",
         "current_user()", "shuffle(tags)", "spark_partition_id()", "date_diff(current_date(), day)",
+        "DATE 'today'", "TIMESTAMP 'now'", "CAST(' Now' AS TIMESTAMP)", "try_cast('tomorrow' AS DATE)", "date('now')",
+        "to_date('yesterday')", "try_to_timestamp('now')", "day < 'today'", "at BETWEEN '2020-01-01' AND 'now'",
+        "day IN ('today')", "coalesce(day, 'today')", "CASE WHEN day > at THEN day ELSE 'today' END", "year('now')",
+        "date_add('today', 1)", "datediff('today', day)", "TIMESTAMP '10:00'", "at > '10:00'",
+        "aes_encrypt(status, 'abcdefghijklmnop')",
     ],
 )  # fmt: skip
 def test_functions_that_give_something_else_every_time_are_found(call: str) -> None:
     read = read_query(parse(f"SELECT order_id, {call} AS x FROM silver.orders"), SCHEMA)
-    assert list(volatile_calls(read.query))
+    assert list(volatile_calls(read.query, SCHEMA))
 
 
 def test_functions_of_a_row_are_not() -> None:
     sql = (
         "SELECT order_id, unix_timestamp(at) AS u, date_diff(day, at) AS d, xxhash64(order_id) AS h FROM silver.orders"
     )
-    assert list(volatile_calls(read_query(parse(sql), SCHEMA).query)) == []
+    assert list(volatile_calls(read_query(parse(sql), SCHEMA).query, SCHEMA)) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "status = 'today'", "upper('now')", "coalesce(status, 'now')", "CASE status WHEN 'now' THEN day END",
+        "CASE WHEN status = 'now' THEN day END", "DATE '2025-01-01'", "TIMESTAMP '2025-01-01 10:00'", "'10:00'",
+        "DATE 'epoch'", "status IN ('today', 'tomorrow')",
+    ],
+)  # fmt: skip
+def test_words_and_fixed_times_are_not(value: str) -> None:
+    read = read_query(parse(f"SELECT order_id, {value} AS x FROM silver.orders"), SCHEMA)
+    assert list(volatile_calls(read.query, SCHEMA)) == []

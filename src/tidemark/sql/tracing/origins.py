@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from tidemark.sql.queries import DIALECT, full_name
 from tidemark.sql.tracing.derivation import Origin
-from tidemark.sql.tracing.reach import SAME_TYPE, Relation, is_aggregate
+from tidemark.sql.tracing.reach import SAME_TYPE, Relation, Tracked, aliases_of, is_aggregate
 
 _CHOOSE = (exp.Min, exp.Max, exp.ArgMin, exp.ArgMax, exp.First, exp.Last, exp.AnyValue, exp.FirstValue, exp.LastValue)
 _WRAP = (exp.Paren, exp.Alias, exp.IgnoreNulls, exp.RespectNulls, exp.Filter, exp.Window, exp.Lag, exp.Lead)
@@ -18,6 +20,28 @@ def taken_from(scope: Scope, place: str) -> frozenset[Origin]:
     parts = place.removeprefix("coalesce(").removesuffix(")").split(",")
     found = [_behind(scope, *part.rpartition(".")[::2]) for part in parts]
     return frozenset().union(*found) if all(found) else frozenset()
+
+
+def may_be_null(scope: Scope, place: str, tracked: Mapping[str, Tracked]) -> bool:
+    """Whether a row can be without the value of a place: by the contract of what it is from, or of an outer join."""
+    joins = scope.expression.args.get("joins") or []
+    sides = {join.this.alias_or_name.lower(): str(join.side or "").upper() for join in joins}
+    if {"RIGHT", "FULL"} & {*sides.values()} or any(sides.get(alias) == "LEFT" for alias in aliases_of(place)):
+        return True
+    origins = taken_from(scope, place)
+    return not origins or any(table not in tracked or name not in tracked[table].required for table, name in origins)
+
+
+def laid_beside(scope: Scope) -> Scope:
+    """The query of LATERAL, whose columns are those of what stands beside the rows; any other scope itself."""
+    inside = scope.subquery_scopes
+    return inside[0] if isinstance(scope.expression, exp.Lateral) and len(inside) == 1 else scope
+
+
+def column_names(scope: Scope) -> tuple[str, ...]:
+    """The names of the columns that a scope gives."""
+    query = laid_beside(scope).expression
+    return tuple(name.lower() for name in query.named_selects) if isinstance(query, exp.Query) else ()
 
 
 def _behind(scope: Scope, alias: str, name: str) -> frozenset[Origin]:

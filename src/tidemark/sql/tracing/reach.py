@@ -181,6 +181,23 @@ def conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
         yield condition
 
 
+def is_condition(node: exp.Expr) -> bool:
+    """Whether an expression only decides, together with others, whether something is so: unknown is as good as no."""
+    at = node
+    while isinstance(at.parent, exp.And | exp.Or | exp.Paren):
+        at = at.parent
+    decides = isinstance(at.parent, exp.Where | exp.Having | exp.Qualify)
+    return decides or (isinstance(at.parent, exp.Join) and at.arg_key == "on") or _is_case(at)
+
+
+def _is_case(node: exp.Expr) -> bool:
+    """Whether a node is the condition of a branch of CASE (without a value that is compared) or of IF."""
+    branch = node.parent
+    if not isinstance(branch, exp.If) or node.arg_key != "this":
+        return False
+    return not (isinstance(branch.parent, exp.Case) and branch.parent.this is not None)
+
+
 def equalities(condition: exp.Expr | None) -> list[tuple[str, str]]:
     """The pairs of places that a condition demands to be equal."""
     found = []
