@@ -192,6 +192,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         input_ids=ids,
         complete=True,
         affected=todo.affected,
+        rejects_stand=todo.rejects_stand,
         reason=todo.reason,
         anew=full or todo.anew,
         notices=todo.notices,

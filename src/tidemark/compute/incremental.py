@@ -26,6 +26,7 @@ from tidemark.rows import quoted
 from tidemark.rows.batches import having
 from tidemark.rows.order import with_stored_order
 from tidemark.spark import storage
+from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.write import standing
 from tidemark.write.batch import Affected
 from tidemark.write.pruning import Extent
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 SEEN = "seen"
 """Records of the versions of inputs that gave a table nothing new."""
-_BASIS = ("inputs", "input_ids", "definition")
+_BASIS = ("inputs", "input_ids", "definition", "rejects_stand")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Scope:
 
     `notices` are what a quiet day does not bring: whoever looks at the run should hear of it. `others_by`: the rows
     that are not affected were computed by this other definition, and stay so. `anew`: what the table says of its rows
-    is not believed.
+    is not believed. `rejects_stand`: of rows that a rule rejected before, the table has none, or what was there before.
     """
 
     nothing: bool = False
@@ -59,6 +60,7 @@ class Scope:
     anew: bool = False
     notices: tuple[str, ...] = ()
     others_by: str | None = None
+    rejects_stand: bool = False
 
     @classmethod
     def rebuild(cls, reason: str, *, anew: bool = False) -> Scope:
@@ -107,7 +109,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
     moved = moved_inputs(engine, table, known)
     if not moved:
         return Scope(nothing=True)
-    if whole := why_all(table, moved):
+    if whole := why_all(table, moved) or rejected_out_of_reach(engine, table, known, moved):
         return whole
     if bytes_read(engine, spark, table) < engine.environment.compute.incremental_from_mb * MEGABYTE:
         return Scope(reason="it is small, and so are its inputs")
@@ -115,7 +117,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         changed = changes(engine, spark, moved)
     except ChangesGoneError as gone:
         return changes_gone(gone)
-    return Scope(affected=affected(engine, spark, table, changed))
+    return Scope(affected=affected(engine, spark, table, changed), rejects_stand=rejects_stand(known))
 
 
 def why_anew(engine: Engine, spark: SparkSession, table: Table, state: TargetState) -> str | None:
@@ -166,7 +168,7 @@ def note_seen(engine: Engine, prepared: Prepared) -> None:
     state = read_state(engine.session(table), engine.table_path(table))
     known = {name: state.metadata.get(name) for name in _BASIS}
     found: dict[str, Any] = {"inputs": dict(prepared.inputs), "input_ids": dict(prepared.input_ids)}
-    found["definition"] = prepared.definition
+    found |= {"definition": prepared.definition, "rejects_stand": prepared.rejects_stand}
     if found != known:
         engine.state.put(SEEN, table, {"after": state.batch_id, "epoch": state.epoch, **found})
 
@@ -204,6 +206,49 @@ def why_all(table: Table, moved: Sequence[Input]) -> Scope | None:
             return Scope(reason=f"{each.name} changed, and any row may depend on it (no `on`)")
     went_back = _is_other(moved) or _went_back(moved)
     return Scope.rebuild(went_back) if went_back else None
+
+
+def rejects_stand(known: Mapping[str, Any]) -> bool:
+    """Whether rows may have been rejected since the table was last computed as a whole; what nobody noted, may be."""
+    return bool(known.get("rejects_stand", True))
+
+
+def rejected_out_of_reach(
+    engine: Engine, table: Table, known: Mapping[str, Any], moved: Sequence[Input]
+) -> Scope | None:
+    """The whole table, where rows that a rule rejected would not be found by what changed.
+
+    The table has no such row, or the one of before, under what values it had then. Rows that are found by the table
+    alone are missed then, and a key that has moved to another value of the grain meanwhile would come in twice.
+    """
+    if not moved or not rejects_stand(known):
+        return None
+    out_of_reach = [each.name for each in moved if _is_led_by_table(engine, table, each.spec)]
+    if not out_of_reach and not _keys_can_move(engine, table):
+        return None
+    what = f"{' and '.join(out_of_reach)} changed" if out_of_reach else "keys can move between what changed"
+    return Scope(reason=f"{what}, and rows that a rule rejected are not found by the rows of the table")
+
+
+def _is_led_by_table(engine: Engine, table: Table, spec: InputSpec) -> bool:
+    """Whether only rows of the table say to which values of the grain those of an input lead."""
+    of_grain, on = set(table.load.grain or ()), set(spec.on or ())
+    if on == of_grain and not spec.as_of:
+        return False
+    needed = {*on, *spec.as_of.values(), *of_grain}
+    others = table.load.inputs.items()
+    leading = [name for name, each in others if not spec.as_of or (each.on and set(each.on) == of_grain)]
+    return not any(needed <= {*engine.table(name).contract.column_names, *METADATA_COLUMNS} for name in leading)
+
+
+def _keys_can_move(engine: Engine, table: Table) -> bool:
+    """Whether rows of one key can have one value of the grain now and another one later: the key is of the input."""
+    write, of_grain = table.load.write, table.load.grain or ()
+    if set(of_grain) <= set(write.keys):
+        return False
+    first = engine.table(next(name for name, spec in table.load.inputs.items() if spec.on == of_grain))
+    keys = set(first.contract.keys)
+    return write.mode == "upsert" and first.load.write.mode != "append" and bool(keys) and keys <= set(write.keys)
 
 
 def _is_other(moved: Sequence[Input]) -> str | None:

@@ -96,6 +96,8 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
     moved = incremental.moved_inputs(engine, table, known)
     is_same = known.get("definition") == definition
     whole = incremental.why_all(table, moved)
+    if is_same and whole is None:
+        whole = incremental.rejected_out_of_reach(engine, table, known, moved)
     keys = None if whole else received.keys(engine, spark, table)
     if keys is None:
         as_it_was = is_same and not moved
@@ -107,7 +109,7 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
     if changed:
         parts = [*incremental.values(engine, spark, table, changed), keys.keys]
         keys = incremental.stage(engine, spark, table, "affected", parts)
-    found = Scope(affected=keys)
+    found = Scope(affected=keys, rejects_stand=incremental.rejects_stand(known))
     return found if is_same else _of_two_definitions(found, str(known.get("definition")), received)
 
 

@@ -59,7 +59,8 @@ class Checked:
     `affected`, every row with the values in there. `reason` says why the whole table was computed; with `anew` the row
     hashes that the table has are not believed. `window`: where the rows' change times lie, if not in the watermark's
     window. `rereads`: rows of the table may be among these. `erased` counts rows of people who were erased, which the
-    source gave and the frame has no more.
+    source gave and the frame has no more. `rejects_stand`: rows that a rule rejected before, and that
+    need not be among these, are not in the table as they would be.
     """
 
     table: str
@@ -84,6 +85,7 @@ class Checked:
     contract: Contract | None = None
     asked_at: datetime | None = None
     erased: Counter | None = None
+    rejects_stand: bool = False
 
     def rules_of(self, table: Table) -> Contract:
         """The contract that `source` was held against: the table's, or what it says of a history's versions."""

@@ -79,7 +79,8 @@ class Prepared:
     batch among those of the table. `old_names`: columns of the table
     that were named as older versions name drifted columns. `at_stake`: how many rows the batch could have deleted,
     where a limit asks for a share of them. `target_id` and `input_ids`: the Delta ids of the tables whose versions
-    `target_version` and `inputs` are; None, or not there, where they are not known.
+    `target_version` and `inputs` are; None, or not there, where they are not known. `rejects_stand`: rows that a rule
+    rejected, in this batch or since the table was last computed as a whole, may not be in it as they would be.
     """
 
     table: str
@@ -115,6 +116,7 @@ class Prepared:
     notices: tuple[str, ...] = ()
     target_id: str | None = None
     input_ids: Mapping[str, str | None] = field(default_factory=dict)
+    rejects_stand: bool = True
 
     @property
     def changes_nothing(self) -> bool:
@@ -157,6 +159,7 @@ class Prepared:
             "books": self.books.to_json(),
             "contract_version": self.contract_version,
             "definition": self.definition,
+            "rejects_stand": self.rejects_stand,
             OLD_NAMES: self.old_names,
         }
 

@@ -84,6 +84,7 @@ def prepare(
         watermark=_plain(checked.watermark),
         inputs=dict(checked.inputs),
         input_ids=dict(checked.input_ids),
+        rejects_stand=checked.rejects_stand or books.quarantined > 0,
         schema_changes=changes,
         moves_watermark=moves_watermark,
         look=dict(checked.look),
