@@ -154,7 +154,7 @@ def _needs_cast(source: StructField, wanted: str) -> bool:
 def _storable(field: StructField, stored: str | None) -> Column:
     """A drifted column as a table can hold it: nested values are JSON; less than what is stored becomes that."""
     if isinstance(field.dataType, ArrayType | MapType | StructType):
-        return F.to_json(quoted(field.name))
+        return F.to_json(quoted(field.name), JSON)
     return quoted(field.name) if stored is None else quoted(field.name).cast(stored)
 
 

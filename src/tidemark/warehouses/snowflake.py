@@ -15,6 +15,13 @@ from tidemark.warehouses import ResultColumn, Trouble, Warehouse, quoted
 LOGIN_SECONDS = 10
 NETWORK_SECONDS = 120
 _PLACE_SETTINGS = ("account", "host", "port", "protocol", "database", "warehouse", "role")
+# Parquet by the columns' types: by their values, as is the default, the files of one unload may differ.
+_SESSION = {
+    "TIMEZONE": "UTC",
+    "QUERY_TAG": "tidemark",
+    "CLIENT_TELEMETRY_ENABLED": False,
+    "ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION": False,
+}
 _CREDENTIALS = {*range(390100, 390200), 390302, 390303, 390318}  # the last ones: tokens of OAuth
 _MISSING = {2003, 2043, 90105, 90106}
 _LOCKED = {625, 628, 639}
@@ -32,7 +39,7 @@ class Snowflake(Warehouse):
         session = {
             "login_timeout": int(settings.get("login_timeout", LOGIN_SECONDS)),
             "network_timeout": int(settings.get("network_timeout", NETWORK_SECONDS)),
-            "session_parameters": {"TIMEZONE": "UTC", "QUERY_TAG": "tidemark", "CLIENT_TELEMETRY_ENABLED": False},
+            "session_parameters": dict(_SESSION),
             "application": "tidemark",
         }
         if self.connection.login is not None:

@@ -39,6 +39,7 @@ def test_workload_identity_needs_neither_user_nor_secret(connected: dict[str, An
     assert not {"user", "password", "token", "private_key"} & connected.keys()
     assert (connected["account"], connected["database"], connected["role"]) == ("acme", "SHOP", "LOADER")
     assert connected["session_parameters"]["QUERY_TAG"] == "tidemark"
+    assert connected["session_parameters"]["ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION"] is False
     assert connected["application"] == "tidemark"
 
 
