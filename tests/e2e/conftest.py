@@ -46,7 +46,8 @@ def poisoned(world: World) -> Poisoned:
     local = config / "env" / "local.yaml"
     events = world.home / EVENTS
     events.mkdir()
-    reporting = f"  conf:\n    spark.eventLog.enabled: true\n    spark.eventLog.dir: {events.as_uri()}\n"
+    settings = {"enabled": "true", "dir": events.as_uri(), "rolling.enabled": "false", "compress": "false"}
+    reporting = "  conf:\n" + "".join(f"    spark.eventLog.{name}: {value}\n" for name, value in settings.items())
     local.write_text(local.read_text("utf-8").replace("  conf:\n", reporting), encoding="utf-8")
     before, published = world.table_versions(), world.published_rows()
     day = lifecycle.advance(world.home, poison="unit_prices_times_100")
