@@ -14,6 +14,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from tidemark.sql.queries import full_name
+from tidemark.sql.tracing.reach import conjuncts
 from tidemark.sql.tracing.scope import MADE, NOTHING, Given, Scope, Seen, union
 
 _HOW_MANY = (exp.Count, exp.CountIf, exp.ApproxDistinct, exp.RegrCount, exp.Grouping, exp.GroupingId)
@@ -97,11 +98,7 @@ class Eye:
         return _star(inner)
 
     def _select(self, node: exp.Select, scope: Scope) -> Given:
-        first = node.args.get("from_")
-        if first is not None:
-            self._source(first.this, scope)
-        self._joins(node, scope)
-        self._compare(node, scope)
+        self._enter(node, scope)
         columns: list[tuple[str, Seen]] = []
         rest: Seen | None = None
         for selected in node.expressions:
@@ -113,6 +110,14 @@ class Eye:
         if node.args.get("kind") or node.args.get("operation_modifiers"):
             return Given(tuple(columns), self._anything(node))
         return Given(tuple(columns), rest)
+
+    def _enter(self, select: exp.Select, scope: Scope) -> None:
+        """Lets names mean what the FROM and the joins of a SELECT give."""
+        first = select.args.get("from_")
+        if first is not None:
+            self._source(first.this, scope)
+        self._joins(select, scope)
+        self._compare(select, scope)
 
     def _joins(self, node: exp.Expr, scope: Scope) -> None:
         for join in node.args.get("joins") or ():
@@ -258,11 +263,7 @@ class Eye:
         if not isinstance(select, exp.Select):
             return NOTHING
         inner = Scope(self._with(select, scope), scope)
-        first = select.args.get("from_")
-        if first is not None:
-            self._source(first.this, inner)
-        self._joins(select, inner)
-        self._compare(select, inner)
+        self._enter(select, inner)
         columns = (each for condition in _conditions(select) for each in condition.find_all(exp.Column))
         return union(self._name(each, inner) for each in columns if not self._is_joined(each, inner))
 
@@ -365,8 +366,7 @@ def _conditions(select: exp.Expr) -> Iterator[exp.Expr]:
     joins = (join.args.get("on") for join in select.args.get("joins") or ())
     clauses = (select.args.get(name) for name in ("where", "having", "qualify"))
     for condition in (*joins, *(clause.this for clause in clauses if clause is not None)):
-        if condition is not None:
-            yield from condition.flatten() if isinstance(condition, exp.And) else (condition,)
+        yield from conjuncts(condition)
 
 
 def _columns(condition: exp.Expr) -> Iterator[exp.Column]:
