@@ -15,6 +15,8 @@ from tidemark.sql.types import FRACTIONS, METADATA_COLUMNS, TIMES, is_numeric, i
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
 _FILE_KINDS = ("s3", "files")
+READ_KINDS = (*_FILE_KINDS, "snowflake", "redshift", "rest")
+"""Kinds of connections that tables are read from."""
 
 
 def find(inspection: Inspection) -> Iterator[Finding]:
@@ -101,6 +103,8 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
         if source is not None and source.mode == "full":
             message = "a full extract has no watermark"
             yield document.finding(("watermark",), message, "remove `watermark:`, or `mode: full`")
+        elif source is not None and source.format is None and write.mode == "replace":
+            yield from _replaced_by_windows(table, watermark, document)
     for name in table.load.drift:
         if name in columns:
             message = f"`{name}` is in the contract; `drift` is about source columns that it does not know"
@@ -127,6 +131,19 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
         yield document.finding(("write", "deletes", "missing"), message, "write `missing: soft`")
 
 
+def _replaced_by_windows(table: Table, watermark: WatermarkSpec, document: Document) -> Iterator[Finding]:
+    """What a run reads of a system is a part: it stands for a partition as a whole only where that is one value of the
+    watermark."""
+    partitions = set(table.load.write.partition_by)
+    cut = [name for name in watermark.columns if name in table.load.cast and table.load.cast[name].fit]
+    if set(watermark.columns) <= partitions and not cut:
+        return
+    what = "whole partitions" if partitions else "the whole table"
+    message = f"`mode: replace` would put the rows since the last run in place of {what}"
+    fix = "read all there is (`mode: full` in the source, without `watermark`), or write `mode: append` or `upsert`"
+    yield document.finding(("write", "mode"), message, fix)
+
+
 def _cursor(table: Table, watermark: WatermarkSpec, document: Document) -> Iterator[Finding]:
     """Columns of times or whole numbers; a lookback goes back in what the first column holds."""
     types = {column.name: column.type for column in table.contract.columns}
@@ -142,6 +159,9 @@ def _cursor(table: Table, watermark: WatermarkSpec, document: Document) -> Itera
             fix = f"`{watermark.column}` is a {types[watermark.column]}: write {'a number' if is_number else '72h'}"
             yield document.finding(("watermark", "lookback"), message, fix)
     source = table.load.source
+    if source is not None and source.format is None and source.taken_at in watermark.columns:
+        message = f"watermark column `{source.taken_at}` is filled by the engine"
+        yield document.finding(("watermark", "column"), message, "name a column that the source has")
     connection = source.connection if source else ""
     if len(watermark.columns) > 1 and source and source.format is not None:
         message = f"files of `{connection}` are known by name: further columns say nothing"
@@ -184,6 +204,10 @@ def _environment_names(environment: Environment, table: Table, document: Documen
             yield document.finding(
                 ("source", "connection"), message, choose(source.connection, environment.connections)
             )
+        elif connection.kind not in READ_KINDS:
+            message = f"no table is read from a {connection.kind} connection (`{source.connection}`)"
+            fix = "read the files that a consumer of it leaves: name a connection of the kind `s3` or `files`"
+            yield document.finding(("source", "connection"), message, fix)
         elif connection.kind in _FILE_KINDS and source.format is None:
             message = f"files of `{source.connection}` have no format"
             yield document.finding(("source",), message, "add `format: json`, `csv` or `parquet`")
@@ -193,9 +217,10 @@ def _environment_names(environment: Environment, table: Table, document: Documen
         elif connection.kind not in _FILE_KINDS and source.mode == "incremental" and table.load.watermark is None:
             fix = "add `watermark: {column: …}`, or `mode: full` to the source"
             yield document.finding(("source",), f"{table.name} does not say how far it was read", fix)
-        if source.snapshot is not None and connection is not None and connection.kind not in _FILE_KINDS:
-            message = f"`snapshot` has no meaning for a {connection.kind} connection"
-            yield document.finding(("source", "snapshot"), message, "remove it")
+        for word in ("snapshot", "options"):
+            if getattr(source, word) and connection is not None and connection.kind not in _FILE_KINDS:
+                message = f"`{word}` has no meaning for a {connection.kind} connection"
+                yield document.finding(("source", word), message, "remove it")
     for position, target in enumerate(table.load.publish):
         here = ("publish", position)
         if target not in environment.targets:

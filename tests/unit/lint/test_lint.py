@@ -38,6 +38,16 @@ def test_the_shipped_configuration_has_no_findings() -> None:
     assert [str(finding) for env in ("local", "dev", "prod") for finding in lint(SHIPPED, env)] == []
 
 
+def test_a_window_may_replace_the_partitions_that_are_values_of_its_watermark(folder: ConfigFolder) -> None:
+    write = "write: {mode: append, keys: [person_id, updated_at]}\ncluster_by: [updated_at]"
+    partitioned = "write: {mode: replace, partition_by: [updated_at]}\npartition_by: [updated_at]"
+    folder.edit("bronze/people.load.yaml", write, partitioned)
+    assert folder.found() == []
+    folder.edit("bronze/people.load.yaml", "tags:", "cast: {updated_at: truncate}\ntags:")
+    (found,) = folder.findings()
+    assert "in place of whole partitions" in found.message
+
+
 def test_lint_is_quick_and_loads_no_spark() -> None:
     code = "import sys; from tidemark.lint import lint; lint(sys.argv[1], 'local'); sys.exit('pyspark' in sys.modules)"
     started = time.process_time(), os.times().children_user

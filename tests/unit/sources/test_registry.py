@@ -9,6 +9,7 @@ import pytest
 
 from tidemark.config.connections import load_plugin
 from tidemark.errors import ConfigError
+from tidemark.lint.loads import READ_KINDS
 from tidemark.sources import SOURCES, source_for
 from tidemark.targets import TARGETS, target_for
 
@@ -16,6 +17,10 @@ from tidemark.targets import TARGETS, target_for
 @pytest.mark.parametrize("kind", SOURCES)
 def test_every_source_can_be_had_and_extracts(kind: str) -> None:
     assert list(signature(source_for(kind).extract).parameters) == ["request"]
+
+
+def test_what_validate_lets_tables_be_read_from_is_what_there_are_sources_for() -> None:
+    assert sorted(READ_KINDS) == sorted(SOURCES)
 
 
 @pytest.mark.parametrize("kind", TARGETS)
