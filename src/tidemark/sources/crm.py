@@ -43,11 +43,11 @@ class Page:
 
 
 class Crm:
-    """An API that answers queries page by page."""
+    """An API that answers queries page by page, with the records that lie in its bin where `deleted` says so."""
 
-    def __init__(self, api: Api, api_path: str, page_size: int | None) -> None:
+    def __init__(self, api: Api, api_path: str, page_size: int | None, *, deleted: bool = True) -> None:
         self._api = api
-        self._query_path = f"{api_path.strip('/')}/queryAll/"
+        self._query_path = f"{api_path.strip('/')}/{'queryAll' if deleted else 'query'}/"
         self._headers = {"Sforce-Query-Options": f"batchSize={page_size}"} if page_size else {}
 
     def clock(self) -> datetime | None:
@@ -68,11 +68,15 @@ class Crm:
         announced, received, visited = page.total, 0, set[str]()
         while True:
             received += len(page.records)
+            if received > announced:
+                raise ApiError(Failure.MOVED, f"it announced {announced} records and sends more")
             yield page
             if page.following is None:
                 break
             if page.following in visited:
                 raise ApiError(Failure.REFUSED, f"its pages go in a circle: {page.following}")
+            if len(visited) > announced:
+                raise ApiError(Failure.REFUSED, f"it has more pages than the {announced} records that it announced")
             visited.add(page.following)
             page = self._next(page.following)
             if page.total != announced:

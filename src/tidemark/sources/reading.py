@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tidemark.sources.watermark import Mark, Period
 
 
+OBJECT = "object"
+"""Where the bookkeeping of a window says of what it was one."""
+
+
 @dataclass(frozen=True)
 class Cursor:
     """The columns of the watermark by the source's own names, and which of them hold whole numbers, not times."""
@@ -111,7 +115,13 @@ def windowed(request: ExtractRequest, cursor: Cursor, start: Sequence[Mark | Non
         notices.append(f"{seen.timeless} rows of {request.source.object} have no {column}: they are read every time")
     another = _is_another(request, cursor)
     if another:
-        notices.append(f"{request.source.object} was read by another column until now: it is read from its beginning")
+        notices.append(_told_another(request))
+    elif _is_taken_back(request, cursor, start, seen):
+        notices.append(
+            f"{request.source.object} was read up to {request.low}, and has no row there any more, nor a later one: if "
+            "it was taken back or made anew, what it has before that is not read; "
+            f"tidemark run --select {request.table.name} --full-refresh reads all of it"
+        )
     full = not start and not seen.later
     newest = seen.newest[0] if seen.newest else None
     if newest is None:
@@ -123,7 +133,16 @@ def windowed(request: ExtractRequest, cursor: Cursor, start: Sequence[Mark | Non
     )
     window = Window(column, start[0] if start else None, newest, ties)
     watermark = next_watermark(window, None if another else request.low, _known_ties(request, cursor))
+    watermark[OBJECT] = request.source.object
     return Reading(column, window, watermark, window.to_json(), full, tuple(notices), among=window)
+
+
+def rereads(request: ExtractRequest, reading: Reading) -> bool:
+    """Whether rows that were received before may be among those that are read.
+
+    Of a source that is read as a whole they are, but where the engine dates them: then each extract is logged.
+    """
+    return reading.column is not None or request.source.taken_at is None
 
 
 def again(request: ExtractRequest, cursor: Cursor, period: Period) -> Reading:
@@ -205,11 +224,35 @@ def _found(request: ExtractRequest, column: str, columns: Sequence[str]) -> str:
 
 
 def _is_another(request: ExtractRequest, cursor: Cursor) -> bool:
-    """Whether the window before was one of another column, or of one with other values: its end says nothing here."""
+    """Whether the window before was one of another object or column, or of one with other values: its end says nothing
+    here."""
     if request.low is None:
         return False
     before = str(request.bookkeeping.get("column", cursor.column))
-    return before.lower() != cursor.column.lower() or isinstance(request.low, int) != cursor.counts
+    is_column = before.lower() == cursor.column.lower() and isinstance(request.low, int) == cursor.counts
+    return not is_column or _object_before(request).lower() != request.source.object.lower()
+
+
+def _object_before(request: ExtractRequest) -> str:
+    return str(request.bookkeeping.get(OBJECT, request.source.object))
+
+
+def _told_another(request: ExtractRequest) -> str:
+    now, before = request.source.object, _object_before(request)
+    start = "its beginning" if request.since is None else f"{request.since} on"
+    if before.lower() != now.lower():
+        return f"{request.table.name} was read from {before} until now: {now} is read from {start}"
+    return f"{now} was read by another column until now: it is read from {start}"
+
+
+def _is_taken_back(request: ExtractRequest, cursor: Cursor, start: Sequence[Mark | None], seen: Seen) -> bool:
+    """Whether a source that was read up to a value ends before it now; who looks from before that does not know it."""
+    low, newest = request.low, seen.newest[0] if seen.newest else None
+    if not start or low is None or request.since is not None or seen.later:
+        return False
+    if isinstance(low, datetime):
+        return newest is None and (seen.until is None or seen.until >= low)
+    return newest is None or (isinstance(newest, int) and newest < low)
 
 
 def _known_ties(request: ExtractRequest, cursor: Cursor) -> tuple[Tie, ...]:

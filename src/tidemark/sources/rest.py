@@ -36,6 +36,7 @@ from tidemark.sources.reading import (
     again,
     change_time,
     everything,
+    rereads,
     start_of,
     windowed,
 )
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 KIND = "rest"
 API_PATH = "/services/data/v59.0"
 LOGIN_PATH = "/services/oauth2/token"
+DELETED = "IsDeleted"
 BROKEN = own("broken")
 _HALF = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -85,22 +87,22 @@ class RestSource:
         policy = self._policy or request.environment.patience(request.source.connection)
         try:
             with Api(str(settings["base_url"]), login_path, request.connection, policy) as api:
-                crm = Crm(api, str(settings.get("api_path", API_PATH)), settings.get("page_size"))
-                reading = _reading(request, crm, fields)
+                path = str(settings.get("api_path", API_PATH))
+                crm = Crm(api, path, settings.get("page_size"), deleted=_asks_for_deleted(fields))
+                what = f"{request.source.object} for {request.table.name}"
+                reading = read_again(what, lambda: _reading(request, crm, fields))
                 check = Check()
-                download = read_again(
-                    f"{request.source.object} for {request.table.name}",
-                    lambda: _checked_download(request, crm, reading, fields, check),
-                )
+                download = read_again(what, lambda: _checked_download(request, crm, reading, fields, check))
         except ApiError as failure:
             raise _source_error(request, failure) from None
         return _extract(request, reading, fields, download, asked)
 
 
 def _fields(request: ExtractRequest) -> list[str]:
-    """The fields to ask for: those that the load file maps, else the contract's columns as they are."""
+    """The fields to ask for: for each column of the contract what the load file calls it, else its name."""
     source = request.source
-    fields = list(source.fields.values()) or list(request.table.contract.column_names)
+    columns = [name for name in request.table.contract.column_names if name != source.taken_at]
+    fields = [source.fields.get(name, name) for name in columns]
     refuse_own_names(fields, request.table.name, source.object)
     odd = [name for name in (source.object, *fields) if not _NAME.fullmatch(name)]
     if odd:
@@ -111,6 +113,11 @@ def _fields(request: ExtractRequest) -> list[str]:
             next_step="correct `source.object` or `source.fields` in the load file",
         )
     return list(dict.fromkeys(fields))
+
+
+def _asks_for_deleted(fields: Sequence[str]) -> bool:
+    """Whether a row could say that its record is in the bin: else it would be a record like any other."""
+    return DELETED.lower() in map(str.lower, fields)
 
 
 def _reading(request: ExtractRequest, crm: Crm, fields: Sequence[str]) -> Reading:
@@ -131,7 +138,8 @@ def _seen(request: ExtractRequest, crm: Crm, cursor: Cursor, start: Sequence[Mar
     until = None if cursor.counts else _until(request, crm)
     up_to = "!= NULL" if until is None else f"<= {_literal(until)}"
     order = ", ".join([f"{name} DESC", *(f"{each} DESC NULLS LAST" for each in cursor.columns[1:])])
-    newest = crm.first(f"SELECT {', '.join(cursor.columns)} {source} {up_to}{after} ORDER BY {order} LIMIT 1").records
+    query = f"SELECT {', '.join(cursor.columns)} {source} {up_to}{after} ORDER BY {order} LIMIT 1"
+    newest = [record for page in crm.pages(query) for record in page.records]
     later = 0 if until is None else crm.first(f"SELECT {name} {source} > {_literal(until)}").total
     both = zip(cursor.columns, cursor.numbers, strict=True)
     marks = [_mark(newest[0], column, request, is_number=number) if newest else None for column, number in both]
@@ -257,7 +265,7 @@ def _extract(
         empty=not files,
         look=look.to_json() if look else {},
         window=reading.among,
-        rereads=reading.column is not None,
+        rereads=rereads(request, reading),
     )
 
 

@@ -32,6 +32,7 @@ from tidemark.sources.reading import (
     again,
     change_time,
     everything,
+    rereads,
     start_of,
     windowed,
 )
@@ -156,7 +157,7 @@ class UnloadSource(ABC):
             empty=not files,
             look=look.to_json() if look else {},
             window=reading.among,
-            rereads=reading.column is not None,
+            rereads=rereads(request, reading),
         )
 
 

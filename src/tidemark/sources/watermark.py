@@ -132,8 +132,8 @@ def next_watermark(window: Window, committed: Mark | None, known: Sequence[Tie] 
 
 
 def is_further(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Whether bookkeeping with an end goes beyond another, or is that of another cursor."""
-    if old.get("high") is None:
+    """Whether bookkeeping with an end goes beyond another, or is that of another cursor or object."""
+    if old.get("high") is None or new.get("object") != old.get("object", new.get("object")):
         return True
     here, there = Window.from_json(new), Window.from_json(old)
     if type(here.high) is not type(there.high) or len(here.ties) != len(there.ties):

@@ -16,8 +16,14 @@ from tidemark.rows import ORDER
 from tidemark.sources import Extract
 from tidemark.sources.watermark import Period
 
-FIELDS = {"account_id": "Id", "account_name": "Name", "revenue": "AnnualRevenue", "changed": "SystemModstamp"}
-COLUMNS = "account_id string\naccount_name string\nrevenue decimal(18,2)\nchanged timestamp"
+FIELDS = {
+    "account_id": "Id",
+    "account_name": "Name",
+    "revenue": "AnnualRevenue",
+    "changed": "SystemModstamp",
+    "is_deleted": "IsDeleted",
+}
+COLUMNS = "account_id string\naccount_name string\nrevenue decimal(18,2)\nchanged timestamp\nis_deleted boolean"
 RECORDS = 450
 START = datetime(2025, 3, 1)
 
@@ -191,7 +197,8 @@ def test_several_numbers_say_how_far_an_object_was_read(crm: Systems) -> None:
     first = read({})
     assert len(rows(first.frame, "Id")) == 4
     assert dict(first.watermark) == {
-        "column": "Batch", "low": None, "high": 2, "then": [{"column": "Line", "low": None, "high": 2}]
+        "column": "Batch", "low": None, "high": 2, "then": [{"column": "Line", "low": None, "high": 2}],
+        "object": "Ticket",
     }  # fmt: skip
     assert read(dict(first.watermark), first.look).empty
     post((2, 3), (2, None), (3, 1), (1, 9))
