@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tidemark.config.connections import ConnectionValue
 
 _ZONED = ("TIMESTAMP_TZ", "TIMESTAMP_LTZ")
-_AS_TEXT = ("VARIANT", "OBJECT", "ARRAY", "TIME")
+_AS_TEXT = ("VARIANT", "OBJECT", "ARRAY")
 
 
 class SnowflakeSource(UnloadSource):
@@ -36,4 +36,7 @@ class SnowflakeSource(UnloadSource):
         name = quoted(column.name)
         if column.type in _ZONED:
             return f"CONVERT_TIMEZONE('UTC', {name})::TIMESTAMP_NTZ"
+        if column.type == "TIME":
+            text = f"{name}::VARCHAR"
+            return f"CASE WHEN {text} LIKE '%.%' THEN RTRIM(RTRIM({text}, '0'), '.') ELSE {text} END"
         return f"{name}::VARCHAR" if column.type in _AS_TEXT else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ class Redshift(Warehouse):
             application_name="tidemark",
         )
         connection.autocommit = True
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SET timezone TO 'UTC'")  # a user may have another, in which literals would be read
         return connection
 
     def trouble(self, failure: Exception) -> Trouble:

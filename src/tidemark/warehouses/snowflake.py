@@ -15,9 +15,11 @@ from tidemark.warehouses import ResultColumn, Trouble, Warehouse, quoted
 LOGIN_SECONDS = 10
 NETWORK_SECONDS = 120
 _PLACE_SETTINGS = ("account", "host", "port", "protocol", "database", "warehouse", "role")
+# Times of day as text with all of their digits: as is the default, they are cut to seconds.
 # Parquet by the columns' types: by their values, as is the default, the files of one unload may differ.
 _SESSION = {
     "TIMEZONE": "UTC",
+    "TIME_OUTPUT_FORMAT": "HH24:MI:SS.FF9",
     "QUERY_TAG": "tidemark",
     "CLIENT_TELEMETRY_ENABLED": False,
     "ENABLE_UNLOAD_PHYSICAL_TYPE_OPTIMIZATION": False,
