@@ -322,6 +322,13 @@ class Load(_Model):
         return self.write.deletes.missing if self.source and self.write.deletes else None
 
     @property
+    def filled(self) -> frozenset[str]:
+        """The columns that the engine fills in what a source gives: when an extract was taken, what is a tombstone."""
+        taken_at = self.source.taken_at if self.source else None
+        tombstone = self.write.deletes.flag if self.write.deletes and self.missing else None
+        return frozenset(name for name in (taken_at, tombstone) if name)
+
+    @property
     def logs_snapshots(self) -> bool:
         """Whether every snapshot is logged, as what the source had when it was taken."""
         dated = self.source is not None and self.source.taken_at is not None

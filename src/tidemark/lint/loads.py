@@ -43,6 +43,10 @@ def _write_columns(inspection: Inspection, table: Table, document: Document) -> 
         if key in known and not contract.column(key).required:
             fix = f"add `required: true` to {key} in {contract.path.name}"
             yield document.finding(("write", "keys", position), f"key column `{key}` may be null", fix)
+    flag = write.deletes.flag if write.deletes else None
+    if flag in known and contract.column(flag).type not in ("boolean", "string"):
+        message = f"`{flag}` is a {contract.column(flag).type}: what marks deleted rows is true or false"
+        yield document.finding(("write", "deletes", "flag"), message, f"make it a boolean in {contract.path.name}")
     written = inspection.written(table)
     if written is not None:
         yield from _absent(document, ("write", "order_by"), write.order_by, written)
@@ -129,6 +133,13 @@ def _source(table: Table, document: Document) -> Iterator[Finding]:
     if write.mode == "append" and write.deletes and write.deletes.missing == "hard":
         message = "a log keeps every row: nothing can be deleted from it"
         yield document.finding(("write", "deletes", "missing"), message, "write `missing: soft`")
+    if write.mode == "append" and write.deletes and write.deletes.missing and not write.keys:
+        message = "`deletes.missing` needs keys: by what else would a row be missing"
+        yield document.finding(("write", "deletes", "missing"), message, "add `keys: […]` to `write`")
+    if write.mode == "replace" and write.deletes and write.deletes.missing:
+        message = "`deletes.missing`: a table that is replaced has no row that the extract lacks, nor a tombstone of it"
+        fix = "remove it, or write `mode: upsert` or `append`, with `keys`"
+        yield document.finding(("write", "deletes", "missing"), message, fix)
 
 
 def _replaced_by_windows(table: Table, watermark: WatermarkSpec, document: Document) -> Iterator[Finding]:

@@ -104,7 +104,7 @@ def _known(table: Table, warehouse: Warehouse, state: TargetState, frame: DataFr
         fields, apart = [], {}
         for column in table.contract.columns:
             there = columns.get(fields_of.get(column.name, column.name).lower())
-            if column.name in _made(table) or column.name not in frame.columns:
+            if column.name in load.filled or column.name not in frame.columns:
                 continue
             wanted, kind = kind_of(column.type), dialect.kind(there) if there else None
             if there is None:
@@ -117,13 +117,6 @@ def _known(table: Table, warehouse: Warehouse, state: TargetState, frame: DataFr
                 fields.append(Field(column.name, there.name, kind, wanted, scale_of(column.type)))
         read_to = _read_to(table, warehouse, state, {column.name for column in columns.values()})
         yield _Source(session, relation, dialect, tuple(fields), apart, read_to)
-
-
-def _made(table: Table) -> set[str]:
-    """The columns that the engine fills."""
-    source, deletes = table.load.source, table.load.write.deletes
-    tombstone = deletes.flag if deletes and deletes.missing else None
-    return {name for name in (source.taken_at if source else None, tombstone) if name}
 
 
 def _read_to(table: Table, warehouse: Warehouse, state: TargetState, columns: set[str]) -> str | None:

@@ -100,8 +100,8 @@ class RestSource:
 
 def _fields(request: ExtractRequest) -> list[str]:
     """The fields to ask for: for each column of the contract what the load file calls it, else its name."""
-    source = request.source
-    columns = [name for name in request.table.contract.column_names if name != source.taken_at]
+    source, filled = request.source, request.table.load.filled
+    columns = [name for name in request.table.contract.column_names if name in source.fields or name not in filled]
     fields = [source.fields.get(name, name) for name in columns]
     refuse_own_names(fields, request.table.name, source.object)
     odd = [name for name in (source.object, *fields) if not _NAME.fullmatch(name)]
@@ -112,7 +112,7 @@ def _fields(request: ExtractRequest) -> list[str]:
             step="extract",
             next_step="correct `source.object` or `source.fields` in the load file",
         )
-    return list(dict.fromkeys(fields))
+    return list({name.lower(): name for name in reversed(fields)}.values())[::-1]
 
 
 def _asks_for_deleted(fields: Sequence[str]) -> bool:

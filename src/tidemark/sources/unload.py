@@ -218,7 +218,7 @@ def _expect_types(
                 table=request.table.name,
                 step="extract",
                 next_step="name a date, timestamp or whole number that the source and the contract both have as such, "
-                "or read everything each time: without `watermark`",
+                "or read everything each time: `mode: full` in the source, and no `watermark`",
             )
 
 

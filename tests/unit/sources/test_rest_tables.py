@@ -54,12 +54,15 @@ def test_a_log_without_keys_takes_of_a_whole_extract_what_is_not_in_it_yet(
 def test_columns_that_the_load_file_does_not_map_are_asked_for_by_their_names(
     crm: PagingCrm, address: str, lake: Lake
 ) -> None:
+    """But not those that the engine fills."""
     source = {"connection": "crm", "object": "Thing", "mode": "full", "fields": {"id": "Id"}, "taken_at": "seen"}
-    lake.table(TABLE, "id! string\nname string\nseen timestamp", {"source": source, "write": KEYED}, keys=["id"])
+    write = {**KEYED, "deletes": {"missing": "soft", "flag": "gone"}}
+    columns = "id! string\nname string\nseen timestamp\ngone boolean"
+    lake.table(TABLE, columns, {"source": source, "write": write}, keys=["id"])
     crm.records = [record(1)]
     prepared(lake, address)
     assert lake.read(TABLE, "id", "name") == [("r001", "n1")]
-    assert "SELECT Id, name FROM" in crm.asked[0][0]
+    assert crm.asked[0][0] == "SELECT Id, name FROM Thing"
 
 
 @pytest.mark.parametrize(("flagged", "found"), [(True, ["r001", "r002"]), (False, ["r001"])])
