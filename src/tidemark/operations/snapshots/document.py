@@ -72,6 +72,11 @@ class Snapshot:
         return int(self.release["number"])
 
     @property
+    def age(self) -> tuple[str, str]:
+        """What orders snapshots: when the release was made, as a lake that was begun anew counts from 1 again."""
+        return str(self.release["created_at"]), self.made_at
+
+    @property
     def tables(self) -> tuple[str, ...]:
         return tuple(name for name in self.parts if name in self.release["tables"])
 

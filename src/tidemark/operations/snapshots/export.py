@@ -111,7 +111,7 @@ def finish(export: Export) -> SnapshotTaken:
     engine.leases.confirm(LEASE)
     is_new = place.add(snapshot)
     faults.reach("snapshot: there, older ones not removed")
-    retired = retire(place, engine.environment.snapshots.keep)
+    retired = retire(place, engine.environment.snapshots.keep, made=snapshot.name)
     engine.leases.release(LEASE)
     export.told += [_told_broken(name) for name in place.every()[1]]
     return SnapshotTaken(
@@ -123,9 +123,11 @@ def _told_broken(name: str) -> str:
     return f"the snapshot {name} cannot be read, and none is removed before its document is"
 
 
-def retire(place: Place, keep: int | timedelta, now: datetime | None = None) -> tuple[str, ...]:
-    """Removes the snapshots that are over, with what only they have; the newest always stays. To be called with the
-    lease."""
+def retire(
+    place: Place, keep: int | timedelta, now: datetime | None = None, *, made: str | None = None
+) -> tuple[str, ...]:
+    """Removes the snapshots that are over, with what only they have; the newest always stays, and so does the one that
+    was `made` just now. To be called with the lease."""
     every, broken = place.every()
     if broken:
         return ()  # what their lists named is not known: nothing that they may need goes
@@ -134,6 +136,7 @@ def retire(place: Place, keep: int | timedelta, now: datetime | None = None) -> 
     else:
         until = (now or datetime.now(UTC).replace(tzinfo=None)) - keep
         over = tuple(each for each in every[:-1] if datetime.fromisoformat(each.made_at) < until)
+    over = tuple(each for each in over if each.name != made)
     if over:
         place.remove(over)
     return tuple(each.name for each in over)

@@ -80,7 +80,7 @@ class Place:
                 broken.append(name)
                 continue
             found += [snapshot] if snapshot else []
-        return tuple(sorted(found, key=lambda each: (each.number, each.made_at))), tuple(broken)
+        return tuple(sorted(found, key=lambda each: each.age)), tuple(broken)
 
     def find(self, name: str) -> Snapshot | None:
         """The snapshot of this name, or None."""
