@@ -82,7 +82,8 @@ def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> T
         _clean_first_batches(engine, table, since)
         return None
     lease = engine.leases.confirm(table)
-    remember_removed(spark, path, engine.environment.maintenance.keep, {"fence": lease.token})
+    kept = max(engine.environment.maintenance.keep, now - since - engine.environment.plans.keep)
+    remember_removed(spark, path, kept, {"fence": lease.token})
     plan = next((each.short_id for each in plans.still_open(engine.state) if table in each.tables), None)
     before = deltalog.file_count(deltalog.snapshot(spark, path))
     if plan is None and before > 1:

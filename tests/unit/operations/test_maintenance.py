@@ -138,6 +138,12 @@ def test_the_log_remembers_files_for_as_long_as_they_are_kept(cities: Lake) -> N
     assert (after.batch_id, after.watermark, after.epoch) == (before.batch_id, before.watermark, before.epoch)
 
 
+def test_the_log_remembers_the_files_of_a_release_that_is_older_than_files_are_kept(cities: Lake) -> None:
+    tidy(cities, TABLE, 21 * DAY)  # a release of 20 days ago is the newest; a day is added for plans
+    told = DeltaTable(cities.path(TABLE)).metadata().configuration
+    assert told["delta.deletedFileRetentionDuration"] == "interval 480 hours"
+
+
 def test_a_table_that_is_not_there_is_left_alone(shop: Lake) -> None:
     engine = shop.engine()
     source = {"connection": "shop", "object": "x"}
