@@ -53,32 +53,37 @@ def publish(
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
     """
     with open_run(FLOW, env, config, date) as run:
-        released = release.latest(run.engine.state)
-        if released is None:
-            raise ConfigError("there is no release to publish", next_step="tidemark run builds and releases one")
+        released = _newest(run)
         tables = published_tables(run, target, select or (), released)
         if run.flow == FLOW:
             run.collector.release(released.name, new=False)
         for name, names in tables.items():
             run.collector.stage(publish_stage(name), names)
+        brought: dict[str, Release] = {}
         try:
             outcome = side_by_side(
                 list(tables),
-                lambda name: _publish_to(run, name, tables[name], released),
+                lambda name: brought.update({name: _publish_to(run, name, tables[name])}),
                 at_once=run.at_once,
                 on_abort=run.cancel,
             )
         finally:
             publishing.finish(run.engine)
-        everything = published_tables(run, target, (), released)
-        for name in tables.keys() - outcome.failures.keys():
-            if set(tables[name]) == set(everything[name]):
-                release.note_published(run.engine.state, released, name, run.engine.run.run_id)
+        for name, there in brought.items():
+            if set(tables[name]) == set(published_tables(run, name, (), there)[name]):
+                release.note_published(run.engine.state, there, name, run.engine.run.run_id)
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} warehouses did not get all of {released.name}",
             next_step=f"tidemark job publish_gold --env {env}: it publishes what is missing",
         )
         return run.engine.run.run_id
+
+
+def _newest(run: RunContext) -> Release:
+    found = release.latest(run.engine.state)
+    if found is None:
+        raise ConfigError("there is no release to publish", next_step="tidemark run builds and releases one")
+    return found
 
 
 def published_tables(
@@ -108,16 +113,15 @@ def published_tables(
 
 def publish_built(run: RunContext, built: Sequence[str], env: str, config: str) -> None:
     """Publishes what of these tables goes to a warehouse, unless every warehouse has all of the newest release."""
-    to_publish = [name for name in built if _is_published(run, name)]
-    if to_publish and not _is_everywhere(run):
+    released = release.latest(run.engine.state)
+    to_publish = [name for name in built if released and name in released.tables and _is_published(run, name)]
+    if released and to_publish and not _is_everywhere(run, released):
         publish(env=env, config=config, date=run.engine.run.date, select=to_publish)
 
 
-def _is_everywhere(run: RunContext) -> bool:
-    """Whether every warehouse has all of the newest release: then there is no need to ask them."""
-    state, released = run.engine.state, release.latest(run.engine.state)
-    if released is None:
-        return False
+def _is_everywhere(run: RunContext, released: Release) -> bool:
+    """Whether every warehouse has all of the release: then there is no need to ask them."""
+    state = run.engine.state
     return all(release.is_published(state, released, target) for target in published_tables(run, None, (), released))
 
 
@@ -125,8 +129,27 @@ def _is_published(run: RunContext, table: str) -> bool:
     return bool(set(run.engine.project.table(table).load.publish) & set(run.engine.environment.targets))
 
 
-def _publish_to(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:
-    """Brings the released versions of the tables to one warehouse, one after the other.
+def _publish_to(run: RunContext, target: str, tables: Sequence[str]) -> Release:
+    """Brings the released versions of the tables to one warehouse; gives their release."""
+    with _only_publisher(run, target):
+        released = _newest(run)  # by the run that this one has waited for, perhaps
+        _bring(run, target, tables, released)
+        return released
+
+
+@contextmanager
+def _only_publisher(run: RunContext, target: str) -> Iterator[None]:
+    """What a warehouse has is looked up, and changes are made from that: nobody else may bring it further meanwhile."""
+    lease, leases = f"target {target}", run.engine.leases
+    leases.acquire(lease)
+    try:
+        yield
+    finally:
+        leases.release(lease)
+
+
+def _bring(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:
+    """Brings the tables there one after the other.
 
     A table that fails stops the others only when the warehouse cannot be reached. Raises what failed.
     """

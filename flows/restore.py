@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
-from flows.publish import publish
+from flows.publish import publish_built
 from flows.running.approval import approve
 from flows.running.commits import lease, restore_tables
 from flows.running.context import RunContext, open_run
@@ -66,8 +66,7 @@ def restore(
             engine.leases.release(table)
         if new:
             events.release_created(engine, recorded)
-        if engine.environment.targets:
-            publish(env=env, config=config, date=date)
+        publish_built(context, [table for table in recorded.tables if table in engine.project.tables], env, config)
         return engine.run.run_id
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark.compute.changes import changes_since
+from tidemark.compile.ddl import publish_columns
+from tidemark.compute.changes import ChangesGoneError, changes_since
 from tidemark.control.release import PUBLISHED_TABLE
 from tidemark.delta.table import count_rows, earlier_types, read_version, stored_schema
 from tidemark.errors import TargetError
 from tidemark.lint.privacy import admission
+from tidemark.rows import quoted
+from tidemark.sql.types import widens
 from tidemark.targets import OpenTarget, PublishRequest, PublishResult, target_for
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
+    from tidemark.config.contract import Contract
     from tidemark.control.release import Release
     from tidemark.engine import Engine
+
+log = logging.getLogger("tidemark.publish")
 
 
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
@@ -104,22 +111,46 @@ def _new_request(
     spark, path = engine.session(table), engine.table_path(table)
     loaded, version = engine.table(table), release.tables[table]
     full = published is None or published > version or is_other or not loaded.contract.keys
-    known = release.ids.get(table)
+    changes = None if full else _since(engine, table, published or 0, version)
+    full = changes is None
+    if changes is None:
+        changes = _everything(spark, path, version, release.ids.get(table))
     exchange = engine.environment.exchange.rstrip("/")
     return PublishRequest(
         table=loaded,
-        changes=_everything(spark, path, version, known)
-        if full
-        else changes_since(engine, table, published or 0, version),
+        changes=_as_published(changes, loaded.contract),
         full=full,
         exchange=f"{exchange}/publish/run_id={engine.run.run_id}/{table}/after-{'nothing' if full else published}",
         release=release.name,
         version=version,
         rows_after=count_rows(spark, path, version),
         exports=engine.exports,
+        since=None if full else published,
         grown=tuple(earlier_types(stored_schema(spark, path))),
         anew=is_other,
     )
+
+
+def _since(engine: Engine, table: str, published: int, version: int) -> DataFrame | None:
+    """What changed since the version that was published; None where the lake no longer tells."""
+    try:
+        return changes_since(engine, table, published, version)
+    except ChangesGoneError as gone:
+        log.warning("%s is published as a whole: what changed since version %d is gone (%s)", table, published, gone)
+        return None
+
+
+def _as_published(changes: DataFrame, contract: Contract) -> DataFrame:
+    """The columns of the contract, in its types, also where an earlier version did not have them, or narrower ones."""
+    stored = {field.name: field.dataType.simpleString() for field in changes.schema.fields}
+
+    def column(name: str, of_type: str) -> Column:
+        if name not in stored:
+            return F.lit(None).cast(of_type).alias(name)
+        return quoted(name).cast(of_type).alias(name) if widens(stored[name], of_type) else quoted(name)
+
+    wanted = publish_columns(contract)
+    return changes.select(*(column(name, of_type) for name, of_type in wanted.items()), CHANGE_TYPE)
 
 
 def _everything(spark: SparkSession, path: str, version: int, table_id: str | None) -> DataFrame:

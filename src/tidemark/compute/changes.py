@@ -5,14 +5,16 @@ A change is told by the values that some columns had before and have after it; h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.delta import deltalog, entries
+from tidemark.delta.going_back import lacking_for_feed
 from tidemark.delta.sizes import gathered
 from tidemark.delta.table import read_feed, read_version, stored_schema
 from tidemark.errors import TidemarkError
@@ -90,12 +92,29 @@ def changes_since(engine: Engine, table: str, published: int, version: int) -> D
     """The net change of each key between two versions; of a deleted row its last state, or its keys alone.
 
     Where this run made the one commit between them, its batch says it all: one row a key, labelled with its change.
+    Raises `ChangesGoneError` where the table no longer tells.
     """
     spark, done = engine.session(table), engine.batches.get(table)
     if done is not None and done.version == version == published + 1 and done.prepared.operation != "overwrite":
         return done.prepared.rows(spark)
-    feed = read_feed(spark, engine.table_path(table), published, version).where(F.col(CHANGE_TYPE) != "update_preimage")
+    feed = _whole_feed(spark, engine.table_path(table), published, version)
+    feed = feed.where(F.col(CHANGE_TYPE) != "update_preimage")
     keys = engine.table(table).contract.keys
     last_first = Window.partitionBy(*map(quoted, keys)).orderBy(F.desc(_COMMIT_VERSION), F.desc(CHANGE_TYPE))
     newest = feed.withColumn(_LAST, F.row_number().over(last_first)).where(F.col(_LAST) == 1)
     return newest.drop(_LAST, _COMMIT_VERSION, "_commit_timestamp")
+
+
+def _whole_feed(spark: SparkSession, path: str, since: int, until: int) -> DataFrame:
+    """The change feed, of which all is there; files of years ago may have been vacuumed, and feeds switched off."""
+    lacking = lacking_for_feed(spark, path, since, until)
+    if lacking is not None:
+        raise ChangesGoneError(lacking)
+    try:
+        feed: Any = read_feed(spark, path, since, until)
+        feed._jdf.queryExecution().executedPlan()  # Delta looks at the entries no sooner
+    except (PySparkException, Py4JError, TidemarkError) as refused:
+        raise ChangesGoneError(str(refused).partition("\n")[0]) from refused
+    else:
+        changed: DataFrame = feed
+        return changed

@@ -55,6 +55,18 @@ def changes_after(spark: SparkSession, path: str, version: int) -> tuple[str, ..
         return (f"what its log no longer has ({gone})",)
 
 
+def lacking_for_feed(spark: SparkSession, path: str, since: int, until: int) -> str | None:
+    """What is gone that the change feed after version `since` and up to `until` needs; None where all is there."""
+    needed: set[str] = set()
+    for version in range(since + 1, until + 1):
+        entry = storage.read_text(spark, entries.entry_file(path, version))
+        if entry is None:
+            return f"its log has no entry {version} any more"
+        needed.update(held.files_fed(entry.split("\n")))
+    missing = _missing(spark, (_placed(path, file) for file in needed))
+    return f"{len(missing)} files of what changed were removed, such as {missing[0]}" if missing else None
+
+
 def _needed(spark: SparkSession, path: str, then: Any, now: Any) -> Iterator[str]:
     """The files of `then` that are not in use now."""
     before, after = (held.entries(spark, each) for each in (then, now))

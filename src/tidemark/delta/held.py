@@ -77,6 +77,13 @@ def files_changed(entry: Iterable[str]) -> Iterator[str]:
             yield from files_of(file["path"], vector.get("storageType"), vector.get("pathOrInlineDv"))
 
 
+def files_fed(entry: Iterable[str]) -> Iterator[str]:
+    """The files from which Delta's feed tells what an entry changed: its own where it has some, else those of rows."""
+    lines = [line for line in entry if line.strip()]
+    fed = [line for line in lines if "cdc" in json.loads(line)]
+    yield from files_changed(fed or lines)
+
+
 def log_until(names: Collection[str], version: int) -> tuple[set[str], tuple[int, ...]]:
     """Those of a table's files that its log until `version` consists of, and the entries that this log lacks."""
     found, entries_there, checkpoints = set(), set(), {-1}

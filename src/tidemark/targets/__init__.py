@@ -28,8 +28,9 @@ class PublishRequest:
     besides preimages. With `full` the table will hold the inserted rows and no other. `exchange` is an address below
     the exchange bucket that belongs to this run and to these changes; `exports` keeps what was written there, for the
     next warehouse that needs it. `version` is the table's version in the lake that the changes lead to, `rows_after`
-    the rows it has there. `grown` are columns whose type was widened since the table was made. `anew`: the warehouse
-    has another table of this name, whose version says nothing of this one.
+    the rows it has there. `since` is the version from which the changes lead there; without `full` they are not put on
+    top of another. `grown` are columns whose type was widened since the table was made. `anew`: the warehouse has
+    another table of this name, whose version says nothing of this one.
     """
 
     table: Table
@@ -40,6 +41,7 @@ class PublishRequest:
     version: int
     rows_after: int
     exports: Exports = field(default_factory=Exports)
+    since: int | None = None
     grown: tuple[str, ...] = ()
     anew: bool = False
 
@@ -69,7 +71,7 @@ class Target(Protocol):
         ...
 
     def published_versions(self) -> Mapping[str, int]:
-        """The version that the warehouse has of each table that was ever published there."""
+        """The version that the warehouse has of each table that was published there, and was not dropped since."""
         ...
 
     def count_named(self, table: Table, columns: Sequence[str], value: str, *, folded: bool = False) -> int:

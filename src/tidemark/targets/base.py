@@ -32,8 +32,6 @@ from tidemark.warehouses import ResultColumn, Session, Trouble, Warehouse, Wareh
 from tidemark.write.manifest import CHANGE_TYPE
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
-
     from tidemark.config.connections import ConnectionValue
     from tidemark.config.environment import Environment
     from tidemark.config.project import Table
@@ -100,7 +98,7 @@ class WarehouseTarget(ABC):
 
     def published_versions(self) -> Mapping[str, int]:
         """As `Target.published_versions` says."""
-        return self._try(None, lambda: self._with_session(self._all_versions))
+        return self._try(None, lambda: self._with_session(self._versions_there))
 
     def relation(self, table: Table) -> str:
         """The table in the warehouse, as SQL names it."""
@@ -109,7 +107,8 @@ class WarehouseTarget(ABC):
     def count_named(self, table: Table, columns: Sequence[str], value: str, *, folded: bool = False) -> int:
         """As `Target.count_named` says. The value is compared by a digest: statements are kept in the warehouse."""
         digest = hashlib.md5(value.encode(), usedforsecurity=False).hexdigest()
-        texts = (f"CAST({self._own(name)} AS VARCHAR)" for name in columns)
+        as_text = column_type("string", self.warehouse.dialect)  # Redshift's bare VARCHAR has room for 256 bytes
+        texts = (f"CAST({self._own(name)} AS {as_text})" for name in columns)
         compared = (f"LOWER(TRIM({text}))" if folded else text for text in texts)
         condition = " OR ".join(f"MD5({text}) = '{digest}'" for text in compared)
         name = self._names(table).table
@@ -134,35 +133,51 @@ class WarehouseTarget(ABC):
         return self._try(table, lambda: self._with_session(lambda session: self._load(session, request, files)))
 
     def _load(self, session: Session, request: PublishRequest, files: StagedFiles) -> PublishResult:
-        if not request.anew and self._all_versions(session).get(request.table.name) == request.version:
-            return self._result(request, 0, 0, changed=False)
         names = self._names(request.table)
-        self._prepare_tables(session, request.table, names)
-        self._refuse_narrow(session, request, names)
+        has = None if request.anew else self._all_versions(session).get(request.table.name)
+        if has == request.version and self._columns(session, names.table) is not None:
+            return self._result(request, 0, 0, changed=False)
+        is_new = self._prepare_tables(session, request.table, names)
+        if not is_new:
+            self._refuse_narrow(session, request, names)
         inserted, deleted = self._stage(session, request, names, files)
         with session.transaction():
             for statement in self._statements(request, names):
                 session.run(statement)
             faults.reach(f"{request.table.name}: written to {self.warehouse.title}, not committed")
-            (rows,) = session.one(f"SELECT COUNT(*) FROM {names.table}")
-            if rows != request.rows_after:
-                raise self._refused(
-                    request.table.name,
-                    f"would have {rows} rows in {self.warehouse.title}, but has {request.rows_after} in the lake",
-                    "publish it anew in full, or find out who else writes to the table",
-                )
+            self._refuse_others(session, request, names)
         faults.reach(f"{request.table.name}: committed to {self.warehouse.title}")
         self._drop_staging(session, names)
         return self._result(request, inserted, deleted)
 
-    def _prepare_tables(self, session: Session, table: Table, names: Names) -> None:
-        """Creates what is missing: schema, releases, the table, columns that its contract has gained."""
+    def _refuse_others(self, session: Session, request: PublishRequest, names: Names) -> None:
+        """Says, before the transaction commits, that somebody else has written what it would change."""
+        table = request.table.name
+        noted = f"SELECT COUNT(*) FROM {names.releases} WHERE {self._own('table_name')} = {literal(table)}"
+        rows, versions = session.one(f"SELECT COUNT(*), ({noted}) FROM {names.table}")
+        if versions != 1:
+            raise self._refused(
+                table,
+                f"another publication to {self.warehouse.title} came between, from which these changes do not lead on",
+                "publish again: it starts from what is there by then",
+            )
+        if rows != request.rows_after:
+            raise self._refused(
+                table,
+                f"would have {rows} rows in {self.warehouse.title}, but has {request.rows_after} in the lake",
+                f"find out who else writes to the table; after DELETE FROM {names.releases} WHERE "
+                f"{self._own('table_name')} = {literal(table)} it is published anew, as a whole",
+            )
+
+    def _prepare_tables(self, session: Session, table: Table, names: Names) -> bool:
+        """Creates what is missing: schema, releases, table and columns; says whether the table is new."""
         if not self._knows_releases and self._columns(session, names.releases) is None:
             session.run(f"CREATE SCHEMA IF NOT EXISTS {self.warehouse.name(self._schema)}")
             session.run(self._create_releases(names.releases))
         self._knows_releases = True
         dialect = self.warehouse.dialect
         columns = self._columns(session, names.table)
+        is_new = columns is None
         if columns is None:
             session.run(create_table(table.contract, table.load, dialect, names.table))
             columns = session.columns(names.table)
@@ -171,24 +186,18 @@ class WarehouseTarget(ABC):
             if name.lower() not in there:
                 column = f"{quoted(stored)} {column_type(spark_type, dialect)}"
                 session.run(f"ALTER TABLE {names.table} ADD COLUMN {column}")
+        return is_new
 
     def _refuse_narrow(self, session: Session, request: PublishRequest, names: Names) -> None:
-        """Says which columns have grown in the lake and not here; their values would be refused one by one."""
-        if not request.grown:
+        """Says which columns have grown in the lake and not here; their values would be refused, or rounded."""
+        contract = request.table.contract
+        looked_at = tuple(publish_columns(contract)) if request.full else request.grown
+        if not looked_at:
             return
-        contract, dialect = request.table.contract, self.warehouse.dialect
-        stored = grown.stored_types(session, self._schema, contract.name)
-        narrow = grown.too_narrow(contract, request.grown, stored)
-        if narrow:
-            wanted = publish_columns(contract)
-            told = ", ".join(f"{name} from {has} to {wanted[name]}" for name, has in narrow.items())
-            fold = self.warehouse.fold
-            todo = [grown.statements(contract, name, fold(name), dialect, names.table) for name in narrow]
-            raise self._refused(
-                contract.table,
-                f"columns have grown in the lake and not in {self.warehouse.title}: {told}",
-                f"let them grow there too, then publish again: {'; '.join(todo)}",
-            )
+        stored = grown.stored_types(session, self.warehouse.name_parts(self._schema), self._stored(contract.name))
+        told = grown.told(contract, looked_at, stored, self.warehouse, names.table)
+        if told:
+            raise self._refused(contract.table, *told)
 
     def _columns(self, session: Session, relation: str) -> tuple[ResultColumn, ...] | None:
         """The columns of a table; None where there is none."""
@@ -237,12 +246,16 @@ class WarehouseTarget(ABC):
             remove = f"DELETE FROM {names.table} USING {names.staging} WHERE {match}"
         name, now = literal(request.table.name), datetime.now(UTC).replace(tzinfo=None)
         release = f"{name}, {request.version}, {literal(request.release)}, {request.rows_after}"
+        # First, so that of two publications one waits here; what is left of the other's is found before the commit.
+        forget = f"DELETE FROM {names.releases} WHERE {self._own('table_name')} = {name}"
+        if not request.full and request.since is not None:
+            forget += f" AND {self._own('version')} = {request.since}"
         return [
             *self._claim(names),
+            forget,
             remove,
             f"INSERT INTO {names.table} ({columns}) SELECT {columns} FROM {names.staging}"
             f" WHERE {quoted(names.change_type)} <> 'delete'",
-            f"DELETE FROM {names.releases} WHERE {self._own('table_name')} = {name}",
             f"INSERT INTO {names.releases} VALUES ({release}, {self.warehouse.timestamp(now)})",
         ]
 
@@ -259,6 +272,18 @@ class WarehouseTarget(ABC):
         for owner in (str(release) for table, _, release in rows if table == OWNER):
             self._refuse_foreign(owner)
         return {str(table): int(version) for table, version, _ in rows if table != OWNER}
+
+    def _versions_there(self, session: Session) -> dict[str, int]:
+        """The versions of the tables that are still there: of one that somebody has dropped it says nothing."""
+        versions = self._all_versions(session)
+        if not versions:
+            return {}
+        there = grown.tables(session, self.warehouse.name_parts(self._schema))
+        lacking = [table for table in versions if self._stored(table.partition(".")[2]) not in there]
+        dropped = {
+            table for table in lacking if self._columns(session, self._qualified(table.partition(".")[2])) is None
+        }
+        return {table: version for table, version in versions.items() if table not in dropped}
 
     def _claim(self, names: Names) -> list[str]:
         """Makes the schema this environment's, where it is nobody's yet."""
@@ -308,7 +333,10 @@ class WarehouseTarget(ABC):
         return f"{self.warehouse.name(self._schema)}.{self._own(name)}"
 
     def _own(self, name: str) -> str:
-        return quoted(self.warehouse.fold(name))
+        return quoted(self._stored(name))
+
+    def _stored(self, name: str) -> str:
+        return self.warehouse.fold(name)
 
     def _drop_staging(self, session: Session, names: Names) -> None:
         """The table is published by now: what is left behind here does no harm and is replaced next time."""
@@ -361,14 +389,12 @@ class WarehouseTarget(ABC):
 
 def write_files(request: PublishRequest, folder: str, environment: Environment) -> StagedFiles:
     """Writes the changes to `folder`, in place of what an earlier attempt left there."""
-    columns = [_in_file(name, of_type) for name, of_type in publish_columns(request.table.contract).items()]
+    # The warehouses' TIMESTAMP knows no zone.
+    columns = [
+        spark_name(name).cast("timestamp_ntz").alias(name) if of_type == "timestamp" else spark_name(name)
+        for name, of_type in publish_columns(request.table.contract).items()
+    ]
     counter = Counter(rows=F.count("*"))
     changes = request.changes.where(F.col(CHANGE_TYPE) != "update_preimage").select(*columns, CHANGE_TYPE)
     counter.on(changes).write.mode("overwrite").option("compression", "snappy").parquet(folder)
     return StagedFiles(folder, parquet_files(filesystem(environment.aws), folder), counter.values["rows"])
-
-
-def _in_file(name: str, of_type: str) -> Column:
-    """A column as the warehouses read it: their TIMESTAMP knows no zone."""
-    column = spark_name(name)
-    return column.cast("timestamp_ntz").alias(name) if of_type == "timestamp" else column

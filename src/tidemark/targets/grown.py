@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from tidemark.compile.ddl import column_type, publish_columns
 from tidemark.sql.types import normal_type, widens
-from tidemark.warehouses import quoted
+from tidemark.warehouses import literal, quoted
 
 if TYPE_CHECKING:
     from tidemark.compile.ddl import Dialect
     from tidemark.config.contract import Contract
-    from tidemark.warehouses import Session
+    from tidemark.warehouses import Session, Warehouse
 
 _SPARK_TYPES: Mapping[str, str] = {
     "SMALLINT": "smallint",
@@ -27,15 +27,19 @@ _SPARK_TYPES: Mapping[str, str] = {
     "FLOAT": "double",
     "DOUBLE": "double",
     "DOUBLE PRECISION": "double",
+    "DATE": "date",  # which cuts the time of day off
 }
 _DECIMALS = ("NUMERIC", "NUMBER", "DECIMAL")
 
 
-def stored_types(session: Session, schema: str, table: str) -> dict[str, str]:
-    """The columns of a warehouse's table (lower case) whose types are numbers, as Spark calls these; names are bare."""
+def stored_types(session: Session, schema: Sequence[str], table: str) -> dict[str, str]:
+    """The columns of a warehouse's table (lower case) whose types are numbers or dates, as Spark calls these.
+
+    `schema` are the parts of its name, and `table` is bare, as the warehouse stores them.
+    """
     rows = session.rows(
-        "SELECT column_name, data_type, numeric_precision, numeric_scale FROM information_schema.columns"
-        f" WHERE lower(table_schema) = '{schema.lower()}' AND lower(table_name) = '{table.lower()}'"
+        "SELECT column_name, data_type, numeric_precision, numeric_scale"
+        f" FROM {_information(schema, 'columns')} AND table_name = {literal(table)}"
     )
     found = {}
     for name, data_type, precision, scale in rows:
@@ -47,11 +51,37 @@ def stored_types(session: Session, schema: str, table: str) -> dict[str, str]:
     return found
 
 
+def tables(session: Session, schema: Sequence[str]) -> set[str]:
+    """The tables of a schema, as far as this user may see them."""
+    return {str(name) for (name,) in session.rows(f"SELECT table_name FROM {_information(schema, 'tables')}")}
+
+
+def _information(schema: Sequence[str], view: str) -> str:
+    *database, name = schema
+    place = ".".join([*map(quoted, database), f"information_schema.{view}"])
+    return f"{place} WHERE table_schema = {literal(name)}"
+
+
 def too_narrow(contract: Contract, grown: Sequence[str], stored: Mapping[str, str]) -> dict[str, str]:
     """Those of the grown columns that the warehouse has in a type (given) which does not hold what the lake's does."""
     wanted = publish_columns(contract)
     known = {name: stored[name.lower()] for name in grown if name in wanted and name.lower() in stored}
     return {name: has for name, has in known.items() if has != wanted[name] and not widens(wanted[name], has)}
+
+
+def told(
+    contract: Contract, looked_at: Sequence[str], stored: Mapping[str, str], warehouse: Warehouse, relation: str
+) -> tuple[str, str] | None:
+    """Which of the columns have grown in the lake alone, and what lets them grow here; None where all have room."""
+    narrow, wanted = too_narrow(contract, looked_at, stored), publish_columns(contract)
+    if not narrow:
+        return None
+    columns = ", ".join(f"{name} from {has} to {wanted[name]}" for name, has in narrow.items())
+    todo = (statements(contract, name, warehouse.fold(name), warehouse.dialect, relation) for name in narrow)
+    return (
+        f"columns have grown in the lake and not in {warehouse.title}: {columns}",
+        f"let them grow there too, then publish again: {'; '.join(todo)}",
+    )
 
 
 def statements(contract: Contract, column: str, stored_name: str, dialect: Dialect, relation: str) -> str:

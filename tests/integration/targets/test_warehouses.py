@@ -181,6 +181,20 @@ def test_a_row_count_that_is_not_the_lakes_is_rolled_back(published: Published) 
     assert published.content() == [(1, "Ann"), (2, "Bob")]
 
 
+def test_what_is_advised_where_others_write_to_the_table_has_it_published_anew(published: Published) -> None:
+    published.publish(1, 1, row(1, "Ann"), full=True)
+    name = published.target().relation(published.table)
+    published.systems.execute(published.warehouse, f"DELETE FROM {name}")
+    with pytest.raises(TargetError, match=r"would have 1 rows .* has 2 in the lake") as refused:
+        published.publish(2, 2, row(2, "Bob"))
+    assert refused.value.next_step is not None
+    statement = refused.value.next_step.partition("after ")[2].partition(" it is published")[0]
+    published.systems.execute(published.warehouse, statement)
+    assert published.version() is None
+    published.publish(2, 2, row(1, "Ann"), row(2, "Bob"), full=True)
+    assert published.content() == [(1, "Ann"), (2, "Bob")]
+
+
 def test_a_contract_that_grew_adds_its_column(published: Published) -> None:
     published.publish(1, 1, row(1, "Ann"), full=True)
     published.columns = f"{COLUMNS}\nchannel string"
@@ -213,6 +227,36 @@ def test_a_column_that_grew_in_the_lake_alone_is_told_with_what_lets_it_grow_her
         published.systems.execute(published.warehouse, statement)
     published.target().publish(request)
     assert [(key, float(value)) for key, value in published.content("id, amount")] == [(1, float(old)), (2, float(new))]
+
+
+def test_a_table_made_anew_in_other_types_is_not_rounded_to_those_of_before(published: Published) -> None:
+    published.columns = "id int\namount decimal(9,2)\nat date"
+    published.publish(1, 1, (1, Decimal("1.10"), date(2025, 3, 1), "insert"), full=True)
+    published.columns = "id int\namount decimal(18,4)\nat timestamp"
+    request = replace(published.request(0, 1, (1, Decimal("1.1234"), AT, "insert"), full=True), anew=True)
+    with pytest.raises(TargetError, match=r"amount from decimal\(9,2\) to decimal\(18,4\), at from date to timestamp"):
+        published.target().publish(request)
+    assert published.content("id, amount") == [(1, Decimal("1.10"))]
+
+
+def test_changes_are_not_put_on_top_of_another_publication(published: Published) -> None:
+    published.publish(1, 2, row(1, "Ann"), row(2, "Bob"), full=True)
+    early, late = (
+        replace(published.request(version, 2, row(1, name, "update_postimage")), since=1)
+        for version, name in ((3, "Eve"), (2, "Anna"))
+    )
+    published.target().publish(early)
+    with pytest.raises(TargetError, match=r"another publication to .* came between"):
+        published.target().publish(late)
+    assert (published.version(), published.content()) == (3, [(1, "Eve"), (2, "Bob")])
+
+
+def test_a_table_that_somebody_has_dropped_is_not_taken_for_published(published: Published) -> None:
+    published.publish(1, 1, row(1, "Ann"), full=True)
+    published.systems.execute(published.warehouse, f"DROP TABLE gold.{published.name}")
+    assert published.version() is None
+    assert published.publish(1, 1, row(1, "Ann"), full=True).changed
+    assert (published.version(), published.content()) == (1, [(1, "Ann")])
 
 
 def test_what_an_earlier_attempt_left_behind_is_replaced(published: Published) -> None:
