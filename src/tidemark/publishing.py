@@ -100,7 +100,8 @@ def _request(engine: Engine, table: str, opened: OpenTarget, release: Release, *
     published = opened.versions.get(table)
     after = "another" if is_other else published
     return engine.requests.get(
-        f"{table} after {after}", lambda: _new_request(engine, table, published, release, is_other=is_other)
+        f"{table} at {release.tables[table]} after {after}",
+        lambda: _new_request(engine, table, published, release, is_other=is_other),
     )
 
 
