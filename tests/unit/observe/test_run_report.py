@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tests.support.golden.runs import ACTIVITY, EVENTS, FX, ORDERS
 from tidemark.books import Books
 from tidemark.control.runs import (
     FilesSummary,
@@ -24,15 +25,6 @@ from tidemark.control.runs import (
 )
 from tidemark.observe.run_report import THIN_SPACE, count, duration, markdown, render
 
-ORDERS = TableResult(
-    "bronze.snowflake_orders",
-    "committed",
-    seconds=3.14,
-    books=Books(4812, 4790, 19, 3, inserted=4790),
-    version=3,
-    gate=GateSummary(9, 9),
-    rejected={"status.enum": 12, "email.pattern": 5, "unit_price.minimum": 2},
-)
 SILVER = TableResult(
     "silver.orders",
     "committed",
@@ -207,29 +199,8 @@ def test_of_few_short_rules_five_are_told() -> None:
     assert "orders: 7 c.rule7, 6 c.rule6, 5 c.rule5, 4 c.rule4, 3 c.rule3, 2 more" in told
 
 
-FX = TableResult(
-    "bronze.fx_rates",
-    "committed",
-    seconds=1.2,
-    books=Books(821, 798, 17, 6, unchanged=798),
-    gate=GateSummary(5, 5),
-    rejected={"rate.minimum": 11, "currency.pattern": 4, "rate_date.required": 2},
-)
-ACTIVITY = TableResult(
-    "silver.customer_activity",
-    "committed",
-    seconds=4.4,
-    books=Books(98_127, 36_800, 0, 61_327, unchanged=36_800),
-    gate=GateSummary(6, 6),
-)
-EVENTS = TableResult(
-    "gold.fact_order_events",
-    "gate failed",
-    seconds=61.7,
-    books=Books(1_432_100, 1_432_100, 0, 0, inserted=1_431_000, unchanged=1_100),
-    gate=GateSummary(4, 6, failed=("no gaps",)),
-)
-LARGE = replace(RUN, tables=(FX, ORDERS, ACTIVITY, EVENTS), lineage=LineageSummary(142, "/srv/lineage/r.jsonl"))
+REFUSED = replace(EVENTS, status="gate failed", gate=GateSummary(4, 6, failed=("no gaps",)))
+LARGE = replace(RUN, tables=(FX, ORDERS, ACTIVITY, REFUSED), lineage=LineageSummary(142, "/srv/lineage/r.jsonl"))
 
 
 def test_a_terminal_that_is_too_small_cuts_names_and_neither_digits_nor_gates() -> None:
