@@ -55,11 +55,18 @@ def load(spark: SparkSession, project: Project, table: str, frame: DataFrame) ->
 
 
 def build(
-    spark: SparkSession, project: Project, table: str, *, full: bool = False, conf: Mapping[str, str] | None = None
+    spark: SparkSession,
+    project: Project,
+    table: str,
+    *,
+    full: bool = False,
+    gated: bool = False,
+    conf: Mapping[str, str] | None = None,
 ) -> Books:
     """Build, prepare, write errors, commit, or leave the table when there is nothing new; returns the books.
 
-    `full` computes all of it; `conf` are settings of the table's session.
+    `full` computes all of it; with `gated` its gate is asked before the commit, and passed; `conf` are settings of the
+    table's session.
     """
     engine = _engine(spark, project)
     for name, value in (conf or {}).items():
@@ -70,6 +77,8 @@ def build(
         return Books()
     prepared = steps.prepare(engine, table, checked)
     steps.write_errors(engine, table, checked, prepared)
+    if gated and (failures := steps.gate(engine, table).failures):
+        raise AssertionError(f"the gate failed: {failures}")
     steps.commit(engine, table, prepared)
     return prepared.books
 
