@@ -195,6 +195,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         rejects_stand=todo.rejects_stand,
         reason=todo.reason,
         anew=full or todo.anew,
+        whole=full,
         notices=todo.notices,
         definition=signed,
     )

@@ -56,7 +56,7 @@ def test_the_plans_and_settings_that_spark_reports_hold_none(world: World) -> No
     logs = [path for path in (world.home / EVENTS).iterdir() if path.is_file()]
     content = b"".join(path.read_bytes() for path in logs)
 
-    assert content.count(b"SparkListenerSQLExecutionStart") > 100
+    assert content.count(b"SparkListenerSQLExecutionStart") > 50, "a day of 33 tables"
     assert leaked(content) == []
 
 

@@ -248,6 +248,7 @@ ODD_ONES = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(1800)
 @warehouses
 def test_one_row_of_a_million_is_found(systems: Systems, warehouse: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = f"t_{uuid.uuid4().hex[:10]}"

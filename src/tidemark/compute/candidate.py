@@ -34,7 +34,7 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     if prepared.rewrite is not None and base is not None:
         return rewrite.candidate(spark, base, prepared.rewrite)
     size = 0 if base is None else table_bytes(spark, path)
-    return with_batch(base, prepared, prepared.rows(spark), engine.table(table).load.write.partition_by, size)
+    return with_batch(base, prepared, prepared.rows(spark), prepared.partitions(engine.table(table)), size)
 
 
 def with_batch(

@@ -104,7 +104,7 @@ def _replaced(engine: Engine, spark: SparkSession, table: str, prepared: Prepare
     if prepared.operation != "overwrite" or prepared.target_version is None:
         return None
     base = read_version(spark, engine.table_path(table), prepared.target_version)
-    partitions = list(engine.table(table).load.write.partition_by)
+    partitions = list(prepared.partitions(engine.table(table)))
     if not partitions:
         return base
     return having(base, prepared.rows(spark).select(*map(quoted, partitions)).distinct(), partitions)

@@ -60,7 +60,8 @@ class Checked:
     hashes that the table has are not believed. `window`: where the rows' change times lie, if not in the watermark's
     window. `rereads`: rows of the table may be among these. `erased` counts rows of people who were erased, which the
     source gave and the frame has no more. `rejects_stand`: rows that a rule rejected before, and that
-    need not be among these, are not in the table as they would be.
+    need not be among these, are not in the table as they would be. `whole`: a table that is replaced by partitions is
+    replaced as a whole.
     """
 
     table: str
@@ -86,6 +87,7 @@ class Checked:
     asked_at: datetime | None = None
     erased: Counter | None = None
     rejects_stand: bool = False
+    whole: bool = False
 
     def rules_of(self, table: Table) -> Contract:
         """The contract that `source` was held against: the table's, or what it says of a history's versions."""

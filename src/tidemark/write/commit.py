@@ -321,7 +321,7 @@ def _write(spark: SparkSession, table: Table, path: str, prepared: Prepared, row
     if prepared.operation == "append":
         writer.mode("append").save(path)
         return
-    partitions = table.load.write.partition_by
+    partitions = prepared.partitions(table)
     if partitions:
         writer = writer.option("replaceWhere", _partition_filter(rows, partitions))
     writer.mode("overwrite").save(path)

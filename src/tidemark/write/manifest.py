@@ -20,6 +20,8 @@ from tidemark.write.pruning import Bounds
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from tidemark.config.project import Table
+
 BATCH_NAMESPACE = uuid.UUID("6f0c1a1e-6f0b-5c0e-9a57-1d7de4a2c0de")
 CHANGE_TYPE = "_change_type"
 MANIFEST_FILE = "manifest.json"
@@ -80,7 +82,8 @@ class Prepared:
     that were named as older versions name drifted columns. `at_stake`: how many rows the batch could have deleted,
     where a limit asks for a share of them. `target_id` and `input_ids`: the Delta ids of the tables whose versions
     `target_version` and `inputs` are; None, or not there, where they are not known. `rejects_stand`: rows that a rule
-    rejected, in this batch or since the table was last computed as a whole, may not be in it as they would be.
+    rejected, in this batch or since the table was last computed as a whole, may not be in it as they would be. `whole`:
+    it stands for all of the table, also where others stand for their partitions.
     """
 
     table: str
@@ -117,6 +120,11 @@ class Prepared:
     target_id: str | None = None
     input_ids: Mapping[str, str | None] = field(default_factory=dict)
     rejects_stand: bool = True
+    whole: bool = False
+
+    def partitions(self, table: Table) -> tuple[str, ...]:
+        """The columns whose values in the batch say for which part of the table it stands; none: for all of it."""
+        return () if self.whole else table.load.write.partition_by
 
     @property
     def changes_nothing(self) -> bool:

@@ -85,6 +85,7 @@ def prepare(
         inputs=dict(checked.inputs),
         input_ids=dict(checked.input_ids),
         rejects_stand=checked.rejects_stand or books.quarantined > 0,
+        whole=checked.whole,
         schema_changes=changes,
         moves_watermark=moves_watermark,
         look=dict(checked.look),
@@ -270,7 +271,7 @@ def _stood_for(work: Work, staged: DataFrame) -> DataFrame | None:
     """What of the target the batch stands in for: all, or the partitions in it; None when there is no target yet."""
     target = work.target()
     partitions = work.table.load.write.partition_by
-    if target is None or not partitions:
+    if target is None or not partitions or work.checked.whole:
         return target
     return having(target, staged.select(*map(quoted, partitions)).distinct(), partitions)
 

@@ -121,3 +121,46 @@ def received(lake: Lake, kind: str, rows: Collection[Any]) -> tuple[Engine, Prep
     extract = Extract(table=T, given=frame, watermark={}, identity=identity, full=False, source_system="t")
     checked = steps.validate(engine, T, extract)
     return engine, lake.prepare(engine, T, checked)[0]
+
+
+DAYS = "gold.days"
+
+
+@pytest.fixture
+def days(lake: Lake) -> Lake:
+    """The sum of each day, of the sales that are not gone."""
+    upsert = {"mode": "upsert", "keys": ["id"], "order_by": ["at"], "deletes": {"flag": "gone"}}
+    load = {"source": {"connection": "shop", "object": "x"}, "write": upsert}
+    lake.table(T, "id! int\np date\nqty int\nat int", load, keys=["id"])
+    by_day = {"partition_by": ["p"], "write": {"mode": "replace", "partition_by": ["p"]}}
+    lake.table(
+        DAYS,
+        "p! date\nqty bigint",
+        {"inputs": {T: {"refresh": "full"}}, "limits": {"deleted": 1000}} | by_day,
+        sql=f"SELECT p, sum(qty) AS qty FROM {T} GROUP BY p",
+    )
+    sold(lake, (1, date(2025, 3, 1), 5, 1, False), (2, date(2025, 3, 2), 7, 1, False))
+    lake.build(DAYS)
+    return lake
+
+
+def sold(lake: Lake, *rows: tuple[Any, ...]) -> None:
+    lake.load(T, lake.frame("id int, p date, qty int, at int, gone boolean", rows))
+
+
+def test_a_day_that_the_query_does_not_give_any_more_stays_until_all_of_it_is_asked_for(days: Lake) -> None:
+    sold(days, (1, None, None, 2, True))
+    days.build(DAYS)
+    assert days.read(DAYS) == [(date(2025, 3, 1), 5), (date(2025, 3, 2), 7)]
+
+    engine = days.engine()
+    checked = steps.build(engine, DAYS, full=True)
+    assert checked is not None
+    prepared, _ = days.prepare(engine, DAYS, checked)
+    seen = sorted((row.p, row.qty) for row in candidate(engine, engine.session(DAYS), DAYS).collect())
+    planned = predict.predict(engine, DAYS, {})
+    steps.commit(engine, DAYS, prepared)
+
+    assert days.read(DAYS) == seen == [(date(2025, 3, 2), 7)]
+    assert (prepared.books.inserted, prepared.books.unchanged, prepared.books.vanished) == (0, 1, 1)
+    assert planned.partitions == ("p=2025-03-01", "p=2025-03-02")
