@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from tests.support.worlds.systems import WAREHOUSES, Systems
-from tests.unit.reconcile.values import FLOATS, NUMBERS_IN_TEXTS, VALUES, text_of
+from tests.unit.reconcile.values import FLOATS, NO_NUMBERS, NUMBERS_IN_TEXTS, VALUES, text_of
 from tidemark import steps
 from tidemark.config.project import Table
 from tidemark.engine import Engine
@@ -52,6 +52,10 @@ def test_a_warehouse_writes_floating_point_numbers_by_their_bits(systems: System
         )
         expected = text_of(number)
         assert row == (dialect.title if expected == "?" else expected,), f"{value} is written {row[0]!r}"
+    for name in NO_NUMBERS:
+        value = f"CAST('{name.replace('Infinity', dialect.infinity)}' AS {dialect.double_type})"
+        asked = f"SELECT {dialect.canonical('v', 'float', 'float')} FROM (SELECT {value} AS v) AS t"
+        assert systems.execute(warehouse, asked) == [(name,)]
 
 
 @warehouses

@@ -60,6 +60,7 @@ class Dialect(ABC):
     title: str
     text_type = "VARCHAR"
     double_type = "DOUBLE PRECISION"
+    infinity = "Infinity"
 
     @abstractmethod
     def kind(self, column: ResultColumn) -> Kind | None:
@@ -151,7 +152,7 @@ class Dialect(ABC):
     def _of_float(self, value: str) -> str:
         """Sign, whole part and 80 bits behind it: every step is exact, so that all systems come to the same.
 
-        What is too large or too small for that, and what is no number, is equal to nothing.
+        What is too large or too small for that is equal to nothing; what is no number has its name.
         """
         size = f"ABS(CAST({value} AS {self.double_type}))"
         first = f"({size} - FLOOR({size})) * {_BITS}"
@@ -159,7 +160,12 @@ class Dialect(ABC):
         parts = " || '.' || ".join(self._whole(f"FLOOR({each})") for each in (size, first, second))
         is_exact = f"{size} < {_LARGEST} AND ({size} >= {_SMALLEST} OR {size} = 0)"
         sign = f"CASE WHEN {value} < 0 THEN '-' ELSE '' END"
-        return f"CASE WHEN {value} IS NULL THEN NULL WHEN {is_exact} THEN {sign} || {parts} ELSE '{self.title}' END"
+        written = {"NaN": "NaN", "Infinity": self.infinity, "-Infinity": f"-{self.infinity}"}
+        named = " ".join(
+            f"WHEN {value} = CAST('{here}' AS {self.double_type}) THEN '{name}'" for name, here in written.items()
+        )
+        exact = f"WHEN {is_exact} THEN {sign} || {parts}"
+        return f"CASE WHEN {value} IS NULL THEN NULL {exact} {named} ELSE '{self.title}' END"
 
     def _whole(self, value: str) -> str:
         return f"CAST(CAST({value} AS DECIMAL(20, 0)) AS {self.text_type})"
@@ -199,6 +205,7 @@ class SnowflakeDialect(Dialect):
 
     title = "Snowflake"
     double_type = "DOUBLE"
+    infinity = "inf"
     _kinds: Mapping[str, Kind] = {
         "FIXED": "number",
         "REAL": "float",

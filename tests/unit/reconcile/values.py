@@ -64,6 +64,7 @@ FLOATS: Sequence[float | None] = (
     0.0, -0.0, 1.0, -1.5, 0.1, -0.1, 0.1 + 0.2, 1 / 3, 123.456, 1e14, 999999999999999.9, 1e-7, 2.5e-7, 5e-8,
     3.141592653589793, -2.718281828459045, None,
 )  # fmt: skip
+NO_NUMBERS = ("NaN", "Infinity", "-Infinity")
 NOT_EXACT = (1e15, 1e300, 1e-9)
 """Of which there is no canonical text: they are equal to nothing."""
 
