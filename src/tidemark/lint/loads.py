@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from tidemark.config.contract import LAYERS
 from tidemark.config.environment import Environment
 from tidemark.config.files.yamltext import Document, Where
-from tidemark.config.load import WatermarkSpec
+from tidemark.config.load import SourceSpec, WatermarkSpec
 from tidemark.config.project import Table
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
@@ -15,7 +15,9 @@ from tidemark.sql.types import FRACTIONS, METADATA_COLUMNS, TIMES, is_numeric, i
 
 _MOST_CLUSTER_COLUMNS = 4  # Delta's limit of liquid clustering
 _FILE_KINDS = ("s3", "files")
-READ_KINDS = (*_FILE_KINDS, "snowflake", "redshift", "rest")
+_BUCKETS = ("s3://", "s3a://")
+_UNLOADING_KINDS = ("snowflake", "redshift")
+READ_KINDS = (*_FILE_KINDS, *_UNLOADING_KINDS, "rest")
 """Kinds of connections that tables are read from."""
 
 
@@ -215,23 +217,12 @@ def _environment_names(environment: Environment, table: Table, document: Documen
             yield document.finding(
                 ("source", "connection"), message, choose(source.connection, environment.connections)
             )
-        elif connection.kind not in READ_KINDS:
-            message = f"no table is read from a {connection.kind} connection (`{source.connection}`)"
-            fix = "read the files that a consumer of it leaves: name a connection of the kind `s3` or `files`"
-            yield document.finding(("source", "connection"), message, fix)
-        elif connection.kind in _FILE_KINDS and source.format is None:
-            message = f"files of `{source.connection}` have no format"
-            yield document.finding(("source",), message, "add `format: json`, `csv` or `parquet`")
-        elif connection.kind not in _FILE_KINDS and source.format is not None:
-            message = f"`format` has no meaning for a {connection.kind} connection"
-            yield document.finding(("source", "format"), message, "remove it")
-        elif connection.kind not in _FILE_KINDS and source.mode == "incremental" and table.load.watermark is None:
-            fix = "add `watermark: {column: …}`, or `mode: full` to the source"
-            yield document.finding(("source",), f"{table.name} does not say how far it was read", fix)
-        for word in ("snapshot", "options"):
-            if getattr(source, word) and connection is not None and connection.kind not in _FILE_KINDS:
-                message = f"`{word}` has no meaning for a {connection.kind} connection"
-                yield document.finding(("source", word), message, "remove it")
+        else:
+            yield from _read_from(connection.kind, source, table, document)
+            if connection.kind in _UNLOADING_KINDS and not environment.exchange.startswith(_BUCKETS):
+                message = f"a {connection.kind} connection cannot write to {environment.exchange}"
+                fix = f"name a bucket that both can reach as `exchange` of environment {environment.name}: s3a://…"
+                yield document.finding(("source", "connection"), message, fix)
     for position, target in enumerate(table.load.publish):
         here = ("publish", position)
         if target not in environment.targets:
@@ -240,6 +231,28 @@ def _environment_names(environment: Environment, table: Table, document: Documen
         if table.layer != "gold":
             message = f"{table.name} is published, but only gold is masked"
             yield document.finding(here, message, "publish a gold table instead")
+
+
+def _read_from(kind: str, source: SourceSpec, table: Table, document: Document) -> Iterator[Finding]:
+    """What the load file says of a source has to mean something for its kind of connection."""
+    if kind not in READ_KINDS:
+        message = f"no table is read from a {kind} connection (`{source.connection}`)"
+        fix = "read the files that a consumer of it leaves: name a connection of the kind `s3` or `files`"
+        yield document.finding(("source", "connection"), message, fix)
+    elif kind in _FILE_KINDS and source.format is None:
+        message = f"files of `{source.connection}` have no format"
+        yield document.finding(("source",), message, "add `format: json`, `csv` or `parquet`")
+    elif kind not in _FILE_KINDS and source.format is None and _says_nothing_of_what_is_new(table, source):
+        fix = "add `watermark: {column: …}`, or `mode: full` to the source"
+        yield document.finding(("source",), f"{table.name} does not say how far it was read", fix)
+    for word in ("format", "snapshot", "options"):
+        if getattr(source, word) and kind not in _FILE_KINDS:
+            message = f"`{word}` has no meaning for a {kind} connection"
+            yield document.finding(("source", word), message, "remove it")
+
+
+def _says_nothing_of_what_is_new(table: Table, source: SourceSpec) -> bool:
+    return source.mode == "incremental" and table.load.watermark is None
 
 
 def _named(name: str | None) -> tuple[str, ...]:

@@ -132,7 +132,9 @@ def windowed(request: ExtractRequest, cursor: Cursor, start: Sequence[Mark | Non
         for place, (name, high) in enumerate(zip(cursor.columns[1:], seen.newest[1:], strict=True), start=1)
     )
     window = Window(column, start[0] if start else None, newest, ties)
-    watermark = next_watermark(window, None if another else request.low, _known_ties(request, cursor))
+    # Of a source that was read as a whole its end is known, also where it was further before.
+    begins_anew = another or (request.full and not seen.later)
+    watermark = next_watermark(window, None if begins_anew else request.low, _known_ties(request, cursor))
     watermark[OBJECT] = request.source.object
     return Reading(column, window, watermark, window.to_json(), full, tuple(notices), among=window)
 

@@ -132,13 +132,14 @@ def next_watermark(window: Window, committed: Mark | None, known: Sequence[Tie] 
 
 
 def is_further(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Whether bookkeeping with an end goes beyond another, or is that of another cursor or object."""
+    """Whether bookkeeping with an end goes beyond another, is that of another cursor or object, or of a source that was
+    read as a whole and ends elsewhere."""
     if old.get("high") is None or new.get("object") != old.get("object", new.get("object")):
         return True
     here, there = Window.from_json(new), Window.from_json(old)
     if type(here.high) is not type(there.high) or len(here.ties) != len(there.ties):
         return True
-    return here.position != there.position and _reaches(here.position, there.position)
+    return here.position != there.position and (here.low is None or _reaches(here.position, there.position))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,15 @@ def test_a_window_may_replace_the_partitions_that_are_values_of_its_watermark(fo
     assert "in place of whole partitions" in found.message
 
 
+def test_a_warehouse_unloads_to_a_bucket(folder: ConfigFolder) -> None:
+    folder.edit("bronze/people.load.yaml", "connection: crm", "connection: warehouse")
+    assert folder.found() == []
+    folder.edit("env/local.yaml", "s3a://exchange/", "/data/exchange")
+    assert folder.found() == [
+        "bronze/people.load.yaml:2: a snowflake connection cannot write to /data/exchange",
+    ]
+
+
 def test_lint_is_quick_and_loads_no_spark() -> None:
     code = "import sys; from tidemark.lint import lint; lint(sys.argv[1], 'local'); sys.exit('pyspark' in sys.modules)"
     started = time.process_time(), os.times().children_user

@@ -14,12 +14,13 @@ from tests.unit.sources.test_rest_pages import COLUMNS, FIELDS, TABLE, record, r
 from tidemark.config.connections import ConnectionValue
 from tidemark.errors import SourceError
 from tidemark.sources import ExtractRequest
-from tidemark.sources.reading import Cursor, Seen, start_of, windowed
+from tidemark.sources.reading import Cursor, Reading, Seen, start_of, windowed
 from tidemark.sources.watermark import Window, is_further
 from tidemark.write.manifest import Prepared
 
 FULL = {"connection": "crm", "object": "Thing", "fields": FIELDS, "mode": "full"}
 KEYED = {"mode": "append", "keys": ["id"]}
+BY_NUMBER = Cursor(("version",), (True,))
 BY_VERSION = {"column": "version"}
 
 
@@ -94,34 +95,49 @@ def test_another_object_is_read_from_its_beginning_and_only_once(crm: PagingCrm,
 
 
 def test_the_bookkeeping_of_another_object_is_kept_although_its_end_is_before() -> None:
-    ours = Window("n", None, 5).to_json() | {"object": "b"}
+    ours = Window("n", 3, 5).to_json() | {"object": "b"}
     assert is_further(ours, Window("n", None, 9).to_json() | {"object": "a"})
     assert not is_further(ours, Window("n", None, 9).to_json())
     assert not is_further(ours, ours)
 
 
-def test_a_source_that_was_taken_back_is_told(lake: Lake) -> None:
+def test_a_source_that_was_taken_back_is_told_and_read_anew_as_a_whole(lake: Lake) -> None:
     """An object that was made anew counts from 1 again: nothing of it is beyond what was read."""
     source = {"connection": "crm", "object": "Thing"}
     lake.table(TABLE, COLUMNS, {"source": source, "watermark": BY_VERSION, "write": KEYED}, keys=["id"])
-    engine = lake.engine()
     book = Window("version", None, 20).to_json() | {"object": "Thing"}
-    given: dict[str, Any] = {"since": None, "staging": "", "local_staging": "", "full": False, "bookkeeping": book}
-    request = ExtractRequest(
+
+    def reading(newest: int | None, *, full: bool = False, later: int = 0) -> Reading:
+        request = asked(lake, book, full=full)
+        return windowed(request, BY_NUMBER, start_of(request, BY_NUMBER), Seen((newest,), later))
+
+    told = reading(None)
+    assert (told.window, told.watermark) == (None, book)
+    assert "Thing was read up to 20, and has no row there any more" in told.notices[0]
+    assert f"tidemark run --select {TABLE} --full-refresh" in told.notices[0]
+    assert reading(20).notices == ()
+
+    anew = reading(4, full=True)
+    assert (anew.watermark["high"], is_further(anew.watermark, book)) == (4, True)
+    assert reading(4, full=True, later=1).watermark["high"] == 20
+    assert not is_further(reading(20, full=True).watermark, book)
+
+
+def asked(lake: Lake, book: dict[str, Any], *, full: bool) -> ExtractRequest:
+    engine = lake.engine()
+    return ExtractRequest(
         table=engine.table(TABLE),
         connection=ConnectionValue("crm", "rest"),
         spark=lake.spark,
-        low=20,
+        low=book["high"],
+        since=None,
         as_of=engine.run.as_of,
+        bookkeeping=book,
+        staging="",
+        local_staging="",
+        full=full,
         environment=engine.environment,
-        **given,
     )
-    cursor = Cursor(("version",), (True,))
-    reading = windowed(request, cursor, start_of(request, cursor), Seen((None,), 0))
-    assert (reading.window, reading.watermark) == (None, book)
-    assert "Thing was read up to 20, and has no row there any more" in reading.notices[0]
-    assert f"tidemark run --select {TABLE} --full-refresh" in reading.notices[0]
-    assert windowed(request, cursor, start_of(request, cursor), Seen((20,), 0)).notices == ()
 
 
 @pytest.mark.parametrize("records", [0, 3], ids=["empty pages", "the same records"])
