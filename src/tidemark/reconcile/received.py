@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tidemark.compile.casts import casts_of
 from tidemark.delta.table import count_rows, read_state, read_version
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.reconcile import leftout
@@ -96,7 +97,7 @@ def reconcile(engine: Engine, table: Table, showing: Showing) -> Reconciled:
 @contextmanager
 def _known(table: Table, warehouse: Warehouse, state: TargetState, frame: DataFrame) -> Iterator[_Source]:
     """What the source has of the table's columns, and of what it has been read to."""
-    load, dialect = table.load, DIALECTS[warehouse.dialect]
+    load, dialect, zoned = table.load, DIALECTS[warehouse.dialect], casts_of(table.contract, table.load)
     fields_of = load.source.fields if load.source else {}
     with warehouse.session() as session:
         relation = warehouse.name(load.source.object if load.source else "")
@@ -111,6 +112,8 @@ def _known(table: Table, warehouse: Warehouse, state: TargetState, frame: DataFr
                 apart[column.name] = "the source does not have it"
             elif column.name in load.cast:
                 apart[column.name] = "the load file adapts it"
+            elif column.name in zoned and warehouse.is_local(there):
+                apart[column.name] = "its times in the source are those of a time zone"
             elif kind is None or not comparable(kind, wanted):
                 apart[column.name] = f"{there.type} in the source, {column.type} in the lake"
             else:

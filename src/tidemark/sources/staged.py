@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import functions as F
-from pyspark.sql.types import TimestampNTZType
+from pyspark.sql.types import StructField, TimestampNTZType
 
 from tidemark.errors import SourceError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
@@ -75,16 +75,21 @@ def parquet_contents(store: AbstractFileSystem, files: Sequence[str]) -> list[Fi
         return list(pool.map(look, files))
 
 
-def read_parquet(spark: SparkSession, files: Sequence[str], origin: Column, order: Column) -> DataFrame:
-    """Parquet files of one schema with `_origin` and the order. Times without a zone are UTC, as all times here."""
+def read_parquet(
+    spark: SparkSession, files: Sequence[str], origin: Column, order: Column, local: Collection[str] = ()
+) -> DataFrame:
+    """Parquet files of one schema with `_origin` and the order. Times without a zone are UTC, as all times here, but
+    for the columns `local` (in lower case), which stay without one."""
     frame = spark.read.options(**file_options(files)).parquet(*files)
-    columns = [
-        quoted(field.name).cast("timestamp").alias(field.name)
-        if isinstance(field.dataType, TimestampNTZType)
-        else quoted(field.name)
-        for field in frame.schema.fields
-    ]
-    return frame.select(*columns, origin.alias(ORIGIN), order.alias(ORDER))
+
+    def read(field: StructField) -> Column:
+        if field.name.lower() in local:
+            return quoted(field.name).cast("timestamp_ntz").alias(field.name)
+        if isinstance(field.dataType, TimestampNTZType):
+            return quoted(field.name).cast("timestamp").alias(field.name)
+        return quoted(field.name)
+
+    return frame.select(*map(read, frame.schema.fields), origin.alias(ORIGIN), order.alias(ORDER))
 
 
 def empty_frame(spark: SparkSession, names: Sequence[str], *, corrupt: bool = False) -> DataFrame:

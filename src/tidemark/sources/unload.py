@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.aws.clients import AWS_FAILURES, filesystem, s3_uri
+from tidemark.compile.casts import casts_of
+from tidemark.compile.instants import UTC as UTC_ZONE
 from tidemark.errors import SourceDownError, SourceError
 from tidemark.instants import as_utc
 from tidemark.retry import RetryPolicy
@@ -100,10 +102,11 @@ class UnloadSource(ABC):
             names = [column.name for column in columns]
             refuse_own_names(names, request.table.name, request.source.object)
             refuse_twins(names, request.table.name, request.source.object)
+            local = _in_other_zones(request, warehouse, columns)
             reading = _reading(request, session, relation, columns)
             look = _look(request, session, relation, columns, reading)
             if shows_the_same(request, reading, look):
-                return self._extract(request, replace(reading, full=False), names, (), look, asked)
+                return self._extract(request, replace(reading, full=False), names, (), look, asked, local)
             selected = ", ".join(f"{self.expression(column)} AS {quoted(column.name)}" for column in columns)
             query = f"SELECT {selected} FROM {relation}{_where(reading, warehouse)}"
             folder = f"{request.staging}/{uuid.uuid4().hex}"
@@ -111,7 +114,7 @@ class UnloadSource(ABC):
             if look != _look(request, session, relation, columns, reading):
                 look = None  # a row that changed meanwhile may change back, and the look would not tell
         files = _unloaded_files(request, warehouse, folder, rows, names)
-        return self._extract(request, reading, names, files, look, asked)
+        return self._extract(request, reading, names, files, look, asked, local)
 
     def _unloaded(
         self,
@@ -141,13 +144,16 @@ class UnloadSource(ABC):
         files: tuple[str, ...],
         look: Look | None,
         asked: str,
+        local: frozenset[str],
     ) -> Extract:
         database = request.connection.settings.get("database", request.connection.name)
         origin = F.lit(f"{self.kind}://{database}/{request.source.object}")
         return Extract(
             table=request.table.name,
             given=lambda: (
-                read_parquet(request.spark, files, origin, F.lit(asked)) if files else empty_frame(request.spark, names)
+                read_parquet(request.spark, files, origin, F.lit(asked), local)
+                if files
+                else empty_frame(request.spark, names)
             ),
             watermark=reading.watermark,
             identity=reading.identity,
@@ -194,6 +200,13 @@ def _expect_columns(content: FileContent, names: Sequence[str]) -> None:
         raise WarehouseError(Trouble.HALF, told)
 
 
+def _in_other_zones(request: ExtractRequest, warehouse: Warehouse, columns: Sequence[ResultColumn]) -> frozenset[str]:
+    """The columns, in lower case, whose times have no zone, and are of another than UTC by contract or load file."""
+    fields, casts = request.source.fields, casts_of(request.table.contract, request.table.load)
+    zoned = {fields.get(name, name).lower() for name, how in casts.items() if how.zone not in (None, UTC_ZONE)}
+    return frozenset(each.name.lower() for each in columns if warehouse.is_local(each)) & zoned
+
+
 def _reading(request: ExtractRequest, session: Session, relation: str, columns: Sequence[ResultColumn]) -> Reading:
     cursor = change_time(request, [column.name for column in columns])
     if cursor is None:
@@ -209,6 +222,16 @@ def _expect_types(
     request: ExtractRequest, warehouse: Warehouse, cursor: Cursor, columns: Sequence[ResultColumn]
 ) -> None:
     by_name = {column.name: column for column in columns}
+    if local := {name.lower() for name in cursor.columns} & _in_other_zones(request, warehouse, columns):
+        raise SourceError(
+            f"{', '.join(sorted(local))} of {request.source.object} has times without a zone, which are not UTC: it "
+            "cannot be a watermark",
+            table=request.table.name,
+            step="extract",
+            seen=["the clocks of its zone go back in autumn: what comes in that hour would never be read"],
+            next_step="name a watermark whose times have a zone, or read a view that has them in UTC and take the zone "
+            "out of contract and load file",
+        )
     for name, is_number in zip(cursor.columns, cursor.numbers, strict=True):
         fits = warehouse.is_number if is_number else warehouse.is_time
         if not fits(by_name[name]):

@@ -162,6 +162,10 @@ class Warehouse(ABC):
         """Whether a column holds dates or timestamps."""
 
     @abstractmethod
+    def is_local(self, column: ResultColumn) -> bool:
+        """Whether a column holds times without a zone."""
+
+    @abstractmethod
     def is_number(self, column: ResultColumn) -> bool:
         """Whether a column holds exact numbers."""
 

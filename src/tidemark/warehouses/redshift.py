@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 REACH_SECONDS = 10
 STATEMENT_SECONDS = 3600
 DEFAULT_PORT = 5439
-_TIME_TYPES = {"1082", "1114", "1184"}  # object ids of date, timestamp, timestamptz
+_LOCAL_TIME = "1114"  # object id of timestamp
+_TIME_TYPES = {"1082", _LOCAL_TIME, "1184"}  # object ids of date, timestamp, timestamptz
 _NUMBER_TYPES = {"20", "21", "23", "1700"}  # bigint, smallint, integer, numeric
 _TEXT_TYPES = {"25", "1042", "1043"}
 _HASHED_TYPES = {"16", "20", "21", "23", "700", "701", "1083", "1266", "1700", *_TIME_TYPES, *_TEXT_TYPES}
@@ -82,6 +83,9 @@ class Redshift(Warehouse):
 
     def is_time(self, column: ResultColumn) -> bool:
         return column.type in _TIME_TYPES
+
+    def is_local(self, column: ResultColumn) -> bool:
+        return column.type == _LOCAL_TIME
 
     def is_number(self, column: ResultColumn) -> bool:
         return column.type in _NUMBER_TYPES

@@ -73,6 +73,9 @@ class Snowflake(Warehouse):
     def is_time(self, column: ResultColumn) -> bool:
         return column.type == "DATE" or column.type.startswith("TIMESTAMP")
 
+    def is_local(self, column: ResultColumn) -> bool:
+        return column.type in ("TIMESTAMP_NTZ", "TIMESTAMP")
+
     def is_number(self, column: ResultColumn) -> bool:
         return column.type == "FIXED"
 

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.credentials import REDSHIFT
 from tests.support.worlds.systems import WAREHOUSES, Systems, rows
+from tidemark.errors import SourceError
 
 
 @pytest.mark.parametrize("warehouse", WAREHOUSES)
@@ -20,6 +21,27 @@ def test_times_of_day_come_as_text_with_all_their_digits(systems: Systems, wareh
     )
     got = systems.extract(systems.table("id int", {"object": name}), systems.connection(warehouse))
     assert [begins for _, begins, *_ in sorted(rows(got.frame, "*"))] == ["08:30:00", "10:20:30.125", None]
+
+
+@pytest.mark.parametrize("warehouse", WAREHOUSES)
+def test_times_without_a_zone_are_of_the_columns_and_such_a_watermark_is_refused(
+    systems: Systems, warehouse: str
+) -> None:
+    name = f"{'SALES' if warehouse == 'snowflake' else 'analytics'}.LOCALS"
+    systems.execute(
+        warehouse,
+        f"CREATE TABLE {name} (id INTEGER, seen TIMESTAMP, read_at TIMESTAMP)",
+        f"INSERT INTO {name} VALUES (1, '2025-03-01 12:00:00', '2025-03-01 12:00:00')",
+    )
+    columns, berlin = "id int\nseen timestamp\nread_at timestamp", {"seen": {"zone": "Europe/Berlin"}}
+    table = systems.table(columns, {"object": name}, watermark={"column": "read_at"}, cast=berlin)
+    got = systems.extract(table, systems.connection(warehouse))
+    types = {column.lower(): type_ for column, type_ in got.frame.dtypes}
+    assert (types["seen"], types["read_at"]) == ("timestamp_ntz", "timestamp")
+
+    by_local = systems.table(columns, {"object": name}, watermark={"column": "seen"}, cast=berlin)
+    with pytest.raises(SourceError, match="has times without a zone, which are not UTC: it cannot be a watermark"):
+        systems.extract(by_local, systems.connection(warehouse))
 
 
 def test_a_window_is_the_same_whatever_zone_a_user_has(systems: Systems) -> None:
