@@ -22,7 +22,8 @@ from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.books import Books
 from tidemark.config.project import Project
-from tidemark.errorlane.replay import Which
+from tidemark.errorlane.replay import Which, refuse
+from tidemark.errors import ConfigError
 
 
 @flow(name="replay", flow_run_name="replay {env}", persist_result=False, log_prints=False)
@@ -85,5 +86,8 @@ def _replay(run: RunContext, table: str, which: Which) -> None:
 
 
 def _can_replay(project: Project, table: str) -> bool:
-    source = project.table(table).load.source
-    return source is not None and source.mode != "full"
+    try:
+        refuse(project.table(table))
+    except ConfigError:
+        return False
+    return True

@@ -191,6 +191,7 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
         inputs=inputs,
         input_ids=ids,
         complete=True,
+        rereads=True,
         affected=todo.affected,
         rejects_stand=todo.rejects_stand,
         reason=todo.reason,

@@ -160,12 +160,12 @@ def _literal(text: str, column_type: str) -> Column:
     if column_type in INTEGERS:
         return F.lit(int(Decimal(text)))
     if column_type in FRACTIONS:
-        return F.lit(float(text))
+        return F.lit(float(text)).cast(column_type)  # as a double, 0.1 would be less than the float 0.1
     if column_type == "date":
         return F.lit(date.fromisoformat(text))
     if column_type == "timestamp":
         return F.lit(datetime.fromisoformat(text).isoformat(sep=" ")).cast("timestamp")
-    return F.lit(text == "true" if column_type == "boolean" else text)
+    return F.lit(text.lower() == "true" if column_type == "boolean" else text)
 
 
 def _fits(number: Decimal, precision: int, scale: int) -> bool:

@@ -49,7 +49,10 @@ def with_batch(
     if base is None:
         return arriving
     if prepared.operation == "merge":
-        base = base.join(rows.select(*prepared.keys), list(prepared.keys), "left_anti")
+        keys = list(prepared.keys)
+        # Rows that vanish may have no key: others have put them there.
+        null_safe = prepared.books.vanished > 0
+        base = lacking(base, rows, keys) if null_safe else base.join(rows.select(*keys), keys, "left_anti")
     elif prepared.operation == "overwrite":
         staying = list(partitions)
         base = lacking(base, rows.select(*staying).distinct(), staying) if staying else base.limit(0)

@@ -11,7 +11,7 @@ from tidemark.rows import ORDER, judging
 from tidemark.rows.alignment import align
 from tidemark.sql.queries import SqlError, parse
 from tidemark.sql.tracing.columns import read_query
-from tidemark.sql.types import METADATA_COLUMNS
+from tidemark.sql.types import METADATA_COLUMNS, TIMES, is_numeric
 from tidemark.write.batch import Checked
 from tidemark.write.modes import scd2
 
@@ -67,6 +67,7 @@ def check(
             f"the history {table.name} has no column `{lacking[0]}`, which the engine fills",
             next_step=f"add it to {table.contract.path}",
         )
+    _refuse_another_clock(table, versions)
     contract = scd2.of_versions(table.contract, write)
     helpers = {name for name in versions.columns if scd2.is_helper(name)}
     helpers |= {ORDER, *write.helpers} - set(table.contract.column_names)
@@ -86,4 +87,19 @@ def check(
         identity={},
         source_system=source_system,
         contract=contract,
+    )
+
+
+def _refuse_another_clock(table: Table, versions: DataFrame) -> None:
+    """Raises `ConfigError` where deletes are dated by another kind of value than versions are."""
+    write = table.load.write
+    at = write.deletes.at if write.deletes else None
+    given = {field.name.lower(): field.dataType.simpleString() for field in versions.schema.fields}
+    start = table.contract.column(write.validity.start).type
+    received = given.get((at or "").lower(), start)
+    if received.startswith(TIMES) == (start in TIMES) and is_numeric(received) == is_numeric(start):
+        return
+    raise ConfigError(
+        f"the history {table.name} is dated by a {start}, and its deletes by `{at}`, a {received}",
+        next_step="name a column of the same kind in `deletes.at`, or leave it out of the load file",
     )

@@ -65,10 +65,12 @@ def fingerprint(table: Table) -> str:
     """16 hex digits that change when the table has to be built anew, whatever its inputs say.
 
     They stand for the query (or the whole module of the transform, or neither in bronze), for what the load file says
-    of sources, inputs, drift and writing, and for the contract but for its words.
+    of sources, inputs, drift, casts and writing, and for the contract but for its words.
     """
     received = {"source", "watermark"} if table.load.source else set()
     load = table.load.model_dump(mode="json", include={"write", "inputs", "evolution", "drift"} | received)
+    if table.load.cast:
+        load["cast"] = {name: how.model_dump(mode="json") for name, how in sorted(table.load.cast.items())}
     for spec in load.get("inputs", {}).values():
         if not spec["as_of"]:  # as it was signed before there was such a word
             del spec["as_of"]

@@ -24,7 +24,7 @@ from tidemark.delta.table import holds_batch, read_state, written_schema
 from tidemark.errorlane.compaction import closing_batches, reopen
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errors import ConfigError
-from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, alignment, judging, own
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, TAKEN, alignment, judging, own
 from tidemark.sources import Extract
 from tidemark.spark import storage
 from tidemark.sql.types import is_numeric
@@ -58,10 +58,10 @@ class Which:
 def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
     """The open errors of `table` as a source gave them, and the same with their ids; None when there are none.
 
-    Raises `ConfigError` for tables that need no replay: those that are read or built as a whole.
+    Raises `ConfigError` for tables that need no replay, or would be harmed by one.
     """
     loaded = engine.table(table)
-    _refuse_without_need(loaded)
+    refuse(loaded)
     spark, lane = engine.session(table), engine.errors_path(table)
     settle(engine, table)
     if not storage.exists(spark, lane):
@@ -74,10 +74,11 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
     if errors.isEmpty():
         return None
     frame = _as_given(spark, errors, loaded, engine.table_path(table))
+    taken = loaded.load.source.taken_at if loaded.load.source else None
     bookkeeping = dict(read_state(spark, engine.table_path(table)).watermark)
     extract = Extract(
         table=table,
-        given=frame.drop(_ID),
+        given=frame.drop(_ID).withColumnRenamed(taken, TAKEN) if taken else frame.drop(_ID),
         # Nothing new was read in the source; without a lower end, all of the table is compared with.
         watermark=bookkeeping | {"low": None} if "low" in bookkeeping else bookkeeping,
         identity={"replay": engine.run.run_id},
@@ -162,8 +163,9 @@ def _is_committed(spark: SparkSession, path: str, noted: Mapping[str, Any]) -> b
     return "since" in noted and holds_batch(spark, path, noted["batch_id"], noted["since"])
 
 
-def _refuse_without_need(table: Table) -> None:
-    source = table.load.source
+def refuse(table: Table) -> None:
+    """Raises `ConfigError` where rejected rows of a table need no replay, or one would do harm."""
+    source, write = table.load.source, table.load.write
     if source is None:
         raise ConfigError(
             f"{table.name} is built from {', '.join(table.inputs)}: it has nothing to replay",
@@ -173,6 +175,16 @@ def _refuse_without_need(table: Table) -> None:
         raise ConfigError(
             f"{table.name} reads its whole source in every run: it has nothing to replay",
             next_step=f"tidemark run --select {table.name}",
+        )
+    if write.mode == "replace":
+        raise ConfigError(
+            f"{table.name} is replaced by what is loaded: rows that are replayed would be all there is",
+            next_step=f"tidemark run --select {table.name} --full-refresh reads its newest snapshot once more",
+        )
+    if write.mode == "upsert" and write.deletes is not None:
+        raise ConfigError(
+            f"{table.name} does not keep what was deleted: rows that are replayed would come back",
+            next_step=f"tidemark run --select {table.name} --full-refresh reads them with the deletes",
         )
 
 
@@ -202,10 +214,17 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     fields = errors.withColumn(_FIELDS, F.coalesce(exact, rough))
     fields = fields.withColumn(_TYPES, F.from_json(F.element_at(_FIELDS, judging.TYPES), jsontext.OBJECT))
     gained_since = {each.name for each in added}
-    refused = [name for name in _refused(errors) if alignment.column_name(name, old_names) not in gained_since]
+    given = _given_names(fields, contract.values())
+    others = [name for name in given if alignment.column_name(name, old_names) not in gained_since]
     types = {source_name: table.contract.column(name).type for name, source_name in contract.items()}
     columns = [_as_text(name, type_).alias(name) for name, type_ in types.items()]
-    columns += [_field(name, F.lower).alias(name) for name in refused]
+    columns += [_field(name, F.lower).alias(name) for name in others]
+    if source and source.taken_at:
+        taken = _field(source.taken_at, F.lower).try_cast("timestamp").alias(source.taken_at)
+        columns = [
+            taken,
+            *(each for name, each in zip((*types, *others), columns, strict=True) if name != source.taken_at),
+        ]
     gained, lost = _gained(added, old_names)
     columns += [value.alias(name) for name, value in gained.items()]
     corrupt = F.coalesce(_field(CORRUPT, F.lower), *map(_no_text, types), *lost).alias(CORRUPT)
@@ -262,10 +281,16 @@ def _gained(added: Sequence[StructField], old_names: Collection[str]) -> tuple[d
     return values, lost
 
 
-def _refused(errors: DataFrame) -> list[str]:
-    """The source columns for whose sake rows were rejected: today's load file may say otherwise."""
-    reasons = errors.select(F.explode("reasons").alias("reason")).where(F.col("reason.rule") == judging.UNKNOWN_COLUMN)
-    return [row[0] for row in reasons.select("reason.column").distinct().collect()]
+def _given_names(fields: DataFrame, expected: Collection[str]) -> list[str]:
+    """The names in the payloads under which there are values, but for those that the contract expects.
+
+    What becomes of these values says the load file of today, as it does in a batch.
+    """
+    read = fields.where(_field(CORRUPT, F.lower).isNull())
+    there = read.select(F.explode(F.map_filter(_FIELDS, lambda _, value: value.isNotNull())).alias("name", "value"))
+    names = {row[0].lower(): row[0] for row in there.select("name").distinct().orderBy("name").collect()}
+    known = {name.lower() for name in (judging.TYPES, CORRUPT, *expected)}
+    return [name for lower, name in names.items() if lower not in known]
 
 
 def _field(name: str, spelled: Callable[[Column], Column], of: str = _FIELDS) -> Column:

@@ -11,7 +11,7 @@ from tidemark.config.project import Table
 from tidemark.errors import Finding, choose
 from tidemark.lint.inspection import Inspection
 from tidemark.sql.tracing.columns import ReadQuery
-from tidemark.sql.types import check_literal, decimal_digits, is_numeric
+from tidemark.sql.types import TIMES, check_literal, decimal_digits, is_numeric
 
 _WRITE = "write"
 _UNKNOWN = (_WRITE, "unknown_member")
@@ -110,6 +110,9 @@ def _validity(contract: Contract, write: WriteSpec, document: Document) -> Itera
     if start != end:
         message = f"`{names.start}` is a {start} and `{names.end}` a {end}"
         yield Finding(contract.path, contract.column(names.end).line, message, "give both the type of `effective_from`")
+    if start not in TIMES and not is_numeric(start):
+        message = f"`{names.start}` is a {start}, by which versions have no order in time"
+        yield Finding(contract.path, contract.column(names.start).line, message, "make it a timestamp, date or number")
     if types.get(names.current, "boolean") != "boolean":
         message = f"`{names.current}` is a {types[names.current]}"
         yield Finding(contract.path, contract.column(names.current).line, message, "make it a boolean")

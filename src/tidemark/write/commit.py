@@ -328,7 +328,7 @@ def _write(spark: SparkSession, table: Table, path: str, prepared: Prepared, row
 
 
 def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) -> None:
-    same = [F.col(f"target.`{key}`") == F.col(f"batch.`{key}`") for key in prepared.keys]
+    same = [_is_key(prepared, key) for key in prepared.keys]
     near = [each.may_hold(F.col(f"target.`{each.column}`"), nulls=True) for each in prepared.replaced]
     condition = reduce(and_, (*same, *near))
     values: dict[str, str | Column] = {f"`{name}`": f"batch.`{name}`" for name in rows.columns if name != CHANGE_TYPE}
@@ -341,6 +341,17 @@ def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) 
     if prepared.books.inserted:
         merge = merge.whenNotMatchedInsert(values=values)
     merge.execute()
+
+
+def _is_key(prepared: Prepared, key: str) -> Column:
+    """Whether a row of the batch has the key of one of the table.
+
+    Rows that vanish may have none: others have put them there. That is not asked where the bounds say there are none.
+    """
+    row, known = F.col(f"batch.`{key}`"), {each.column: each.nulls for each in prepared.replaced}
+    may_be_null = prepared.books.vanished > 0 and known.get(key, True)
+    there = F.col(f"target.`{key}`")
+    return there.eqNullSafe(row) if may_be_null else there == row
 
 
 def _partition_filter(rows: DataFrame, partitions: tuple[str, ...]) -> str:

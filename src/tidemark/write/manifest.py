@@ -83,7 +83,8 @@ class Prepared:
     where a limit asks for a share of them. `target_id` and `input_ids`: the Delta ids of the tables whose versions
     `target_version` and `inputs` are; None, or not there, where they are not known. `rejects_stand`: rows that a rule
     rejected, in this batch or since the table was last computed as a whole, may not be in it as they would be. `whole`:
-    it stands for all of the table, also where others stand for their partitions.
+    it stands for all of the table, also where others stand for their partitions. `unique_by`: the columns of whose
+    values the table then has one row each; none where it may have several.
     """
 
     table: str
@@ -121,6 +122,7 @@ class Prepared:
     input_ids: Mapping[str, str | None] = field(default_factory=dict)
     rejects_stand: bool = True
     whole: bool = False
+    unique_by: tuple[str, ...] | None = None
 
     def partitions(self, table: Table) -> tuple[str, ...]:
         """The columns whose values in the batch say for which part of the table it stands; none: for all of it."""
@@ -169,6 +171,7 @@ class Prepared:
             "definition": self.definition,
             "rejects_stand": self.rejects_stand,
             OLD_NAMES: self.old_names,
+            "unique_by": self.unique_by,
         }
 
 
@@ -188,6 +191,7 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
     rewrite = stored.pop("rewrite")
     replaced = tuple(Bounds(**bounds) for bounds in stored.pop("replaced", ()))
     keys, columns = tuple(stored.pop("keys")), tuple(stored.pop("columns"))
+    unique_by = stored.pop("unique_by", None)
     old_names, notices = tuple(stored.pop("old_names", ())), tuple(stored.pop("notices", ()))
     return Prepared(
         **stored,
@@ -198,6 +202,7 @@ def load(spark: SparkSession, path: str) -> Prepared | None:
         columns=columns,
         old_names=old_names,
         notices=notices,
+        unique_by=None if unique_by is None else tuple(unique_by),
         rewrite=_rewrite(**rewrite) if rewrite else None,
     )
 

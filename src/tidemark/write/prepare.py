@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_values
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -15,6 +15,7 @@ from pyspark.sql.types import StructType
 
 from tidemark import faults
 from tidemark.books import Books
+from tidemark.delta.table import TargetState, count_rows
 from tidemark.errors import CommitError
 from tidemark.rows import AGE, BAD, MAYBE_AGE, ORDER, ROW_HASH, erased, own, quoted
 from tidemark.rows.batches import Counter, having, newest, stamp
@@ -22,15 +23,12 @@ from tidemark.rows.judging import without_marks
 from tidemark.rows.order import order_in
 from tidemark.spark import storage
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER, widens
-from tidemark.write import compare, rewrite
-from tidemark.write.batch import DELETE, INSERT, LABEL, UPDATE, VANISHED, Work
+from tidemark.write import compare, rekeyed, rewrite
+from tidemark.write.batch import DELETE, INSERT, LABEL, STALE, UNCHANGED, UPDATE, VANISHED, Work
 from tidemark.write.counting import Tally, whole_books
 from tidemark.write.manifest import CHANGE_TYPE, Operation, Prepared, SchemaChange, batch_folder, load, save
 from tidemark.write.modes import absence, append
 from tidemark.write.pruning import Bounds
-
-if TYPE_CHECKING:
-    from tidemark.delta.table import TargetState
 
 _STAGED = (INSERT, UPDATE, DELETE, VANISHED)
 _SHOWN = 5
@@ -49,7 +47,8 @@ def prepare(
     changes = schema_changes(work)
     work = _with_grown(work, changes)
     checked = work.checked
-    operation, books, schema, replaced = _stage(work, data, metadata)
+    anew = rekeyed.replaces_all(work)
+    operation, books, schema, replaced = (_stage_anew if anew else _stage)(work, data, metadata)
     if absence.is_unsure(work, books):
         work = with_values(work, trusts_absence=False)
         operation, books, schema, replaced = _stage(work, data, metadata)
@@ -90,6 +89,7 @@ def prepare(
         moves_watermark=moves_watermark,
         look=dict(checked.look),
         old_names=tuple(sorted(checked.alignment.old_names)),
+        unique_by=rekeyed.unique_by(work.table.load.write, work.keys),
         at_stake=absence.rows_at_stake(work, books),
         notices=(*absence.notices(work, books), *erased.told(checked.erased)),
     )
@@ -173,20 +173,31 @@ def _stage(
     if append.compares_with_nothing(work):
         return "append", *append.stage(work, data, metadata), ()
     checked = work.checked
-    tally = Tally(checked.judged, among_rejected=_is_computed_by_key(work))
-    hashed = without_marks(tally.judged.on(checked.judged)).withColumn(ROW_HASH, work.row_hash)
-    good = hashed.where(~F.col(BAD)).drop(BAD)
+    tally, hashed = _judged(work)
     # A source that gives no file has nothing to put in place of the table; one that is whole and empty has.
     if work.table.load.write.mode == "replace" and (checked.complete or not checked.empty):
-        return "overwrite", *_stage_whole(work, good, tally, data, metadata), ()
-    label = _label_computed(work, hashed, tally) if _is_computed_by_key(work) else _label(work, good, tally)
-    labelled = tally.labels.on(label)
+        return "overwrite", *_stage_whole(work, _good(hashed), tally, data, metadata), ()
+    labelled = tally.labels.on(_labelled(work, hashed, tally))
     replaced = compare.replaced(work, labelled)
     changing = (replaced.on(labelled) if replaced else labelled).where(F.col(LABEL).isin(*_STAGED))
     staged = changing.select(_change_type(work), *work.columns, ROW_HASH, order_in(changing).alias(SOURCE_ORDER))
     schema = _write(stamp(staged, metadata), data)
     books = tally.books(work, () if work.table.load.write.mode in ("append", "replace") else work.keys)
     return _operation(work, tally.labels), books, schema, replaced.bounds if replaced else ()
+
+
+def _judged(work: Work) -> tuple[Tally, DataFrame]:
+    """The judged rows with their hashes, and what counts them."""
+    tally = Tally(work.checked.judged, among_rejected=_is_computed_by_key(work))
+    return tally, without_marks(tally.judged.on(work.checked.judged)).withColumn(ROW_HASH, work.row_hash)
+
+
+def _good(hashed: DataFrame) -> DataFrame:
+    return hashed.where(~F.col(BAD)).drop(BAD)
+
+
+def _labelled(work: Work, hashed: DataFrame, tally: Tally) -> DataFrame:
+    return _label_computed(work, hashed, tally) if _is_computed_by_key(work) else _label(work, _good(hashed), tally)
 
 
 def _label(work: Work, good: DataFrame, tally: Tally) -> DataFrame:
@@ -215,6 +226,23 @@ def _label_computed(work: Work, rows: DataFrame, tally: Tally) -> DataFrame:
     last, superseded = F.col(BAD), tally.superseded
     one_a_key = newest(rows, work.keys, write.order_by, work.delete_flag, last, superseded)
     return compare.label_by_key(work, one_a_key, complete=work.checked.complete)
+
+
+def _stage_anew(
+    work: Work, data: str, metadata: Mapping[str, Any]
+) -> tuple[Operation, Books, StructType, tuple[Bounds, ...]]:
+    """Stages the batch as if there were no table yet, to take the place of all that there is."""
+    first = with_values(work, state=TargetState(None))
+    tally, hashed = _judged(work)
+    labelled = _labelled(first, hashed, tally)
+    # Of what is deleted nothing is there; each row that counts as accepted has to be.
+    label = F.when(F.col(LABEL) == UNCHANGED, STALE).otherwise(F.col(LABEL))
+    staged = tally.labels.on(labelled.withColumn(LABEL, label)).where(F.col(LABEL) == INSERT)
+    staged = staged.select(_change_type(work), *work.columns, ROW_HASH, order_in(staged).alias(SOURCE_ORDER))
+    schema = _write(stamp(staged, metadata), data)
+    books = tally.books(work, work.keys)
+    there = count_rows(work.spark, work.path, work.state.version or 0)
+    return "overwrite", with_values(books, vanished=there), schema, ()
 
 
 def _stage_whole(

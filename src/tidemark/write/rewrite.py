@@ -9,6 +9,8 @@ docs/decisions/0005.
 from __future__ import annotations
 
 import math
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from tidemark.books import Books
     from tidemark.write.batch import Work
 
-_CHANGE = own("change")
+_CHANGE, _KEY = own("change"), own("key_")
 _KEPT, _FEED = "kept", "feed"
 _LARGER = 4  # times a small table
 _WIDE = 100  # a batch that touches one row in so many is taken to touch every file
@@ -55,7 +57,7 @@ def stage(work: Work, data: str, schema: StructType, books: Books) -> Rewrite:
         raise ValueError(f"{work.table.name} does not exist yet: there is nothing to rewrite")
     size = storage.size(work.spark, data)
     arriving = gathered(work.spark.read.schema(schema).parquet(data), size)
-    marked = _marked(work, target, arriving, _touched(books))
+    marked = _marked(work, target, arriving, books)
     deletes = books.deleted + books.vanished > 0
     change, columns = F.col(_CHANGE), [quoted(name) for name in target.columns]
     was = F.when(change == "delete", change).otherwise(F.when(change.isNotNull(), "update_preimage"))
@@ -87,11 +89,17 @@ def _touched(books: Books) -> int:
     return books.updated + books.deleted + books.vanished
 
 
-def _marked(work: Work, target: DataFrame, arriving: DataFrame, touched: int) -> DataFrame:
-    """The target with what the batch does to each row: `_change` is null where it does nothing."""
-    changes = arriving.where(F.col(CHANGE_TYPE) != "insert").select(*work.keys, F.col(CHANGE_TYPE).alias(_CHANGE))
-    small = can_be_broadcast(changes, touched)
-    return target.join(F.broadcast(changes) if small else changes.hint("merge"), list(work.keys), "left")
+def _marked(work: Work, target: DataFrame, arriving: DataFrame, books: Books) -> DataFrame:
+    """The target with what the batch does to each row: `_change` is null where it does nothing.
+
+    Rows that vanish may have no key: others have put them there.
+    """
+    wanted = [quoted(key).alias(_KEY + key) for key in work.keys]
+    changes = arriving.where(F.col(CHANGE_TYPE) != "insert").select(*wanted, F.col(CHANGE_TYPE).alias(_CHANGE))
+    pairs = [(quoted(key), quoted(_KEY + key)) for key in work.keys]
+    same = reduce(and_, (key.eqNullSafe(its) if books.vanished else key == its for key, its in pairs))
+    small = can_be_broadcast(changes, _touched(books))
+    return target.join(F.broadcast(changes) if small else changes.hint("merge"), same, "left")
 
 
 def candidate(spark: SparkSession, target: DataFrame, rewrite: Rewrite) -> DataFrame:

@@ -107,15 +107,17 @@ def _can_adopt(table: Table, prepared: Prepared) -> bool:
 
 
 def _is_named_alike(spark: SparkSession, path: str, state: TargetState, prepared: Prepared) -> bool:
-    """Whether a column has the same name in the staged files as in the table's.
+    """Whether a column has the same name in the staged files as in the table's, and stands in them.
 
-    A table of which somebody has renamed or dropped columns has other names in its files than it shows.
+    A table of which somebody has renamed or dropped columns has other names in its files than it shows; one that was
+    made in partitions, whatever the load file says of that today, has some columns in the names of folders.
     """
     if state.version is None:
         return True
     snapshot = deltalog.snapshot(spark, path)
     stored = set(deltalog.schema(snapshot).names)
-    return not deltalog.is_mapped(snapshot) and stored.issuperset((*prepared.columns, *METADATA_COLUMNS.names))
+    in_folders = deltalog.is_mapped(snapshot) or not snapshot.metadata().partitionColumns().isEmpty()
+    return not in_folders and stored.issuperset((*prepared.columns, *METADATA_COLUMNS.names))
 
 
 def _entry(table: Table, prepared: Prepared) -> deltalog.Entry:

@@ -310,3 +310,24 @@ def test_nested_values_are_json_of_their_kind(
     contract = contract_of(Column("n", "string", nested=kind))
     found = broken_by(spark, contract, "string", [None, *fits, *does_not])
     assert found == [set() for _ in [None, *fits]] + [{"type"} for _ in does_not]
+
+
+def test_bounds_of_a_float_are_floats(spark: SparkSession, contract_of: Build) -> None:
+    """The float 0.1 is more than the double 0.1, and neither is the other."""
+    bounded = contract_of(Column("n", "float", minimum="0.1", maximum="0.3"))
+    assert broken_by(spark, bounded, "float", [0.1, 0.2, 0.3, 0.31, 0.09]) == [
+        set(),
+        set(),
+        set(),
+        {"maximum"},
+        {"minimum"},
+    ]
+    listed = contract_of(Column("n", "float", enum=("0.1", "0.5")))
+    assert broken_by(spark, listed, "string", ["0.1", "0.5", "0.2"]) == [set(), set(), {"enum"}]
+
+
+def test_true_is_true_however_it_is_spelled(spark: SparkSession, contract_of: Build) -> None:
+    assert broken_by(spark, contract_of(Column("n", "boolean", enum=("True",))), "boolean", [True, False]) == [
+        set(),
+        {"enum"},
+    ]

@@ -262,3 +262,30 @@ def test_a_file_that_could_not_be_read_is_no_row_of_nulls(lake: Lake) -> None:
     lake.table(TABLE, "id string\nname string {}", load)
     replayed(lake, TABLE)
     assert lake.read(TABLE) == []
+
+
+def test_a_replay_that_would_take_rows_away_or_bring_deleted_ones_back_is_refused(lake: Lake) -> None:
+    deleting = {"mode": "upsert", "keys": ["id"], "order_by": ["updated_at"], "deletes": {"flag": "gone"}}
+    for write, what in (({"mode": "replace"}, "would be all there is"), (deleting, "would come back")):
+        load = LOAD | {"write": write, "watermark": None}
+        lake.table(TABLE, f"{COLUMNS}\ngone boolean", load)
+        with pytest.raises(ConfigError, match=what) as refused:
+            replay.replayed(lake.engine(), TABLE, Which())
+        assert f"--select {TABLE} --full-refresh" in str(refused.value)
+
+
+def test_a_value_whose_column_has_another_name_at_the_source_by_now_is_not_lost(lake: Lake) -> None:
+    def described(field: str, values: str) -> None:
+        source = LOAD["source"] | {"fields": {"amount": field}, "taken_at": "seen_at"}
+        columns = f"id! string\nstatus string {{enum: [{values}]}}\namount int\nseen_at timestamp"
+        lake.table(TABLE, columns, {"source": source, "write": {"mode": "append"}})
+
+    described("amt", "{value: new}")
+    lake.load(TABLE, lake.frame("id string, status string, amt int", [("1", "new", 5), ("2", "lent", 6)]))
+    described("Amount", "{value: new}, {value: lent}")
+
+    assert replayed(lake, TABLE) == Books(extracted=1, accepted=1, inserted=1)
+
+    assert lake.read(TABLE, "id", "amount", "amt") == [("1", 5, None), ("2", None, "6")]
+    received, later = (row[0] for row in lake.read(TABLE, "seen_at", "id"))
+    assert received == later, "when it was taken is not when it was replayed"

@@ -57,3 +57,19 @@ def received(lake: Lake, mode: str, engine: Engine) -> Prepared:
     frame = lake.frame(SCHEMA, NEW)
     identity = {"window": "2 March"}
     return lake.receive(engine, T, frame, identity=identity, full="extract" in mode)[0]
+
+
+def test_a_log_that_a_query_computes_gets_what_it_does_not_have(lake: Lake) -> None:
+    source = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "append"}}
+    lake.table(T, "id! string\nvalue int", source)
+    lake.load(T, lake.frame("id string, value int", [("a", 1), ("a", 1), ("b", 1)]))
+    logged = {"write": {"mode": "append"}, "inputs": {T: {}}}
+    lake.table("silver.log", "id! string\nvalue int", logged, sql=f"SELECT id, value FROM {T}")
+    lake.build("silver.log")
+    lake.load(T, lake.frame("id string, value int", [("a", 1), ("c", 1)]))
+
+    built = lake.build("silver.log").prepared
+
+    assert built is not None
+    assert (built.books.inserted, built.books.unchanged) == (2, 3)
+    assert lake.read("silver.log") == [("a", 1), ("a", 1), ("a", 1), ("b", 1), ("c", 1)]

@@ -204,6 +204,15 @@ def test_two_who_commit_the_same_batch_at_once_commit_it_once(
     assert cities.read(TABLE, "id") == [("a",), ("b",), ("c",)]
 
 
+def test_a_table_in_partitions_takes_rows_when_its_load_file_no_longer_says_so(lake: Lake) -> None:
+    load = {"source": SOURCE_SPEC, "write": {"mode": "append"}}
+    lake.table(TABLE, "id! string\ncity string", load | {"partition_by": ["city"]})
+    lake.load(TABLE, lake.frame(SOURCE, [("a", "Ulm")]))
+    lake.table(TABLE, "id! string\ncity string", load)
+    lake.load(TABLE, lake.frame(SOURCE, [("b", "Bonn")]))
+    assert lake.read(TABLE) == [("a", "Ulm"), ("b", "Bonn")]
+
+
 @pytest.mark.parametrize(
     "layout",
     [{}, {"cluster_by": ["city", "id"]}, {"partition_by": ["city"]}],

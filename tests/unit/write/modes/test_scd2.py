@@ -372,3 +372,11 @@ def test_a_rejected_version_is_in_the_lane_and_in_the_books_and_comes_in_once_th
         ("a", "Heidelberg", None, True),
         ("b", "B", None, True),
     ]
+
+
+def test_deletes_that_are_dated_by_another_clock_than_versions_are_refused(spark: SparkSession) -> None:
+    columns = COLUMNS.replace("valid_from timestamp, valid_to timestamp", "valid_from bigint, valid_to bigint")
+    frame = spark.createDataFrame([], SCHEMA.replace("updated_at timestamp", "updated_at bigint, seen_at timestamp"))
+    write = WRITE | {"deletes": {"flag": "is_deleted", "at": "seen_at"}}
+    with pytest.raises(ConfigError, match="its deletes by `seen_at`, a timestamp"):
+        dimensions.checked(frame, columns, write)
