@@ -62,7 +62,7 @@ def write_errors(
 
     A row that was rejected before, in an earlier overlapping window, is known by its origin and what it says, and not
     added again.
-    Doing it again for the same run replaces what the run had written.
+    Doing it again for the same batch replaces what had been written; other batches of the run stay.
     """
     return _add(spark, _errors(rejected, batch), lane, batch, rules)
 
@@ -71,6 +71,7 @@ def stage_errors(
     spark: SparkSession, rejected: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str], staged: str
 ) -> Rejected:
     """Keeps what `write_errors` would add to the lane in the folder `staged`; the lane stays as it is."""
+    storage.delete(spark, staged)
     return _write_new(spark, _errors(rejected, batch), lane, staged, rules)
 
 
@@ -97,9 +98,19 @@ def _errors(rejected: DataFrame, batch: ErrorBatch) -> DataFrame:
 
 
 def _add(spark: SparkSession, errors: DataFrame, lane: str, batch: ErrorBatch, rules: Sequence[str]) -> Rejected:
-    storage.delete(spark, batch.folder(lane))
+    _clear(spark, batch, batch.folder(lane))
     faults.reach(f"{batch.table}: errors being written")
     return _write_new(spark, errors, lane, batch.folder(lane), rules)
+
+
+def _clear(spark: SparkSession, batch: ErrorBatch, folder: str) -> None:
+    """Removes what an earlier attempt at the batch has written. A backfill is one run, and has many of a table."""
+    if not storage.exists(spark, folder):
+        return
+    name = F.substring_index(F.col("_metadata.file_path"), "/", -1)
+    rows = spark.read.schema(ERROR_SCHEMA).json(folder).where(F.col("batch_id") == batch.batch_id)
+    for (file,) in rows.select(name).distinct().collect():
+        storage.delete(spark, f"{folder}/{file}")
 
 
 def _write_new(spark: SparkSession, errors: DataFrame, lane: str, folder: str, rules: Sequence[str]) -> Rejected:
@@ -109,7 +120,7 @@ def _write_new(spark: SparkSession, errors: DataFrame, lane: str, folder: str, r
     codes = F.transform("reasons", lambda reason: F.concat_ws(".", reason["column"], reason["rule"]))
     counted = {f"rule_{number}": F.count_if(F.array_contains(_CODES, code)) for number, code in enumerate(rules)}
     new = Counter(rows=F.count("*"), **counted)
-    new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("overwrite").json(folder)
+    new.on(errors.withColumn(_CODES, codes)).drop(_CODES).write.mode("append").json(folder)
     by_rule = {code: new.values[f"rule_{number}"] for number, code in enumerate(rules)}
     return Rejected(new.values["rows"], {code: rows for code, rows in by_rule.items() if rows})
 

@@ -125,6 +125,7 @@ def test_other_spans_are_refused(text: object) -> None:
     ("text", "line", "message"),
     [
         ("write: {mode: upsert}", 1, "mode upsert needs `keys: […]`"),
+        ("write: {mode: upsert, keys: [a, b, a]}", 1, "`keys` has `a` twice"),
         (
             "tags: [a]\nwrite: {mode: scd2, keys: [a], track: [b], surrogate_key: s}",
             2,

@@ -61,3 +61,14 @@ def test_equal_rows_are_there_as_often_as_the_most_that_came_at_once(readings: L
     assert rejected(readings, "id string, n double", *[("a", 1.5)] * 3) == 0
     assert len(readings.errors(TABLE)) == 3
     assert len({error["error_id"] for error in readings.errors(TABLE)}) == 3
+
+
+def test_each_batch_of_a_run_keeps_its_rows_in_the_lane(readings: Lake) -> None:
+    """A backfill is one run with a batch for every day."""
+    engine = readings.engine()
+    for day, rows in enumerate(([("a", 1.5), ("b", 2.5)], [("c", 3.5)])):
+        frame = readings.frame("id string, n double", rows)
+        for _ in range(2):  # a task that is tried again
+            batch = readings.receive(engine, TABLE, frame, identity={"day": day})
+        readings.finish(engine, TABLE, *batch)
+    assert sorted(json.loads(error["payload"])["id"] for error in readings.errors(TABLE)) == ["a", "b", "c"]

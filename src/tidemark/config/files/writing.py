@@ -190,6 +190,10 @@ class WriteSpec(_Model):
     def _fits_the_mode(self) -> WriteSpec:
         if self.mode in ("upsert", "scd2") and not self.keys:
             raise ValueError(f"mode {self.mode} needs `keys: […]`")
+        for name in ("keys", "partition_by"):
+            columns: Names = getattr(self, name)
+            if twice := next((each for each in columns if columns.count(each) > 1), None):
+                raise ValueError(f"`{name}` has `{twice}` twice: remove one of them")
         for name in ("effective_from", "surrogate_key", "track"):
             if self.mode == "scd2" and not getattr(self, name):
                 raise ValueError(f"mode scd2 needs `{name}:`")
