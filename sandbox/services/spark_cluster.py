@@ -80,9 +80,15 @@ def _wait_for_workers(web_port: int, workers: int, folder: Path) -> None:
             raise SandboxError(
                 f"not all of {workers} Spark workers joined within {_DEADLINE:.0f} s",
                 step="spark cluster",
+                seen=_last_words(folder),
                 evidence=str(folder),
             )
         time.sleep(_PAUSE)
+
+
+def _last_words(folder: Path) -> list[str]:
+    logs = {path.stem: path.read_text("utf-8", errors="replace").strip() for path in sorted(folder.glob("*.log"))}
+    return [f"{name}: {said.rpartition(chr(10))[2]}" for name, said in logs.items() if said]
 
 
 def _alive(web_port: int) -> int:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 _JOBS_OWN = re.compile(r"^  (profile|credentials_file): .*\n", re.MULTILINE)
-WHEN = {"_ingest_ts": [], "received_at": ["_row_hash"]}
-"""Columns that say when a row was loaded, with those that are computed of them."""
+WHEN = {"_ingest_ts": [], "_source_order": [], "received_at": ["_row_hash"]}
+"""Columns that say when a row was asked for or loaded, with those that are computed of them."""
 
 
 def beside(shop: World, home: Path) -> World:
