@@ -13,6 +13,7 @@ as AWS is on a bad day:
 from __future__ import annotations
 
 import atexit
+import re
 import subprocess
 import threading
 import time
@@ -30,6 +31,8 @@ from sandbox.services.cloud.emr_jobs import DriverProcess, Submission
 REFUSE, NO_ROOM, PENDING, MINUTE = (f"sandbox:{name}" for name in ("refuse", "no-room", "pending", "minute"))
 ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED"})
 _PAUSE = 0.05
+_RELEASE = re.compile(r"emr-spark-\d+\.\d+\.\d+(-\d{8}|-latest)?")
+_KNOWN_TO_MOTO = "emr-7.0.0-20240101"
 
 
 class Backend(models.EMRServerlessBackend):
@@ -40,6 +43,14 @@ class Backend(models.EMRServerlessBackend):
         self._lock = threading.RLock()
         self._drivers: dict[str, DriverProcess] = {}
         atexit.register(self._end_all)
+
+    def create_application(self, name: str, release_label: str, *args: Any, **asked: Any) -> models.Application:
+        """As moto does, which knows no releases that are of Spark alone."""
+        if not _RELEASE.fullmatch(release_label):
+            return super().create_application(name, release_label, *args, **asked)
+        created = super().create_application(name, _KNOWN_TO_MOTO, *args, **asked)
+        created.release_label = release_label
+        return created
 
     def start_job_run(self, application_id: str, client_token: str, *args: Any, **asked: Any) -> models.JobRun:
         application = self.get_application(application_id)
