@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 LEFT_TO_THE_TASK = 512  # MiB, which moto wants to add up
 _TAGS = ("LFTag", "LFTagPolicy")
 
 
+@cache
 def install() -> None:
     """Puts the answers of AWS in place, before moto's server is asked."""
     _lake_formation()
@@ -43,13 +45,13 @@ def _lake_formation() -> None:
         return json.dumps({"PrincipalResourcePermissions": kept})
 
     def revoke_permissions(
-        self: Any, catalog_id: str, principal: Any, resource: Any, permissions_to_revoke: Any, with_grant_option: Any
+        self: Any, *, catalog_id: str, principal: Any, resource: Any, permissions_to_revoke: Any, **grantable: Any
     ) -> None:
         granted = self.grants.get(catalog_id, PermissionCatalog()).permissions
         held = (each for each in granted if each.principal == principal and each.resource == resource)
         if not any(set(permissions_to_revoke or ()) & set(each.permissions) for each in held):
             raise InvalidInput("No permissions revoked. Grantee has no permissions")
-        revoked(self, catalog_id, principal, resource, permissions_to_revoke, with_grant_option)
+        revoked(self, catalog_id, principal, resource, permissions_to_revoke, **grantable)
 
     tagged: Any = LakeFormationBackend.get_resource_lf_tags
 

@@ -46,7 +46,6 @@ def prepare(
     data = f"{work.path}/{batch_folder(batch_id, run_id)}"
     changes = schema_changes(work)
     work = _with_grown(work, changes)
-    checked = work.checked
     anew = rekeyed.replaces_all(work)
     operation, books, schema, replaced = (_stage_anew if anew else _stage)(work, data, metadata)
     if absence.is_unsure(work, books):
@@ -57,14 +56,10 @@ def prepare(
     changes += _metadata_changes(work, books)
     in_one_pass = append.compares_with_nothing(work)
     is_rewritten = operation == "merge" and not changes and rewrite.fits(work, books)
-    prepared = Prepared(
-        table=work.table.name,
-        batch_id=batch_id,
-        run_id=run_id,
+    begun = _begun(work, batch_id=batch_id, run_id=run_id, staging=staging)
+    prepared = with_values(
+        begun,
         operation=operation,
-        keys=work.keys,
-        columns=work.columns,
-        path=staging,
         data=append.accepted(data) if in_one_pass else data,
         rejects=append.rejected(data) if in_one_pass and books.quarantined else None,
         schema=schema.json(),
@@ -72,10 +67,34 @@ def prepare(
         rewrite=rewrite.stage(work, data, schema, books) if is_rewritten else None,
         replaced=replaced if operation == "merge" else (),
         books=books.check(work.table.name),
-        after=work.state.batch_id,
-        target_version=work.state.version,
-        target_id=work.state.table_id,
-        epoch=work.state.epoch,
+        rejects_stand=begun.rejects_stand or books.quarantined > 0,
+        schema_changes=changes,
+        moves_watermark=moves_watermark,
+        at_stake=absence.rows_at_stake(work, books),
+        notices=(*absence.notices(work, books), *erased.told(work.checked.erased)),
+    )
+    faults.reach(f"{work.table.name}: staged, without manifest")
+    save(work.spark, prepared)
+    return prepared
+
+
+def _begun(work: Work, *, batch_id: str, run_id: str, staging: str) -> Prepared:
+    """The batch before anything of it is staged: whose it is, what it is made of, and what it comes after."""
+    checked, state = work.checked, work.state
+    return Prepared(
+        table=work.table.name,
+        batch_id=batch_id,
+        run_id=run_id,
+        operation="append",
+        keys=work.keys,
+        columns=work.columns,
+        path=staging,
+        data="",
+        books=Books(),
+        after=state.batch_id,
+        target_version=state.version,
+        target_id=state.table_id,
+        epoch=state.epoch,
         source_system=checked.source_system,
         contract_version=work.table.contract.version,
         definition=checked.definition,
@@ -83,19 +102,12 @@ def prepare(
         watermark=_plain(checked.watermark),
         inputs=dict(checked.inputs),
         input_ids=dict(checked.input_ids),
-        rejects_stand=checked.rejects_stand or books.quarantined > 0,
+        rejects_stand=checked.rejects_stand,
         whole=checked.whole,
-        schema_changes=changes,
-        moves_watermark=moves_watermark,
         look=dict(checked.look),
         old_names=tuple(sorted(checked.alignment.old_names)),
         unique_by=rekeyed.unique_by(work.table.load.write, work.keys),
-        at_stake=absence.rows_at_stake(work, books),
-        notices=(*absence.notices(work, books), *erased.told(checked.erased)),
     )
-    faults.reach(f"{work.table.name}: staged, without manifest")
-    save(work.spark, prepared)
-    return prepared
 
 
 def _refuse_repeated_keys(work: Work) -> None:
