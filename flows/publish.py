@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
+from flows.running.commits import leases_of
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunDate, Selection, Target
 from flows.running.run_names import dated
@@ -131,21 +132,11 @@ def _is_published(run: RunContext, table: str) -> bool:
 
 def _publish_to(run: RunContext, target: str, tables: Sequence[str]) -> Release:
     """Brings the released versions of the tables to one warehouse; gives their release."""
-    with _only_publisher(run, target):
+    # What a warehouse has is looked up, and changes are made from that: nobody else may bring it further meanwhile.
+    with leases_of(run, [f"target {target}"]):
         released = _newest(run)  # by the run that this one has waited for, perhaps
         _bring(run, target, tables, released)
         return released
-
-
-@contextmanager
-def _only_publisher(run: RunContext, target: str) -> Iterator[None]:
-    """What a warehouse has is looked up, and changes are made from that: nobody else may bring it further meanwhile."""
-    lease, leases = f"target {target}", run.engine.leases
-    leases.acquire(lease)
-    try:
-        yield
-    finally:
-        leases.release(lease)
 
 
 def _bring(run: RunContext, target: str, tables: Sequence[str], released: Release) -> None:

@@ -158,7 +158,7 @@ def finish(run: RunContext, earlier: Interrupted) -> Release | None:
     What is being taken back is taken back to the end. Raises `UnfinishedError` where neither can be.
     """
     engine = run.engine
-    with _leases_of(run, earlier.batches):
+    with leases_of(run, earlier.batches):
         begun = commits.find(engine.state, earlier.run_id)
         if begun is None:
             return None
@@ -232,7 +232,7 @@ def take_back(run: RunContext, run_id: str, *, over_others: bool = False) -> tup
     begun = commits.find(run.engine.state, run_id)
     if begun is None:
         return ()
-    with _leases_of(run, begun.batches):
+    with leases_of(run, begun.batches):
         begun = commits.find(run.engine.state, run_id)
         return _take_back(run, begun, over_others=over_others) if begun else ()
 
@@ -278,7 +278,7 @@ def lease(run: RunContext, tables: Collection[str]) -> None:
 
 
 @contextmanager
-def _leases_of(run: RunContext, tables: Iterable[str]) -> Iterator[None]:
+def leases_of(run: RunContext, tables: Iterable[str]) -> Iterator[None]:
     """The leases of tables for a while; those that the run has already stay its own."""
     held = run.engine.leases.held()
     taken = [table for table in tables if table not in held]

@@ -111,10 +111,12 @@ def _whole_feed(spark: SparkSession, path: str, since: int, until: int) -> DataF
     if lacking is not None:
         raise ChangesGoneError(lacking)
     try:
-        feed: Any = read_feed(spark, path, since, until)
-        feed._jdf.queryExecution().executedPlan()  # Delta looks at the entries no sooner
+        feed = read_feed(spark, path, since, until)
+        _plan(feed)  # Delta looks at the entries no sooner
     except (PySparkException, Py4JError, TidemarkError) as refused:
         raise ChangesGoneError(str(refused).partition("\n")[0]) from refused
-    else:
-        changed: DataFrame = feed
-        return changed
+    return feed
+
+
+def _plan(frame: Any) -> None:
+    frame._jdf.queryExecution().executedPlan()

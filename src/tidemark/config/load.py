@@ -322,17 +322,20 @@ class Load(_Model):
         return self.write.deletes.missing if self.source and self.write.deletes else None
 
     @property
+    def taken_at(self) -> str | None:
+        """The column that says when the extract of a row was taken, where the file names one."""
+        return self.source.taken_at if self.source else None
+
+    @property
     def filled(self) -> frozenset[str]:
         """The columns that the engine fills in what a source gives: when an extract was taken, what is a tombstone."""
-        taken_at = self.source.taken_at if self.source else None
         tombstone = self.write.deletes.flag if self.write.deletes and self.missing else None
-        return frozenset(name for name in (taken_at, tombstone) if name)
+        return frozenset(name for name in (self.taken_at, tombstone) if name)
 
     @property
     def logs_snapshots(self) -> bool:
         """Whether every snapshot is logged, as what the source had when it was taken."""
-        dated = self.source is not None and self.source.taken_at is not None
-        return dated and self.write.mode == "append" and self.missing == "soft"
+        return self.taken_at is not None and self.write.mode == "append" and self.missing == "soft"
 
     @property
     def guards(self) -> Limits:

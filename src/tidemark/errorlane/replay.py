@@ -74,7 +74,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
     if errors.isEmpty():
         return None
     frame = _as_given(spark, errors, loaded, engine.table_path(table))
-    taken = loaded.load.source.taken_at if loaded.load.source else None
+    taken = loaded.load.taken_at
     bookkeeping = dict(read_state(spark, engine.table_path(table)).watermark)
     extract = Extract(
         table=table,
@@ -217,16 +217,12 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     given = _given_names(fields, contract.values())
     others = [name for name in given if alignment.column_name(name, old_names) not in gained_since]
     types = {source_name: table.contract.column(name).type for name, source_name in contract.items()}
-    columns = [_as_text(name, type_).alias(name) for name, type_ in types.items()]
-    columns += [_field(name, F.lower).alias(name) for name in others]
-    if source and source.taken_at:
-        taken = _field(source.taken_at, F.lower).try_cast("timestamp").alias(source.taken_at)
-        columns = [
-            taken,
-            *(each for name, each in zip((*types, *others), columns, strict=True) if name != source.taken_at),
-        ]
+    values = {name: _as_text(name, type_) for name, type_ in types.items()}
+    values |= {name: _field(name, F.lower) for name in others}
+    if taken := table.load.taken_at:
+        values[taken] = _field(taken, F.lower).try_cast("timestamp")
     gained, lost = _gained(added, old_names)
-    columns += [value.alias(name) for name, value in gained.items()]
+    columns = [value.alias(name) for name, value in (*values.items(), *gained.items())]
     corrupt = F.coalesce(_field(CORRUPT, F.lower), *map(_no_text, types), *lost).alias(CORRUPT)
     origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)
     return fields.select(*columns, corrupt, origin, order, F.col(ERROR_ID).alias(_ID))

@@ -47,8 +47,8 @@ def lake_side(
 
 def newest_versions(frame: DataFrame, table: Table, keys: Sequence[str]) -> DataFrame:
     """Of a log the newest row of each key."""
-    source, watermark = table.load.source, table.load.watermark
-    by = [*(watermark.columns if watermark else ()), source.taken_at if source else None, SOURCE_ORDER, _RECEIVED]
+    watermark = table.load.watermark
+    by = [*(watermark.columns if watermark else ()), table.load.taken_at, SOURCE_ORDER, _RECEIVED]
     order = [name for name in dict.fromkeys(by) if name is not None and name in frame.columns and name not in keys]
     return newest(frame, keys, order)
 

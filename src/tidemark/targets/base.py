@@ -279,11 +279,12 @@ class WarehouseTarget(ABC):
         if not versions:
             return {}
         there = grown.tables(session, self.warehouse.name_parts(self._schema))
-        lacking = [table for table in versions if self._stored(table.partition(".")[2]) not in there]
-        dropped = {
-            table for table in lacking if self._columns(session, self._qualified(table.partition(".")[2])) is None
-        }
-        return {table: version for table, version in versions.items() if table not in dropped}
+
+        def is_there(table: str) -> bool:
+            name = table.partition(".")[2]
+            return self._stored(name) in there or self._columns(session, self._qualified(name)) is not None
+
+        return {table: version for table, version in versions.items() if is_there(table)}
 
     def _claim(self, names: Names) -> list[str]:
         """Makes the schema this environment's, where it is nobody's yet."""

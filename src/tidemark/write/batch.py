@@ -135,8 +135,7 @@ class Work:
     @property
     def taken_at(self) -> str | None:
         """The column that says when the extract of a row was taken, where the load file names one."""
-        source = self.table.load.source
-        return source.taken_at if source else None
+        return self.table.load.taken_at
 
     @property
     def _hashed(self) -> list[str]:

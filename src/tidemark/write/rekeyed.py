@@ -36,11 +36,11 @@ def replaces_all(work: Work) -> bool:
 
     Raises `CommitError` where it does not hold all that the table should have.
     """
-    target, write = work.target(), work.table.load.write
-    if target is None or write.mode not in INCREMENTAL_MODES:
+    if work.state.version is None or work.table.load.write.mode not in INCREMENTAL_MODES:
         return False
-    seen = [f"`{key}` is no column of the table" for key in work.keys if key not in target.columns]
-    if not seen and _has_other_keys(work):
+    stored = work.stored.fieldNames()
+    seen = [f"`{key}` is no column of the table" for key in work.keys if key not in stored]
+    if not seen and _has_other_keys(work) and (target := work.target()) is not None:
         seen = _unfit(work, target)
     if not seen:
         return False

@@ -77,6 +77,5 @@ def _hashed(spark: SparkSession, path: str, table: Table, frame: DataFrame) -> D
     stored = stored_schema(spark, path)
     if ROW_HASH not in stored.names:
         return frame
-    taken_at = table.load.source.taken_at if table.load.source else None
-    columns = [name for name in stored.names if name not in METADATA_COLUMNS and name != taken_at]
+    columns = [name for name in stored.names if name not in METADATA_COLUMNS and name != table.load.taken_at]
     return frame.withColumn(ROW_HASH, row_hash(columns, earlier_types(stored)))
