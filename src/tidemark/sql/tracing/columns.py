@@ -13,7 +13,9 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from tidemark.errors import choose
 from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
-from tidemark.sql.tracing.derivation import Derivations, Origin, names_of, source_of
+from tidemark.sql.tracing.derivation import Derivations, Origin, makes_unnamed, names_of, source_of
+from tidemark.sql.tracing.joins import with_plain_semi_joins
+from tidemark.sql.tracing.pivots import pivoted
 
 Schema = Mapping[str, Mapping[str, str]]
 """Tables as `layer.table`, each with its columns and their types."""
@@ -39,7 +41,7 @@ class ReadQuery:
     @cached_property
     def derivations(self) -> Derivations:
         """How its columns come of columns of tables."""
-        return Derivations(self.scope)
+        return Derivations(self.scope, self.schema)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -88,10 +90,11 @@ class ReadQuery:
         name, line = column.name.lower(), line_of(column)
         if not column.table:
             return self._unplaced(scope, name, line)
-        source = source_of(scope, column.table)
+        pivot = pivoted(scope, column)
+        if pivot is not None and name in pivot.made:
+            return None
+        source = source_of(scope, column.table if pivot is None else pivot.below)
         if source is None:
-            if any(pivot.alias == column.table for pivot in scope.expression.find_all(exp.Pivot)):
-                return None  # what a pivot gives has a name, and its columns are not looked up
             known = [each for each in scope.sources if isinstance(each, str)]
             return ColumnProblem(
                 f"`{column.table}.{name}`: no table is called `{column.table}`", choose(column.table, known), line
@@ -104,6 +107,8 @@ class ReadQuery:
 
     def _unplaced(self, scope: Scope, name: str, line: int) -> ColumnProblem | None:
         """A column without a table in front that fits none of the query's tables, or more than one."""
+        if isinstance(scope.expression, exp.SetOperation) and name in names_of(scope):
+            return None  # what it orders by
         owners = {alias: self._columns_of(source) or () for alias, source in scope.sources.items()}
         holding = [alias for alias, columns in owners.items() if name in columns]
         if not holding and any(self._columns_of(source) is None for source in scope.sources.values()):
@@ -119,7 +124,7 @@ class ReadQuery:
         if isinstance(source, exp.Table):
             columns = self.schema.get(full_name(source))
             return None if columns is None else tuple(columns)
-        return names_of(source) or None
+        return None if makes_unnamed(source) else names_of(source) or None
 
 
 def read_query(query: exp.Query, schema: Schema) -> ReadQuery:
@@ -131,7 +136,7 @@ def read_query(query: exp.Query, schema: Schema) -> ReadQuery:
         }
     try:
         resolved = qualify(
-            query.copy(),
+            with_plain_semi_joins(query.copy(), schema),
             schema=nested,
             dialect=DIALECT,
             validate_qualify_columns=False,
@@ -140,11 +145,23 @@ def read_query(query: exp.Query, schema: Schema) -> ReadQuery:
             identify=False,
         )
         scope = build_scope(resolved)
-    except SqlglotError as error:
+    except (SqlglotError, ValueError) as error:  # what the parser cannot build is told as a wrong value
         raise SqlError(f"cannot be resolved: {error}", line_of(query)) from error
     if scope is None:
         raise SqlError("has no columns that could be followed", line_of(query))
+    _refuse_uneven(scope)
     return ReadQuery(resolved, scope, schema)
+
+
+def _refuse_uneven(scope: Scope) -> None:
+    """Raises `SqlError` where the parts of a set operation do not give as many columns each."""
+    for each in scope.traverse():
+        if isinstance(each.expression, exp.SetOperation):
+            given = [names_of(branch) for branch in each.set_operation_scopes if not makes_unnamed(branch)]
+            counts = [len(names) for names in given if names and "*" not in names]
+            if len(set(counts)) > 1 and not each.expression.args.get("by_name"):
+                told = f"has a {each.expression.key.upper()} of {' and '.join(map(str, counts))} columns"
+                raise SqlError(told, line_of(each.expression.right))
 
 
 def _position(column: exp.Column) -> int:

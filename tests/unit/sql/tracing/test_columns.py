@@ -76,6 +76,12 @@ def test_columns_that_are_not_there_are_problems_with_line_and_fix(sql: str, fou
         "SELECT named_struct('f', x).f AS f, INTERVAL 1 DAY AS d, extract(YEAR FROM current_date()) AS y FROM silver.a",
         "SELECT s.f FROM (SELECT named_struct('f', x) AS s FROM silver.a)",
         "SELECT id, x, y FROM silver.a JOIN silver.b USING (id)",
+        "SELECT id, x FROM silver.a LEFT SEMI JOIN silver.b USING (id)",
+        "SELECT id, x FROM (SELECT id, x FROM silver.a) LEFT ANTI JOIN (SELECT id FROM silver.b) USING (id)",
+        "SELECT id, x FROM silver.a LEFT ANTI JOIN (SELECT id, y FROM silver.b) AS b ON b.id = a.id AND b.y = x",
+        "SELECT id, x FROM silver.a LEFT SEMI JOIN (SELECT id FROM silver.b) AS b(k) ON k = id",
+        "SELECT id AS k, x FROM silver.a UNION ALL SELECT id, y FROM silver.b ORDER BY k LIMIT 3",
+        "SELECT id, x FROM silver.a UNION ALL SELECT pos, col FROM (SELECT posexplode(split(y, ',')) FROM silver.b)",
         "SELECT x, sum(n) AS s FROM silver.a GROUP BY ALL",
         "SELECT *, row_number() OVER (ORDER BY n) AS r FROM silver.a QUALIFY r = 1",
         "SELECT a.id FROM silver.a LEFT ANTI JOIN silver.b ON a.id = b.id",
@@ -120,3 +126,9 @@ def test_origins_reach_through_ctes_unions_and_recursion() -> None:
 def test_a_query_that_cannot_be_resolved_is_refused() -> None:
     with pytest.raises(SqlError):
         read("SELECT 1 AS a FROM silver.a AS t, silver.b AS t")
+
+
+def test_parts_of_a_union_have_as_many_columns() -> None:
+    with pytest.raises(SqlError, match="UNION of 2 and 1 columns") as refused:
+        read("SELECT id, x FROM silver.a\nUNION ALL\nSELECT id FROM silver.b")
+    assert refused.value.line == 3
