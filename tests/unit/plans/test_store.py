@@ -16,8 +16,12 @@ from tidemark.operations import staging
 from tidemark.plans import store
 from tidemark.plans.document import PlanDocument, TablePlan
 
-NOW = datetime.now(UTC).replace(tzinfo=None)
 DAY = date(2025, 3, 1)
+HOUR = timedelta(hours=1)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 @pytest.fixture
@@ -25,13 +29,13 @@ def state(tmp_path: Path) -> SqliteState:
     return SqliteState(tmp_path / "state.db")
 
 
-def document(plan: str, expires: timedelta = timedelta(hours=1), **versions: int | None) -> PlanDocument:
+def document(plan: str, expires: timedelta = HOUR, **versions: int | None) -> PlanDocument:
     tables = tuple(
         TablePlan(table=f"silver.{name}", status="prepared", batch_id="b", version=version)
         for name, version in versions.items()
     )
     return PlanDocument(
-        plan=plan, environment="test", date=DAY, created_at=NOW, expires_at=NOW + expires, tables=tables
+        plan=plan, environment="test", date=DAY, created_at=now(), expires_at=now() + expires, tables=tables
     )
 
 
@@ -58,22 +62,22 @@ def test_a_plan_that_was_applied_says_by_whom(state: SqliteState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "now", "status"),
+    ("expires", "planned", "found", "status"),
     [
-        (document("p", orders=3), 3, "open"),
-        (document("p", orders=3), 4, "superseded"),
-        (document("p", orders=None), None, "open"),
-        (document("p", orders=None), 0, "superseded"),
-        (document("p", -timedelta(minutes=5), orders=3), 3, "open"),  # somebody may just be at it
-        (document("p", -timedelta(hours=2), orders=3), 3, "expired"),
+        (HOUR, 3, 3, "open"),
+        (HOUR, 3, 4, "superseded"),
+        (HOUR, None, None, "open"),
+        (HOUR, None, 0, "superseded"),
+        (-timedelta(minutes=5), 3, 3, "open"),  # somebody may just be at it
+        (-2 * HOUR, 3, 3, "expired"),
     ],
 )
 def test_what_nobody_can_apply_any_more_is_closed(
-    state: SqliteState, made: PlanDocument, now: int | None, status: store.Status
+    state: SqliteState, expires: timedelta, planned: int | None, found: int | None, status: store.Status
 ) -> None:
-    store.note_open(state, made)
-    if now is not None:
-        at_version(state, "silver.orders", now)
+    store.note_open(state, document("p", expires, orders=planned))
+    if found is not None:
+        at_version(state, "silver.orders", found)
     store.retire(state)
     assert store.find(state, "p").status == status
     assert [plan.plan for plan in store.still_open(state)] == (["p"] if status == "open" else [])
@@ -93,7 +97,7 @@ def test_what_became_of_a_plan_is_told_for_a_month(state: SqliteState) -> None:
 
 def test_a_plan_in_the_middle_of_its_commits_is_left_alone(state: SqliteState) -> None:
     store.note_open(state, document("p", orders=3, items=1))
-    commits.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.orders": "b", "silver.items": "b"}, "p")
+    commits.begin(state, Run("a", DAY, now(), now()), "apply", {"silver.orders": "b", "silver.items": "b"}, "p")
     at_version(state, "silver.orders", 4)
     store.retire(state)
     assert store.find(state, "p").status == "open"
@@ -109,11 +113,11 @@ def test_staging_of_a_plan_stays_as_long_as_it_can_be_applied(state: SqliteState
         "applied": document("applied", orders=3),
     }
     for plan, made in plans.items():
-        runs.save(RunSummary(plan, "plan", "test", DAY, NOW, "done"))
+        runs.save(RunSummary(plan, "plan", "test", DAY, now(), "done"))
         store.save(folder, made)
         store.note_open(state, made)
     store.note_applied(state, "applied", "run-9", "r7")
-    commits.begin(state, Run("a", DAY, NOW, NOW), "apply", {"silver.items": "b"}, "being-applied")
+    commits.begin(state, Run("a", DAY, now(), now()), "apply", {"silver.items": "b"}, "being-applied")
     at_version(state, "silver.orders", 3)
     at_version(state, "silver.items", 2)
 

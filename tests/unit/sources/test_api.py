@@ -95,13 +95,11 @@ def test_busy_and_broken_servers_are_asked_again(server: tuple[Script, str], sta
     assert script.count("GET") == 3
 
 
-IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1))
-
-
-@pytest.mark.parametrize("asked", ["1", pytest.param(IN_AN_HOUR, id="in an hour"), "soon", "-5", ""])
+@pytest.mark.parametrize("asked", ["1", "in an hour", "soon", "-5", ""])
 def test_retry_after_is_honoured_as_far_as_it_can_be(server: tuple[Script, str], asked: str) -> None:
     script, address = server
-    script.answers = [(429, {}, {"Retry-After": asked}), GOOD]
+    header = format_datetime(datetime.now(UTC) + timedelta(hours=1)) if asked == "in an hour" else asked
+    script.answers = [(429, {}, {"Retry-After": header}), GOOD]
     started = datetime.now(UTC)
     get(address)
     waited = (datetime.now(UTC) - started).total_seconds()
