@@ -141,7 +141,7 @@ def _secret(environment: Environment, name: str) -> str:
 
 
 def _state(environment: Environment) -> str:
-    from tidemark.control.state import open_state
+    from tidemark.control.state import state_there
 
-    noted = len(open_state(environment).list("table"))
+    noted = len(state_there(environment).list("table"))
     return f"{environment.state.kind} {environment.state.location}: {noted} tables"

@@ -14,9 +14,11 @@ from cli.console.options import (
     LOCAL,
     AllowOption,
     ApprovalsOption,
+    ConfigForAll,
     ConfigOption,
     DateOption,
     DebugOption,
+    EnvForAll,
     EnvOption,
     FullRefreshOption,
     JsonOption,
@@ -31,6 +33,7 @@ from cli.console.output import list_jobs, show_error, write
 from cli.lake import access, erase, errors, maintain, reconcile, recover, show, snapshot, subject, verify
 from cli.project import catalog, contract, init, sqltests
 from cli.project import config as cli_config
+from tidemark import advice
 
 app = typer.Typer(
     name="tidemark",
@@ -56,6 +59,8 @@ def about(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
     ] = False,
+    env: EnvForAll = None,
+    config: ConfigForAll = None,
 ) -> None:
     """A lakehouse in your own account: sources to bronze, silver, gold, and back to the warehouses."""
 
@@ -213,6 +218,7 @@ for panel, commands in COMMANDS.items():
             app.command(name, rich_help_panel=panel)(command)
 
 
+@advice.about(advice.Where())
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and gives its exit code: 0 done, 1 failed, 2 wrong usage or config, 3 a gate failed, 4 a plan."""
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
+from tidemark.advice import addressed, in_environment
 from tidemark.aws.settings import is_uri
 from tidemark.errorlane.quarantine import run_folder
 from tidemark.observe.run_report import errors_command, markdown_row
@@ -34,7 +35,7 @@ def link_rejected(engine: Engine, table: str, rejected: Rejected) -> None:
     if not rejected.rows or engine.run.plans:
         return
     place = run_folder(engine.errors_path(table), engine.run.date, engine.run.run_id)
-    command = errors_command(engine.run.run_id, table)
+    command = addressed(errors_command(engine.run.run_id, table), in_environment(engine.environment.name))
     lines = [f"[{rejected.rows} rows]({address(place, folder=True)}): {code(command)}", ""]
     lines += [markdown_row(("rule", "rows")), markdown_row((Markdown("---"), Markdown("---:")))]
     lines += [markdown_row((rule, str(count))) for rule, count in rejected.by_rule.items()]

@@ -152,9 +152,10 @@ def build(engine: Engine, table: str, full: bool = False, received: Received | N
 
 @task(task_run_name="nothing new for {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
 def stay(engine: Engine, table: str) -> GateResult | None:
-    """Ends the work on a table that has nothing new; gives what there is to say of its age.
+    """Ends the work on a table that has nothing new; gives what there is to say of its age, or of all its checks where
+    they read tables that have changed.
 
-    Raises `GateFailedError` when it is older than its gate lets pass.
+    Raises `GateFailedError` when it is older than its gate lets pass, or a check fails.
     """
     with _step(engine, table, "build"):
         aged = steps.stay(engine, table)

@@ -3,22 +3,72 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidemark import advice
 from tidemark.errors import ConfigError
 from tidemark.instants import as_utc
 
 if TYPE_CHECKING:
     from tidemark.config.environment import Environment
 
+LOCAL, CONFIG = advice.LOCAL, "config"
+_BARE = {"env": ("TIDEMARK_ENV", LOCAL), "config": ("TIDEMARK_CONFIG", CONFIG)}
+"""Where a command works that says nothing of it: the variable that may say so, and what holds without."""
+
+
+def _typed(context: typer.Context, option: typer.CallbackParam, value: str | None) -> str | None:
+    """What is typed before the command's name holds for the command, and advice names what a bare one would miss."""
+    name = str(option.name)
+    source = context.get_parameter_source(name)
+    if value is not None and source is not None and source.name == "COMMANDLINE":
+        variable, otherwise = _BARE[name]
+        if value != os.environ.get(variable, otherwise):
+            advice.name(**{name: value})
+        if context.parent is None:
+            _set_while(context, variable, value)
+    return value
+
+
+def _set_while(context: typer.Context, variable: str, value: str) -> None:
+    before = os.environ.get(variable)
+
+    def put_back() -> None:
+        os.environ.pop(variable)
+        if before is not None:
+            os.environ[variable] = before
+
+    os.environ[variable] = value
+    context.call_on_close(put_back)
+
+
 EnvOption = Annotated[
-    str, typer.Option("--env", envvar="TIDEMARK_ENV", help="Environment: a file in the configuration's env folder.")
+    str,
+    typer.Option(
+        "--env",
+        envvar=_BARE["env"][0],
+        help="Environment: a file in the configuration's env folder.",
+        callback=_typed,
+    ),
 ]
 ConfigOption = Annotated[
-    str, typer.Option("--config", envvar="TIDEMARK_CONFIG", help="Configuration: a folder, or an s3:// prefix.")
+    str,
+    typer.Option(
+        "--config",
+        envvar=_BARE["config"][0],
+        help="Configuration: a folder, or an s3:// prefix.",
+        callback=_typed,
+    ),
+]
+EnvForAll = Annotated[
+    str | None, typer.Option("--env", help="Environment, for whichever command follows.", callback=_typed)
+]
+ConfigForAll = Annotated[
+    str | None, typer.Option("--config", help="Configuration, for whichever command follows.", callback=_typed)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 ApprovalsOption = Annotated[
@@ -49,9 +99,6 @@ AllowOption = Annotated[
         help="Let a limit of the selected tables pass in this run: deleted, rejected or empty. Repeatable.",
     ),
 ]
-
-LOCAL = "local"
-CONFIG = "config"
 
 
 def selection(select: Sequence[str] | None) -> list[str]:

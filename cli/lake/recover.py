@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
+from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, lake_of
 from cli.console.output import columns, show, show_json
+from tidemark.advice import addressed
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _half_done(env: str, config: str, run: str | None) -> list[HalfDone]:
     from tidemark.operations import recovery
     from tidemark.spark.session import build_session
 
-    environment = environment_of(env, config)
+    environment = lake_of(env, config)
     state = open_state(environment)
     begun = recovery.wanted(state, run)
     if not begun:
@@ -96,7 +97,10 @@ def _show_one(found: HalfDone) -> None:
     began = begun.began_at[:16].replace("T", " ")
     show(f"run {begun.run_id} ({begun.flow or 'unknown'}, {begun.date}) was {doing}, begun {began} UTC")
     if found.at_work:
-        show(f"run {found.at_work} is at work on these tables: it may just be ending this (tidemark runs list)")
+        show(
+            f"run {found.at_work} is at work on these tables: it may just be ending this "
+            f"({addressed('tidemark runs list')})"
+        )
     for line in (begun.cause or "").splitlines():
         show(f"  {line.strip()}")
     table = columns("table", "", "version", "taken back to", right=("version",))
@@ -117,7 +121,7 @@ def _back_to(left: TableLeft) -> str:
 
 def _ways(found: HalfDone) -> Listing:
     """What each way would do and the command for it, or why it cannot be gone."""
-    command, left = f"tidemark recover --run {found.begun.short_id}", found.standing("not committed")
+    command, left = addressed(f"tidemark recover --run {found.begun.short_id}"), found.standing("not committed")
     against = [f"{each.table}: {line}" for each in found.tables for line in each.against_finishing]
     if found.begun.undoing:
         against = ["it is being taken back already"]

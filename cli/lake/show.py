@@ -220,7 +220,9 @@ def _plain(value: Any) -> Any:
     match value:
         case dict():
             return {name: _plain(each) for name, each in value.items()}
-        case list():
+        case (months, days, nanoseconds) if hasattr(value, "nanoseconds"):
+            return _interval(months, days, nanoseconds)
+        case list() | tuple():
             return [_plain(each) for each in value]
         case bytes():
             return value.hex()
@@ -232,3 +234,17 @@ def _plain(value: Any) -> Any:
             return str(value)
         case _:
             return value
+
+
+def _interval(months: int, days: int, nanoseconds: int) -> str:
+    """A span as SQL writes it: `14 months 3 days 02:00:00.5`."""
+    told = [
+        f"{number} {unit}{'' if abs(number) == 1 else 's'}"
+        for number, unit in ((months, "month"), (days, "day"))
+        if number
+    ]
+    if nanoseconds or not told:
+        seconds, rest = divmod(abs(nanoseconds) // 1000, 1_000_000)
+        clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        told.append(f"{'-' if nanoseconds < 0 else ''}{clock}{f'.{rest:06}'.rstrip('0') if rest else ''}")
+    return " ".join(told)

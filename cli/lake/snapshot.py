@@ -8,6 +8,7 @@ import typer
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
 from cli.console.output import columns, show, show_json
+from tidemark.advice import addressed
 
 if TYPE_CHECKING:
     from tidemark.operations.snapshots.document import Snapshot
@@ -61,9 +62,9 @@ def list_snapshots(
     if known:
         _show(known[::-1])
     elif not broken:
-        show(f"no snapshot at {found.root}: tidemark snapshot export makes one")
+        show(f"no snapshot at {found.root}: {addressed('tidemark snapshot export')} makes one")
     for name in broken:
-        show(f"{name} cannot be read: tidemark snapshot verify {name} says why")
+        show(f"{name} cannot be read: {addressed(f'tidemark snapshot verify {name}')} says why")
 
 
 @snapshot.command("verify")
@@ -132,7 +133,8 @@ def restore_snapshot(
     show(f"restored {done.snapshot}: release {done.release}, {len(done.tables)} tables, {done.files} files")
     for table in done.unknown:
         show(f"{table} is restored, and the configuration does not have it")
-    show("next: tidemark doctor, tidemark show TABLE, then tidemark run, which goes on from the release's watermarks")
+    then = "next: tidemark doctor, tidemark show TABLE, then tidemark run, which goes on from the release's watermarks"
+    show(addressed(then))
 
 
 def _show(snapshots: tuple[Snapshot, ...]) -> None:

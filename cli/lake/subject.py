@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
+from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, lake_of, refuse_nowhere
 from cli.console.output import columns, show, show_json
 from tidemark.shown import line
 
@@ -34,6 +34,7 @@ def export(
     from tidemark.operations.subject import exported, note_export
 
     project = load_project(config, env)
+    refuse_nowhere(project.environment)
     found = exported(project, open_state(project.environment), person)
     note_export(project.environment, getpass.getuser(), found)
     if as_json:
@@ -54,7 +55,7 @@ def receipts(
     from tidemark.control import erasures
     from tidemark.control.state import open_state
 
-    every = erasures.every(open_state(environment_of(env, config)))
+    every = erasures.every(open_state(lake_of(env, config)))
     if as_json:
         show_json([receipt.to_json() for receipt in every])
         return

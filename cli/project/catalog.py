@@ -31,12 +31,12 @@ def build(
     from tidemark.catalog.record import recorded
     from tidemark.catalog.site import refuse_foreign, write_site
     from tidemark.config.project import load_project
-    from tidemark.control.state import open_state
+    from tidemark.control.state import state_there
 
     began = time.monotonic()
     refuse_foreign(out)
     project = load_project(config, env)
-    facts = gather(project, open_state(project.environment), recorded(out))
+    facts = gather(project, state_there(project.environment), recorded(out))
     pages = write_site(facts, out)
     index = (out / "index.html").resolve()
     unreadable = {name: each.profile.unreadable for name, each in facts.tables.items() if each.profile}

@@ -23,6 +23,7 @@ from cli.console.options import (
 )
 from cli.console.output import columns, show, show_json
 from cli.console.output import write as write_out
+from tidemark.advice import addressed
 
 files = typer.Typer(help="The configuration's own files.", no_args_is_help=True)
 
@@ -118,7 +119,7 @@ def doctor(
         for finding in findings:
             table.add_row("ok" if finding.ok else "NO", finding.name, finding.seen)
             if not finding.ok and finding.fix:
-                table.add_row("", "", f"→ {finding.fix}")
+                table.add_row("", "", f"→ {addressed(finding.fix)}")
         show(table)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

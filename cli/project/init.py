@@ -9,6 +9,7 @@ import typer
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, environment_of
 from cli.console.output import show
+from tidemark.advice import addressed
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def table(
         raise ConfigError("several tables cannot have one name", next_step="leave --table out, or give one --from")
     for source in sources:
         _write(_draft(source, name, env, Path(config)), Path(config))
-    show("look through them, then: tidemark validate")
+    show(f"look through them, then: {addressed('tidemark validate')}")
 
 
 @init.command()

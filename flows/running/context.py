@@ -24,6 +24,7 @@ from flows.running.telling.progress import Watcher, Watchers, watcher
 from flows.running.telling.progress_artifacts import ArtifactWatcher
 from flows.running.telling.watching import compared, job_name, measured, note_began, tell
 from tasks.transient import patience
+from tidemark.advice import about, addressed, in_environment
 from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
 from tidemark.config.project import Project, load_project
@@ -97,10 +98,10 @@ def open_run(
     refuse_other_environments(environment, config)
     sealing.claim_lake(environment)
     run = Run.start(day, as_of=as_of, plans=plans, allows=allows, traced=trace())
-    with console_logs(environment.logs), _logged(environment, run, flow), _logs_in_prefect():
+    seen_from = about(in_environment(environment.name))
+    with console_logs(environment.logs), _logged(environment, run, flow), _logs_in_prefect(), seen_from:
         folder = open_folder(environment.roots.runs, environment.aws)
-        started = _started(run, flow, environment)
-        RunStore(folder).save(started)
+        started = _started(run, flow, environment, folder)
         lineage = watch_lineage(project, run, flow)
         seen_by = watcher(otherwise=ArtifactWatcher)
         watching = Watchers(seen_by, lineage) if lineage else seen_by
@@ -132,9 +133,9 @@ def open_run(
         _clean(environment, RunStore(folder), state, keep={run.run_id} if run.plans else ())
 
 
-def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
-    """What there is to say of a run that has only begun."""
-    return RunSummary(
+def _started(run: Run, flow: str, environment: Environment, folder: Folder) -> RunSummary:
+    """What there is to say of a run that has only begun, stored for those who look."""
+    started = RunSummary(
         run.run_id,
         flow,
         environment.name,
@@ -145,6 +146,8 @@ def _started(run: Run, flow: str, environment: Environment) -> RunSummary:
         job=job_name(),
         trace_id=run.trace_id,
     )
+    RunStore(folder).save(started)
+    return started
 
 
 def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:
@@ -183,6 +186,8 @@ class _Ending:
 
     def end(self, status: RunStatus, error: BaseException | None = None) -> None:
         """Stores and shows the summary, and tells who watches; what fails here hides no earlier error."""
+        if isinstance(error, TidemarkError) and error.next_step:
+            error.next_step = addressed(error.next_step)  # it is read when nobody knows any more of which run it is
         register_released(self.project, self.state, self.collector)
         tell_end(self.lineage, self.collector, status, error)
         summary = self.collector.summary(status, error)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from tidemark.advice import addressed, in_environment
 from tidemark.config.environment.lines import is_open
 from tidemark.errors import ConfigError
 from tidemark.redaction import redact
@@ -47,6 +48,10 @@ class AlertEvent:
     next_step: str | None = None
     at: str = ""
     recovered: bool = False
+
+    def __post_init__(self) -> None:
+        if self.next_step:  # it is read far from here
+            object.__setattr__(self, "next_step", addressed(self.next_step, in_environment(self.environment)))
 
     @property
     def subject(self) -> str:

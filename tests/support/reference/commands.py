@@ -17,6 +17,9 @@ CODES: Mapping[int, str] = {
     3: "a gate failed: nothing of what it looked at was committed",
     4: "a plan with changes (`plan`)",
 }
+ANYWHERE = """\
+`tidemark --env prod --config DIR COMMAND …` works there with any command. So do errors, alerts and summaries write what
+they advise, where a bare command would look into another lake."""
 EXAMPLES: Mapping[str, str] = {
     "access sync": "tidemark access sync --env prod",
     "access review": "tidemark access review --env prod --select gold.dim_customer",
@@ -95,6 +98,7 @@ def every() -> Iterator[tuple[str, Any]]:
 def page() -> str:
     lines = ["# Commands", "", "This page is made of the code: `python -m tests.support.reference`.", ""]
     lines += ["| exit code | means |", "|---|---|", *(f"| {code} | {told} |" for code, told in CODES.items()), ""]
+    lines += [ANYWHERE, ""]
     for name, command in every():
         lines += [f"## `tidemark {name}`", "", _said(command), "", "```sh", EXAMPLES[name], "```", ""]
         lines += _parameters(command)

@@ -206,6 +206,10 @@ class TestReports:
             ["query", "SELECT 1 AS one"],
             ["sla"],
             ["bypass", "list"],
+            ["recover"],
+            ["recover", "--finish", "--yes"],
+            ["subject", "receipts"],
+            ["subject", "export", "email=a@shop.example"],
         ],
         ids=" ".join,
     )
@@ -216,6 +220,11 @@ class TestReports:
         told = " ".join(capsys.readouterr().err.split())
         assert f"no lake at {home}" in told
         assert "go to the project's folder" in told
+        assert not home.exists()
+
+    @pytest.mark.parametrize("command", [["catalog", "build", "--out"], ["doctor"]], ids=" ".join)
+    def test_what_does_without_a_lake_makes_none(self, command: list[str], home: Path, tmp_path: Path) -> None:
+        main([*command, str(tmp_path / "site")] if command[-1] == "--out" else command)
         assert not home.exists()
 
     @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_plain_lines_tell_what_is_done() -> None:
         shown.table_ended(ORDERS)
         shown.table_ended(TableResult("bronze.orders", "unchanged", books=Books(), chunk="2025-03-02"))
         shown.publication_ended(Publication("gold.a", "redshift", inserted=8912, rows_after=9000))
+        shown.publication_ended(Publication("gold.c", "redshift", inserted=2555, deleted=5, rows_after=9000))
         shown.publication_ended(Publication("gold.b", "redshift", error="refused"))
     lines = [line[10:] for line in written.getvalue().replace(THIN_SPACE, " ").splitlines()]
     assert lines == [
@@ -57,6 +58,7 @@ def test_plain_lines_tell_what_is_done() -> None:
         "silver.orders committed · 4 790 in, 4 551 changed · checks 7/7 · 2.4 s",
         "bronze.orders 2025-03-02 unchanged · 0 in, 0 changed · 0.0 s",
         "gold.a published to redshift · 8 912 rows written",
+        "gold.c published to redshift · 2 555 rows written, 5 removed",
         "gold.b not published to redshift",
     ]
 

@@ -53,6 +53,27 @@ def test_wide_rows_are_records(capsys: pytest.CaptureFixture[str], lake: ReaderL
     assert lines[:2] == ["column_0   " + "x" * 20, "column_1   " + "x" * 20]
 
 
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("INTERVAL 3 DAYS", "3 days"),
+        ("INTERVAL 14 MONTHS + INTERVAL 1 DAY + INTERVAL 90500 MILLISECONDS", "14 months 1 day 00:01:30.5"),
+        ("INTERVAL (-2) HOURS", "-02:00:00"),
+        ("INTERVAL 0 DAYS", "00:00:00"),
+        ("max(sold_at) - (min(sold_at) - INTERVAL 1 HOUR)", "01:00:00"),
+    ],
+)
+def test_spans_are_written_as_sql_does(sql: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    query = f"SELECT {sql} AS span FROM gold.sales LIMIT 1"
+    assert printed(capsys, "query", query).splitlines()[1] == shown
+    assert json.loads(printed(capsys, "query", query, "--json"))["rows"] == [{"span": shown}]
+
+
+def test_maps_of_exact_numbers_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(printed(capsys, "query", "SELECT MAP {1.50: id} AS m FROM gold.sales WHERE id = 1", "--json"))
+    assert found["rows"] == [{"m": [["1.50", 1]]}]
+
+
 def test_what_a_terminal_would_obey_is_made_visible(capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(capsys, "show", "gold.sales", "-c", "note", "-n", "1")
     assert r"a\nb\x1b[31mred" in shown

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cli.main import main
@@ -74,7 +76,7 @@ def test_a_file_becomes_a_table_that_is_fit_to_run(project: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "told", "table", "wanted"),
     [
-        ("trips_2025-01.csv", "landing/trips_2025-01.csv", "trips", "trips*.csv"),
+        ("trips_2025-01.csv", "landing/trips_2025-01.csv", "trips", "trips_[0-9]*.csv"),
         ("returns/dt=2025-01-01/a.csv", "landing/returns/dt=2025-01-01/a.csv", "returns", "returns/"),
         ("returns/dt=2025-01-01/a.csv", "landing/returns/", "returns", "returns/"),
         ("returns/2025/01/a.csv", "landing/returns", "returns", "returns/"),
@@ -82,7 +84,7 @@ def test_a_file_becomes_a_table_that_is_fit_to_run(project: Path) -> None:
         ("x/y.csv", "landing.x/", "x", "x/"),
         ("x/y.csv", "landing.x/y.csv", "y", "x/y.csv"),
         ("a[1]{b}.csv", "landing/a[1]{b}.csv", "a", "a[1]{b}.csv"),
-        ("a[1]_2025.csv", "landing/a[1]_2025.csv", "a", r"a\[1]*.csv"),
+        ("a[1]_2025.csv", "landing/a[1]_2025.csv", "a", r"a\[1]_[0-9]*.csv"),
         ("null.csv", "landing/null.csv", "null", "null.csv"),
         ("on.csv", "landing/on.csv", "on", "on.csv"),
         ("2025.csv", "landing/2025.csv", "t_2025", "2025.csv"),
@@ -95,6 +97,28 @@ def test_what_is_received_besides_the_file_itself(file: str, told: str, table: s
     assert loaded is not None
     assert loaded.object == wanted
     assert lint("config", "local") == []
+
+
+def test_what_only_begins_alike_is_another_table(project: Path) -> None:
+    put(project, "u16.csv", "id,v\n1,2\n2,3\n")
+    put(project, "u17.csv", "id,w\n1,2\n2,3\n")
+    put(project, "users.csv", "name\nann\nbob\n")
+    assert main(["init", "--from", "landing/u16.csv"]) == 0
+    table = load_project("config", "local").table("bronze.u")
+    assert table.load.source is not None
+    assert table.load.source.object == "u[0-9]*.csv"
+    assert set(table.contract.column_names) == {"id", "v", "w"}
+
+
+def test_bytes_that_are_no_text_are_in_no_contract(project: Path) -> None:
+    file = project / "landing" / "hashed.parquet"
+    table = {"id": [1, 2], "hash": [b"\xff\x00", None], "bytes": [b"text", b"too"]}
+    pq.write_table(pa.table(table), file)
+    assert main(["init", "--from", "landing/hashed.parquet"]) == 0
+    assert lint("config", "local") == []
+    assert load_project("config", "local").table("bronze.hashed").contract.column_names == ("id", "bytes")
+    hint = "# Not in the contract, as it holds bytes that are no text, and received all the same: hash."
+    assert hint in (project / "config/bronze/hashed.load.yaml").read_text("utf-8")
 
 
 def test_folders_that_are_columns_are_in_the_contract(project: Path) -> None:
