@@ -184,7 +184,7 @@ def _receive(work: _Work) -> None:
     if not tables:
         return
     work.run.collector.stage("receive", tables)
-    outcome = work_on(work.run, tables, lambda table: _receive_chunks(work, table), after={})
+    outcome = work_on(work.run, tables, lambda table: _receive_chunks(work, table), after={}, gated=True)
     outcome.raise_failures(
         f"{len(outcome.failures)} of {len(tables)} bronze tables failed; nothing was built or released",
         next_step="see to the tables named above, then start the same backfill again: it does the rest",
@@ -233,7 +233,7 @@ def _build(work: _Work) -> None:
         work.progress.advance(table)
 
     run.collector.stage("build", tables)
-    outcome = work_on(run, tables, build_one)
+    outcome = work_on(run, tables, build_one, gated=True)
     outcome.raise_failures(
         f"{len(outcome.failures)} of {len(tables)} tables failed; nothing of silver and gold was committed",
         next_step="see to the tables named above, then start the same backfill again: it does the rest",

@@ -58,7 +58,7 @@ def build_layer(
         if run.flow == FLOW:
             claim(run, tables)
         run.collector.stage(f"build {layer}", tables)
-        outcome = work_on(run, tables, lambda table: _build(run, table, full_refresh))
+        outcome = work_on(run, tables, lambda table: _build(run, table, full_refresh), gated=True)
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} tables failed; nothing of silver and gold was committed",
             next_step="see to the tables named above, then run again",

@@ -120,7 +120,7 @@ def _compute(run: RunContext, tables: Sequence[str]) -> None:
             run.collector.end(table, "prepared")
 
     run.collector.stage("build", built)
-    outcome = work_on(run, built, build_it)
+    outcome = work_on(run, built, build_it, gated=True)
     outcome.raise_failures(
         f"{len(outcome.failures)} of {len(built)} tables failed; what was received is erased, silver and gold follow "
         "when this is mended",

@@ -55,7 +55,7 @@ def ingest(
         tables = bronze_tables(run, connection, select or ())
         finish_interrupted(run, tables)
         run.collector.stage("ingest", tables)
-        outcome = work_on(run, tables, lambda table: _receive(run, table, since, full_refresh), after={})
+        outcome = work_on(run, tables, lambda table: _receive(run, table, since, full_refresh), after={}, gated=True)
         others = "none was" if len(outcome.failures) == len(tables) else "the others were"
         outcome.raise_failures(
             f"{len(outcome.failures)} of {len(tables)} bronze tables failed; {others} committed",

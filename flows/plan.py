@@ -102,7 +102,7 @@ def draw_up(
             run.collector.end(table, "prepared")
 
     run.collector.stage("plan", tables)
-    outcome = work_on(run, tables, predict)
+    outcome = work_on(run, tables, predict, gated=True)
     document = draft(engine, run.collector.summary("running"), predicted, backfill)
     store.save(open_folder(engine.environment.roots.staging, engine.environment.aws), document)
     show_markdown(ARTIFACT, markdown(document), f"plan {document.environment} {document.date}")

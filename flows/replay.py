@@ -20,8 +20,10 @@ from flows.running.parameters import (
 from flows.running.pipeline import pass_gate, prepare, validate, work_on
 from tasks import steps as tasks
 from tasks.steps import unseen
+from tidemark.aws.folder import open_folder
 from tidemark.books import Books
-from tidemark.config.project import Project
+from tidemark.control.runs import Warned
+from tidemark.errorlane import rejects
 from tidemark.errorlane.replay import Which, refuse
 from tidemark.errors import ConfigError
 
@@ -48,11 +50,11 @@ def replay(
         rule: Only errors that broke this rule: enum, or status.enum.
     """
     with open_run("replay", env, config, date) as context:
-        project = context.engine.project
-        tables = [name for name in bronze_tables(context, None, select or ()) if select or _can_replay(project, name)]
+        which, chosen = Which(run, rule), bronze_tables(context, None, select or ())
+        tables = [name for name in chosen if select or not _passed_over(context, name, which)]
         finish_interrupted(context, tables)
         context.collector.stage("replay", tables)
-        outcome = work_on(context, tables, lambda table: _replay(context, table, Which(run, rule)), after={})
+        outcome = work_on(context, tables, lambda table: _replay(context, table, which), after={}, gated=True)
         outcome.raise_failures(
             f"errors of {len(outcome.failures)} of {len(tables)} tables were not replayed",
             next_step="see to the tables named above, then replay again: what was committed is not replayed twice",
@@ -85,9 +87,20 @@ def _replay(run: RunContext, table: str, which: Which) -> None:
         tasks.end_replay(engine, table)
 
 
-def _can_replay(project: Project, table: str) -> bool:
+def _passed_over(run: RunContext, table: str, which: Which) -> bool:
+    """Whether a replay of all tables passes over this one, which would refuse it; its open errors are told."""
     try:
-        refuse(project.table(table))
-    except ConfigError:
-        return False
-    return True
+        refuse(run.engine.project.table(table))
+    except ConfigError as refused:
+        if _has_open_errors(run, table, which):
+            reason = refused.summary.removeprefix(f"{table} ")
+            run.collector.warn(Warned(table, f"has open errors that are not replayed: it {reason}", refused.next_step))
+        return True
+    return False
+
+
+def _has_open_errors(run: RunContext, table: str, which: Which) -> bool:
+    environment = run.engine.environment
+    lanes = open_folder(environment.roots.errors, environment.aws)
+    entries = rejects.entries(lanes, rejects.Filters(table, which.run, which.rule))
+    return any(entry.status == "open" for entry in entries)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
     from sandbox.home import ShopState
@@ -62,23 +61,44 @@ def _shop(home: Path) -> ShopState:
 
 
 def _say_where_to_look(home: Path, seconds: float) -> None:
-    places = Table.grid(padding=(0, 3))
     newest = max((home / "runs").glob("*.json"), key=lambda path: path.stat().st_mtime)
     run_id = json.loads(newest.read_text("utf-8"))["run_id"]
-    for what, where in {
-        "tables": f"{home}/lake/{{bronze,silver,gold}}/… (Delta)",
-        "rejected rows": f"{home}/lake/_errors/…            tidemark errors list --run {run_id[:8]}",
-        "check results": f"{home}/dq_results/<layer>/<table>/{run_id}.json",
-        "run summaries": f"{home}/runs/*.json                tidemark runs show {run_id[:8]}",
-        "Prefect": _prefect(home),
-        "the truth": f"{home}/sandbox/ledger/… (what the shop says every table must hold)",
-    }.items():
-        places.add_row(f"[bold]{what}[/bold]", where)
-    console.print(f"\nThe demo took {seconds / 60:.1f} minutes. Where to look:\n")
-    console.print(places)
-    console.print(
-        "\nNext: tidemark sandbox advance, then tidemark run --date <the day it tells>; tidemark sandbox down"
-    )
+    print_whole(f"\nThe demo took {seconds / 60:.1f} minutes. Where to look:\n")
+    for line in where_to_look(_from_here(home), run_id, _prefect(home), console.width):
+        print_whole(line)
+    print_whole("\nNext: tidemark sandbox advance, then tidemark run --date <the day it tells>; tidemark sandbox down")
+
+
+def where_to_look(home: Path, run_id: str, prefect: str, width: int) -> list[str]:
+    """What is where after the demo, with the commands that show it: paths and commands are whole, however long."""
+    places = {
+        "tables": (f"{home}/lake/{{bronze,silver,gold}}/…", "tidemark ls"),
+        "rejected rows": (f"{home}/lake/_errors/…", f"tidemark errors list --run {run_id[:8]}"),
+        "check results": (f"{home}/dq_results/<layer>/<table>/{run_id}.json",),
+        "run summaries": (f"{home}/runs/*.json", f"tidemark runs show {run_id[:8]}"),
+        "Prefect": (prefect,),
+        "the truth": (f"{home}/sandbox/ledger/…", "(what the shop says every table must hold)"),
+    }
+    column = max(map(len, places)) + 3
+    is_beside = all(column + len(place) <= width for told in places.values() for place in told)
+    lines = []
+    for what, told in places.items():
+        if is_beside:
+            lines += [f"{name:<{column}}{place}" for name, place in zip((what, *[""] * len(told)), told, strict=False)]
+        else:
+            lines += [what, *(f"  {place}" for place in told)]
+    return lines
+
+
+def print_whole(line: str) -> None:
+    """Prints a line as it is: only the terminal breaks it, and whoever copies it has all of it."""
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def _from_here(home: Path) -> Path:
+    """The folder as it is called from the folder that this was typed in, where that is around it."""
+    here = Path.cwd()
+    return home.absolute().relative_to(here) if home.absolute().is_relative_to(here) else home
 
 
 def _prefect(home: Path) -> str:

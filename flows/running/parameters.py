@@ -15,12 +15,13 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from tidemark import advice
 from tidemark.config.environment import FOLDER
 from tidemark.config.limits import LimitName
 from tidemark.errors import ConfigError
 from tidemark.instants import as_utc
 
-LOCAL = "local"
+LOCAL = advice.LOCAL
 CONFIG = "config"
 
 EARLIEST = dt.date(2000, 1, 1)

@@ -16,6 +16,7 @@ from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import steps
 from tidemark.books import Books
+from tidemark.compute.gate.quality import is_due
 from tidemark.control import release
 from tidemark.control.runs import Warned
 from tidemark.errors import GateError
@@ -96,10 +97,13 @@ def build(run: RunContext, table: str, full: bool = False, received: Received | 
 
 
 def leave(run: RunContext, table: str, notices: Sequence[str] = ()) -> None:
-    """Ends the work on a table that has nothing new; all that can go wrong with it is that it has grown old."""
+    """Ends the work on a table that has nothing new; all that can go wrong with it is that it has grown old, or does
+    not fit other tables any more.
+    """
     _warn(run, table, notices)
     with run.collector.step(table, "gate"):
-        aged = _result(lambda: tasks.stay(unseen(run.engine), table))
+        stay = tasks.on_spark(run.engine.environment, tasks.stay) if is_due(run.engine, table) else tasks.stay
+        aged = _result(lambda: stay(unseen(run.engine), table))
     if aged is not None:
         run.collector.gate(table, aged)
     version, table_id = run.engine.committed.get(table), run.engine.ids.get(table)
@@ -179,11 +183,14 @@ def work_on(
     tables: Sequence[str],
     work: Callable[[str], None],
     after: Mapping[str, Collection[str]] | None = None,
+    gated: bool = False,
 ) -> Outcome:
     """Works on tables side by side, inputs first (as the project says, when `after` is not given).
 
-    The summary notes which failed and which were stopped by a failure before them.
+    Where the work is `gated`, a table also waits for those that its checks read; their failures do not stop it. The
+    summary notes which failed and which were stopped by a failure before them.
     """
+    waits = run.engine.project.gates if gated else {}
     inputs = {table: run.engine.table(table).inputs for table in tables} if after is None else after
 
     def guarded(table: str) -> None:
@@ -196,7 +203,7 @@ def work_on(
             run.collector.end(table, "failed", failure)
             raise
 
-    outcome = side_by_side(tables, guarded, at_once=run.at_once, after=inputs, on_abort=run.cancel)
+    outcome = side_by_side(tables, guarded, at_once=run.at_once, after=inputs, waits=waits, on_abort=run.cancel)
     for table in outcome.stopped:
         run.collector.end(table, "stopped")
     return outcome

@@ -37,35 +37,40 @@ def side_by_side(
     *,
     at_once: int,
     after: Mapping[str, Iterable[str]] | None = None,
+    waits: Mapping[str, Iterable[str]] | None = None,
     on_abort: Callable[[], None] | None = None,
 ) -> Outcome:
     """Calls `work` for every item, at most `at_once` at a time; an item comes after those that `after` names for it.
 
-    A failure stops what comes after it and nothing else. When this thread itself is interrupted, what has not begun
+    A failure stops what comes after it and nothing else; what only `waits` for an item goes on when that has failed, or
+    has been stopped. When this thread itself is interrupted, what has not begun
     never does, `on_abort` is called to hurry up what has, again and again (what it finds to stop may begin after it
     looked), and the interruption goes on once that has ended.
     """
-    before = after or {}
-    graph = TopologicalSorter({item: [other for other in before.get(item, ()) if other in items] for item in items})
+    before, besides = after or {}, waits or {}
+    graph = TopologicalSorter(
+        {item: {*before.get(item, ()), *besides.get(item, ())}.intersection(items) for item in items}
+    )
     graph.prepare()
-    outcome, finished = Outcome(), set[str]()
+    outcome, lost = Outcome(), set[str]()
     running: dict[Future[None], str] = {}
     pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="tidemark")
     try:
         while graph.is_active():
             for item in sorted(graph.get_ready(), key=list(items).index):
-                running[pool.submit(contextvars.copy_context().run, work, item)] = item
-            if not running:
-                break
+                if lost.isdisjoint(before.get(item, ())):
+                    running[pool.submit(contextvars.copy_context().run, work, item)] = item
+                else:
+                    lost.add(item)
+                    graph.done(item)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 item = running.pop(future)
                 try:
                     future.result()
                 except Exception as failure:
                     outcome.failures[item] = failure
-                else:
-                    graph.done(item)
-                    finished.add(item)
+                    lost.add(item)
+                graph.done(item)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         while on_abort is not None and any(not future.done() for future in running):
@@ -74,7 +79,7 @@ def side_by_side(
         raise
     finally:
         pool.shutdown(wait=True)
-    outcome.stopped = tuple(item for item in items if item not in finished and item not in outcome.failures)
+    outcome.stopped = tuple(item for item in items if item in lost and item not in outcome.failures)
     return outcome
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidemark.advice import addressed
 from tidemark.shown import line as on_one_line
 
 _LISTED = 40  # names that a sentence may list
@@ -59,7 +60,7 @@ class TidemarkError(Exception):
         if self.evidence:
             lines.append(f"  evidence  {self.evidence}")
         if self.next_step:
-            lines.append(f"  next      {self.next_step}")
+            lines.append(f"  next      {addressed(self.next_step)}")
         return "\n".join(map(on_one_line, lines))  # what was seen gives no advice of its own
 
 

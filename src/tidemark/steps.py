@@ -13,7 +13,7 @@ from tidemark import faults, publishing
 from tidemark.compute import building, erased, failures, incremental, tables
 from tidemark.compute.gate import quality
 from tidemark.compute.received import scope as scope_of_received
-from tidemark.config.definition import fingerprint, mixed
+from tidemark.config.definition import fingerprint, mixed, with_older_rows
 from tidemark.delta import sizes
 from tidemark.delta.table import earlier_types, read_state, written_schema
 from tidemark.engine import DoneBatch, metadata_values
@@ -95,7 +95,9 @@ def extract(
 
 
 def _given(engine: Engine, source: Source, request: ExtractRequest) -> Extract:
-    """What the source gives; a file that turns out to be unreadable as it is read is left to the source to judge."""
+    """What the source gives; a file that turns out to be unreadable as it is read is left to the source to judge, and
+    one that was written to meanwhile is left for the next run.
+    """
 
     def without(failure: BaseException) -> Extract | None:
         path, cause = failed_read(failure) or ("", "")
@@ -108,12 +110,14 @@ def _given(engine: Engine, source: Source, request: ExtractRequest) -> Extract:
         return extracted
     sizes.fit_to_size(request.spark, extracted.frame, None, engine.environment.compute.codegen_from_mb)
     try:
-        return _parsed_once(request.spark, extracted, request.local_staging)
+        parsed = _parsed_once(request.spark, extracted, request.local_staging)
     except SPARK_FAILURES as failure:
         repaired = without(failure)
         if repaired is None:
             raise
         return repaired
+    unsettled = extracted.unsettled() - request.unsettled
+    return _given(engine, source, replace(request, unsettled=request.unsettled | unsettled)) if unsettled else parsed
 
 
 def without_broken_file(extracted: Extract, failure: BaseException) -> Extract | None:
@@ -182,7 +186,9 @@ def build(engine: Engine, table: str, *, full: bool = False, received: Received 
     checked = building.computed(engine, spark, loaded, todo.affected)
     inputs = {name: tables.input_version(engine, name) for name in loaded.inputs}
     ids = {name: tables.input_id(engine, name) for name in loaded.inputs}
-    signed = definition if todo.others_by is None else mixed(todo.others_by, definition)
+    signed = with_older_rows(definition) if todo.keeps_older else definition
+    if todo.others_by is not None:
+        signed = mixed(todo.others_by, definition)
     read = {name: _input_identity(engine, name, version) for name, version in inputs.items()}
     asked = {"received": received.to_json()} if received else {}
     return replace(
@@ -210,10 +216,11 @@ def has_nothing(engine: Engine, table: str, extracted: Extract) -> bool:
 
 
 def stay(engine: Engine, table: str) -> GateResult | None:
-    """Ends the work on a table that has nothing new; gives what there is to say of its age."""
+    """Ends the work on a table that has nothing new; gives what there is to say of its age, or of all its checks where
+    these are due."""
     tables.note_version(engine, table, tables.pinned(engine, table))
     engine.leases.release(table)
-    return quality.age(engine, table)
+    return quality.gate(engine, table) if quality.is_due(engine, table) else quality.age(engine, table)
 
 
 @failures.told("prepare")

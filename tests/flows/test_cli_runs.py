@@ -75,7 +75,8 @@ def test_a_table_that_was_changed_by_hand_is_found_told_and_mended(pipeline: Pip
     (found,) = json.loads(output)["tables"]
     assert (found["outcome"], found["differing"], found["columns"]) == ("differs", 1, {"qty": 1})
     assert found["keys"] == ["differing: customer=ann"]
-    assert "tidemark run --full-refresh --select gold.customers" in error
+    there = f"--env {pipeline.where['env']} --config {pipeline.where['config']}"
+    assert f"tidemark {there} run --full-refresh --select gold.customers" in error
     daily(**pipeline.where, date=date(2025, 3, 30), select=["gold.customers"], full_refresh=True)
     code, _, error = ended(begun(pipeline, prefect_server, "verify", "--sample", "50%"))
     assert code == 0, error

@@ -10,7 +10,7 @@ from flows.apply import apply
 from flows.daily import daily
 from flows.ingest import ingest
 from flows.plan import plan
-from tests.flows.conftest import Pipeline, begun, ended
+from tests.flows.conftest import ENV, Pipeline, begun, ended
 from tidemark.errors import ConfigError, GateError
 
 DAY = date(2025, 3, 30)
@@ -65,7 +65,7 @@ def test_what_the_error_advises_lets_the_limit_pass_once(people: Pipeline, prefe
 
 def test_a_plan_stops_at_the_limit_and_what_was_allowed_is_applied(people: Pipeline) -> None:
     send(people, [])
-    with pytest.raises(GateError, match=f"tidemark plan --select {TABLE} --allow empty"):
+    with pytest.raises(GateError, match=f"tidemark --env {ENV} plan --select {TABLE} --allow empty"):
         plan(**people.where, date=DAY, select=[TABLE])
     made = plan(**people.where, date=DAY, select=[TABLE], allow=["empty"])
     assert count(people) == 20

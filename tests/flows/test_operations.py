@@ -28,6 +28,25 @@ def mend(pipeline: Pipeline) -> None:
     contract.write_text(contract.read_text().replace("minimum: 1", "minimum: 0"))
 
 
+def test_open_errors_of_tables_that_a_replay_of_all_passes_over_are_told(pipeline: Pipeline) -> None:
+    path = pipeline.lake.root / "config" / "bronze" / "orders.load.yaml"
+    path.write_text(path.read_text().replace("format: csv", "format: csv\n  mode: full"))
+    daily(**pipeline.where, **DAY)
+    replay(**pipeline.where, **DAY)
+
+    assert list(pipeline.results()) == ["bronze.items"]
+    told = [(each["table"], each["message"], each["next_step"]) for each in pipeline.summaries()[-1]["warnings"]]
+    reason = "it reads its whole source in every run: it has nothing to replay"
+    open_errors = (
+        "bronze.orders",
+        f"has open errors that are not replayed: {reason}",
+        "tidemark run --select bronze.orders",
+    )
+    assert told == [open_errors]
+    replay(**pipeline.where, **DAY, rule="pattern")
+    assert pipeline.summaries()[-1]["warnings"] == [], "none of this rule"
+
+
 @pytest.mark.parametrize(
     "point",
     [

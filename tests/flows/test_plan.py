@@ -19,7 +19,7 @@ from flows.apply import apply
 from flows.daily import daily
 from flows.ingest import ingest
 from flows.plan import ARTIFACT, plan
-from tests.flows.conftest import Pipeline, begun, ended
+from tests.flows.conftest import ENV, Pipeline, begun, ended
 from tests.flows.test_crashes import second_day
 from tidemark.aws.folder import open_folder
 from tidemark.control.commits import interrupted
@@ -80,7 +80,7 @@ def test_days_are_planned_and_then_happen_as_planned(pipeline: Pipeline, prefect
         TABLES, "prepared"
     )
     artifact = httpx.get(f"{prefect_server}/artifacts/{ARTIFACT}/latest").json()
-    assert f"tidemark apply {made[:8]} commits just this" in artifact["data"]
+    assert f"tidemark --env {ENV} apply {made[:8]} commits just this" in artifact["data"]
 
     by = apply(made[:8], **pipeline.where)
 
@@ -98,7 +98,8 @@ def test_days_are_planned_and_then_happen_as_planned(pipeline: Pipeline, prefect
     assert visible(pipeline) == after
     daily(**pipeline.where, date=DAY)
     assert happened(pipeline) == predicted(second)
-    with pytest.raises(PlanError, match=r"(?s)bronze.orders is at version 1, and was at version 0.*tidemark plan"):
+    moved = f"(?s)bronze.orders is at version 1, and was at version 0.*tidemark --env {ENV} plan"
+    with pytest.raises(PlanError, match=moved):
         apply(second.plan, **pipeline.where)
 
 

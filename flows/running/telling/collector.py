@@ -23,6 +23,7 @@ from tidemark.control.runs import (
     TableStatus,
     Warned,
 )
+from tidemark.observe.fitting import measured
 
 if TYPE_CHECKING:
     from flows.running.telling.progress import Watcher
@@ -156,5 +157,5 @@ class Collector:
 
 def check_text(check: Any) -> str:
     """A check that did not pass, with what was measured: `row count > 0: was 0`."""
-    told = check.name if check.value is None else f"{check.name}: was {check.value}"
+    told = check.name if check.value is None else f"{check.name}: was {measured(check.value)}"
     return f"{told} ({check.bypass})" if check.bypass else told

@@ -136,7 +136,8 @@ def describe_publication(published: Publication) -> str:
     """One line for a table in a warehouse: `gold.fact_sales published to redshift · 4 790 rows written`."""
     if published.error is not None:
         return f"{published.table} not published to {published.target}"
-    return f"{published.table} published to {published.target} · {count(published.inserted)} rows written"
+    removed = f", {count(published.deleted)} removed" if published.deleted else ""
+    return f"{published.table} published to {published.target} · {count(published.inserted)} rows written{removed}"
 
 
 _job: ContextVar[str] = ContextVar("tidemark_job", default="")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tidemark.catalog import words
 from tidemark.catalog.graph import row_ways, source_name, ways
 from tidemark.catalog.trends import charts
+from tidemark.observe.fitting import measured
 from tidemark.observe.run_report import duration
 from tidemark.redaction import redact
 
@@ -212,12 +213,13 @@ def _checks(found: TableFacts) -> Iterator[dict[str, Any]]:
             "wants": words.check(check),
             "severity": check.severity,
             "outcome": last.outcome if last else None,
-            "value": last.value if last else None,
+            "value": measured(last.value) if last and last.value else None,
             "grade": _GRADES.get(last.outcome, "none") if last else "none",
         }
     for name, each in seen.items():
-        told = {"name": name, "wants": None, "severity": None, "outcome": each.outcome, "value": each.value}
-        yield told | {"grade": _GRADES.get(each.outcome, "none")}
+        told = {"name": name, "wants": None, "severity": None, "outcome": each.outcome}
+        value = measured(each.value) if each.value else None
+        yield told | {"value": value, "grade": _GRADES.get(each.outcome, "none")}
 
 
 def _rejected(found: TableFacts) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from tidemark.compile.instants import in_zone, instant_of_text, wall_clock
+from tidemark.compile.instants import in_zone, instant_of_text, wall_clock, within_reach
 from tidemark.config.load import CastSpec
 from tidemark.sql.types import FRACTIONS, INTEGERS, MAX_PRECISION, decimal_digits
 
@@ -264,21 +264,24 @@ def _boolean_of_number(given: _Given) -> Column:
 
 
 def _date_of_text(given: _Given) -> Column:
-    midnight = _date_of_instant(
-        _Given(instant_of_text(given.value, given.how, names=False), "timestamp", "date", given.how)
-    )
+    midnight = _whole_day(instant_of_text(given.value, given.how, names=False), given.how)
     return F.when(given.value.rlike(_DATE), given.value.try_cast("date")).otherwise(midnight)
 
 
 def _date_of_instant(given: _Given) -> Column:
-    local = wall_clock(given.value, given.how)
+    return _whole_day(within_reach(given.value, given.type), given.how)
+
+
+def _whole_day(instant: Column, how: CastSpec) -> Column:
+    local = wall_clock(instant, how)
     day = local.cast("date")
     return F.when(day.cast("timestamp") == local, day)
 
 
 def _date_of_local(given: _Given) -> Column:
-    day = given.value.cast("date")
-    return F.when(day.cast("timestamp_ntz") == given.value, day)
+    local = within_reach(given.value, given.type)
+    day = local.cast("date")
+    return F.when(day.cast("timestamp_ntz") == local, day)
 
 
 def _instant_of_text(given: _Given) -> Column:
@@ -287,7 +290,7 @@ def _instant_of_text(given: _Given) -> Column:
 
 def _instant_of_local(given: _Given) -> Column:
     """Of a time without a zone, or a date: its first instant."""
-    return in_zone(given.value.cast("timestamp"), given.how)
+    return in_zone(within_reach(given.value, given.type).cast("timestamp"), given.how)
 
 
 _Cast = Callable[[_Given], Column]
@@ -368,7 +371,7 @@ def _day_of_text(given: _Given) -> Column:
 
 
 def _day_of_instant(given: _Given) -> Column:
-    return wall_clock(given.value, given.how).cast("date")
+    return wall_clock(within_reach(given.value, given.type), given.how).cast("date")
 
 
 _LENIENT: Mapping[tuple[str, str], _Cast] = {

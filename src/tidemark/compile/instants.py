@@ -24,6 +24,7 @@ _OFFSET = r"(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
 # A zone with a name has a slash in it. `EST`, `BST` and the like mean several, and Java knows the wrong ones.
 _ZONE = r"([A-Za-z]+(?:/[A-Za-z0-9_+-]+)+)"
 _WITHOUT_SECONDS = rf"\A{_BLANK}{_DAY}[T ][0-9]{{1,2}}:[0-9]{{2}}(?= ?(?:{_OFFSET}|{_ZONE}){_BLANK}\z)"
+_FARTHEST = 6_000_000_000_000_000_000  # microseconds from 1970, of the 9.2 million million million that there are
 _NAME_AT_THE_END = rf"[ \t]*{_ZONE}{_BLANK}\z"
 
 
@@ -54,6 +55,14 @@ def _instant_of_whole_text(text: Column, how: CastSpec, *, names: bool) -> Colum
     if not names:
         return found
     return found.when(text.rlike(named) & instant.isNotNull(), _in_named_zone(text, instant, how))
+
+
+def within_reach(value: Column, type_: str) -> Column:
+    """A day or a time, null where it lies so far away (`infinity` of some databases) that Spark would fail on its
+    midnight or on another zone's clock. No column takes such values: see `rules`.
+    """
+    first, last = (F.timestamp_micros(F.lit(end)).cast(type_) for end in (-_FARTHEST, _FARTHEST))
+    return F.when(value.between(first, last), value)
 
 
 def in_zone(clock: Column, how: CastSpec) -> Column:

@@ -27,7 +27,7 @@ _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![0-9A-Za-z_.+
 # Whole numbers come through Spark's parser as they are, but for `-0`: text without others is not gone through.
 _HAS_OTHERS = r"[:,\[]\s*+(?:-?[0-9]++[.eE]|-0)"
 _TO_NUMBER = rf'(?s)\G([^"0-9-]*(?:{_STRING}[^"0-9-]*)*+)({_NUMBER})'
-_BETWEEN_OBJECTS = rf'(?s)\G((?:[^"}}]++|{_STRING}|\}}(?!\s*+\{{))*+)\}}\s*+\{{'
+_BETWEEN_OBJECTS = rf'(?s)\G((?:[^"}}]++|{_STRING}|\}}(?!\s*+\{{))*+)\}}(\s*+)\{{'
 _MARKED = f'"{MARK}([^"]*)"'
 _MARKED_INSIDE = rf'\\"{MARK}([^"\\]*)\\"'
 # Every `\u` is four hexadecimal digits, no half of a surrogate pair stands alone, and none is the mark.
@@ -57,13 +57,22 @@ def parsed_object(text: Column, *, exact: bool = True) -> Column:
 
 
 def parsed_objects(text: Column, *, exact: bool = True) -> Column:
-    """The objects that follow each other in the text with just blanks between, null where it is anything else."""
+    """The objects that follow each other in the text with just blanks between, null where it is anything else.
 
-    def objects(values: Column) -> Column:
+    Commas are put between what looks like the end of one and the beginning of the next: where these are not as many as
+    the objects say, some were put inside of one, or stood there before.
+    """
+
+    def objects(separated: Column, values: Column) -> Column:
         sealed = F.map_contains_key(F.element_at(values, -1), MARK)
-        return F.when(sealed & (F.size(values) > 1), F.slice(values, F.lit(1), F.size(values) - 1))
+        commas = F.length(separated) - F.length(text)
+        count = F.size(values) - 1
+        return F.when(sealed & (count > 0) & (commas == count - 1), F.slice(values, F.lit(1), count))
 
-    return _once(_parsed(F.regexp_replace(text, _BETWEEN_OBJECTS, "$1},{"), OBJECT, _SEAL, exact), objects)
+    def of(separated: Column) -> Column:
+        return _once(_parsed(separated, OBJECT, _SEAL, exact), lambda values: objects(separated, values))
+
+    return _once(F.regexp_replace(text, _BETWEEN_OBJECTS, "$1},$2{"), of)
 
 
 def parsed_array(text: Column, *, exact: bool = True) -> Column:
@@ -114,7 +123,7 @@ def is_nested(text: Column, kind: Nested) -> Column:
 
 
 def has_key_twice(record: Column) -> Column:
-    """Whether a key stands more than once in a parsed object."""
+    """Whether a key stands more than once in a parsed object, or in any map."""
     keys = F.map_keys(record)
     return F.size(F.array_distinct(keys)) < F.size(keys)
 

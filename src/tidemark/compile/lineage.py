@@ -72,7 +72,10 @@ class Lineage:
         if table.sql is None:
             return nothing
         read = (self.tables[name] for name in table.inputs if name in self.tables)
-        schema = {each.name: dict.fromkeys((*each.contract.column_names, *METADATA_COLUMNS), "") for each in read}
+        schema = {
+            each.name: {column.name: column.type for column in each.contract.columns} | dict(METADATA_COLUMNS)
+            for each in read
+        }
         try:
             query = read_query(parse(table.sql), schema)
         except SqlError:

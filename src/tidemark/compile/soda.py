@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tidemark.config.contract.model import TABLE_NAME
 from tidemark.errors import ConfigError, Finding
 from tidemark.sql import queries
 from tidemark.sql.queries import SqlError, view_name
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Entry = dict[str, Any]
 
-_TABLE_NAME = re.compile(r"\b(?:bronze|silver|gold)\.[a-z_][a-z0-9_]*")
 _THRESHOLD = re.compile(
     r"(?P<metric>.*?)\s*(?P<operator>not between\b|between\b|!=|<>|>=|<=|=|<|>)\s*(?P<values>.+)", re.DOTALL
 )
@@ -155,7 +155,7 @@ def custom_checks(check: Check, dataset: str) -> list[tuple[str, Mapping[str, An
 
 def tables_named(text: str) -> tuple[str, ...]:
     """The tables (`layer.table`) that a text of SodaCL speaks of."""
-    return tuple(_TABLE_NAME.findall(text))
+    return tuple(TABLE_NAME.findall(text))
 
 
 def _custom(contract: Contract, check: Check, dataset: str) -> list[Entry]:
@@ -203,7 +203,7 @@ def _bound(contract: Contract, check: Check, sql: str) -> str:
 
 
 def _with_views(text: str) -> str:
-    return _TABLE_NAME.sub(lambda match: view_name(match[0]), text)
+    return TABLE_NAME.sub(lambda match: view_name(match[0]), text)
 
 
 def _values(comparison: Comparison) -> str:

@@ -14,7 +14,7 @@ from tidemark.delta.table import written_schema
 from tidemark.errors import CommitError, ConfigError
 from tidemark.lint.privacy import admission
 from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal
-from tidemark.rows.alignment import Held, align, held_by
+from tidemark.rows.alignment import Held, align, held_by, with_flag
 from tidemark.rows.masking import masking_key, refuse_unknown, with_masks
 from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
@@ -59,6 +59,8 @@ def check(engine: Engine, table: Table, frame: DataFrame, fields: Mapping[str, s
     alignment = align(
         frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts, held, table.load.partition_by
     )
+    deletes = table.load.write.deletes
+    alignment = with_flag(alignment, table.contract, deletes.flag if deletes else None)
     judged = judging.judged(frame, table.contract, alignment)
     return Checked(table.name, frame, judged, alignment, identity={}, source_system=OWN_SYSTEM)
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from tidemark.compile.schema import METADATA_COLUMNS, spark_schema
-from tidemark.compute.tables import pinned
+from tidemark.compute.tables import input_id, input_version
 from tidemark.delta.sizes import gathered, table_bytes
 from tidemark.delta.table import read_version
 from tidemark.rows.batches import lacking
@@ -24,17 +24,23 @@ if TYPE_CHECKING:
 def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     """The table with this run's prepared batch in it, if there is one; without rows where it does not exist yet."""
     prepared = engine.prepared.get(table)
-    path = engine.table_path(table)
     if prepared is None:
-        version = pinned(engine, table)
-        known = engine.ids.get(table)
-        return _empty(engine, spark, table) if version is None else read_version(spark, path, version, known)
+        return committed(engine, spark, table)
+    path = engine.table_path(table)
     before = prepared.target_version
     base = None if before is None else read_version(spark, path, before, prepared.target_id)
     if prepared.rewrite is not None and base is not None:
         return rewrite.candidate(spark, base, prepared.rewrite)
     size = 0 if base is None else table_bytes(spark, path)
     return with_batch(base, prepared, prepared.rows(spark), prepared.partitions(engine.table(table)), size)
+
+
+def committed(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
+    """The table without what this run has prepared for it; without rows where it does not exist yet."""
+    version = input_version(engine, table)
+    if version is None:
+        return _empty(engine, spark, table)
+    return read_version(spark, engine.table_path(table), version, input_id(engine, table))
 
 
 def with_batch(

@@ -64,9 +64,10 @@ def between(spark: SparkSession, path: str, since: int, until: int, columns: Seq
 
 def _fed(spark: SparkSession, path: str, since: int, until: int, columns: Sequence[str]) -> DataFrame:
     """The same by Delta's Change Data Feed, which knows of deletion vectors and partitions too."""
+    feed = _whole_feed(spark, path, since, until)
     try:
-        return read_feed(spark, path, since, until).select(*map(quoted, columns))
-    except (PySparkException, TidemarkError) as refused:
+        return feed.select(*map(quoted, columns))
+    except PySparkException as refused:
         raise ChangesGoneError(str(refused).partition("\n")[0]) from refused
 
 

@@ -8,7 +8,7 @@ from tidemark.compile.casts import casts_of
 from tidemark.errors import ConfigError
 from tidemark.lint.histories import undated_tombstones
 from tidemark.rows import ORDER, judging
-from tidemark.rows.alignment import align
+from tidemark.rows.alignment import align, with_flag
 from tidemark.sql.queries import SqlError, parse
 from tidemark.sql.tracing.columns import read_query
 from tidemark.sql.types import METADATA_COLUMNS, TIMES, is_numeric
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def identified(versions: DataFrame, table: Table) -> DataFrame:
     """The versions with what masks must not change of them."""
-    return scd2.identified(versions, table.contract, table.load.write)
+    return scd2.identified(versions, table.contract, table.load.write, casts_of(table.contract, table.load))
 
 
 def refuse_undated(table: Table, tables: Mapping[str, Table]) -> None:
@@ -36,7 +36,8 @@ def refuse_undated(table: Table, tables: Mapping[str, Table]) -> None:
     if table.sql is None or not any(tables[name].load.missing == "soft" for name in table.inputs):
         return
     schema = {
-        name: dict.fromkeys((*tables[name].contract.column_names, *METADATA_COLUMNS), "") for name in table.inputs
+        name: {column.name: column.type for column in tables[name].contract.columns} | dict(METADATA_COLUMNS)
+        for name in table.inputs
     }
     try:
         query = read_query(parse(table.sql), schema)
@@ -62,6 +63,7 @@ def check(
     the table has; `key` makes surrogate keys of what is personal.
     """
     write = table.load.write
+    flag = write.deletes.flag if write.deletes else None
     if lacking := [name for name in write.made if name not in table.contract.column_names]:
         raise ConfigError(
             f"the history {table.name} has no column `{lacking[0]}`, which the engine fills",
@@ -74,7 +76,7 @@ def check(
     fields = {write.validity.start: write.effective_from or ""}
     casts = casts_of(contract, table.load)
     alignment = align(versions, contract, fields, table.load.on_unknown, helpers, casts, held, table.load.partition_by)
-    alignment = scd2.judged_as_versions(alignment, write)
+    alignment = scd2.judged_as_versions(with_flag(alignment, contract, flag), contract, write)
     rows = scd2.history(judging.judged(versions, contract, alignment), table.contract, write, key)
     if write.unknown_member:
         member = scd2.unknown_member(rows, table.contract, write)

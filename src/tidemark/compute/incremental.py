@@ -18,7 +18,7 @@ from tidemark.compute import asof
 from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError, between, by_batch
 from tidemark.compute.tables import input_id, input_version, state_of, told_gone
-from tidemark.config.definition import is_mixed
+from tidemark.config.definition import has_older_rows, is_by, is_mixed
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version
@@ -52,6 +52,7 @@ class Scope:
     `notices` are what a quiet day does not bring: whoever looks at the run should hear of it. `others_by`: the rows
     that are not affected were computed by this other definition, and stay so. `anew`: what the table says of its rows
     is not believed. `rejects_stand`: of rows that a rule rejected before, the table has none, or what was there before.
+    `keeps_older`: rows that are not affected may stay for good as an earlier definition made them.
     """
 
     nothing: bool = False
@@ -61,6 +62,7 @@ class Scope:
     notices: tuple[str, ...] = ()
     others_by: str | None = None
     rejects_stand: bool = False
+    keeps_older: bool = False
 
     @classmethod
     def rebuild(cls, reason: str, *, anew: bool = False) -> Scope:
@@ -99,8 +101,9 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
     if state.batch_id is None:
         return Scope(reason="nothing was committed to it yet")
     known = basis(engine, table, state)
-    if known.get("definition") != definition:
-        is_part = is_mixed(known.get("definition"))
+    signed = known.get("definition")
+    if not is_by(signed, definition):
+        is_part = is_mixed(signed)
         return Scope.rebuild(
             "a backfill computed a part of it by a changed query, load file or contract"
             if is_part
@@ -117,7 +120,8 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         changed = changes(engine, spark, moved)
     except ChangesGoneError as gone:
         return changes_gone(gone)
-    return Scope(affected=affected(engine, spark, table, changed), rejects_stand=rejects_stand(known))
+    found = affected(engine, spark, table, changed)
+    return Scope(affected=found, rejects_stand=rejects_stand(known), keeps_older=has_older_rows(signed))
 
 
 def why_anew(engine: Engine, spark: SparkSession, table: Table, state: TargetState) -> str | None:

@@ -17,6 +17,7 @@ from tidemark.compute.candidate import candidate
 from tidemark.compute.changes import ChangesGoneError
 from tidemark.compute.incremental import Scope
 from tidemark.compute.tables import state_of
+from tidemark.config.definition import has_older_rows, is_by
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.rows import literal, quoted
 from tidemark.targets.exports import Once
@@ -94,7 +95,8 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
         return Scope.rebuild(because, anew=True)
     known = incremental.basis(engine, table, state)
     moved = incremental.moved_inputs(engine, table, known)
-    is_same = known.get("definition") == definition
+    signed = known.get("definition")
+    is_same = is_by(signed, definition)
     whole = incremental.why_all(table, moved)
     if is_same and whole is None:
         whole = incremental.rejected_out_of_reach(engine, table, known, moved)
@@ -109,8 +111,9 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, re
     if changed:
         parts = [*incremental.values(engine, spark, table, changed), keys.keys]
         keys = incremental.stage(engine, spark, table, "affected", parts)
-    found = Scope(affected=keys, rejects_stand=incremental.rejects_stand(known))
-    return found if is_same else _of_two_definitions(found, str(known.get("definition")), received)
+    stand, older = incremental.rejects_stand(known), has_older_rows(signed)
+    found = Scope(affected=keys, rejects_stand=stand, keeps_older=older)
+    return found if is_same else _of_two_definitions(found, str(signed), received)
 
 
 def _of_two_definitions(found: Scope, before: str, received: Received) -> Scope:
@@ -118,5 +121,6 @@ def _of_two_definitions(found: Scope, before: str, received: Received) -> Scope:
     told = f"only rows that {received.period.start:%Y-%m-%d} to {received.period.end:%Y-%m-%d} lead to are computed by"
     changed = "the changed query, load file or contract"
     if received.forward_only:
-        return replace(found, notices=(f"{told} {changed}; the others stay as they were made (forward only)",))
+        kept = f"{told} {changed}; the others stay as they were made (forward only)"
+        return replace(found, notices=(kept,), keeps_older=True)
     return replace(found, notices=(f"{told} {changed}: the next run builds all of it anew",), others_by=before)

@@ -20,7 +20,7 @@ from pyspark.sql.types import DataType, DoubleType, FloatType, MapType, StructFi
 
 from tidemark.compute import building, failures, incremental
 from tidemark.compute.candidate import candidate
-from tidemark.config.definition import fingerprint, is_mixed
+from tidemark.config.definition import fingerprint, has_older_rows, is_by, is_mixed
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.delta.table import (
     OtherTableError,
@@ -33,7 +33,7 @@ from tidemark.delta.table import (
 )
 from tidemark.errors import ConfigError
 from tidemark.lint.privacy import admission
-from tidemark.rows import BAD, ROW_HASH, own, quoted
+from tidemark.rows import BAD, ROW_HASH, is_set, own, quoted
 from tidemark.rows.batches import newest, row_hash
 
 if TYPE_CHECKING:
@@ -136,11 +136,12 @@ def _why_not(table: Table, state: TargetState, known: Mapping[str, Any]) -> str 
         return "it is a log: what its rows were computed from then is not there any more"
     if "inputs" not in known:
         return "nothing was committed to it by Tidemark"
-    if known.get("definition") != fingerprint(table):
-        by = (
-            "by several definitions" if is_mixed(known.get("definition")) else "by another query, load file or contract"
-        )
+    signed = known.get("definition")
+    if not is_by(signed, fingerprint(table)):
+        by = "by several definitions" if is_mixed(signed) else "by another query, load file or contract"
         return f"it was computed {by}: the next run builds it anew"
+    if has_older_rows(signed):
+        return "rows stay as an earlier query, load file or contract made them (forward only)"
     lookups = [name for name, spec in table.load.inputs.items() if spec.refresh == "none"]
     if lookups:
         return f"its rows stand as computed when {' and '.join(lookups)} had other versions (`refresh: none`)"
@@ -174,14 +175,14 @@ def _compared(then: Engine, spark: SparkSession, table: Table, version: int, par
     if keys:
         flag = write.deletes.flag if write.deletes else None
         rows = newest(rows, keys, write.order_by, flag, last=F.col(BAD))
-        rows = rows.where(~F.coalesce(quoted(flag), F.lit(False))) if flag else rows
+        rows = rows.where(~is_set(flag)) if flag else rows
     target = read_version(spark, path, version)
     if affected is not None:
         target = affected.rows_of(target)
     elif keys:
         rows, target = rows.where(part.has(keys)), target.where(part.has(keys))
     given = [name for name in columns if name in stored.fieldNames() and name not in lacking]
-    found = _side_by_side(rows, target, stored, given, keys or given)
+    found = _side_by_side(rows, target, stored, given, keys or _exact(stored, given))
     sight = admission.sight(then.project.tables)
     may_show = not any(sight.given(table.name).seen(name) for name in keys)
     return _verified(table, version, part.share, found, given, keys if may_show else ())
@@ -199,11 +200,17 @@ def _sampled(then: Engine, spark: SparkSession, table: Table, version: int, part
     return incremental.stage(then, spark, table, "verified", parts)
 
 
+def _exact(stored: StructType, columns: Sequence[str]) -> list[str]:
+    """The columns by which rows without keys are told apart: a floating-point number is only close to what it was."""
+    return [name for name in columns if not isinstance(stored[name].dataType, FloatType | DoubleType)]
+
+
 def _side_by_side(
     rows: DataFrame, target: DataFrame, stored: StructType, columns: Sequence[str], keys: Sequence[str]
 ) -> DataFrame:
     """Computed rows beside the stored ones of their keys, with a label; of several rows of a key each has its own."""
-    again = Window.partitionBy(*map(quoted, keys)).orderBy(row_hash(list(columns)))
+    numbers = [quoted(name) for name in columns if name not in _exact(stored, columns)]
+    again = Window.partitionBy(*map(quoted, keys)).orderBy(*numbers, row_hash(list(columns)))
     bad = F.col(BAD) if BAD in rows.columns else F.lit(False)
     typed = [quoted(name).cast(stored[name].dataType).alias(name) for name in columns]
     new = rows.select(*typed, bad.alias(BAD)).withColumn(_AGAIN, F.row_number().over(again))
@@ -228,7 +235,8 @@ def _differs(stored: StructType, name: str) -> Column:
     one, other = quoted(_COMPUTED + name), quoted(_STORED + name)
     type_ = stored[name].dataType
     if isinstance(type_, FloatType | DoubleType):
-        near = F.abs(one - other) <= F.greatest(F.abs(one), F.abs(other)) * _CLOSE
+        apart, most = F.abs(one - other), F.greatest(F.abs(one), F.abs(other))
+        near = (apart <= most * _CLOSE) & (most < F.lit(float("inf")))  # NaN is above that
         return ~(one.eqNullSafe(other) | F.coalesce(near, F.lit(False)))
     if _has_map(type_):
         one, other = F.to_json(F.struct(one)), F.to_json(F.struct(other.alias(_COMPUTED + name)))

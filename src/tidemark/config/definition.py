@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Transform = Callable[[Mapping[str, "DataFrame"]], "DataFrame"]
 
 _AND = "+"
+_OLDER_ROWS = "~"
 _WORDS_ONLY = ("path", "description", "owner", "tags", "line", "exception", "service", "references", "erasure", "about")
 _ONLY_WHERE_SAID = ("mask_people",)  # as it was signed before there was such a word
 _MASKS_VERSION = 2  # what the masks leave of a value changed
@@ -93,6 +94,21 @@ def mixed(others: str, definition: str) -> str:
     It is no table's fingerprint, that of either neither: whatever the configuration says next, the table is built anew.
     """
     return _AND.join(dict.fromkeys([*others.split(_AND), definition]))
+
+
+def with_older_rows(definition: str) -> str:
+    """What a table is signed with that `definition` computes from now on, and of which other rows stay as they are."""
+    return definition + _OLDER_ROWS
+
+
+def has_older_rows(definition: str | None) -> bool:
+    """Whether rows of a table with this signature stay for good as an earlier definition made them."""
+    return definition is not None and definition.endswith(_OLDER_ROWS)
+
+
+def is_by(signed: str | None, definition: str | None) -> bool:
+    """Whether what a table is signed with says that this definition computes it, whatever older rows it has."""
+    return (signed or "").removesuffix(_OLDER_ROWS) == (definition or "").removesuffix(_OLDER_ROWS)
 
 
 def is_mixed(definition: str | None) -> bool:

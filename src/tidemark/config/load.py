@@ -15,7 +15,7 @@ from tidemark.config.files.modelfile import SPAN_SCHEMA, build, parse_span
 from tidemark.config.files.writing import ONE_OR_SEVERAL, Names, WriteSpec
 from tidemark.config.files.yamltext import Document, parse
 from tidemark.config.limits import Limits, LimitsSpec
-from tidemark.errors import ConfigError, Finding
+from tidemark.errors import ConfigError, Finding, choose
 from tidemark.sql.types import is_zone
 
 SUFFIX = ".load.yaml"
@@ -85,7 +85,19 @@ class SourceSpec(_Model):
     def _files_can_be_read_so(self) -> SourceSpec:
         if self.format == "csv":
             CsvFormat.of(self.options)
+        elif self.format is not None:
+            _refuse_options(self.format, self.options)
         return self
+
+
+def _refuse_options(form: Literal["json", "parquet"], options: Mapping[str, Any]) -> None:
+    """JSON files have one option; Parquet says all there is to say itself."""
+    title, known = {"json": ("JSON", ("multiLine",)), "parquet": ("Parquet", ())}[form]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"{title} files have no option `{name}`: {choose(name, known) if known else 'remove it'}")
+    if options.get("multiLine", True) not in (True, False):
+        raise ValueError(f"the JSON option `multiLine` is {options['multiLine']!r}: write true or false")
 
 
 _LOOKBACK = {"anyOf": [SPAN_SCHEMA, {"type": "integer", "minimum": 0}]}

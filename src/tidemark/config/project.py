@@ -5,11 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from graphlib import CycleError, TopologicalSorter
+from functools import cached_property
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import MappingProxyType
 
 from tidemark.config import contract as contracts
+from tidemark.config import gates
 from tidemark.config import load as loads
 from tidemark.config.contract import LAYERS, Contract
 from tidemark.config.contract.model import KEYED_MASKS
@@ -62,6 +64,11 @@ class Table:
         return tuple(self.load.inputs)
 
     @property
+    def checked_against(self) -> frozenset[str]:
+        """The other tables that its checks name."""
+        return frozenset(name for check in self.contract.checks for name in check.tables) - {self.name}
+
+    @property
     def change_time(self) -> str | None:
         """The watermark column where it holds times; None for a table without one, or one that is read by numbers."""
         watermark = self.load.watermark
@@ -87,9 +94,14 @@ class Project:
             raise ConfigError(f"table `{name}` does not exist", next_step=choose(name, self.tables))
         return self.tables[name]
 
+    @cached_property
+    def gates(self) -> Mapping[str, tuple[str, ...]]:
+        """The tables that a table's gate waits for, as its checks read them."""
+        return _gates(self.tables)
+
     def order(self, names: Iterable[str] | None = None) -> tuple[str, ...]:
         """The given tables (all when None) so that every table comes after its inputs; equal for equal config."""
-        ordered = topological({name: table.inputs for name, table in self.tables.items()})
+        ordered = topological(_inputs(self.tables))
         if names is None:
             return ordered
         wanted = {self.table(name).name for name in names}
@@ -97,15 +109,11 @@ class Project:
 
     def upstream(self, name: str) -> frozenset[str]:
         """The table and everything it is computed from, directly or not."""
-        return self._reach(name, {each: table.inputs for each, table in self.tables.items()})
+        return gates.reached(self.table(name).name, _inputs(self.tables))
 
     def downstream(self, name: str) -> frozenset[str]:
         """The table and everything that is computed from it, directly or not."""
-        readers: dict[str, list[str]] = {each: [] for each in self.tables}
-        for each, table in self.tables.items():
-            for read in table.inputs:
-                readers[read].append(each)
-        return self._reach(name, readers)
+        return gates.reached(self.table(name).name, gates.readers_of(_inputs(self.tables)))
 
     def select(self, expressions: Sequence[str]) -> tuple[str, ...]:
         """The tables that the expressions name, in order of computation; all tables when there is no expression.
@@ -137,16 +145,6 @@ class Project:
         if not found:
             raise ConfigError(f"`{core}` selects no table", next_step=choose(core, candidates))
         return found
-
-    def _reach(self, name: str, edges: Mapping[str, Sequence[str]]) -> frozenset[str]:
-        reached: set[str] = set()
-        waiting = [self.table(name).name]
-        while waiting:
-            current = waiting.pop()
-            if current not in reached:
-                reached.add(current)
-                waiting.extend(edges[current])
-        return frozenset(reached)
 
 
 @dataclass(frozen=True)
@@ -233,14 +231,12 @@ def versions_query(contract: Contract, load: Load) -> str | None:
 
 def topological(inputs: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Tables after their inputs, by layer and name where that leaves a choice; raises `ConfigError` on a cycle."""
-    sorter = TopologicalSorter({name: sorted(set(read) & set(inputs)) for name, read in inputs.items()})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle = _read_in_a_circle(error.args[1][1:])
-        raise ConfigError(
-            f"tables read each other in a circle: {circle}", next_step="remove one of the inputs"
-        ) from error
+    graph = {name: sorted(set(read) & set(inputs)) for name, read in inputs.items()}
+    if names := gates.circle(graph):
+        told = f"tables read each other in a circle: {_read_in_a_circle(names)}"
+        raise ConfigError(told, next_step="remove one of the inputs")
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
     ordered: list[str] = []
     while sorter.is_active():
         ready = sorted(sorter.get_ready(), key=_by_layer)
@@ -257,11 +253,35 @@ def graph_findings(read: ReadTables) -> Iterable[Finding]:
                 message = f"{name} reads {each}, which does not exist"
                 yield read.documents[name].finding(("inputs", each), message, choose(each, read.names))
     try:
-        topological({name: table.inputs for name, table in read.tables.items()})
+        topological(_inputs(read.tables))
     except ConfigError as error:
         first = error.summary.partition(": ")[2].partition(" ")[0]
         document = read.documents[first]
         yield document.finding(("inputs",), error.summary, error.next_step or "")
+        return
+    yield from _gate_findings(read.tables)
+
+
+def _gates(tables: Mapping[str, Table]) -> Mapping[str, tuple[str, ...]]:
+    read = {name: table.checked_against & tables.keys() for name, table in tables.items()}
+    return gates.awaited(_inputs(tables), read)
+
+
+def _inputs(tables: Mapping[str, Table]) -> Mapping[str, tuple[str, ...]]:
+    return {name: table.inputs for name, table in tables.items()}
+
+
+def _gate_findings(tables: Mapping[str, Table]) -> Iterable[Finding]:
+    """A circle of checks, at the first of them: there is no order in which each sees what the others will be."""
+    waits = _gates(tables)
+    names = gates.circle({name: {*table.inputs, *waits.get(name, ())} for name, table in tables.items()})
+    for name in sorted(names):
+        if among := set(waits.get(name, ())) & set(names) - set(tables[name].inputs):
+            check = next(each for each in tables[name].contract.checks if among & set(each.tables))
+            message = f"check `{check.name}` waits for {min(among)}, which waits for it: {_read_in_a_circle(names)}"
+            fix = "move one of the checks of this circle to the contract of the table that is computed last"
+            yield Finding(tables[name].contract.path, check.line, message, fix)
+            return
 
 
 def _read_in_a_circle(names: Sequence[str]) -> str:

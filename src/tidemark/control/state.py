@@ -84,6 +84,32 @@ def open_state(environment: Environment) -> StateStore:
     return store
 
 
+def state_there(environment: Environment) -> StateStore:
+    """The same for who only looks: where there is no store yet, none is made, and nothing is noted in it."""
+    settings = environment.state
+    is_there = settings.kind != "sqlite" or Path(settings.location).exists()
+    return open_state(environment) if is_there else _Nowhere(settings.location)
+
+
+@dataclass(frozen=True)
+class _Nowhere:
+    """A store that is not there."""
+
+    location: str
+
+    def get(self, kind: str, key: str) -> Record | None:
+        return None
+
+    def put(self, kind: str, key: str, value: Mapping[str, Any], expected: int | None = None) -> int:
+        raise StateError(f"there is no state store at {self.location}", step="state", next_step="tidemark run")
+
+    def delete(self, kind: str, key: str) -> None:
+        pass
+
+    def list(self, kind: str) -> tuple[Record, ...]:
+        return ()
+
+
 def _store(environment: Environment) -> StateStore:
     settings = environment.state
     if settings.kind == "sqlite":

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from tidemark import faults
 from tidemark.compile import jsontext
 from tidemark.errorlane import rejects
-from tidemark.rows import ORIGIN, judging, own
+from tidemark.rows import ORIGIN, own, payloads
 from tidemark.rows.batches import Counter
 from tidemark.rows.order import stored_order
 from tidemark.spark import storage
@@ -142,7 +142,7 @@ def _said(payload: str) -> Column:
     """What a row says by itself: the columns of its batch, their order and their types are no matter."""
     values = jsontext.parsed_object(F.col(payload))
     entries = F.filter(
-        F.map_entries(values), lambda entry: entry["value"].isNotNull() & (entry["key"] != F.lit(judging.TYPES))
+        F.map_entries(values), lambda entry: entry["value"].isNotNull() & (entry["key"] != F.lit(payloads.TYPES))
     )
     plain = F.transform(
         entries,

@@ -24,7 +24,7 @@ from tidemark.delta.table import holds_batch, read_state, written_schema
 from tidemark.errorlane.compaction import closing_batches, reopen
 from tidemark.errorlane.quarantine import note_replayed, read_errors, still_open
 from tidemark.errors import ConfigError
-from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, TAKEN, alignment, judging, own
+from tidemark.rows import CORRUPT, ORDER, ORIGIN, ROW_HASH, TAKEN, alignment, judging, own, payloads, quoted
 from tidemark.sources import Extract
 from tidemark.spark import storage
 from tidemark.sql.types import is_numeric
@@ -44,6 +44,8 @@ UNDOING = "undoing"
 ERROR_ID = "error_id"
 _FIELDS = own("fields")
 _TYPES = own("given_types")
+_TEXT, _TYPE = own("text_"), own("type_")  # of a value, before the source's name
+_GAINED, _GAINED_TYPE = own("gained_"), own("gained_type_")  # before the table's name
 _ID = own("error_id")  # beside the source's own columns
 
 
@@ -84,6 +86,7 @@ def replayed(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFra
         identity={"replay": engine.run.run_id},
         full=False,
         source_system=loaded.load.source.system_name if loaded.load.source else KIND,
+        rereads=True,  # after the fix, a window or a file may have come again, and brought the row
     )
     return extract, frame
 
@@ -211,26 +214,47 @@ def _as_given(spark: SparkSession, errors: DataFrame, table: Table, path: str) -
     added = [each for each in stored.fields if each.name.lower() not in known]
     # Spark's own parser takes what the exact one does not: the character by which that knows numbers.
     exact, rough = jsontext.parsed_object(F.col("payload")), F.from_json("payload", jsontext.OBJECT)
-    fields = errors.withColumn(_FIELDS, F.coalesce(exact, rough))
-    fields = fields.withColumn(_TYPES, F.from_json(F.element_at(_FIELDS, judging.TYPES), jsontext.OBJECT))
+    plain = F.transform_values(F.coalesce(exact, rough), lambda _, value: jsontext.unmarked(value))
+    fields = errors.withColumn(_FIELDS, plain)
+    fields = fields.withColumn(_TYPES, F.from_json(F.element_at(_FIELDS, payloads.TYPES), jsontext.OBJECT))
     gained_since = {each.name for each in added}
     given = _given_names(fields, contract.values())
     others = [name for name in given if alignment.column_name(name, old_names) not in gained_since]
     types = {source_name: table.contract.column(name).type for name, source_name in contract.items()}
     values = {name: _as_text(name, type_) for name, type_ in types.items()}
-    values |= {name: _field(name, F.lower) for name in others}
+    values |= {name: quoted(_TEXT + name.lower()) for name in others}
     if taken := table.load.taken_at:
-        values[taken] = _field(taken, F.lower).try_cast("timestamp")
-    gained, lost = _gained(added, old_names)
+        values[taken] = quoted(_TEXT + taken.lower()).try_cast("timestamp")
+    gained, lost = _gained(added)
     columns = [value.alias(name) for name, value in (*values.items(), *gained.items())]
-    corrupt = F.coalesce(_field(CORRUPT, F.lower), *map(_no_text, types), *lost).alias(CORRUPT)
+    corrupt = F.coalesce(quoted(_TEXT + CORRUPT), *map(_no_text, types), *lost).alias(CORRUPT)
     origin, order = F.col("origin").alias(ORIGIN), F.col("source_order").alias(ORDER)
-    return fields.select(*columns, corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
+    told = _with_values(fields, (*values, CORRUPT), [each.name for each in added], old_names)
+    return told.select(*columns, corrupt, origin, order, F.col(ERROR_ID).alias(_ID))
+
+
+def _with_values(
+    fields: DataFrame, names: Collection[str], gained: Collection[str], old_names: Collection[str]
+) -> DataFrame:
+    """The errors with each value of the payload, and what it says of its type, in columns of their own.
+
+    An expression that is written at every place that needs it is planned as often: for minutes, with wide tables.
+    """
+
+    def columns(name: str, spelled: Callable[[Column], Column], text: str, type_: str) -> list[Column]:
+        return [_field(name, spelled).alias(text + name), _field(name, spelled, of=_TYPES).alias(type_ + name)]
+
+    def in_table(key: Column) -> Column:
+        return alignment.table_name(key, old_names)
+
+    asked = [each for name in dict.fromkeys(map(str.lower, names)) for each in columns(name, F.lower, _TEXT, _TYPE)]
+    asked += [each for name in gained for each in columns(name, in_table, _GAINED, _GAINED_TYPE)]
+    return fields.select("*", *asked)
 
 
 def _as_text(name: str, wanted: str) -> Column:
     """A value as the text by which the contract's cast says of it what it says of the value itself."""
-    text, given = _field(name, F.lower), _field(name, F.lower, of=_TYPES)
+    text, given = quoted(_TEXT + name.lower()), quoted(_TYPE + name.lower())
     value = F.when(given == "binary", same_value(_bytes(text), "binary", "string"))
     if wanted == "string":
         for instant in ("timestamp", "timestamp_ntz"):
@@ -242,7 +266,7 @@ def _as_text(name: str, wanted: str) -> Column:
 
 def _no_text(name: str) -> Column:
     """What is wrong with bytes that no column of a contract takes, null for others."""
-    text, given = _field(name, F.lower), _field(name, F.lower, of=_TYPES)
+    text, given = quoted(_TEXT + name.lower()), quoted(_TYPE + name.lower())
     refused = (given == "binary") & text.isNotNull() & same_value(_bytes(text), "binary", "string").isNull()
     return F.when(refused, F.concat(F.lit(f"{name} has bytes that are no text, in base64: "), text))
 
@@ -251,7 +275,7 @@ def _bytes(text: Column) -> Column:
     return F.try_to_binary(text, F.lit("base64"))
 
 
-def _gained(added: Sequence[StructField], old_names: Collection[str]) -> tuple[dict[str, Column], list[Column]]:
+def _gained(added: Sequence[StructField]) -> tuple[dict[str, Column], list[Column]]:
     """The values of columns that the table gained, and those that none of them takes.
 
     A value goes where its type says, as it does in a batch: into the column of its name, or into one beside that. No
@@ -264,10 +288,7 @@ def _gained(added: Sequence[StructField], old_names: Collection[str]) -> tuple[d
     follow = {other for others in besides.values() for other in others}
     values, lost = {}, []
     for name in (each for each in types if each not in follow):
-        text, given = (
-            _field(name, lambda key: alignment.table_name(key, old_names), of=each) for each in (_FIELDS, _TYPES)
-        )
-        rest = text
+        given, rest = quoted(_GAINED_TYPE + name), quoted(_GAINED + name)
         for place in (name, *besides[name]):
             values[place] = same_value(rest, "string", types[place])
             if types[place] == "binary":
@@ -285,11 +306,11 @@ def _given_names(fields: DataFrame, expected: Collection[str]) -> list[str]:
     read = fields.where(_field(CORRUPT, F.lower).isNull())
     there = read.select(F.explode(F.map_filter(_FIELDS, lambda _, value: value.isNotNull())).alias("name", "value"))
     names = {row[0].lower(): row[0] for row in there.select("name").distinct().orderBy("name").collect()}
-    known = {name.lower() for name in (judging.TYPES, CORRUPT, *expected)}
+    known = {name.lower() for name in (payloads.TYPES, CORRUPT, *expected)}
     return [name for lower, name in names.items() if lower not in known]
 
 
 def _field(name: str, spelled: Callable[[Column], Column], of: str = _FIELDS) -> Column:
     """The payload's value under this name, once its own names are spelled so, as text; or what it says of its type."""
     named = F.map_filter(of, lambda key, _: spelled(key) == name.lower())
-    return jsontext.unmarked(F.get(F.map_values(named), 0))
+    return F.get(F.map_values(named), 0)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from sqlglot import exp
 
+from tidemark.config.contract import Column
 from tidemark.config.files.yamltext import Document
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.config.project import Table
@@ -14,6 +15,7 @@ from tidemark.lint.inspection import Inspection
 from tidemark.sql.locality import troubles
 from tidemark.sql.tracing.columns import ReadQuery
 from tidemark.sql.tracing.reach import Tracked, line_near, listed
+from tidemark.sql.types import FRACTIONS, TIMES, is_numeric, widens
 from tidemark.sql.volatile import volatile_calls
 
 
@@ -26,6 +28,7 @@ def find(inspection: Inspection) -> Iterator[Finding]:
         document = inspection.read.documents[name]
         query = inspection.queries.get(name)
         yield from _keys(inspection, table, query, document, grain)
+        yield from _types(inspection, table, document, grain)
         yield from _as_of(inspection, table, document, grain)
         if query is not None and not query.problems():
             yield from _query(inspection, table, query, document, grain)
@@ -72,6 +75,44 @@ def _as_of(inspection: Inspection, table: Table, document: Document, grain: tupl
                     f"neither {' nor '.join(carriers)} has {listed(sorted(needed))}: no row says what {name} reaches"
                 )
                 yield document.finding(where, message, f"name a column of {' or '.join(carriers)}")
+
+
+def _types(inspection: Inspection, table: Table, document: Document, grain: tuple[str, ...]) -> Iterator[Finding]:
+    """A value of the grain has to be the same value in its inputs and in the table: `7` and `07` are one number."""
+    of_grain = [name for name, spec in table.load.inputs.items() if spec.on and set(spec.on) == set(grain)]
+    wanted = {column.name: column for column in table.contract.columns if column.name in grain}
+    for name in of_grain:
+        given = inspection.schema.get(name, {})
+        for position, column in enumerate(table.load.inputs[name].on or ()):
+            if column not in given or column not in wanted:
+                continue
+            types = {inspection.schema.get(other, {}).get(column, given[column]) for other in of_grain}
+            if given[column] != wanted[column].type and not _is_one_value(table, wanted[column], types):
+                message = (
+                    f"`{column}` is a {given[column]} in {name} and a {wanted[column].type} in {table.name}: values"
+                    " that differ there can be one here, and each is computed without the others"
+                )
+                fix = f"say the same type in both contracts, or write `{name}: {{refresh: full}}`"
+                yield document.finding(("inputs", name, "on", position), message, fix)
+
+
+def _is_one_value(table: Table, wanted: Column, given: Collection[str]) -> bool:
+    """Whether values of these types come into a column of the table such that each is equal to itself there, and to no
+    other."""
+    if wanted.name in table.load.cast or wanted.zone is not None:
+        return False
+    if wanted.type == "string":  # each is written in one way
+        return len(given) == 1 and not table.load.write.unknown_member
+    of_one_kind = len({_kind(each) for each in (*given, wanted.type)}) == 1
+    return of_one_kind or all(wanted.type == each or widens(each, wanted.type) for each in given)
+
+
+def _kind(column_type: str) -> str:
+    """What can be compared exactly: numbers that are no fractions, times."""
+    if column_type in TIMES:
+        return "time"
+    is_exact = is_numeric(column_type) and column_type not in FRACTIONS
+    return "number" if is_exact else column_type
 
 
 def _keys(

@@ -5,9 +5,11 @@ Not here: what the tables say.
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from tidemark.shown import line
@@ -19,6 +21,8 @@ THIN_SPACE = "\u202f"  # narrow and not broken at the end of a line
 NOT_COUNTED = "–"
 _KEPT = "\u00a0"  # a blank at which no line is broken
 _NOTHING = ("0", NOT_COUNTED)
+_MOST_DIGITS = 38  # of a number that is written in full
+_WHOLE = re.compile(r"(?<![\w.,:/-])\d{4,}(?![\w.,:/-])")
 _LEAST = 4  # characters of a name that are left of it, where nothing else helps
 
 
@@ -63,6 +67,20 @@ def count(number: int, exact: bool = True) -> str:
         return f"{number:,}".replace(",", THIN_SPACE)
     unit, size = ("G", 10**9) if number >= 10**9 else ("M", 10**6)
     return f"{number / size:.2f}{THIN_SPACE}{unit}"
+
+
+def measured(value: str) -> str:
+    """What a check measured, as counts are written: `62093.0` → `62 093`, `5213.4` → `5 213.4`."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return _WHOLE.sub(lambda found: count(int(found[0])), value)
+    if not number.is_finite() or number.adjusted() >= _MOST_DIGITS:
+        return value
+    whole, point, rest = f"{abs(number):f}".partition(".")
+    written = f"{count(int(whole))}{point}{rest}"
+    written = written.rstrip("0").rstrip(".") if point else written
+    return f"-{written}" if number < 0 else written
 
 
 def thousands(number: int) -> str:

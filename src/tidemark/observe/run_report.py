@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tidemark.advice import addressed, in_environment
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table, together, wrapped
 from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes
@@ -81,10 +82,13 @@ def markdown(summary: RunSummary) -> str:
     if summary.error:
         lines += [code_block(summary.error), ""]
     told = []
+    where = in_environment(summary.environment)
     if summary.quarantined:
-        told.append(f"- {_rejected(summary)}: {code(errors_command(summary.run_id))}")
+        told.append(f"- {_rejected(summary)}: {code(addressed(errors_command(summary.run_id), where))}")
         told += [f"  - {plain(rules)}" for rules in _rejected_by_table(summary)]
-    told += [f"- warning: {plain(_warning(warned))}{_code(warned.next_step)}" for warned in summary.warnings]
+    for warned in summary.warnings:
+        advised = f": {code(addressed(warned.next_step, where))}" if warned.next_step else ""
+        told.append(f"- warning: {plain(_warning(warned))}{advised}")
     if summary.published:
         told.append(f"- {plain(_published(summary))}")
     told += [f"- {plain(each)}" for each in (*_snapshot(summary), *_lineage(summary))]
@@ -183,7 +187,8 @@ def _footer(summary: RunSummary, width: int) -> Iterator[Text]:
     lineage, snapshot = _lineage(summary), _snapshot(summary)
     if notes or summary.published or lineage or snapshot:
         yield Text()
-    yield from _notes(notes, width)
+    where = in_environment(summary.environment)
+    yield from _notes([(text, command and addressed(command, where), style) for text, command, style in notes], width)
     if summary.published:
         style = TROUBLE if _unpublished(summary.published) else ""
         yield from (Text(line, style=style) for line in wrapped(_published(summary), width, _HANGING))
@@ -291,15 +296,12 @@ def _published(summary: RunSummary) -> str:
 
 def _target(name: str, items: list[Publication]) -> str:
     done = [item for item in items if item.error is None]
-    rows = sum(item.inserted for item in done)
+    rows, gone = sum(item.inserted for item in done), sum(item.deleted for item in done)
     text = f"{len(done)} {'table' if len(done) == 1 else 'tables'}, {count(rows)} rows"
+    text += f", {count(gone)} removed" if gone else ""
     failed = _unpublished(items)
     return f"{name} ({text}{f', {len(failed)} failed: ' + ', '.join(failed) if failed else ''})"
 
 
 def _unpublished(items: Iterable[Publication]) -> list[str]:
     return [item.table for item in items if item.error is not None]
-
-
-def _code(command: str | None) -> str:
-    return f": {code(command)}" if command else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tidemark.advice import addressed, in_environment
 from tidemark.control.runs import SHORT_ID
 from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, wrapped
 from tidemark.observe.pages import deployment_command, markdown_table
@@ -101,7 +102,8 @@ def _last_word(document: PlanDocument) -> str:
     if not document.changes:
         return "nothing changes"
     until = f"{document.expires_at:%Y-%m-%d %H:%M} UTC"
-    return f"tidemark apply {document.plan[:SHORT_ID]} commits just this, until {until}, if nothing moves"
+    command = addressed(f"tidemark apply {document.plan[:SHORT_ID]}", in_environment(document.environment))
+    return f"{command} commits just this, until {until}, if nothing moves"
 
 
 def _cells(each: TablePlan) -> list[Cell]:

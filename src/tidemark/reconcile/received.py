@@ -48,6 +48,8 @@ class _Source:
     fields: tuple[Field, ...]
     apart: dict[str, str]
     read_to: str | None
+    living: str | None = None
+    """What is so of the rows that the source does not mark as deleted; None: it marks none."""
 
     @property
     def where(self) -> tuple[str, ...]:
@@ -119,7 +121,24 @@ def _known(table: Table, warehouse: Warehouse, state: TargetState, frame: DataFr
             else:
                 fields.append(Field(column.name, there.name, kind, wanted, scale_of(column.type)))
         read_to = _read_to(table, warehouse, state, {column.name for column in columns.values()})
-        yield _Source(session, relation, dialect, tuple(fields), apart, read_to)
+        flag = load.write.deletes.flag if load.write.deletes else None
+        marks = columns.get(fields_of.get(flag, flag).lower()) if flag else None
+        living = not_set(quoted(marks.name), dialect.kind(marks)) if marks else None
+        yield _Source(session, relation, dialect, tuple(fields), apart, read_to, living)
+
+
+def not_set(flag: str, kind: Kind | None) -> str:
+    """What is so of rows of which the flag is not true, in the SQL of each side.
+
+    Numbers and texts mean what they mean to a load.
+    """
+    match kind:
+        case "number":
+            return f"COALESCE({flag}, 0) = 0"
+        case "text":
+            return f"LOWER(TRIM(COALESCE({flag}, ''))) NOT IN ('true', 't', 'yes', 'y', '1')"
+        case _:
+            return f"NOT COALESCE({flag}, FALSE)"
 
 
 def _read_to(table: Table, warehouse: Warehouse, state: TargetState, columns: set[str]) -> str | None:
@@ -144,13 +163,13 @@ def _compared(
     keys, is_state = _keys(table, known)
     names = [each.name for each in known.fields]
     deletes = table.load.write.deletes
-    gone = deletes.flag if deletes and deletes.flag else None
+    gone = deletes.flag if deletes and deletes.flag in frame.columns else None
     source_where, lake_where = list(known.where), []
     if gone and deletes and deletes.missing:
-        lake_where.append(f"NOT COALESCE(`{gone}`, FALSE)")  # its tombstones are the engine's
-    elif gone and table.load.write.mode == "upsert" and gone in names:
-        flag = quoted(next(each.here for each in known.fields if each.name == gone))
-        source_where.append(f"NOT COALESCE({flag}, FALSE)")
+        kind = kind_of(frame.schema[gone].dataType.simpleString())
+        lake_where.append(not_set(f"`{gone}`", kind))  # its tombstones are the engine's
+    elif known.living and table.load.write.mode == "upsert":
+        source_where.append(known.living)
     upstream = known.side(keys, known.fields, source_where)
     kinds: Mapping[str, Kind] = {each.name: each.wanted for each in known.fields if each.name in keys}
     waiting = leftout.quarantined(engine.environment, table, {name: kinds[name] for name in keys})

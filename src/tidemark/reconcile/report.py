@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tidemark.advice import addressed
 from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, wrapped
 from tidemark.observe.pages import markdown_table
 from tidemark.reconcile.found import DifferentRow, Reconciled
@@ -57,7 +58,7 @@ def markdown(found: Sequence[Reconciled]) -> str:
             lines += [f"**{plain(f'{each.upstream} → {each.downstream}')}**", ""]
             lines += [*(f"- {plain(each)}" for each in told), ""]
     if differing := [each for each in ordered if each.outcome == "differs"]:
-        lines += [f"next: {code(command(differing))}"]
+        lines += [f"next: {code(addressed(command(differing)))}"]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -21,6 +21,7 @@ MAYBE_AGE = f"{HELPER_PREFIX}maybe_snapshot_age"
 TAKEN = f"{HELPER_PREFIX}taken_at"
 BAD = f"{HELPER_PREFIX}bad"
 ERROR = f"{HELPER_PREFIX}error"
+AS_GIVEN = f"{HELPER_PREFIX}as_given_"
 ROW_HASH = "_row_hash"
 # Parts of what is staged lie in folders of this column. VACUUM passes over folders that begin with _ or a dot, and no
 # column of a contract has a hyphen.
@@ -49,3 +50,8 @@ def literal(value: str | bool | date | float | Decimal | None) -> Column:
 def quoted(name: str) -> Column:
     """The column of exactly this name, whatever characters it has."""
     return F.col("`" + name.replace("`", "``") + "`")
+
+
+def is_set(flag: str) -> Column:
+    """Whether the flag, a boolean or the text of one, is true; what is no such text is not."""
+    return F.coalesce(quoted(flag).try_cast("boolean"), F.lit(False))

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, MapType, NullType, StructField, StructType
 
 from tidemark.errors import CommitError
-from tidemark.rows import CORRUPT, ORIGIN
+from tidemark.rows import AS_GIVEN, CORRUPT, ORIGIN
 from tidemark.sql.types import METADATA_COLUMNS, widens
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Alignment:
     `deletes`: a flag, and the columns whose rules count alone in a row that has it set. `casts`: by contract column,
     what may be lost on the way into it. `partitions`: the columns by which the table lies in folders. `lacking` are
     columns of the table that neither the contract knows nor the frame has: they are null in every row. `stored_types`:
-    what added columns are in the table, where that is larger than what they are in the frame.
+    what added columns are in the table, where that is larger than what they are in the frame. `flag`: the column that
+    marks deletes, where its values need not be true or false. `reserved`: the values of the key that no row may have.
     """
 
     sources: Mapping[str, StructField | None]
@@ -62,6 +63,8 @@ class Alignment:
     lacking: tuple[StructField, ...] = ()
     stored_types: Mapping[str, str] = dataclasses.field(default_factory=dict)
     old_names: frozenset[str] = frozenset()
+    flag: str | None = None
+    reserved: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def stored_columns(self, known: Sequence[str]) -> tuple[str, ...]:
         """The columns of the table: first those it has, in its own order (`known`), then the contract's, then new ones.
@@ -95,7 +98,7 @@ def align(
     cannot tell these apart.
     """
     held = held or Held()
-    own = {ORIGIN, CORRUPT}
+    own = {ORIGIN, CORRUPT} | {name for name in frame.columns if name.startswith(AS_GIVEN)}
     _refuse_twins(frame, contract)
     by_name = {field.name.lower(): field for field in frame.schema.fields if field.name not in own}
     sources = {name: by_name.get(fields.get(name, name).lower()) for name in contract.column_names}
@@ -131,6 +134,14 @@ def align(
         stored_types=types,
         old_names=held.old_names,
     )
+
+
+def with_flag(alignment: Alignment, contract: Contract, flag: str | None) -> Alignment:
+    """The alignment, and whether each value of the column that marks deletes has to be held against true and false."""
+    types = {field.name: field.dataType.simpleString() for field in alignment.helpers}
+    types |= {column.name: column.type for column in contract.columns}
+    is_sure = flag is None or types.get(flag, "boolean") == "boolean"
+    return alignment if is_sure else dataclasses.replace(alignment, flag=flag)
 
 
 def alike(names: Iterable[str], by: Callable[[str], str] = str.lower) -> list[list[str]]:

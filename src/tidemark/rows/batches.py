@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Observation, Window
 from pyspark.sql import functions as F
 
-from tidemark.rows import BAD, ORDER, ROW_HASH, literal, own, quoted
+from tidemark.rows import BAD, ORDER, ROW_HASH, is_set, literal, own, quoted
 
 _POSITION = own("position")
 _WANTED = own("wanted_")
@@ -95,7 +95,7 @@ def newest(
     `superseded_rows`, counts the rows that are left out. `contested`: a column of this name tells whether the key had
     rows with other values, too.
     """
-    deletes = [F.desc(F.coalesce(quoted(delete_flag), F.lit(False)))] if delete_flag else []
+    deletes = [F.desc(is_set(delete_flag))] if delete_flag else []
     at_source = [F.desc_nulls_last(quoted(ORDER))] if ORDER in frame.columns else []
     ties = [*deletes, *at_source] if order_by else [*at_source, *deletes]
     later = [] if last is None else [last.asc()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
-from operator import add, or_
+from operator import add, and_, or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
@@ -14,13 +14,14 @@ from pyspark.sql.types import ArrayType, MapType, StructField, StructType
 
 from tidemark.compile.casts import EXACT, JSON, adapted, same_value
 from tidemark.compile.rules import RowRule, partition_rules, row_rules
-from tidemark.rows import BAD, CORRUPT, ERROR, ORDER, ORIGIN, own, quoted
+from tidemark.rows import AS_GIVEN, BAD, CORRUPT, ERROR, ORDER, ORIGIN, is_set, own, payloads, quoted
 from tidemark.rows.order import order_in
-from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER, is_numeric
+from tidemark.sql.types import SOURCE_ORDER
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Column as ContractColumn
     from tidemark.config.contract import Contract
+    from tidemark.config.load import CastSpec
     from tidemark.rows.alignment import Alignment
 
 RECORD = "_record"  # stands for the whole row where a reason is not about one column
@@ -29,8 +30,6 @@ _GIVEN = own("given_")
 _CHANGED = own("changed_")
 _REFUSED = own("refused_")
 UNKNOWN_COLUMN = "unknown_column"
-TYPES = own("types")
-"""In a payload: by the source's names, the types of values that mean something else as the text that JSON has."""
 _VALUE_LENGTH = 1000  # characters of a value that a reason shows; the payload keeps it whole
 
 
@@ -61,32 +60,23 @@ def judged_with_errors(frame: DataFrame, contract: Contract, alignment: Alignmen
     `_source_order`. The payload holds the row as the source gave it, under the source's names, nulls included.
     """
     rules = _rules(frame, contract, alignment)
-    given = [name for name in frame.columns if name != ORIGIN and not name.startswith(HELPER_PREFIX)]
-    carried = (*[quoted(name).alias(_GIVEN + name) for name in given], F.col(ORIGIN))
+    given, kept = payloads.given_names(frame), payloads.kept_names(frame)
+    also = [quoted(AS_GIVEN + name) for name in kept]
+    carried = (*[quoted(name).alias(_GIVEN + name) for name in given], *also, F.col(ORIGIN))
     order = order_in(frame) if ORDER in {field.name for field in alignment.helpers} else F.lit(None).cast("string")
     marked = _cast(frame, contract, alignment, *carried).withColumn(BAD, _any_broken(rules))
-    payload = F.struct(*[quoted(_GIVEN + name).alias(name) for name in given], *_types(frame, contract, alignment))
     error = F.struct(
         F.array_compact(F.array(*[F.when(rule.broken, _reason(rule, alignment)) for rule in rules])).alias("reasons"),
-        F.to_json(payload, JSON).alias("payload"),
+        payloads.payload(given, _types(frame, contract, alignment), kept, _GIVEN).alias("payload"),
         F.col(ORIGIN),
         order.alias(SOURCE_ORDER),
     )
     return marked.select(*_columns(alignment), BAD, F.when(F.col(BAD), error).alias(ERROR))
 
 
-def _types(frame: DataFrame, contract: Contract, alignment: Alignment) -> list[Column]:
-    """What a replay has to know of the types of a frame's columns: nothing where their text says it all."""
+def _types(frame: DataFrame, contract: Contract, alignment: Alignment) -> dict[str, str]:
     wanted = {field.name: contract.column(name).type for name, field in alignment.sources.items() if field is not None}
-    given = dict(frame.dtypes)
-    told = {name: type_ for name, type_ in given.items() if _needs_type(type_, wanted.get(name, type_))}
-    return [F.struct(*[F.lit(type_).alias(name) for name, type_ in told.items()]).alias(TYPES)] if told else []
-
-
-def _needs_type(given: str, wanted: str) -> bool:
-    if given in ("timestamp", "timestamp_ntz"):
-        return wanted == "string"
-    return given == "binary" or (given == "boolean" and is_numeric(wanted))
+    return payloads.types_of(frame, wanted)
 
 
 def _columns(alignment: Alignment) -> list[Column]:
@@ -129,10 +119,25 @@ def _cast(frame: DataFrame, contract: Contract, alignment: Alignment, *carried: 
         else:
             columns += _typed(source, column, alignment)
     columns += [_storable(field, alignment.stored_types.get(name)).alias(name) for name, field in alignment.added]
-    columns += [quoted(field.name) for field in alignment.helpers]
+    columns += [each for field in alignment.helpers for each in _helping(field, alignment)]
     columns += [quoted(field.name).isNotNull().alias(_REFUSED + field.name) for field in alignment.refused]
     columns += [F.col(CORRUPT)] if CORRUPT in frame.columns else []
     return frame.select(*columns, *carried)
+
+
+def _helping(field: StructField, alignment: Alignment) -> list[Column]:
+    """A helper as it is; what marks deletes as true or false, and the value before."""
+    given, raw = field.dataType.simpleString(), quoted(field.name)
+    if field.name != alignment.flag:
+        return [raw]
+    return [same_value(raw, given, "boolean").alias(field.name), raw.alias(_RAW + field.name)]
+
+
+def value_of(source: StructField, column: ContractColumn, how: CastSpec = EXACT) -> Column:
+    """What of a source column comes into a contract's column; null where nothing does."""
+    raw, given = quoted(source.name), source.dataType.simpleString()
+    typed = same_value(raw, given, column.type, how)
+    return typed if how.fit is None else F.coalesce(typed, adapted(raw, given, column.type, how))
 
 
 def _typed(source: StructField, column: ContractColumn, alignment: Alignment) -> list[Column]:
@@ -177,16 +182,45 @@ def _rules(frame: DataFrame, contract: Contract, alignment: Alignment) -> tuple[
         for name, source in alignment.sources.items()
         if source is not None and contract.column(name).type == "string" and _needs_cast(source, "string")
     }
-    rules = (*row_rules(contract, raw, made_text), *partition_rules(contract, alignment.partitions), *refused)
+    rules = (
+        *row_rules(contract, raw, made_text),
+        *partition_rules(contract, alignment.partitions),
+        *_flag_rules(alignment),
+        *_reserved_rules(contract, alignment),
+        *refused,
+    )
     if alignment.deletes is not None:
         flag, always = alignment.deletes
-        living = ~F.coalesce(quoted(flag), F.lit(False))
+        living = ~is_set(flag)
         rules = tuple(each if each.column in always else replace(each, broken=living & each.broken) for each in rules)
     if CORRUPT not in frame.columns:
         return rules
     corrupt = F.col(CORRUPT).isNotNull()
     parse = RowRule(RECORD, "parse", "the record cannot be read in the source's format", corrupt)
     return (parse, *(replace(rule, broken=~corrupt & rule.broken) for rule in rules))
+
+
+def _flag_rules(alignment: Alignment) -> list[RowRule]:
+    """What marks deletes is true or false: nobody knows of another value what is meant."""
+    flag = alignment.flag
+    if flag is None:
+        return []
+    given = quoted(flag) if flag in alignment.sources else quoted(_RAW + flag)
+    broken = given.isNotNull() & quoted(flag).try_cast("boolean").isNull()
+    return [RowRule(flag, "type", "it marks deletes, and is neither true nor false", broken)]
+
+
+def _reserved_rules(contract: Contract, alignment: Alignment) -> list[RowRule]:
+    """A row that comes with the engine's own key would be taken for the engine's row."""
+    if not alignment.reserved:
+        return []
+    values = {name: F.lit(value).cast(contract.column(name).type) for name, value in alignment.reserved.items()}
+    same = [quoted(name).eqNullSafe(value) for name, value in values.items()]
+    return [
+        RowRule(
+            next(iter(alignment.reserved)), "reserved", "this key is that of the unknown member", reduce(and_, same)
+        )
+    ]
 
 
 def _any_broken(rules: Sequence[RowRule]) -> Column:
@@ -202,7 +236,8 @@ def _any(conditions: Sequence[Column]) -> Column:
 
 
 def _reason(rule: RowRule, alignment: Alignment) -> Column:
-    source = {**alignment.sources, **{field.name: field for field in alignment.refused}}.get(rule.column)
+    others = {field.name: field for field in (*alignment.refused, *alignment.helpers)}
+    source = {**alignment.sources, **others}.get(rule.column)
     if rule.column == RECORD:
         value = F.substring(CORRUPT, 1, _VALUE_LENGTH)
     elif source is None:

@@ -6,6 +6,8 @@ not see it at all, as it would count and compare the `***`. Gold holds it masked
 
 from __future__ import annotations
 
+import secrets
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,7 +40,10 @@ class _UnknownNameError(ConfigError):
 
 @dataclass(frozen=True)
 class Answer:
-    """Rows, as Arrow, in the order in which they were found; `hidden` are columns of the tables that are not shown."""
+    """Rows, as Arrow, in the order in which they were found; `hidden` are columns of the tables that are not shown.
+
+    No two columns have the same name.
+    """
 
     rows: pa.Table
     hidden: tuple[str, ...] = ()
@@ -68,7 +73,7 @@ def show(
     wanted = tuple(columns) or tuple(name for name in known if name not in METADATA_COLUMNS)
     hidden = hidden_columns(lake.project, table, known)
     asked = exp.select(*(exp.column(name, quoted=True) for name in wanted)).from_(_named(table))
-    if where:
+    if where is not None:
         asked = asked.where(_condition(where, table, hidden))
     with _connected() as connection:
         _offer(connection, table, rows, [_hidden(name) if name in hidden else quoted(name) for name in known])
@@ -79,11 +84,11 @@ def show(
 def query(lake: ReleasedLake, sql: str) -> Answer:
     """The answer to one SELECT in DuckDB's SQL over tables by their names (`gold.fact_sales`)."""
     tables = {name: lake.rows(name) for name in _tables(lake, _statement(sql))}
-    secrets = {name: hidden_columns(lake.project, name, rows.schema.names) for name, rows in tables.items()}
-    hidden = tuple(f"{name}.{column}" for name, columns in secrets.items() for column in columns)
+    secret = {name: hidden_columns(lake.project, name, rows.schema.names) for name, rows in tables.items()}
+    hidden = tuple(f"{name}.{column}" for name, columns in secret.items() for column in columns)
     with _connected() as connection:
         for name, rows in tables.items():
-            _offer(connection, name, rows, [quoted(each) for each in rows.schema.names if each not in secrets[name]])
+            _offer(connection, name, rows, [quoted(each) for each in rows.schema.names if each not in secret[name]])
         try:
             return Answer(_asked(connection, sql), hidden)
         except _UnknownNameError as failure:
@@ -124,7 +129,7 @@ def _condition(where: str, table: str, hidden: Sequence[str]) -> exp.Expression:
     parsed = _statement(f"SELECT 1 WHERE ({where}\n)")
     condition = parsed.args.get("where")
     rest = [name for name, value in parsed.args.items() if value and name not in ("expressions", "where", "kind")]
-    if condition is None or rest:
+    if condition is None or rest or not where.strip():
         raise ConfigError(f"`{where}` is no condition", next_step="write it as behind WHERE: net_usd > 100")
     for column in condition.find_all(exp.Column):
         if column.name.lower() in {name.lower() for name in hidden}:
@@ -153,11 +158,23 @@ def _connected() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _asked(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     try:
-        return connection.sql(sql).to_arrow_table()
+        return _apart(connection.sql(sql).to_arrow_table())
     except duckdb.BinderException as failure:
         raise _UnknownNameError(str(failure)) from failure
     except duckdb.Error as failure:
         raise _failed(failure) from failure
+
+
+def _apart(found: pa.Table) -> pa.Table:
+    """The answer with a number behind names of columns that were there before: `id`, `id_1`."""
+    taken, names, seen = set(found.column_names), list[str](), Counter[str]()
+    for name in found.column_names:
+        given = name
+        while given in names or (given != name and given in taken):
+            seen[name] += 1
+            given = f"{name}_{seen[name]}"
+        names.append(given)
+    return found.rename_columns(names)
 
 
 def _failed(failure: duckdb.Error) -> TidemarkError:
@@ -173,10 +190,9 @@ def _failed(failure: duckdb.Error) -> TidemarkError:
 
 def _tables(lake: ReleasedLake, wanted: exp.Query) -> Iterator[str]:
     """The tables that a query reads. Whatever else could be read from (files, functions) is refused."""
-    ours = {cte.alias_or_name.lower() for cte in wanted.find_all(exp.CTE)}
     found: dict[str, None] = {}
     for table in wanted.find_all(exp.Table):
-        if not table.db and table.name.lower() in ours:
+        if not table.db and _is_named_around(table):
             continue
         name = f"{table.db}.{table.name}".lower() if table.db else table.name
         if table.catalog or not isinstance(table.this, exp.Identifier) or name not in lake.names:
@@ -187,9 +203,23 @@ def _tables(lake: ReleasedLake, wanted: exp.Query) -> Iterator[str]:
     yield from found
 
 
+def _is_named_around(table: exp.Table) -> bool:
+    """Whether a query around the place where a table is named gives that name itself (`WITH`)."""
+    around: exp.Expr | None = table
+    while around is not None:
+        given = around.args.get("with_")
+        if given is not None and table.name.lower() in {cte.alias_or_name.lower() for cte in given.expressions}:
+            return True
+        around = around.parent
+    return False
+
+
 def _offer(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows, columns: Sequence[str]) -> None:
-    """Makes a table known to DuckDB under its name, by `columns`, which are SQL."""
-    relation = f"rows of {name}"
+    """Makes a table known to DuckDB under its name, by `columns`, which are SQL.
+
+    All of its rows have a name there too, which nobody who asks can know.
+    """
+    relation = secrets.token_hex(16)
     connection.register(relation, rows)
     layer, table = map(quoted, name.split(".", 1))
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")

@@ -25,7 +25,7 @@ from tidemark.sql import queries
 from tidemark.sql.types import SIMPLE_TYPES, SOURCE_ORDER, logical_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pyspark.sql import SparkSession
     from pyspark.sql.types import DataType
@@ -64,7 +64,8 @@ def draft(table: str, path: Path, tables: Mapping[str, Table], spark: SparkSessi
     odd = [name for name in types if not NAME.fullmatch(name)]
     if odd:
         raise ConfigError(f"{path} gives a column `{odd[0]}`", next_step="give it a name: … AS total")
-    grouped = tuple(name for name in _grouped(parsed) if name in types)
+    known = {column for name in inputs for column in tables[name].contract.column_names}
+    grouped = tuple(name for name in _grouped(parsed, known) if name in types)
     load = {"inputs": {name: {"refresh": "full"} for name in inputs}, "write": {"mode": "replace"}}
     masks = _masks(table, sql, types, load, tables, path)
     columns = tuple(Column(name, each, logical_type(each), mask=masks.get(name)) for name, each in types.items())
@@ -92,24 +93,36 @@ def _type(of: DataType) -> str:
     return name if name in SIMPLE_TYPES or name.startswith("decimal") else "string"
 
 
-def _grouped(query: exp.Query) -> tuple[str, ...]:
-    """The columns of the result that rows are grouped by: no two rows have the same values in all of them."""
+def _grouped(query: exp.Query, known: Collection[str]) -> tuple[str, ...]:
+    """The columns of the result that rows are grouped by: no two rows have the same values in all of them.
+
+    A name in GROUP BY is that of a column that is read (`known`), where there is one, before it is that of the result:
+    `SELECT upper(country) AS country … GROUP BY country` may give a country twice.
+    """
     group = query.args.get("group") if isinstance(query, exp.Select) else None
     if group is None or any(group.args.get(each) for each in ("rollup", "cube", "grouping_sets", "all")):
         return ()
     shown = {each.unalias().sql(): each.alias_or_name.lower() for each in query.expressions}
-    aliases = {each.alias_or_name.lower() for each in query.expressions}
+    selected = {each.alias_or_name.lower(): each.unalias() for each in query.expressions}
     names = []
     for each in group.expressions:
         if isinstance(each, exp.Literal) and each.is_int and 0 < int(each.name) <= len(query.expressions):
             names.append(query.expressions[int(each.name) - 1].alias_or_name.lower())
         elif each.sql() in shown:
             names.append(shown[each.sql()])
-        elif isinstance(each, exp.Column) and each.name.lower() in aliases:
+        elif isinstance(each, exp.Column) and _is_of_result(each, selected, known):
             names.append(each.name.lower())
         else:
             return ()
     return tuple(names)
+
+
+def _is_of_result(column: exp.Column, selected: Mapping[str, exp.Expr], known: Collection[str]) -> bool:
+    """Whether a column of GROUP BY has the values of the result's column of this name."""
+    given, name = selected.get(column.name.lower()), column.name.lower()
+    if isinstance(given, exp.Column):
+        return given.name.lower() == name or name not in known
+    return given is not None and name not in known
 
 
 def _masks(

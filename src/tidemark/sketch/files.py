@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tidemark.errors import ConfigError
-from tidemark.sketch.sample import Nested, Sample, SeenColumn
+from tidemark.sketch.sample import BYTES, Nested, Sample, SeenColumn
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -109,7 +110,10 @@ def _csv(text: str, name: str, *, is_cut: bool) -> tuple[Sample, dict[str, Any]]
         rows -= 1
         for column in columns:
             column.values.pop()
-    options = {} if separator == "," else {"sep": separator}
+    options: dict[str, Any] = {} if separator == "," else {"sep": separator}
+    lacking = [column for column in columns if column.type != "string" and None in column.values]
+    if lacking and re.search(rf'(?:^|[{re.escape(separator)}\r\n])""(?:$|[{re.escape(separator)}\r\n])', text):
+        options["null_values"] = [""]  # every value is quoted, and `""` is no number and no time
     return Sample(tuple(column for column in columns if column.name), rows, whole), options
 
 
@@ -205,8 +209,23 @@ def _parquet(file: BinaryIO, name: str) -> Sample:
     for place, each in enumerate(parquet.schema_arrow):
         column_type, nested = _type_of(each.type, f"{name}: column {each.name}")
         values = list[str | None]([None] * rows) if batch is None or nested else _shown(batch.column(place))
+        if batch is not None and _is_no_text(batch.column(place)):
+            column_type = BYTES
         columns.append(SeenColumn(each.name, values, column_type, nested))
     return Sample(tuple(columns), rows, rows == parquet.metadata.num_rows)
+
+
+def _is_no_text(column: pa.Array) -> bool:
+    """Whether a column holds bytes, and some that are not UTF-8."""
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    if not any(is_one(column.type) for is_one in kinds):
+        return False
+    try:
+        for value in column.to_pylist():
+            _ = (value or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _shown(column: pa.Array) -> list[str | None]:
@@ -216,7 +235,7 @@ def _shown(column: pa.Array) -> list[str | None]:
 def _type_of(arrow: pa.DataType, place: str) -> tuple[str | None, Nested | None]:
     """The Spark type that holds a Parquet column, and what it is where it is nested; None for one without values."""
     types = pa.types
-    if types.is_list(arrow) or types.is_large_list(arrow):
+    if any(is_one(arrow) for is_one in _LISTS):
         return "string", "array"
     if types.is_struct(arrow) or types.is_map(arrow):
         return "string", "object"
@@ -226,6 +245,10 @@ def _type_of(arrow: pa.DataType, place: str) -> tuple[str | None, Nested | None]
         return f"decimal({arrow.precision},{arrow.scale})", None
     if types.is_timestamp(arrow):
         return "timestamp", None
+    if types.is_fixed_size_binary(arrow):
+        return "string", None
+    if types.is_duration(arrow):
+        return "bigint", None  # the number that the file has: only Arrow knows that it is a span
     known = _ARROW.get(str(arrow))
     if known is None:
         advice = "have it written with another type: see docs/files.md, Parquet"
@@ -233,6 +256,13 @@ def _type_of(arrow: pa.DataType, place: str) -> tuple[str | None, Nested | None]
     return known or None, None
 
 
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
 _MOST_DIGITS = 38
 _ARROW: Mapping[str, str] = {
     "null": "",
@@ -249,8 +279,11 @@ _ARROW: Mapping[str, str] = {
     "double": "double",
     "string": "string",
     "large_string": "string",
+    "string_view": "string",
     "binary": "string",
     "large_binary": "string",
+    "binary_view": "string",
     "date32[day]": "date",
+    "date64[ms]": "date",
     "time64[us]": "string",
 }

@@ -87,12 +87,17 @@ def _without_dates(folder: PurePosixPath) -> str:
 
 
 def _pattern(name: str) -> str:
-    """A file's own name, or what it shares with those of other days: `trips_2025-01.parquet` → `trips*.parquet`."""
+    """A file's own name, or what it shares with those of other days: `trips_2025-01.parquet` →
+    `trips_[0-9]*.parquet`, which `trips_zones.parquet` is none of."""
     stem, dot, end = name.partition(".") if format_of(name) else (name, "", "")
     if re.search(r"\d\.\d", name):  # the point of `v1.2.csv` ends no name
         stem, dot, end = name.rpartition(".")
-    bare = _NUMBERED.sub("", stem)
-    return name if bare == stem or not bare else f"{literally(bare)}*{dot}{literally(end)}"
+    numbered = _NUMBERED.search(stem)
+    before = "" if numbered is None else stem[: numbered.start()]
+    if numbered is None or not before:
+        return name
+    between = re.sub(r"\d.*", "", numbered[0])
+    return f"{literally(before + between)}[0-9]*{dot}{literally(end)}"
 
 
 def table_name(place: Place) -> str:

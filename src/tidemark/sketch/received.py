@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from tidemark.sketch import files
 from tidemark.sketch.drafts import Draft, columns_of
 from tidemark.sketch.keys import keys_of
 from tidemark.sketch.places import FILE_KINDS, Place
-from tidemark.sketch.sample import Sample, SeenColumn, merged
+from tidemark.sketch.sample import BYTES, Sample, SeenColumn, merged
 from tidemark.sources import source_for
 from tidemark.sources.landing.listing import Landing, Listing
 from tidemark.sources.staged import is_own_name
@@ -66,13 +67,19 @@ def _of_files(table: str, place: Place, environment: Environment) -> Draft:
     else:
         chosen.sort(key=lambda each: each.modified, reverse=True)
     looks = [_look(landing, each.path, listing.folder, str(form)) for each in chosen[:_FILES]]
-    sample = merged([each.sample for each in looks])
+    seen = merged([each.sample for each in looks])
+    held = [each.name for each in seen.columns if each.type == BYTES]
+    sample = replace(seen, columns=tuple(each for each in seen.columns if each.type != BYTES))
     keys = keys_of(sample, table.partition(".")[2])
     names = [each.path.rsplit("/", 1)[-1] for each in chosen[:_FILES]]
     source: dict[str, Any] = {"connection": place.connection, "object": place.object, "format": form}
-    if looks[0].options:
-        source["options"] = dict(looks[0].options)
-    return _draft(table, sample, keys, source, f"From {sample.rows} rows of {', '.join(names)}.")
+    options = dict(looks[0].options)
+    options |= {name: value for each in looks for name, value in each.options.items() if name == "null_values"}
+    if options:
+        source["options"] = options
+    made = _draft(table, sample, keys, source, f"From {sample.rows} rows of {', '.join(names)}.")
+    hint = f"Not in the contract, as it holds bytes that are no text, and received all the same: {', '.join(held)}."
+    return replace(made, hints=(*made.hints, " ".join(hint.split()))) if held else made
 
 
 def _nothing_to_read(landing: Landing, listing: Listing) -> ConfigError:

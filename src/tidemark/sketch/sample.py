@@ -10,6 +10,8 @@ from typing import Literal
 from tidemark.sketch.kinds import kind_of
 
 Nested = Literal["array", "object"]
+BYTES = "binary"
+"""The type of a column of bytes that are no text: a contract has no such type."""
 
 
 @dataclass(eq=False)
@@ -71,6 +73,8 @@ def _wider(before: str | None, after: str | None) -> str | None:
 
     if before is None or after is None or before == after:
         return before or after
+    if BYTES in (before, after):
+        return BYTES
     if widens(before, after):
         return after
     return before if widens(after, before) else "string"

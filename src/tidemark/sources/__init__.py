@@ -70,6 +70,7 @@ class ExtractRequest:
     read ({}: nobody knows): where it would give the same again, nothing need be read. With a `period` just its rows are
     read, whatever was read before or since, and the bookkeeping stays as it is. `failed` are files that Spark could not
     read when it was asked for the rows before, each with the cause: they must not keep the others from being read.
+    `unsettled` are files that were written to while their rows were read: they wait for the next run.
     """
 
     table: Table
@@ -86,6 +87,7 @@ class ExtractRequest:
     seen: Mapping[str, Any] = field(default_factory=dict)
     period: Period | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
+    unsettled: frozenset[str] = frozenset()
 
     @property
     def source(self) -> SourceSpec:
@@ -108,7 +110,9 @@ class Extract:
     stands for what the next window would hold if nothing came ({}: the source cannot say): see `sources.looks`.
     `drift`: how its columns differ from those of the batch before. `window`: where the rows' change times lie, if not
     in the watermark's window. `rereads`: rows that were received before may be among these. `without`: what the source
-    gives without the file on whose content reading this failed, None where it failed for another reason.
+    gives without the file on whose content reading this failed, None where it failed for another reason. `unsettled`
+    tells which of the files, by their paths, were written to since the source looked: what was read of them may be half
+    of what they are.
     """
 
     table: str
@@ -124,6 +128,7 @@ class Extract:
     window: Window | None = None
     rereads: bool = False
     without: Callable[[BaseException], Extract | None] = lambda _: None
+    unsettled: Callable[[], frozenset[str]] = frozenset
 
     @cached_property
     def frame(self) -> DataFrame:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tidemark.sources.watermark import Mark, Period
 
 
-OBJECT = "object"
-"""Where the bookkeeping of a window says of what it was one."""
+OBJECT, CONNECTION = "object", "connection"
+"""Where the bookkeeping of a window says of what it was one, and of which system."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def windowed(request: ExtractRequest, cursor: Cursor, start: Sequence[Mark | Non
     # Of a source that was read as a whole its end is known, also where it was further before.
     begins_anew = another or (request.full and not seen.later)
     watermark = next_watermark(window, None if begins_anew else request.low, _known_ties(request, cursor))
-    watermark[OBJECT] = request.source.object
+    watermark |= {OBJECT: request.source.object, CONNECTION: request.source.connection}
     return Reading(column, window, watermark, window.to_json(), full, tuple(notices), among=window)
 
 
@@ -226,25 +226,30 @@ def _found(request: ExtractRequest, column: str, columns: Sequence[str]) -> str:
 
 
 def _is_another(request: ExtractRequest, cursor: Cursor) -> bool:
-    """Whether the window before was one of another object or column, or of one with other values: its end says nothing
-    here."""
+    """Whether the window before was one of another object, connection or column, or of one with other values: its end
+    says nothing here."""
     if request.low is None:
         return False
     before = str(request.bookkeeping.get("column", cursor.column))
     is_column = before.lower() == cursor.column.lower() and isinstance(request.low, int) == cursor.counts
-    return not is_column or _object_before(request).lower() != request.source.object.lower()
+    return not is_column or _read_from(request) is not None
 
 
-def _object_before(request: ExtractRequest) -> str:
-    return str(request.bookkeeping.get(OBJECT, request.source.object))
+def _read_from(request: ExtractRequest) -> tuple[str, str] | None:
+    """What the window before was one of, and what this one is, where they are not the same."""
+    source, book = request.source, request.bookkeeping
+    name, place = str(book.get(OBJECT, source.object)), str(book.get(CONNECTION, source.connection))
+    if place != source.connection:
+        return f"{name} of {place}", f"{source.object} of {source.connection}"
+    return (name, source.object) if name.lower() != source.object.lower() else None
 
 
 def _told_another(request: ExtractRequest) -> str:
-    now, before = request.source.object, _object_before(request)
-    start = "its beginning" if request.since is None else f"{request.since} on"
-    if before.lower() != now.lower():
-        return f"{request.table.name} was read from {before} until now: {now} is read from {start}"
-    return f"{now} was read by another column until now: it is read from {start}"
+    moved, start = _read_from(request), "its beginning" if request.since is None else f"{request.since} on"
+    if moved is None:
+        return f"{request.source.object} was read by another column until now: it is read from {start}"
+    before, now = moved
+    return f"{request.table.name} was read from {before} until now: {now} is read from {start}"
 
 
 def _is_taken_back(request: ExtractRequest, cursor: Cursor, start: Sequence[Mark | None], seen: Seen) -> bool:

@@ -29,6 +29,8 @@ Mark = datetime | int
 """A value of a cursor: an instant (naive UTC), or a whole number."""
 
 RESOLUTION = timedelta(microseconds=1)
+_PLACE = ("object", "connection")
+"""What of a source a window is one of."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,9 @@ def next_watermark(window: Window, committed: Mark | None, known: Sequence[Tie] 
 
 
 def is_further(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
-    """Whether bookkeeping with an end goes beyond another, is that of another cursor or object, or of a source that was
-    read as a whole and ends elsewhere."""
-    if old.get("high") is None or new.get("object") != old.get("object", new.get("object")):
+    """Whether bookkeeping with an end goes beyond another, is that of another cursor, object or connection, or of a
+    source that was read as a whole and ends elsewhere."""
+    if old.get("high") is None or any(new.get(name) != old.get(name, new.get(name)) for name in _PLACE):
         return True
     here, there = Window.from_json(new), Window.from_json(old)
     if type(here.high) is not type(there.high) or len(here.ties) != len(there.ties):

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from tidemark.delta.sizes import SMALL_TABLE, can_be_broadcast, table_bytes
-from tidemark.rows import BAD, ORDER, ROW_HASH, own, quoted
+from tidemark.rows import BAD, ORDER, ROW_HASH, is_set, own, quoted
 from tidemark.rows.order import order_in, stored_order
 from tidemark.write.batch import DELETE, INSERT, KEPT, LABEL, REJECTED, STALE, UNCHANGED, UPDATE, VANISHED
 from tidemark.write.pruning import Extent, measured, within
@@ -128,7 +128,7 @@ def _deleting(work: Work, deleted: Column, otherwise: Column) -> Column:
     """`deleted` for rows that carry the delete flag, where the table has one."""
     if work.delete_flag is None:
         return otherwise
-    return F.when(F.coalesce(quoted(work.delete_flag), F.lit(False)), deleted).otherwise(otherwise)
+    return F.when(is_set(work.delete_flag), deleted).otherwise(otherwise)
 
 
 def _came_again(rows: DataFrame) -> Column:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from tidemark.config.definition import is_by
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.errors import CommitError
 from tidemark.rows import own, quoted
@@ -55,7 +56,8 @@ def _has_other_keys(work: Work) -> bool:
     known = metadata.get(UNIQUE_BY)
     if known is not None:
         return tuple(known) != unique_by(work.table.load.write, work.keys)
-    return work.checked.definition is not None and metadata.get("definition") != work.checked.definition
+    definition = work.checked.definition
+    return definition is not None and not is_by(metadata.get("definition"), definition)
 
 
 def _unfit(work: Work, target: DataFrame) -> list[str]:

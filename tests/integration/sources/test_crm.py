@@ -198,7 +198,7 @@ def test_several_numbers_say_how_far_an_object_was_read(crm: Systems) -> None:
     assert len(rows(first.frame, "Id")) == 4
     assert dict(first.watermark) == {
         "column": "Batch", "low": None, "high": 2, "then": [{"column": "Line", "low": None, "high": 2}],
-        "object": "Ticket",
+        "object": "Ticket", "connection": "shop",
     }  # fmt: skip
     assert read(dict(first.watermark), first.look).empty
     post((2, 3), (2, None), (3, 1), (1, 9))

@@ -20,7 +20,13 @@ from tidemark.write.batch import Checked
 Row = dict[str, Any]
 
 
-def checked(versions: DataFrame, columns: str, write: Mapping[str, Any], **rules: Mapping[str, Any]) -> Checked:
+def checked(
+    versions: DataFrame,
+    columns: str,
+    write: Mapping[str, Any],
+    cast: Mapping[str, Any] | None = None,
+    **rules: Mapping[str, Any],
+) -> Checked:
     """The history that the engine makes of the frame: `columns` are the table's, each `name type`; `!` is required."""
     words = [each.strip().rsplit(" ", 1) for each in columns.split(", ")]
     described = [
@@ -28,7 +34,7 @@ def checked(versions: DataFrame, columns: str, write: Mapping[str, Any], **rules
         for name, type_ in words
     ]
     contract = Contract("silver.dim", "1.0.0", tuple(described), (), (), None, (), Path("dim.contract.yaml"))
-    load = Load.model_validate({"write": {"mode": "scd2", "surrogate_key": "sk", **write}})
+    load = Load.model_validate({"write": {"mode": "scd2", "surrogate_key": "sk", **write}, "cast": cast or {}})
     table = Table("silver.dim", contract, load)
     marked = histories.identified(versions, table).withColumn(ORIGIN, F.lit("test://dim"))
     return histories.check(table, marked, None, source_system="test")

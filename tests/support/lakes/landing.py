@@ -31,6 +31,8 @@ class LandingFolder:
     pattern: str = "events/"
     place: str = "landing"
     mode: str = "append"
+    also: Mapping[str, Any] | None = None
+    """What else the load file says of the source."""
 
     @property
     def folder(self) -> Path:
@@ -92,6 +94,7 @@ class LandingFolder:
             "object": self.pattern,
             "format": self.form,
             "options": dict(self.options or {}),
+            **(self.also or {}),
         }
         self.lake.table("bronze.events", self.columns, {"source": source, "write": {"mode": self.mode}})
         return self.lake.engine().table("bronze.events")

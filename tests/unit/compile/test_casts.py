@@ -252,6 +252,28 @@ def test_a_day_is_one_of_the_columns_zone(spark: SparkSession) -> None:
     assert cast(spark, "string", "date", texts, berlin) == [date(2025, 3, 1)] * 3 + [None]
 
 
+FAR = {  # what DuckDB and others write for `infinity`: no midnight and no other zone's clock can be told of it
+    "date": ["date_from_unix_date(2147483647)", "date_from_unix_date(-2147483647)"],
+    "timestamp": ["timestamp_micros(9223372036854775807)", "timestamp_micros(-9223372036854775807)"],
+    "timestamp_ntz": [f"timestamp_micros({sign}9223372036854775807)::timestamp_ntz" for sign in ("", "-")],
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [("date", "timestamp"), ("timestamp", "date"), ("timestamp_ntz", "date"), ("timestamp_ntz", "timestamp")],
+)
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "America/New_York"])
+def test_a_day_or_time_at_the_end_of_all_times_is_refused_and_fails_nothing(
+    spark: SparkSession, given: str, wanted: str, zone: str | None
+) -> None:
+    frame = spark.sql(f"select explode(array({', '.join(FAR[given])})) as v")
+    exact = same_value(F.col("v"), given, wanted, CastSpec(zone=zone))
+    cut = adapted(F.col("v"), given, wanted, CastSpec(zone=zone, fit="truncate"))
+    found = frame.select(exact.cast("string"), cut.cast("string") if given == "timestamp" else F.lit(None)).collect()
+    assert [tuple(row) for row in found] == [(None, None)] * 2
+
+
 @pytest.mark.parametrize(
     ("given", "wanted", "values", "rounded", "cut"),
     [

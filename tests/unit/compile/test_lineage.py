@@ -54,6 +54,16 @@ def test_what_the_engine_fills_comes_of_nothing(tables: dict[str, Table]) -> Non
     assert ways(lineage, "bronze.people", "updated_at") == set()
 
 
+def test_a_query_that_makes_rows_of_a_column_is_followed(tables: dict[str, Table]) -> None:
+    name, table = next((name, table) for name, table in tables.items() if table.sql)
+    read, column = next(iter(table.inputs)), table.contract.column_names[0]
+    text = tables[read].contract.column_names[0]
+    sql = f"SELECT word AS {column} FROM {read} LATERAL VIEW explode(split({text}, ',')) AS word"
+    lineage = Lineage({**tables, name: replace(table, sql=sql)})
+    assert lineage.of(name).is_known
+    assert (f"{read}.{text}", "transformation") in ways(lineage, name, column)
+
+
 def test_of_python_nothing_is_said(tables: dict[str, Table]) -> None:
     name = next(name for name, table in tables.items() if table.sql)
     lineage = Lineage({**tables, name: replace(tables[name], sql=None)})

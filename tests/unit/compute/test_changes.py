@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.lakes.lake import Lake, at
-from tidemark.compute.changes import changes_since
+from tidemark.compute.changes import ChangesGoneError, between, changes_since
 from tidemark.engine import Engine
 
 TABLE = "bronze.cities"
@@ -82,3 +83,32 @@ def test_a_warehouse_that_missed_versions_gets_the_net_change_of_all(cities: Lak
 
     assert {key: found[key] for key in "bc"} == {"b": ("update_postimage", "Gera"), "c": ("delete", None)}
     assert found["d"][0] == "delete"
+
+
+@pytest.mark.parametrize("lost", ["files", "feed"])
+def test_what_changed_in_a_table_that_lies_in_folders_is_there_or_told_as_gone(lake: Lake, lost: str) -> None:
+    """Only Delta's feed tells it, and looks at its files when they are read: too late for another way."""
+    write = {"mode": "upsert", "keys": ["id"], "order_by": ["updated_at"], "deletes": {"flag": "is_deleted"}}
+    source = {"connection": "shop", "object": "cities"}
+    lake.table(
+        TABLE,
+        "id! string\ncity string\nupdated_at! timestamp",
+        {"source": source, "write": write, "partition_by": ["city"]},
+    )
+    load(lake, FIRST)
+    _, version = load(lake, SECOND)
+    path = lake.path(TABLE)
+    found = between(lake.spark, path, version - 1, version, ["id"])
+    assert {row.id for row in found.collect()} == {"b", "c", "d"}
+
+    if lost == "files":
+        fed = [file for file in Path(path).rglob("*.parquet") if "_change_data" in file.parts]
+        assert fed
+        fed[0].unlink()
+    else:
+        table = f"delta.`{path}`"
+        lake.spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false')")
+        lake.spark.sql(f"DELETE FROM {table} WHERE id = 'd'")
+        version += 2
+    with pytest.raises(ChangesGoneError):
+        between(lake.spark, path, version - 1, version, ["id"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tests.support.lakes.lake import Lake, at
@@ -124,6 +126,26 @@ def test_what_cannot_be_compared_says_why(shop: Lake) -> None:
     each = verified(shop, "gold.totals")
     assert (each.outcome, each.compared) == ("not compared", 0)
     assert "another query" in str(each.reason)
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_floating_point_numbers_are_equal_where_they_are_close_and_nowhere_else(lake: Lake, keyed: bool) -> None:
+    source = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "append", "keys": ["id"]}}
+    lake.table("bronze.sums", "id! string\nx double", source, keys=["id"])
+    write = {"mode": "upsert", "keys": ["id"]} if keyed else {"mode": "replace"}
+    inputs = {"bronze.sums": {"on": ["id"]} if keyed else None}
+    sql = "SELECT id, x FROM bronze.sums"
+    lake.table("silver.sums", "id! string\nx double", {"inputs": inputs, "write": write}, keys=["id"], sql=sql)
+    numbers = [0.3, -0.0, math.nan, math.inf, 5.0, 6.0, math.inf, None]
+    lake.load("bronze.sums", lake.frame("id string, x double", [(f"r{at}", x) for at, x in enumerate(numbers)]))
+    lake.build("silver.sums")
+    assert found(lake, "silver.sums") == (0, 0, 0)
+
+    by_hand(lake, "silver.sums", "UPDATE {table} SET x = x + 1e-15 WHERE id = 'r0'")
+    assert found(lake, "silver.sums") == (0, 0, 0), "a sum depends on the order of its rows"
+    for row, value in ("r4", "NaN"), ("r5", "Infinity"), ("r6", "-Infinity"), ("r7", "0"):
+        by_hand(lake, "silver.sums", f"UPDATE {{table}} SET x = double('{value}') WHERE id = '{row}'")
+    assert found(lake, "silver.sums") == (4, 0, 0)
 
 
 @pytest.mark.parametrize("text", ["", "0", "0%", "101%", "-3", "1.5", "ten", "5 %%"])

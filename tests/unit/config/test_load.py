@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -235,3 +236,16 @@ def test_the_load_files_in_the_guide_to_histories_are_right(read: Read) -> None:
         name, _, value = word.partition(": ")
         written = {"mode": "scd2", **base, name: value}
         assert read("write:\n" + "\n".join(f"  {key}: {text}" for key, text in written.items())), word
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "told"),
+    [
+        ("json", {"multiline": True}, "did you mean `multiLine`"),
+        ("json", {"multiLine": "false"}, "write true or false"),
+        ("parquet", {"mergeSchema": True}, "Parquet files have no option `mergeSchema`: remove it"),
+    ],
+)
+def test_options_that_files_of_the_format_do_not_have_are_found(form: str, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        SourceSpec.model_validate({"connection": "shop", "object": "x/", "format": form, "options": options})

@@ -51,7 +51,15 @@ class Folder:
 
 
 CRM = {"crm": {"kind": "rest", "block": "crm", "secret": "crm"}}
-LOGICAL = {"date": "date", "string": "string", "decimal": "number", "timestamp": "timestamp", "boolean": "boolean"}
+LOGICAL = {
+    **dict.fromkeys(("int", "bigint"), "integer"),
+    "double": "number",
+    "date": "date",
+    "string": "string",
+    "decimal": "number",
+    "timestamp": "timestamp",
+    "boolean": "boolean",
+}
 
 
 @pytest.fixture
@@ -202,3 +210,44 @@ def test_a_key_may_be_a_digest_of_the_columns_of_on(folder: Folder) -> None:
     assert folder.told() == []
     computed(folder, sql.replace("sha2(shop, 256)", "left(shop, 1)"), columns, ("sk",), **inputs)
     assert len(folder.told()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "cast", "refused"),
+    [
+        ("string", "bigint", {}, True),
+        ("string", "timestamp", {}, True),
+        ("decimal(18,4)", "double", {}, True),
+        ("decimal(10,2)", "bigint", {"id": "round"}, True),
+        ("date", "timestamp", {"id": {"zone": "Europe/Berlin"}}, True),
+        ("date", "timestamp", {}, False),
+        ("decimal(38,0)", "bigint", {}, False),
+        ("int", "double", {}, False),
+        ("bigint", "string", {}, False),
+        ("string", "string", {}, False),
+    ],
+)
+def test_a_value_of_on_is_one_value_in_the_input_and_in_the_table(
+    folder: Folder, given: str, kept: str, cast: dict[str, Any], refused: bool
+) -> None:
+    """`7` and `07` are two keys of a log of text, and one number: a change of one is computed without the other."""
+    _keyed(folder, given)
+    inputs = {"inputs": {"bronze.a": {"on": ["id"]}}}
+    computed(folder, "SELECT id FROM bronze.a", f"id {kept}", ("id",), **inputs, cast=cast)
+    told = [each for each in folder.told() if "is a" in each]
+    differing = f"gold/sales.load.yaml:4: `id` is a {given} in bronze.a and a {kept} in gold.sales: values that differ"
+    assert [each.startswith(differing) for each in told] == [True] * refused
+
+
+def test_inputs_of_one_grain_have_one_type(folder: Folder) -> None:
+    _keyed(folder, "string")
+    _keyed(folder, "bigint", "bronze.b")
+    inputs = {"inputs": {name: {"on": ["id"]} for name in ("bronze.a", "bronze.b")}}
+    computed(folder, "SELECT a.id FROM bronze.a a LEFT JOIN bronze.b b ON a.id = b.id", "id string", ("id",), **inputs)
+    (told,) = folder.told()
+    assert "`id` is a bigint in bronze.b and a string in gold.sales" in told
+
+
+def _keyed(folder: Folder, type_: str, name: str = "bronze.a") -> None:
+    source = {"source": {"connection": "crm", "object": "Y", "mode": "full"}}
+    folder.table(name, f"id {type_}", ("id",), source | {"write": {"mode": "append", "keys": ["id"]}})

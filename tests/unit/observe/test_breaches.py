@@ -152,7 +152,7 @@ def test_each_breach_and_each_recovery_is_told_once_on_each_channel(
     recipients, mail = mails.received[0]
     assert recipients == ["ann@acme.example", "bob@acme.example"]
     assert (mail["Subject"].replace("\r\n", ""), mail["From"]) == (first, "tm@acme.example")
-    assert "tidemark check --select gold.sales" in mail.get_payload()
+    assert "tidemark --env test check --select gold.sales" in mail.get_payload()
     subjects = [mail["Subject"] for _, mail in mails.received]
     assert sum("recovered" in subject for subject in subjects) == 3
 

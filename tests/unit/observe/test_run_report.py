@@ -57,7 +57,7 @@ silver  orders            4 790     4 790            0           0  3 911       
 19 rows rejected                                  → tidemark errors list --run 0198f3c2
   bronze.snowflake_orders: 12 status.enum, 5 email.pattern, 2 unit_price.minimum
 1 warning: silver.fx_rates freshness 27 h > 26 h  → tidemark check --select silver.fx_rates
-published r31 to redshift (1 table, 8 912 rows), snowflake (1 table, 8 912 rows)
+published r31 to redshift (1 table, 8 912 rows, 10 removed), snowflake (1 table, 8 912 rows, 10 removed)
 """
 
 
@@ -73,6 +73,13 @@ def test_the_summary_says_what_the_run_did() -> None:
     assert lines == SHOWN.splitlines()
 
 
+def test_what_it_advises_is_about_the_environment_of_the_run() -> None:
+    there = replace(RUN, environment="prod")
+    for text in ("\n".join(printed(there)), markdown(there)):
+        assert "tidemark --env prod errors list --run 0198f3c2" in text
+        assert "tidemark --env prod check --select silver.fx_rates" in text
+
+
 @pytest.mark.parametrize(
     ("result", "shown"),
     [
@@ -85,6 +92,13 @@ def test_the_summary_says_what_the_run_did() -> None:
 def test_the_gate_column_tells_trouble(result: TableResult, shown: str) -> None:
     row = next(line for line in printed(replace(RUN, tables=(result,))) if line.startswith("silver"))
     assert f"  {shown}  " in row
+
+
+def test_rows_that_went_from_a_warehouse_are_told_too() -> None:
+    sent = (Publication("gold.a", "redshift", 40, 2), Publication("gold.b", "redshift", 2, 3))
+    assert (
+        printed(replace(RUN, published=sent))[-1].rstrip() == "published r31 to redshift (2 tables, 42 rows, 5 removed)"
+    )
 
 
 def test_colour_only_where_there_is_trouble() -> None:
@@ -147,7 +161,8 @@ def test_rows_that_were_all_rejected_before_are_still_told() -> None:
 
 def test_a_failed_publication_is_named() -> None:
     failed = (*RUN.published, Publication("gold.b", "redshift", error="no connection"))
-    assert "redshift (1 table, 8 912 rows, 1 failed: gold.b)" in "\n".join(printed(replace(RUN, published=failed)))
+    text = "\n".join(printed(replace(RUN, published=failed)))
+    assert "redshift (1 table, 8 912 rows, 10 removed, 1 failed: gold.b)" in text
 
 
 def test_markdown_holds_the_same_numbers_and_the_error() -> None:

@@ -50,7 +50,12 @@ class TestShow:
         with pytest.raises(ConfigError, match="is not shown, and nothing can be found by it"):
             show(lake, "silver.people", where=where)
 
-    @pytest.mark.parametrize("where", ["1=1; DROP TABLE x", "1=1) LIMIT (5", "id >", "1=1) UNION (SELECT 1"])
+    def test_a_condition_sees_no_more_than_what_is_shown(self, lake: ReleasedLake) -> None:
+        where = "EXISTS (SELECT 1 FROM \"rows of silver.people\" AS r WHERE r::text LIKE '%a@b.de%')"
+        with pytest.raises(ConfigError, match="does not exist"):
+            show(lake, "silver.people", where=where)
+
+    @pytest.mark.parametrize("where", ["1=1; DROP TABLE x", "1=1) LIMIT (5", "id >", "1=1) UNION (SELECT 1", "", " "])
     def test_what_is_no_condition_is_told(self, lake: ReleasedLake, where: str) -> None:
         with pytest.raises(ConfigError):
             show(lake, "gold.sales", where=where)
@@ -92,9 +97,16 @@ class TestQuery:
         assert answer.values() == [{"id": 1}, {"id": 2}]
         assert answer.hidden == ("silver.people.email", "silver.people.drifted")
 
+    def test_columns_of_one_name_are_told_apart(self, lake: ReleasedLake) -> None:
+        asked = "SELECT a.id, b.id, 7 AS id_1, a.city, b.city FROM gold.sales a JOIN gold.sales b ON b.id = a.id + 2"
+        assert query(lake, asked).values() == [{"id": 1, "id_2": 3, "id_1": 7, "city": "Ulm", "city_1": "Bonn"}]
+
     @pytest.mark.parametrize(
         "sql",
         [
+            # A name that only a query inside gives is another one outside.
+            'SELECT * FROM (WITH "rows of silver.people" AS (SELECT 1) SELECT 1), "rows of silver.people"',
+            "SELECT * FROM (WITH duckdb_views AS (SELECT 1) SELECT 1), duckdb_views",
             "SELECT * FROM read_csv('/etc/passwd')",
             "SELECT * FROM '/etc/passwd'",
             'SELECT * FROM "/tmp/x.parquet"',

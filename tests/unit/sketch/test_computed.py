@@ -51,6 +51,22 @@ def test_columns_have_sparks_types_and_groups_are_unique(project: Project, spark
 
 
 @pytest.mark.parametrize(
+    ("sql", "unique"),
+    [
+        ("SELECT upper(status) AS status, count(*) AS n FROM silver.orders GROUP BY status", ()),
+        ("SELECT upper(status) AS state, count(*) AS n FROM silver.orders GROUP BY state", ("state",)),
+        ("SELECT o.status, count(*) AS n FROM silver.orders AS o GROUP BY status", ("status",)),
+        ("SELECT status AS state, count(*) AS n FROM silver.orders GROUP BY status", ("state",)),
+        ("SELECT currency AS status, count(*) AS n FROM silver.orders GROUP BY currency, status", ()),
+    ],
+)
+def test_a_group_is_by_what_is_read_before_what_is_given(
+    sql: str, unique: tuple[str, ...], project: Project, spark: SparkSession, tmp_path: Path
+) -> None:
+    assert drafted(sql, project, spark, tmp_path).unique == unique
+
+
+@pytest.mark.parametrize(
     ("sql", "told"),
     [
         ("SELECT no_such FROM silver.orders", "UNRESOLVED_COLUMN"),

@@ -85,6 +85,22 @@ class TestCsv:
         assert types(look) == {"id": "bigint", "b": "string"}
         assert look.sample.column("b").values == [None, "z"]
 
+    @pytest.mark.parametrize(
+        ("text", "options"),
+        [
+            ('"id","qty","note"\n"1","",""\n"2","5","x"\n', {"null_values": [""]}),
+            ('id;at\n1;2025-01-01\n2;""', {"sep": ";", "null_values": [""]}),
+            ('"id","qty","note"\n"1",,""\n"2",5,"x"\n', {"null_values": [""]}),
+            ('"id","qty","note"\n"1","4",""\n"2","5","x"\n', {}),  # it may be a text
+            ("id,qty\n1,\n2,5\n", {}),
+            ('id,qty,said\n1,,"a ""b"""\n2,5,x\n', {}),
+        ],
+    )
+    def test_a_quoted_nothing_is_null_where_it_can_be_nothing_else(self, text: str, options: dict[str, object]) -> None:
+        look = looked_at(text, "a.csv")
+        assert look.options == options
+        assert set(types(look).values()) - {"bigint", "date", "string"} == set()
+
     def test_only_so_many_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, "ROWS", 2)
         look = looked_at("id\n1\n2\nx\n", "a.csv")
@@ -150,6 +166,12 @@ class TestParquet:
                 "w": pa.array(["a", "b"]).dictionary_encode(),
                 "b": pa.array([b"x", b"y"]),
                 "f": pa.array([1.5, 2.5], pa.float32()),
+                # Only Arrow knows these; the file has lists, texts, bytes, days and numbers.
+                "vector": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)),
+                "view": pa.array(["a", "b"], pa.string_view()),
+                "hash": pa.array([b"ab", b"cd"], pa.binary(2)),
+                "day": pa.array([dt.date(2025, 1, 1), None], pa.date64()),
+                "span": pa.array([1, 2], pa.duration("us")),
             }
         )
         file = io.BytesIO()
@@ -166,6 +188,11 @@ class TestParquet:
             "w": "string",
             "b": "string",
             "f": "float",
+            "vector": "array",
+            "view": "string",
+            "hash": "string",
+            "day": "date",
+            "span": "bigint",
         }
         assert look.sample.column("d").values == ["1.25", None]
         assert look.sample.whole

@@ -133,7 +133,7 @@ def test_two_columns_do_not_get_one_name() -> None:
     ("place", "name"),
     [
         (Place("landing", "suppliers.csv", "suppliers.csv"), "suppliers"),
-        (Place("landing", "trips*.parquet", "trips_2025-01.parquet"), "trips"),
+        (Place("landing", "trips_[0-9]*.parquet", "trips_2025-01.parquet"), "trips"),
         (Place("landing", "crm/accounts/", "crm/accounts/a.csv"), "accounts"),
         (Place("snowflake", "SALES.ORDERS"), "orders"),
         (Place("landing", ""), "landing"),

@@ -356,12 +356,13 @@ def test_a_time_that_has_not_come_does_not_take_the_end_beyond_what_is_yet_to_be
 def test_numbers_say_how_far_a_source_was_read(crm: PagingCrm, extract: Callable[..., Extract]) -> None:
     crm.page = 100
     first = extract("version", keys=("id", "version"))
-    assert (ids(first), first.watermark) == (EVERY, {"column": "Version", "low": None, "high": 24, "object": "Thing"})
+    place = {"object": "Thing", "connection": "crm"}
+    assert (ids(first), first.watermark) == (EVERY, {"column": "Version", "low": None, "high": 24} | place)
     crm.records += [record(24), record(30)]
     crm.records[-2]["Id"] = "r124"
     second = extract("version", keys=("id", "version"), **after(first))
     assert ids(second) == ["r024", "r030", "r124"]
-    assert second.watermark == {"column": "Version", "low": 24, "high": 30, "object": "Thing"}
+    assert second.watermark == {"column": "Version", "low": 24, "high": 30} | place
 
 
 def test_a_cursor_that_changes_its_column_begins_anew(crm: PagingCrm, extract: Callable[..., Extract]) -> None:

@@ -78,25 +78,49 @@ def test_records_in_the_bin_come_where_a_row_can_say_so(
     assert sorted(name for (name,) in lake.read(TABLE, "id")) == found
 
 
-def test_another_object_is_read_from_its_beginning_and_only_once(crm: PagingCrm, address: str, lake: Lake) -> None:
+@pytest.mark.parametrize("other", [{"object": "Other"}, {"connection": "other"}], ids=["object", "system"])
+def test_another_source_is_read_from_its_beginning_and_only_once(
+    crm: PagingCrm, address: str, lake: Lake, other: dict[str, str]
+) -> None:
     source = {"connection": "crm", "object": "Thing", "fields": FIELDS}
     load: dict[str, Any] = {"source": source, "watermark": BY_VERSION, "write": KEYED}
     lake.table(TABLE, COLUMNS, load, keys=["id"])
     crm.records = [record(20), record(21)]
     prepared(lake, address)
 
-    lake.table(TABLE, COLUMNS, {**load, "source": {**source, "object": "Other"}}, keys=["id"])
+    lake.table(TABLE, COLUMNS, {**load, "source": {**source, **other}}, keys=["id"])
     crm.records = [record(3), record(19), record(20)]
     moved = prepared(lake, address)
-    assert moved.watermark == {"column": "Version", "low": None, "high": 20, "object": "Other"}
+    place = {"object": "Thing", "connection": "crm"} | other
+    assert moved.watermark == {"column": "Version", "low": None, "high": 20} | place
     assert sorted(name for (name,) in lake.read(TABLE, "id")) == ["r003", "r019", "r020", "r021"]
     crm.records.append(record(22))
     assert prepared(lake, address).identity["low"] == 20
 
 
+@pytest.mark.parametrize(
+    ("book", "told"),
+    [
+        ({"object": "Other", "connection": "crm"}, "from Other until now: Thing is read"),
+        ({"object": "Thing", "connection": "old"}, "from Thing of old until now: Thing of crm is read"),
+        ({"object": "thing"}, None),
+        ({}, None),
+    ],
+)
+def test_what_was_read_until_now_is_told(lake: Lake, book: dict[str, str], told: str | None) -> None:
+    source = {"connection": "crm", "object": "Thing"}
+    lake.table(TABLE, COLUMNS, {"source": source, "watermark": BY_VERSION, "write": KEYED}, keys=["id"])
+    request = asked(lake, Window("version", None, 20).to_json() | book, full=False)
+    start = start_of(request, BY_NUMBER)
+    notices = windowed(request, BY_NUMBER, start, Seen((20,), 0)).notices
+    assert start == (() if told else (20,))
+    assert notices == ((f"{TABLE} was read {told} from its beginning",) if told else ())
+
+
 def test_the_bookkeeping_of_another_object_is_kept_although_its_end_is_before() -> None:
     ours = Window("n", 3, 5).to_json() | {"object": "b"}
     assert is_further(ours, Window("n", None, 9).to_json() | {"object": "a"})
+    assert is_further(ours | {"connection": "b"}, Window("n", None, 9).to_json() | {"object": "b", "connection": "a"})
     assert not is_further(ours, Window("n", None, 9).to_json())
     assert not is_further(ours, ours)
 

@@ -88,5 +88,5 @@ def test_rejected_rows_are_linked_where_there_are_some(engine: Engine, prefect_s
     assert link is not None
     assert f"run_id%3D{engine.run.run_id}" in link["data"]
     assert link["description"] == "3 rows of bronze.orders rejected"
-    assert f"tidemark errors list --table bronze.orders --run {engine.run.run_id[:8]}`" in link["data"]
+    assert f"tidemark --env test errors list --table bronze.orders --run {engine.run.run_id[:8]}`" in link["data"]
     assert link["data"].endswith("| rule | rows |\n| --- | ---: |\n| id.type | 2 |\n| id.required | 1 |")

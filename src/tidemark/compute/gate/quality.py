@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.compile.soda import age_in_hours, freshness_name, sodacl
-from tidemark.compute.candidate import candidate
+from tidemark.compute.candidate import candidate, committed
 from tidemark.compute.gate import personal
 from tidemark.compute.gate.limits import limit_checks
 from tidemark.compute.gate.scan import CheckResult, run_checks
@@ -22,6 +22,10 @@ from tidemark.spark import storage
 from tidemark.sql.queries import view_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame, SparkSession
+
     from tidemark.config.contract.model import Contract, Freshness
     from tidemark.engine import Engine
 
@@ -63,8 +67,7 @@ def gate(engine: Engine, table: str) -> GateResult:
     results: tuple[CheckResult, ...] = ()
     search = personal.search(engine, spark, table)
     if checks:
-        read = (table, *_tables_in_checks(engine, table))
-        relations = {view_name(name): candidate(engine, spark, name) for name in read}
+        relations = {view_name(name): frame for name, frame in _relations(engine, spark, table)}
         results = run_checks(spark, contract, checks, relations, search.beside if search else None)
     found = personal.results(search, contract) if search else ()
     batch = engine.prepared.get(table)
@@ -75,7 +78,7 @@ def gate(engine: Engine, table: str) -> GateResult:
 def age(engine: Engine, table: str) -> GateResult | None:
     """The one check that can fail for a table that stays as it is: its freshness; None where nothing is promised.
 
-    All others were passed by the version that is committed.
+    All others were passed by the version that is committed, where none of them is due (`is_due`).
     """
     started = time.monotonic()
     freshness = engine.table(table).contract.freshness
@@ -85,6 +88,13 @@ def age(engine: Engine, table: str) -> GateResult | None:
     late = "fail" if freshness.severity == "error" else "warn"
     check = CheckResult(freshness_name(freshness), late if value > freshness.hours else "pass", str(value))
     return _stored(engine, table, _let_pass(engine, table, (check,)), started)
+
+
+def is_due(engine: Engine, table: str) -> bool:
+    """Whether a table that stays as it is has to pass its checks again: they read others, which this run changes."""
+    waits = engine.project.gates.get(table, ())
+    prepared = (engine.prepared[name] for name in waits if name in engine.prepared)
+    return any(not batch.changes_nothing for batch in prepared) or any(name in engine.batches for name in waits)
 
 
 def check_names(contract: Contract) -> tuple[str, ...]:
@@ -137,8 +147,10 @@ def _stored(engine: Engine, table: str, results: tuple[CheckResult, ...], starte
     return result
 
 
-def _tables_in_checks(engine: Engine, table: str) -> list[str]:
-    """Other tables that the contract's SQL checks read."""
-    texts = [text for check in engine.table(table).contract.checks for text in (check.query, check.implementation)]
-    named = [name for name in engine.project.tables if any(text and name in text for text in texts)]
-    return [name for name in named if name != table]
+def _relations(engine: Engine, spark: SparkSession, table: str) -> Iterator[tuple[str, DataFrame]]:
+    """The table and those that its checks read: what the run makes of them where the gate waits for them, and else
+    what is committed.
+    """
+    tables, waits = engine.project.tables, engine.project.gates.get(table, ())
+    for name in sorted({table, *engine.table(table).checked_against} & tables.keys()):
+        yield name, (candidate if name == table or name in waits else committed)(engine, spark, name)

@@ -117,7 +117,8 @@ _ACTS: Mapping[str, tuple[str, Any]] = {
     ),
     "DataQuality.unit": ("Whether the number is one of `rows`, or `percent` of all.", "percent"),
     "DataQuality.query": (
-        "One SELECT that gives one number; `{object}` is the table, others go by their names.",
+        "One SELECT that gives one number; `{object}` is the table, others go by their names: as the run will leave "
+        "them, but for those computed from the table or of a later layer, which are as they are committed.",
         "SELECT count(*) FROM {object} WHERE refund < 0",
     ),
     "DataQuality.engine": ("Of a `custom` check: `soda`.", "soda"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 LAYERS = ("bronze", "silver", "gold")
+TABLE_NAME = re.compile(rf"\b(?:{'|'.join(LAYERS)})\.[a-z_][a-z0-9_]*")
 NOT_PERSONAL = ("public", "internal")
 """Classifications that readers of gold may see as they are."""
 
@@ -129,6 +131,12 @@ class Check:
     query: str | None = None
     implementation: str | None = None
     line: int = 1
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables (`layer.table`) that its SQL or SodaCL names."""
+        text = f"{self.query or ''}\n{self.implementation or ''}".lower().replace("`", "")
+        return tuple(dict.fromkeys(TABLE_NAME.findall(text)))
 
 
 @dataclass(frozen=True)

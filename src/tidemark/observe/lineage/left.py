@@ -64,8 +64,16 @@ class Left:
         return [f"{SPOOL}/{name}" for name in self._folder.below(SPOOL).files() if name.endswith(".jsonl")]
 
     def take(self, name: str) -> list[Event]:
-        """The events of a file that waits; none where another run was sooner."""
-        return _events(self._folder.read_text(name) or "")
+        """The events of a file that waits; none where another run was sooner. What is no event is put aside."""
+        events, broken = [], []
+        for line in (self._folder.read_text(name) or "").splitlines():
+            try:
+                events += [json.loads(line)] if line.strip() else []
+            except ValueError:
+                broken.append(line)
+        if broken:
+            self._put_aside(name, "\n".join(broken))
+        return events
 
     def done(self, name: str, rest: Sequence[Event] = ()) -> None:
         """The events of a file do not wait any more, but for the rest of them."""
@@ -91,10 +99,21 @@ class Left:
         """The runs that have jobs without an end."""
         for name in self._folder.below(OPEN).files():
             text = self._folder.read_text(f"{OPEN}/{name}") if name.endswith(".json") else None
-            if text is not None:
+            if text is None:
+                continue
+            try:
                 told: Mapping[str, Any] = json.loads(text)
                 at = datetime.fromisoformat(told["at"])
-                yield LeftOpen(name.removesuffix(".json"), str(told["process"]), at, tuple(told["starts"]))
+                left = LeftOpen(name.removesuffix(".json"), str(told["process"]), at, tuple(told["starts"]))
+            except (ValueError, KeyError, TypeError):
+                self._put_aside(name, text)
+                self._folder.delete(f"{OPEN}/{name}")
+            else:
+                yield left
+
+    def _put_aside(self, name: str, text: str) -> None:
+        """Text that is not what it should be, as a machine that went down leaves it: nobody else is held up by it."""
+        self._folder.write_text(f"{REFUSED}/{name.rpartition('/')[2]}.broken", text)
 
 
 def _now() -> datetime:
@@ -107,7 +126,3 @@ def _stamp() -> str:
 
 def _lines(events: Sequence[Event]) -> str:
     return "".join(f"{json.dumps(event, sort_keys=True)}\n" for event in events)
-
-
-def _events(text: str) -> list[Event]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]

@@ -4,7 +4,7 @@ New is a file whose path, size and tag are not in the book that the table's last
 written anew under its old name is new. Files in `dt=YYYY-MM-DD` folders later than the run's day wait for theirs.
 
 A file that cannot be read does not keep the others from being read. A broken one is one corrupt record, and is read
-again when it changes; one that is out of reach is left for the next run.
+again when it changes; one that is out of reach, or was written to while it was read, is left for the next run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -25,27 +26,26 @@ from tidemark.config.csvformat import CsvFormat
 from tidemark.errors import ConfigError, SourceError
 from tidemark.rows import AGE, CORRUPT, MAYBE_AGE, ORIGIN, TAKEN, literal
 from tidemark.sources import Extract, ExtractRequest
-from tidemark.sources.landing.folders import columns_of, partition_columns, with_partitions
+from tidemark.sources.landing.folders import columns_of
 from tidemark.sources.landing.formats.broken import SPARK_FAILURES, failed_read, suspected, verdict_on
 from tidemark.sources.landing.formats.csvfiles import read_csv
-from tidemark.sources.landing.formats.jsonfiles import read_json, whole_documents
-from tidemark.sources.landing.formats.parquetfiles import read_parquet_files, refuse_options
-from tidemark.sources.landing.formats.parquettypes import AsTyped
+from tidemark.sources.landing.formats.jsonfiles import read_json
+from tidemark.sources.landing.formats.parquetfiles import read_parquet_files
 from tidemark.sources.landing.listing import Landing, Listing, UnreadableError, Verdict, folder_day
+from tidemark.sources.landing.onetype import AsTyped
+from tidemark.sources.landing.parts import Part, Reader, together
 from tidemark.sources.landing.shelf import Shelf
-from tidemark.sources.landing.snapshots import Picked, pick, taken_at
+from tidemark.sources.landing.snapshots import Picked, parts_left_out, pick, taken_at
 from tidemark.sources.staged import empty_frame, folded, is_own_name, union
 from tidemark.sources.watermark import FileBook, Period, SourceFile
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 KIND = "files"
 _NAMED = 3
 _EACH = 10
-
-Reader = Callable[["SparkSession", Landing, Sequence[SourceFile], str], tuple["DataFrame", list[str]]]
-"""Gives the rows of files below a folder, and what to tell of them."""
+_CHANGING = "it was written to while it was read"
 
 
 class FilesSource:
@@ -86,6 +86,7 @@ class FilesSource:
             ),
             empty=reading.is_empty,
             rereads=any(map(book.has_name, picked.files)),
+            unsettled=partial(_unsettled, landing, reading.files),
         )
 
     def _again(
@@ -103,23 +104,28 @@ class FilesSource:
             source_system=KIND,
             notices=reading.notices,
             empty=reading.is_empty,
+            unsettled=partial(_unsettled, landing, reading.files),
         )
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """What the picked files gave. `waiting` are those that are left for the next run."""
+    """What the picked files gave: `files` are those that are read, `waiting` those that are left for the next run,
+    `lacking` says what was left out though it may be a part of the same.
+    """
 
+    files: tuple[SourceFile, ...]
     given: DataFrame | Callable[[], DataFrame]
     waiting: frozenset[SourceFile]
     notices: tuple[str, ...]
     verdicts: dict[SourceFile, Verdict]
+    lacking: list[str]
     is_empty: bool
 
 
 def _is_whole(reading: _Reading, chosen: Sequence[SourceFile]) -> bool:
     """Whether all that was written was read: a file without a byte beside others may be one that was cut off."""
-    return not reading.verdicts and (reading.is_empty or all(file.size for file in chosen))
+    return not (reading.verdicts or reading.lacking) and (reading.is_empty or all(file.size for file in chosen))
 
 
 def _received(reading: _Reading, chosen: Sequence[SourceFile]) -> tuple[SourceFile, ...]:
@@ -128,12 +134,14 @@ def _received(reading: _Reading, chosen: Sequence[SourceFile]) -> tuple[SourceFi
 
 def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: Listing, picked: Picked) -> _Reading:
     """The rows of the files that can be read, and a corrupt record for each that is broken."""
-    verdicts = suspected(request, landing, picked.files) | _in_folders_of_ours(listing, picked.files)
+    waiting = {file: Verdict("changing", _CHANGING) for file in picked.files if file.path in request.unsettled}
+    settled = [file for file in picked.files if file not in waiting]
+    verdicts = suspected(request, landing, settled) | _in_folders_of_ours(listing, settled) | waiting
     given: DataFrame | None = None
     told: list[str] = []
     while readable := [file for file in picked.files if file not in verdicts]:
         try:
-            frame, told = _by_age(request, read, landing, listing, picked, readable)
+            parts, told = _by_age(request, read, landing, listing, picked, readable)
         except UnreadableError as unreadable:
             verdicts |= unreadable.verdicts
         except SPARK_FAILURES as failure:
@@ -142,21 +150,24 @@ def _read(request: ExtractRequest, read: Reader, landing: Landing, listing: List
                 raise
             verdicts |= found
         else:
-            columns = partition_columns(readable, listing.folder, _expected(request))
-            given = with_partitions(frame, listing.folder, columns) if columns else frame
+            given = together(parts, listing.folder, _expected(request), _types(request))
             break
     _refuse_where_nothing_may_be_read(landing, verdicts, readable)
-    if request.table.load.write.mode == "replace":
-        _refuse_part_of_a_snapshot(landing, verdicts)
+    left_out = parts_left_out(picked, listing.unread, request.table)
+    lacking = [*map(_closed, listing.closed), *(f"{path}: left out, though it is part of it" for path in left_out)]
+    if request.table.load.write.mode == "replace" and picked.files:
+        _refuse_part_of_a_snapshot(landing, verdicts, lacking)
     broken = {file: verdict for file, verdict in verdicts.items() if verdict.kind == "broken"}
     if broken:
         records = _quarantined(request.spark, broken)
         given = records if given is None else union([given, records])
     return _Reading(
+        files=tuple(readable),
         given=partial(_nothing, request) if given is None else given,
         waiting=frozenset(verdicts) - frozenset(broken),
         notices=(*told, *_of_unreadable(verdicts)),
         verdicts=verdicts,
+        lacking=lacking,
         is_empty=given is None,
     )
 
@@ -168,19 +179,25 @@ def _by_age(
     listing: Listing,
     picked: Picked,
     readable: Sequence[SourceFile],
-) -> tuple[DataFrame, list[str]]:
+) -> tuple[list[Part], list[str]]:
     """The rows of the readable files; where several snapshots are among them, with the age of theirs."""
     if not picked.by_age:
-        frame, told = read(request.spark, landing, readable, listing.folder)
-        return _dated(request, frame, readable), told
-    frames, told = [], list[str]()
+        parts, told = read(request.spark, landing, readable, listing.folder)
+        return [part.with_rows(_dated(request, readable)) for part in parts], told
+    parts, told = list[Part](), list[str]()
     for age, snapshot in enumerate(picked.by_age):
         if files := [file for file in snapshot if file in readable]:
-            frame, notices = read(request.spark, landing, files, listing.folder)
-            marked = frame.withColumn(AGE if picked.is_sure else MAYBE_AGE, F.lit(age))
-            frames.append(_dated(request, marked, snapshot))
+            of_snapshot, notices = read(request.spark, landing, files, listing.folder)
+            mark = partial(DataFrame.withColumn, colName=AGE if picked.is_sure else MAYBE_AGE, col=F.lit(age))
+            parts += [part.with_rows(mark).with_rows(_dated(request, snapshot)) for part in of_snapshot]
             told += notices
-    return union(frames), told
+    return parts, told
+
+
+def _unsettled(landing: Landing, files: Sequence[SourceFile]) -> frozenset[str]:
+    """The paths of those files that are not any more what they were when they were listed."""
+    looks = landing.each(files, landing.is_as_listed)
+    return frozenset(file.path for file, is_as_listed in zip(files, looks, strict=True) if not is_as_listed)
 
 
 def _in_folders_of_ours(listing: Listing, files: Sequence[SourceFile]) -> dict[SourceFile, Verdict]:
@@ -208,18 +225,23 @@ def _refuse_where_nothing_may_be_read(
     )
 
 
-def _refuse_part_of_a_snapshot(landing: Landing, verdicts: dict[SourceFile, Verdict]) -> None:
+def _refuse_part_of_a_snapshot(landing: Landing, verdicts: dict[SourceFile, Verdict], lacking: Sequence[str]) -> None:
     """What cannot be read of a snapshot would be gone from the table that the rest replaces."""
-    if not verdicts:
+    seen = [*(f"{file.path}: {verdict.reason}" for file, verdict in verdicts.items()), *lacking]
+    if not seen:
         return
     raise SourceError(
         "a file of the snapshot that is to be the table cannot be read; the table stays as it is",
         table=landing.table,
         step="extract",
-        seen=[f"{file.path}: {verdict.reason}" for file, verdict in list(verdicts.items())[:_NAMED]],
+        seen=seen[:_NAMED],
         evidence=landing.location,
         next_step="have the file written anew, or a newer snapshot put beside it, then run again",
     )
+
+
+def _closed(folder: str) -> str:
+    return f"{folder}: the folder may not be listed"
 
 
 def _quarantined(spark: SparkSession, broken: dict[SourceFile, Verdict]) -> DataFrame:
@@ -264,10 +286,9 @@ def _reader(request: ExtractRequest) -> Reader:
         case "csv":
             return partial(_read_csv, request, CsvFormat.of(options))
         case "json":
-            whole = whole_documents(options, table)
-            return lambda spark, landing, files, _: read_json(spark, landing, files, whole, wanted)
+            whole = options.get("multiLine")
+            return lambda spark, landing, files, _: _as_one(files, *read_json(spark, landing, files, whole, wanted))
         case "parquet":
-            refuse_options(options, table)
             return lambda spark, landing, files, _: read_parquet_files(spark, landing, files, wanted)
     raise ConfigError(f"{table} does not say what its files are", next_step="add `format: json`, `csv` or `parquet`")
 
@@ -289,9 +310,16 @@ def _read_csv(
     landing: Landing,
     files: Sequence[SourceFile],
     folder: str,
-) -> tuple[DataFrame, list[str]]:
+) -> tuple[list[Part], list[str]]:
     may_show = not any(column.is_personal for column in request.table.contract.columns)
-    return read_csv(spark, landing, files, form, partial(_in_file, _expected(request), folder), may_show)
+    filled = request.table.load.filled
+    given = zip(_expected(request), request.table.contract.column_names, strict=True)
+    expected = tuple(source for source, name in given if name not in filled)
+    return _as_one(files, *read_csv(spark, landing, files, form, partial(_in_file, expected, folder), may_show))
+
+
+def _as_one(files: Sequence[SourceFile], frame: DataFrame, told: list[str]) -> tuple[list[Part], list[str]]:
+    return [Part(frame, files)], told
 
 
 def _in_file(expected: Collection[str], folder: str, file: SourceFile) -> tuple[str, ...]:
@@ -300,12 +328,12 @@ def _in_file(expected: Collection[str], folder: str, file: SourceFile) -> tuple[
     return tuple(name for name in expected if name.lower() not in given)
 
 
-def _dated(request: ExtractRequest, frame: DataFrame, files: Sequence[SourceFile]) -> DataFrame:
-    """The frame with when its files, which are one snapshot, were taken, where the table wants to know."""
+def _dated(request: ExtractRequest, files: Sequence[SourceFile]) -> Callable[[DataFrame], DataFrame]:
+    """Adds to rows when their files, which are one snapshot, were taken, where the table wants to know."""
     if request.source.taken_at is None:
-        return frame
-    taken = taken_at(files, request.source.snapshot)
-    return frame.withColumn(TAKEN, literal(taken))
+        return lambda frame: frame
+    taken = literal(taken_at(files, request.source.snapshot))
+    return lambda frame: frame.withColumn(TAKEN, taken)
 
 
 def _nothing(request: ExtractRequest) -> DataFrame:
@@ -328,6 +356,7 @@ def _notices(
     empty = [file.path for file in received if not file.size]
     if empty:
         yield f"empty files: {_some(empty)}"
+    yield from (f"{_closed(folder)}; what is in it is not read" for folder in listing.closed[:_EACH])
     if listing.hidden:
         yield (
             f"{len(listing.hidden)} files are left out, for a dot or underscore before their name or a folder's, or"
@@ -358,7 +387,7 @@ def _of_book(book: FileBook, due: Sequence[SourceFile], chosen: Sequence[SourceF
 
 
 def _of_unreadable(verdicts: dict[SourceFile, Verdict]) -> Iterator[str]:
-    says = dict.fromkeys(("gone", "refused"), "it is left for the next run")
+    says = dict.fromkeys(("gone", "refused", "changing"), "it is left for the next run")
     says["broken"] = "it is in the error lane as a whole, and read again when it changes"
     for file, verdict in _by_path(verdicts)[:_EACH]:
         yield f"{file.path}: {verdict.reason}; {says[verdict.kind]}"

@@ -1,7 +1,7 @@
 """Folders that say something of the files in them, as Hive and Spark write them: `country=DE/` is a column.
 
-Names and values are URL-encoded there, and `__HIVE_DEFAULT_PARTITION__` is null. `dt=YYYY-MM-DD` is the day of a file,
-and a column only where the contract has it.
+Names and values are URL-encoded there (what is no UTF-8 stays as it is written), and `__HIVE_DEFAULT_PARTITION__` is
+null. `dt=YYYY-MM-DD` is the day of a file, and a column only where the contract has it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ DAY = "dt"
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _FOLDER = re.compile(r"([^=/]+)=[^/]*(?=/)")
 _NESTED = (ArrayType, MapType, StructType, VariantType)
+_NO_CHARACTER = "\ufffd"  # stands in Spark's text for bytes that are no UTF-8
 _TOLD = own("told")
 
 
 def columns_of(path: str, folder: str) -> tuple[str, ...]:
     """The names of the columns that the folders between `folder` and a file give it, in lower case."""
-    return tuple(dict.fromkeys(unquote(key).lower() for key in _FOLDER.findall(_within(path, folder))))
+    return tuple(dict.fromkeys(_decoded(key).lower() for key in _FOLDER.findall(_within(path, folder))))
 
 
 def partition_columns(files: Iterable[SourceFile], folder: str, expected: Collection[str]) -> dict[str, list[str]]:
@@ -45,9 +46,9 @@ def partition_columns(files: Iterable[SourceFile], folder: str, expected: Collec
     keys: dict[str, dict[str, None]] = defaultdict(dict)
     for file in files:
         for key in _FOLDER.findall(_within(file.path, folder)):
-            keys[unquote(key).lower()][key] = None
+            keys[_decoded(key).lower()][key] = None
     return {
-        known.get(name, unquote(next(iter(spelled)))): list(spelled)
+        known.get(name, _decoded(next(iter(spelled)))): list(spelled)
         for name, spelled in keys.items()
         if name != DAY or name in known
     }
@@ -65,9 +66,7 @@ def with_partitions(frame: DataFrame, folder: str, columns: Mapping[str, Sequenc
     said = {name: F.when(is_good, _value(folder, spelled)) for name, spelled in columns.items()}
     added = {name: value for name, value in said.items() if name.lower() not in fields}
     shared = {
-        field.name: _shared(field, said[name])
-        for name in said
-        if (field := fields.get(name.lower())) is not None and not isinstance(field.dataType, _NESTED)
+        field.name: _shared(field, said[name]) for name in said if (field := fields.get(name.lower())) is not None
     }
     if not shared:
         return frame.withColumns(added)
@@ -94,6 +93,8 @@ class _Shared:
 
 def _shared(field: StructField, said: Column) -> _Shared:
     own_value = quoted(field.name)
+    if isinstance(field.dataType, _NESTED):  # no folder says what is nested
+        return _Shared(own_value, said, said.isNotNull())
     typed = same_value(said, "string", field.dataType.simpleString())
     same = (own_value == typed) | (own_value.cast("string") == said)
     differs = F.coalesce(F.when(own_value.isNull(), typed.isNull()).otherwise(~same), F.lit(False))
@@ -123,8 +124,15 @@ def _value(folder: str, spelled: Sequence[str]) -> Column:
     below, key = re.escape(folder.lstrip("/")), "|".join(map(re.escape, spelled))
     pattern = rf"(?is)^(?:[^/]*/+)?{below}/(?:.*/)?(?:{key})=([^/]*)/"
     encoded = F.regexp_extract(ORIGIN, pattern, 1)
-    decoded = F.when(
-        F.contains(encoded, F.lit("%")),
-        F.coalesce(F.try_url_decode(F.replace(encoded, F.lit("+"), F.lit("%2B"))), encoded),
-    ).otherwise(encoded)
+    text = F.try_url_decode(F.replace(encoded, F.lit("+"), F.lit("%2B")))
+    is_text = ~F.contains(text, F.lit(_NO_CHARACTER)) | encoded.rlike(f"(?i)%EF%BF%BD|{_NO_CHARACTER}")
+    decoded = F.when(F.contains(encoded, F.lit("%")) & is_text, text).otherwise(encoded)
     return F.when((encoded != "") & (encoded != _NULL), decoded)
+
+
+def _decoded(name: str) -> str:
+    """A name without percent-encoding; as it is where that hides bytes that are no UTF-8."""
+    try:
+        return unquote(name, errors="strict")
+    except UnicodeDecodeError:
+        return name

@@ -36,6 +36,11 @@ def in_pattern(path: str, pattern: str) -> bool:
     return any(expression.fullmatch("/".join(parts[:count])) for count in range(len(parts), 0, -1))
 
 
+def may_fit_below(folder: str, pattern: str) -> bool:
+    """Whether the pattern may fit something in a folder of which nobody knows what is in it."""
+    return "**" in pattern or in_pattern(folder, pattern) or pattern.count("/") > folder.count("/")
+
+
 @lru_cache(maxsize=64)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(_translated(pattern), re.DOTALL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from tidemark.errors import SourceDownError, SourceError
 from tidemark.instants import as_utc
 from tidemark.retry import RetryPolicy
 from tidemark.rows.order import order_of_file
-from tidemark.sources.landing import compression
-from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part
+from tidemark.sources.landing import compression, disk
+from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part, may_fit_below
 from tidemark.sources.watermark import SourceFile
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ _DAY = re.compile(r"(?:^|/)dt=(\d{4}-\d{2}-\d{2})(?=/)")
 _BLOCK = 1024 * 1024
 _AT_LEAST = {"gzip": 0, "bzip2": _BLOCK, "zstd": _BLOCK // 4}  # of a compressed block, to have anything of its content
 _TAIL = 16
+# How programs call files that they are still writing (WinSCP, rclone, browsers, scripts), to rename them at the end.
+_UNFINISHED = ("._COPYING_", ".filepart", ".partial", ".part", ".tmp", ".crdownload")
+# A table of Delta Lake, Hudi or Iceberg: which of its files are its rows is not said by their names.
+_TABLE = re.compile(r"/(_delta_log/|\.hoodie/|metadata/[^/]*\.metadata\.json$)")
 # What writers leave beside their files. Whatever else is hidden is told.
 _BESIDE = re.compile(
     r"(^|/)(_SUCCESS|_(common_)?metadata|_(committed|started)_[^/]*|\.DS_Store|_temporary/.*|[^/]*\.crc)$"
@@ -42,9 +46,10 @@ _BESIDE = re.compile(
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a file cannot be read: its content is `broken`; or it is `gone` or `refused`, and left for the next run."""
+    """Why a file cannot be read: its content is `broken`; or it is `gone`, `refused` or `changing`, and left for the
+    next run."""
 
-    kind: Literal["broken", "gone", "refused"]
+    kind: Literal["broken", "gone", "refused", "changing"]
     reason: str
 
 
@@ -62,7 +67,8 @@ class Listing:
 
     `folder` is the one below which they lie: what stands in its own path says nothing of the files. `hidden`: by a dot
     or an underscore in front, or still being copied. `nameless`: Spark cannot address them. `odd`: on a disk, what is
-    no file: links to folders or to nothing, pipes.
+    no file: links to folders or to nothing, pipes. `closed`: folders that may not be listed. `unread`: those of the
+    files left out (by names without their ends) that hold data, or will.
     """
 
     folder: str
@@ -70,6 +76,8 @@ class Listing:
     hidden: tuple[str, ...] = ()
     nameless: tuple[str, ...] = ()
     odd: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    unread: tuple[SourceFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ class Landing:
         uri = str(request.connection.settings["uri"])
         is_remote = "://" in uri
         store = filesystem(request.environment.aws) if is_remote else fsspec.filesystem("file")
-        root = uri if is_remote else str(Path(uri).expanduser().absolute())
+        root = uri if is_remote else str(disk.own_path(uri))
         policy = request.environment.patience(request.source.connection)
         return cls(store, root.rstrip("/"), request.source.object.lstrip("/"), request.table.name, policy)
 
@@ -101,41 +109,53 @@ class Landing:
         """Every file there, by name.
 
         `object` is a pattern where it has `*`, `?`, `[` or `{`, unless a folder or file is called just so. Raises
-        `SourceError` when the place cannot be listed.
+        `SourceError` when the place cannot be listed, or has a table of another kind in it.
         """
-        listed = self._found(is_literal=True)
-        is_literal = bool(listed) or not is_pattern(self.object)
+        found = self._found(is_literal=True)
+        is_literal = bool(found.files) or not is_pattern(self.object)
         if not is_literal:
-            listed = self._found(is_literal=False)
+            found = self._found(is_literal=False)
+        listed = found.files
         base, root = self._bare(self._base(is_literal=is_literal)), f"{self._bare(self.root)}/"
         wanted = {
             path: details
             for path, details in listed.items()
             if not path.endswith("/") and (is_literal or in_pattern(path.removeprefix(root), self.object.strip("/")))
         }
-        files, hidden, nameless, odd = [], [], [], []
+        self._refuse_tables(listed, wanted, base)
+        files, hidden, nameless, odd, unread = [], [], [], [], []
         for path in sorted(wanted):
-            within = path.removeprefix(base).removeprefix("/")
-            if _is_hidden(within or path.rpartition("/")[2]):
+            within = path.removeprefix(base).removeprefix("/") or path.rpartition("/")[2]
+            if _is_hidden(within):
                 hidden.append(path)
+                if not _is_hidden(whole := _finished(within)):
+                    unread.append(_source_file(path.removesuffix(within) + whole, wanted[path]))
             elif _has_no_address(path):
                 nameless.append(path)
+                unread.append(_source_file(path, wanted[path]))
             elif self._is_local and not Path(path).is_file():
                 odd.append(path)
             else:
                 files.append(_source_file(f"{'' if self._is_local else 's3a://'}{path}", wanted[path]))
         told = tuple(path for path in hidden if not _BESIDE.search(path))
-        return Listing(base, tuple(files), told, tuple(nameless), tuple(odd))
+        closed = tuple(
+            folder
+            for folder in found.closed
+            if not _is_hidden(folder.removeprefix(f"{base}/"))
+            and (is_literal or may_fit_below(folder.removeprefix(root), self.object.strip("/")))
+        )
+        return Listing(base, tuple(files), told, tuple(nameless), tuple(odd), closed, tuple(unread))
 
-    def _found(self, *, is_literal: bool) -> Mapping[str, Any]:
+    def _found(self, *, is_literal: bool) -> disk.Found:
         base = self._base(is_literal=is_literal)
         with self._reachable(SourceDownError):
             if self._is_local and not self.store.exists(base):
                 if is_literal and is_pattern(self.object):
-                    return {}
+                    return disk.Found({})
                 raise FileNotFoundError(base)
-            found: Mapping[str, Any] = self._patiently(lambda: self.store.find(base, detail=True))
-        return found
+            if self._is_local:
+                return self._patiently(lambda: disk.below(base))
+            return disk.Found(self._patiently(lambda: self.store.find(base, detail=True)))
 
     def _base(self, *, is_literal: bool) -> str:
         below = self.object if is_literal else literal_part(self.object)
@@ -148,6 +168,19 @@ class Landing:
                 lambda: self.store.cat_file(file.path, start=start, end=min(end, file.size))
             )
         return content
+
+    def is_as_listed(self, file: SourceFile) -> bool:
+        """Whether a file has the size and the tag that it was listed with, or is gone."""
+        try:
+            with self._within_reach(file, SourceDownError):
+                details = self._patiently(lambda: self._details(file.path))
+        except UnreadableError:
+            return True
+        return _source_file(file.path, details).entry[:2] == file.entry[:2]
+
+    def _details(self, path: str) -> disk.Details:
+        told: disk.Details = disk.details(path) if self._is_local else self.store.info(path)
+        return told
 
     def head(self, file: SourceFile, wanted: int) -> bytes:
         """The first bytes of a file's text, unpacked if its name says that it is compressed; all there are, if fewer.
@@ -246,6 +279,21 @@ class Landing:
             kind = down if passes(failure) else SourceError
             raise self._failed(str(failure), "check that it can be reached from here, then run again", kind) from None
 
+    def _refuse_tables(self, listed: Iterable[str], wanted: Iterable[str], base: str) -> None:
+        """Raises `SourceError` where a wanted file lies in a folder with the log of a table."""
+        logs = {path[: found.start()]: path for path in listed if (found := _TABLE.search(path, len(base)))}
+        for folder, log in logs.items():
+            if any(path.startswith(f"{folder}/") for path in wanted):
+                raise SourceError(
+                    f"{self.location} has a table of Delta Lake, Hudi or Iceberg in it, and not all of its files are "
+                    "its rows",
+                    table=self.table,
+                    step="extract",
+                    seen=[f"its log is there: {log}"],
+                    evidence=folder,
+                    next_step="have its rows exported as files into a folder of their own, and name that as `object`",
+                )
+
     def _failed(self, seen: str, next_step: str, kind: type[SourceError] = SourceError) -> SourceError:
         return kind(
             f"{self.location} could not be read", table=self.table, step="extract", seen=[seen], next_step=next_step
@@ -269,10 +317,16 @@ def source_order(file: SourceFile) -> tuple[str, int, str]:
 
 
 def _is_hidden(path: str) -> bool:
-    """Whether Spark would pass over a file, without a word."""
-    return path.endswith("._COPYING_") or any(
+    """Whether Spark would pass over a file, without a word, or its writer has not ended yet."""
+    return path.endswith(_UNFINISHED) or any(
         part.startswith(".") or (part.startswith("_") and "=" not in part) for part in path.split("/")
     )
+
+
+def _finished(path: str) -> str:
+    """What a file will be called when its writer has ended."""
+    end = next((end for end in _UNFINISHED if path.endswith(end)), "")
+    return path.removesuffix(end)
 
 
 def _has_no_address(path: str) -> bool:
@@ -287,7 +341,7 @@ def _source_file(path: str, details: Mapping[str, Any]) -> SourceFile:
         modified = as_utc(details["LastModified"])
         return SourceFile(path, int(details["size"]), str(details["ETag"]).strip('"'), modified)
     # A file that was copied or moved here keeps its old modification time, but not its change time.
-    written = datetime.fromtimestamp(details["mtime"], UTC).replace(tzinfo=None)
+    written = datetime.fromtimestamp(details["written"], UTC).replace(tzinfo=None)
     modified = datetime.fromtimestamp(max(details["mtime"], details["created"]), UTC).replace(tzinfo=None)
     return SourceFile(
         path,

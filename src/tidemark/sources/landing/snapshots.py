@@ -66,6 +66,13 @@ def pick(table: Table, due: Sequence[SourceFile], chosen: Sequence[SourceFile]) 
     return _with_later(present, wanted) if write.keys else Picked(wanted)
 
 
+def parts_left_out(picked: Picked, unread: Sequence[SourceFile], table: Table) -> list[str]:
+    """Those of the files that are there and not read that are parts of the picked snapshots."""
+    word = table.load.source.snapshot if table.load.source else None
+    read = {_snapshot_of(file, word) for file in picked.files}
+    return [file.path for file in unread if _snapshot_of(file, word) in read]
+
+
 def taken_at(files: Sequence[SourceFile], word: SnapshotWord | None) -> datetime:
     """When the snapshot that the files are was taken (naive UTC): on the day of their `dt=…` folder, else when the last
     of them was written; so, too, where each file is a snapshot, of which a day can have several.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from tidemark.delta.table import count_rows
-from tidemark.rows import AGE, BAD, CORRUPT, ORDER, ROW_HASH, quoted
+from tidemark.rows import AGE, BAD, CORRUPT, ORDER, ROW_HASH, is_set, quoted
 from tidemark.rows.batches import having, newest
 from tidemark.rows.order import stored_order
 from tidemark.sql.types import SOURCE_ORDER
@@ -40,14 +40,24 @@ def vanished_rows(work: Work, columns: Sequence[str], known: DataFrame | None = 
     target = work.target() if known is None else known
     if work.missing is None or target is None:
         return None
+    target = _with_flag(work, target)
     present = _newest_extract(work).select(*map(quoted, work.keys)).distinct()
     gone = _covered(work, target).join(present, list(work.keys), "left_anti")
     if work.missing == "soft" and work.delete_flag is not None:
         living = gone.where(_lives(work.delete_flag))
-        gone = living.withColumn(work.delete_flag, F.lit(True)).withColumn(ROW_HASH, work.stored_hash(target))
+        true = F.lit(True).cast(living.schema[work.delete_flag].dataType)
+        gone = living.withColumn(work.delete_flag, true).withColumn(ROW_HASH, work.stored_hash(target))
     values = {name: quoted(name) for name in target.columns}
     values |= {LABEL: F.lit(VANISHED), ORDER: stored_order(target)}
     return gone.select(*[values.get(name, F.lit(None)).alias(name) for name in columns])
+
+
+def _with_flag(work: Work, target: DataFrame) -> DataFrame:
+    """The rows of the table with the column of the delete flag, which the table may be about to get."""
+    flag = work.delete_flag
+    if work.missing != "soft" or flag is None or flag in target.columns:
+        return target
+    return target.withColumn(flag, F.lit(None).cast(work.checked.judged.schema[flag].dataType))
 
 
 def last_versions(work: Work, target: DataFrame) -> DataFrame:
@@ -135,4 +145,4 @@ def _last_known(work: Work, target: DataFrame) -> DataFrame:
 
 
 def _lives(flag: str | None) -> Column:
-    return ~F.coalesce(quoted(flag), F.lit(False)) if flag else F.lit(True)
+    return ~is_set(flag) if flag else F.lit(True)

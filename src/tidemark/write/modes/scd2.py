@@ -6,15 +6,16 @@ a rule leaves the version before it in force.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from tidemark.compile.casts import EXACT
 from tidemark.config.contract.model import Column as ContractColumn
-from tidemark.rows import BAD, ORDER, own, quoted
+from tidemark.rows import BAD, ORDER, judging, own, quoted
 from tidemark.rows.batches import row_hash
 from tidemark.sql.types import FRACTIONS, is_numeric
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tidemark.compile.masks import MaskKey
     from tidemark.config.contract import Contract
     from tidemark.config.files.writing import WriteSpec
+    from tidemark.config.load import CastSpec
     from tidemark.rows.alignment import Alignment
 
 UNKNOWN_SURROGATE_KEY = "0" * 32
@@ -31,26 +33,54 @@ UNKNOWN_TIME = "1900-01-01 00:00:00"
 UNKNOWN_TEXT, UNKNOWN_NUMBER, UNKNOWN_START = "unknown", -1, 0
 _TIMES = ("timestamp", "date")
 _OWN = own("version_")
-_STATE, _TIE, _KEY, _BEFORE, _AFTER, _FIRST, _LAST, _AGAIN, _NEWEST = (
-    _OWN + name for name in ("state", "tie", "key_", "before", "after", "first", "last", "again", "newest")
+_STATE, _TIE, _KEY, _ENTERED, _BEFORE, _AFTER, _FIRST, _LAST, _AGAIN, _NEWEST = (
+    _OWN + name for name in ("state", "tie", "key_", "entered_", "before", "after", "first", "last", "again", "newest")
 )
 
 
-def identified(versions: DataFrame, contract: Contract, write: WriteSpec) -> DataFrame:
+def identified(
+    versions: DataFrame, contract: Contract, write: WriteSpec, casts: Mapping[str, CastSpec] | None = None
+) -> DataFrame:
     """The versions, as the query gives them, with what casts and masks must not change.
 
     That is the state that is compared from version to version (null: deleted), what tells two of one instant apart,
-    and the keys that the surrogate key is made of.
+    and the keys that the surrogate key is made of. The state is that of the columns' values: `1.0` and `1.00` are one
+    number.
     """
-    state = F.when(~_deleted(write), row_hash(write.tracked(contract.column_names)))
     types = {field.name: field.dataType.simpleString() for field in versions.schema.fields}
+    tracked, entered = write.tracked(contract.column_names), _entered(versions, contract, write, casts or {})
+    state = row_hash([_ENTERED + name if name in entered else name for name in tracked])
+    deleted = _ENTERED + write.deletes.flag if write.deletes and write.deletes.flag else None
+    living = F.lit(True) if deleted is None else ~F.coalesce(quoted(deleted), F.lit(False))
     changing = [key for key in write.keys if contract.column(key).mask or types.get(key) != contract.column(key).type]
-    return versions.select(
-        "*",
-        state.alias(_STATE),
+    return versions.select("*", *[value.alias(_ENTERED + name) for name, value in entered.items()]).select(
+        *map(quoted, versions.columns),
+        F.when(living, state).alias(_STATE),
         row_hash([name for name in versions.columns if name != ORDER]).alias(_TIE),
         *[quoted(key).alias(_KEY + key) for key in changing],
     )
+
+
+def _entered(
+    versions: DataFrame, contract: Contract, write: WriteSpec, casts: Mapping[str, CastSpec]
+) -> dict[str, Column]:
+    """What is tracked, where it is of another type than its column, as that has it; and what marks deletes.
+
+    Masked columns are compared as they are given.
+    """
+    given = {field.name.lower(): field for field in versions.schema.fields}
+    columns = [contract.column(name) for name in write.tracked(contract.column_names) if name in given]
+    entered = {
+        column.name: judging.value_of(given[column.name], column, casts.get(column.name, EXACT))
+        for column in columns
+        if column.mask is None and given[column.name].dataType.simpleString() != column.type
+    }
+    flag = write.deletes.flag if write.deletes else None
+    if flag is not None:
+        source = given.get(flag.lower())
+        marks = ContractColumn(flag, "boolean")
+        entered[flag] = quoted(flag) if source is None else judging.value_of(source, marks)
+    return entered
 
 
 def is_helper(name: str) -> bool:
@@ -75,8 +105,11 @@ def of_versions(contract: Contract, write: WriteSpec) -> Contract:
     return replace(contract, columns=tuple(columns))
 
 
-def judged_as_versions(alignment: Alignment, write: WriteSpec) -> Alignment:
-    """The alignment for a history: of a version that deletes, the values are not kept, and only keys and time count."""
+def judged_as_versions(alignment: Alignment, contract: Contract, write: WriteSpec) -> Alignment:
+    """The alignment for a history: of a version that deletes, the values are not kept, and only keys and time count;
+    none has the key of the unknown member."""
+    if write.unknown_member:
+        alignment = replace(alignment, reserved=unknown_key(contract, write))
     flag = write.deletes.flag if write.deletes else None
     return alignment if flag is None else replace(alignment, deletes=(flag, (*write.keys, write.validity.start)))
 
@@ -145,7 +178,13 @@ def start_text(start: str, column_type: str) -> Column:
     return F.date_format(value, "yyyy-MM-dd HH:mm:ss.SSSSSS") if column_type in _TIMES else value.cast("string")
 
 
-def unknown_value(column_type: str) -> object:
+def unknown_key(contract: Contract, write: WriteSpec) -> dict[str, object]:
+    """The key of the unknown member."""
+    given = write.unknown_member if isinstance(write.unknown_member, dict) else {}
+    return {name: given.get(name, _unknown_value(contract.column(name).type)) for name in write.keys}
+
+
+def _unknown_value(column_type: str) -> object:
     """What stands in a key column of the unknown member; None where the type has no such value."""
     if column_type == "string":
         return UNKNOWN_TEXT
@@ -158,7 +197,7 @@ def unknown_member(rows: DataFrame, contract: Contract, write: WriteSpec) -> Dat
     """The row that facts point at while their member has not arrived: always valid, and never a current member."""
     names = write.validity
     start: object = UNKNOWN_TIME if contract.column(names.start).type in _TIMES else UNKNOWN_START
-    values: dict[str, object] = {key: unknown_value(contract.column(key).type) for key in write.keys}
+    values = unknown_key(contract, write)
     values |= {names.start: start, names.end: names.open_end, names.current: False, BAD: False}
     if write.surrogate_key:
         values[write.surrogate_key] = UNKNOWN_SURROGATE_KEY
@@ -166,11 +205,6 @@ def unknown_member(rows: DataFrame, contract: Contract, write: WriteSpec) -> Dat
         values |= write.unknown_member
     columns = [F.lit(values.get(field.name)).cast(field.dataType).alias(field.name) for field in rows.schema.fields]
     return rows.sparkSession.range(1).select(*columns)
-
-
-def _deleted(write: WriteSpec) -> Column:
-    flag = write.deletes.flag if write.deletes else None
-    return F.coalesce(quoted(flag), F.lit(False)) if flag else F.lit(False)
 
 
 def _versions_of_a_key(write: WriteSpec) -> WindowSpec:

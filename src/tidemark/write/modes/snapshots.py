@@ -21,7 +21,7 @@ from tidemark.write.batch import INSERT, LABEL, REPEATED, UNCHANGED, VANISHED
 from tidemark.write.modes.absence import last_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pyspark.sql.types import StructType
 
     from tidemark.rows.batches import Counter
     from tidemark.write.batch import Work
@@ -99,7 +99,8 @@ def _what_they_say(work: Work, spots: DataFrame, at: str) -> DataFrame:
     now = F.last(_STATE, ignorenulls=True).over(until)
     placed = spots.withColumns({_NOW: now, _NEXT: F.lead(_AT).over(in_order)})
     next_snapshot = F.array_min(F.filter(_WHOLE, lambda each: F.coalesce(each > F.col(_AT), F.lit(True))))
-    is_there = F.col(_NOW).isNotNull() & ~F.coalesce(F.col(_NOW)[work.delete_flag or ""], F.lit(False))
+    flag = F.col(_NOW)[work.delete_flag or ""].try_cast("boolean")
+    is_there = F.col(_NOW).isNotNull() & ~F.coalesce(flag, F.lit(False))
     is_missing = is_there & (F.col(_NEXT).isNull() | (F.col(_NEXT) > next_snapshot))
     told = placed.withColumn(_MISSING, F.when(is_missing, next_snapshot)).withColumns(
         {
@@ -110,7 +111,7 @@ def _what_they_say(work: Work, spots: DataFrame, at: str) -> DataFrame:
         }
     )
     own_row = F.struct(f"{_STATE}.*", _label_of_row().alias(LABEL))
-    tombstone = F.when(F.col(_MISSING).isNotNull(), _tombstone(work, at, spots.select(f"{_STATE}.*").columns))
+    tombstone = F.when(F.col(_MISSING).isNotNull(), _tombstone(work, at, spots.select(f"{_STATE}.*").schema))
     return told.withColumn(_SAID, F.array_compact(F.array(F.when(F.col(_IS_ROW), own_row), tombstone)))
 
 
@@ -122,14 +123,14 @@ def _label_of_row() -> Column:
     return F.when(again, REPEATED).when(same & ~was_missing, UNCHANGED).otherwise(INSERT)
 
 
-def _tombstone(work: Work, at: str, names: Sequence[str]) -> Column:
+def _tombstone(work: Work, at: str, row: StructType) -> Column:
     """The last known state of the key, as deleted at the snapshot that lacks it."""
-    now = F.col(_NOW)
-    values = {name: now[name] for name in names}
-    values |= {at: F.col(_MISSING), work.delete_flag or "": F.lit(True)}
+    now, flag = F.col(_NOW), work.delete_flag or ""
+    values = {name: now[name] for name in row.names}
+    values |= {at: F.col(_MISSING), flag: F.lit(True).cast(row[flag].dataType)}
     if ORDER in values:
         values[ORDER] = F.concat(now[ORDER], F.lit(_RIGHT_AFTER))
-    return F.struct(*[values[name].alias(name) for name in names], F.lit(VANISHED).alias(LABEL))
+    return F.struct(*[values[name].alias(name) for name in row.names], F.lit(VANISHED).alias(LABEL))
 
 
 def _without_known(work: Work, labelled: DataFrame, target: DataFrame, at: str) -> DataFrame:

@@ -108,3 +108,50 @@ def test_a_check_that_somebody_lets_pass_warns_and_the_others_fail_as_ever(items
     assert not prepared(items, (1, 500))[0].passed, "a row alone, which nobody has let pass"
     bypasses.end(state, made.id, who="ann", now=now)
     assert not prepared(items, (1, 500), (2, 1))[0].passed
+
+
+MISSING = "SELECT count(*) FROM {{object}} AS one LEFT ANTI JOIN {other} AS other ON other.id = one.person"
+
+
+@pytest.fixture
+def orders(lake: Lake) -> Lake:
+    """Orders are held against people of the same layer, and against a table of people that is built later."""
+    others = {"people are known": "bronze.people", "people were released": "silver.people"}
+    checks = [
+        {"type": "sql", "name": name, "query": MISSING.format(other=other), "mustBe": 0}
+        for name, other in others.items()
+    ]
+    lake.table("bronze.people", "id! int\nname string", LOAD, keys=["id"])
+    lake.table("bronze.orders", "id! int\nperson int", LOAD, keys=["id"], quality=checks)
+    build = {"inputs": {"bronze.people": {"on": ["id"]}}, "write": LOAD["write"]}
+    lake.table("silver.people", "id! int\nname string", build, keys=["id"], sql="SELECT id, name FROM bronze.people")
+    lake.load("bronze.people", lake.frame("id int, name string", [(1, "Ada")]))
+    lake.build("silver.people")
+    lake.load("bronze.orders", lake.frame("id int, person int", [(1, 1)]))
+    return lake
+
+
+def outcomes(result: steps.GateResult | None) -> dict[str, str]:
+    """Of the checks that read another table."""
+    return {check.name: check.outcome for check in result.checks if "people" in check.name} if result else {}
+
+
+def test_checks_see_what_the_run_makes_of_tables_before_and_what_is_committed_of_later_ones(orders: Lake) -> None:
+    engine = orders.engine()
+    orders.receive(engine, "bronze.people", orders.frame("id int, name string", [(2, "Bob")]))
+    steps.prepare(engine, "silver.people", steps.build(engine, "silver.people"))
+    orders.receive(engine, "bronze.orders", orders.frame("id int, person int", [(2, 2)]))
+
+    result = steps.gate(engine, "bronze.orders")
+
+    assert outcomes(result) == {"people are known": "pass", "people were released": "fail"}
+
+
+def test_a_table_that_stays_passes_its_checks_again_when_what_they_read_changes(orders: Lake) -> None:
+    assert steps.stay(orders.engine(), "bronze.orders") is None
+
+    orders.table("bronze.people", "id! int\nname string", {**LOAD, "write": {"mode": "replace"}})
+    engine = orders.engine()
+    orders.receive(engine, "bronze.people", orders.frame("id int, name string", [(2, "Bob")]))
+
+    assert outcomes(steps.stay(engine, "bronze.orders"))["people are known"] == "fail"

@@ -85,6 +85,35 @@ def test_an_input_outside_the_items_is_not_waited_for() -> None:
     assert side_by_side(["b"], failing(), at_once=1, after={"b": ["a"]}).stopped == ()
 
 
+@settings(max_examples=50, deadline=None)
+@given(graphs(), graphs(), st.integers(1, 4), st.sets(st.integers(0, 7)))
+def test_what_only_waits_for_an_item_comes_after_it_whatever_becomes_of_it(
+    after: dict[str, list[str]], waits: dict[str, list[str]], at_once: int, bad: set[int]
+) -> None:
+    lock, begun, ended = threading.Lock(), [], []
+    broken = {f"t{number}" for number in bad} & set(after)
+
+    def work(item: str) -> None:
+        with lock:
+            begun.append((item, set(ended)))
+        if item in broken:
+            with lock:
+                ended.append(item)
+            raise SourceError(item)
+        with lock:
+            ended.append(item)
+
+    outcome = side_by_side(list(after), work, at_once=at_once, after=after, waits=waits)
+
+    done = {item for item, _ in begun}
+    assert done | set(outcome.stopped) == set(after)
+    assert set(outcome.failures) == broken & done
+    for item, before in begun:
+        assert set(waits.get(item, ())) & done <= before
+    for item in outcome.stopped:
+        assert set(after[item]) & (set(outcome.failures) | set(outcome.stopped))
+
+
 def test_the_callers_context_is_seen() -> None:
     name = contextvars.ContextVar[str]("name")
     name.set("of the caller")

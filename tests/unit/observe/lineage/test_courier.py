@@ -292,3 +292,23 @@ def test_a_place_that_cannot_append_gets_a_file_a_time() -> None:
     assert left.waiting() == []
     left.done(name)  # another run was sooner
     assert left.take(name) == []
+
+
+def test_what_a_machine_that_went_down_left_broken_holds_nobody_up(folder: Folder) -> None:
+    left = Left(folder)
+    left.keep([event("START", "a"), event("COMPLETE", "a")], "run-0-0001")
+    (name,) = left.waiting()
+    folder.write_text(name, f'{json.dumps(event("START", "a"))}\n{{"eventType": "COMP')
+    folder.write_text("_spool/00000000T000000000000-run-0-0000.jsonl", '{"eventType"')
+    folder.write_text("_open/run-0.json", '{"process": "x", "st')
+    left.note_open("dead", DEAD, [event("START", "x")])
+    taken = Taken()
+    sender = courier(taken, folder)
+    sender.take(partial(event, "START", "b"))
+    sender.take(partial(event, "COMPLETE", "b"))
+    sender.finish()
+    assert taken.kinds == ["START a", "START b", "COMPLETE b", "ABORT x"]
+    assert left.waiting() == []
+    assert list(left.open()) == []
+    aside = {each: folder.read_text(f"_refused/{each}") for each in folder.below("_refused").files()}
+    assert sorted(aside.values()) == ['{"eventType"', '{"eventType": "COMP', '{"process": "x", "st']

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tidemark.sources.watermark import FileBook, Period, SourceFile
 NOW = datetime(2025, 3, 20, 12)
 
 
-def ids(landing: LandingFolder, *args: object, **request: object) -> list[str]:
+def ids(landing: LandingFolder, *args: object, **request: object) -> list[Any]:
     return [row["id"] for row in landing.rows(landing.extract(*args, **request))]
 
 
@@ -124,6 +125,107 @@ def test_files_that_spark_hides_are_no_files_and_are_told_unless_a_writer_left_t
     assert told.startswith("5 files are left out")
     assert ".c.csv" in told
     assert "2 more" in told
+
+
+@pytest.mark.parametrize("end", ["filepart", "partial", "1a2b.partial", "part", "tmp", "crdownload"])
+def test_a_file_under_the_name_of_an_unfinished_one_waits_for_its_own(csv_landing: LandingFolder, end: str) -> None:
+    unfinished = csv_landing.put(f"a.csv.{end}", "id\n1\n2")
+    extract = csv_landing.extract()
+    assert extract.empty
+    assert any(str(unfinished) in told and "left out" in told for told in extract.notices)
+    unfinished.unlink()
+    csv_landing.put("a.csv", "id\n1\n23\n")
+    assert ids(csv_landing, extract.watermark) == ["1", "23"]
+
+
+@pytest.mark.parametrize("log", ["_delta_log/0.json", ".hoodie/hoodie.properties", "metadata/v1.metadata.json"])
+def test_a_table_of_another_kind_is_no_folder_of_files(parquet_landing: LandingFolder, log: str) -> None:
+    pq.write_table(pa.table({"id": [1]}), str(parquet_landing.put("orders/removed.parquet", b"")))
+    parquet_landing.put(f"orders/{log}", "{}")
+    pq.write_table(pa.table({"id": [2]}), str(parquet_landing.put("beside/a.parquet", b"")))
+    for pattern in ("events/", "events/orders/*.parquet"):
+        parquet_landing.pattern = pattern
+        with pytest.raises(SourceError, match="not all of its files are its rows"):
+            parquet_landing.extract()
+    parquet_landing.pattern = "events/b*/*.parquet"
+    assert ids(parquet_landing) == [2]
+
+
+def test_a_place_may_be_named_by_way_of_another_folder(csv_landing: LandingFolder) -> None:
+    csv_landing.put("a.csv", "id\n1\n")
+    csv_landing.place = f"elsewhere/../{csv_landing.place}"
+    assert ids(csv_landing) == ["1"]
+
+
+def test_a_snapshot_with_an_unfinished_part_is_not_whole(csv_landing: LandingFolder) -> None:
+    csv_landing.put("dt=2025-03-01/a.csv", "id\n1\n")
+    csv_landing.put("dt=2025-03-01/b.csv.filepart", "id\n2")
+    csv_landing.put("dt=2025-02-01/c.csv.filepart", "id\n3")
+    csv_landing.also = {"mode": "full"}
+    assert not csv_landing.extract().full
+    csv_landing.mode = "replace"
+    with pytest.raises(SourceError, match="stays as it is") as refused:
+        csv_landing.extract()
+    assert "b.csv: left out" in str(refused.value)
+    (csv_landing.folder / "dt=2025-03-01/b.csv.filepart").rename(csv_landing.folder / "dt=2025-03-01/b.csv")
+    extract = csv_landing.extract()
+    assert (extract.full, [row["id"] for row in csv_landing.rows(extract)]) == (True, ["1", "2"])
+
+
+def shut(folder: Path, number: int) -> Callable[[Any], Any]:
+    """A disk on which one folder cannot be listed."""
+    scan = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path) == str(folder):
+            raise OSError(number, "no", str(path))
+        return scan(path)
+
+    return scandir
+
+
+def test_a_folder_that_may_not_be_listed_is_told_and_nothing_counts_as_gone(
+    csv_landing: LandingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    csv_landing.put("eu/a.csv", "id\n1\n")
+    folder = csv_landing.put("us/b.csv", "id\n2\n").parent
+    whole = csv_landing.extract(full=True)
+    assert whole.full
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", shut(folder, errno.EACCES))
+        extract = csv_landing.extract(full=True)
+        assert ids(csv_landing, full=True) == ["1"]
+        assert not extract.full
+        assert f"{folder}: the folder may not be listed; what is in it is not read" in extract.notices
+        csv_landing.mode = "replace"
+        with pytest.raises(SourceError, match="stays as it is"):
+            csv_landing.extract(full=True)
+        assert csv_landing.extract(whole.watermark).empty
+        csv_landing.pattern = "events/*/a.csv"
+        with pytest.raises(SourceError, match="stays as it is"):
+            csv_landing.extract(full=True)
+        csv_landing.pattern = "events/e*"
+        assert csv_landing.extract(full=True).full
+    csv_landing.mode, csv_landing.pattern = "append", "events/"
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", shut(folder, errno.EIO))
+        with pytest.raises(SourceError, match="could not be read"):
+            csv_landing.extract()
+    assert ids(csv_landing, extract.watermark) == ["2"]
+
+
+def test_a_file_behind_a_link_is_read_again_when_it_is_written_anew(csv_landing: LandingFolder, tmp_path: Path) -> None:
+    behind = tmp_path / "behind.csv"
+    behind.write_text("id\n1\n")
+    os.utime(behind, (1.7e9, 1.7e9))
+    csv_landing.put("b.csv", "id\n5\n")
+    (csv_landing.folder / "a.csv").symlink_to(behind)
+    first = csv_landing.step()
+    assert [row["id"] for row in csv_landing.rows(first)] == ["1", "5"]
+    assert csv_landing.extract(first.watermark).empty
+    behind.write_text("id\n2\n")
+    os.utime(behind, (4e9, 4e9))
+    assert ids(csv_landing, first.watermark) == ["2"]
 
 
 @pytest.mark.parametrize("name", [".a.csv", "_a.csv", "a.csv._COPYING_"])

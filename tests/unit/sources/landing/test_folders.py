@@ -56,6 +56,44 @@ def test_a_typed_value_is_its_folders_where_they_mean_the_same(parquet_landing: 
     assert "the folder says day=2025-03-01" in corrupt["_corrupt_record"]
 
 
+def test_what_a_folder_says_is_held_against_its_own_files_whatever_lies_beside_them(
+    parquet_landing: LandingFolder,
+) -> None:
+    parquet_landing.columns = "id string\nn int\nk string"
+    for folder, values in {"n=07/k=08": (7, 8), "n=9/k=x": ("9", "x"), "n=10": (11, 12)}.items():
+        place = parquet_landing.put(f"{folder}/a.parquet", b"")
+        pq.write_table(pa.table({"id": [folder], "n": [values[0]], "k": [values[1]]}), str(place))
+    good = {row["id"]: (row["n"], row["k"]) for row in parquet_landing.rows() if "id" in row}
+    assert good == {"n=07/k=08": ("7", "8"), "n=9/k=x": ("9", "x")}
+    (corrupt,) = [row["_corrupt_record"] for row in parquet_landing.rows() if "_corrupt_record" in row]
+    assert corrupt == 'the folder says n=10, the row {"id":"n=10","n":11,"k":12}'
+
+
+def test_what_a_folder_says_is_not_lost_beside_a_nested_column(parquet_landing: LandingFolder) -> None:
+    parquet_landing.columns = "id string\nshop string"
+    place = parquet_landing.put("shop=DE/a.parquet", b"")
+    shops = pa.array([{"city": "Ulm"}, None], pa.struct([("city", pa.string())]))
+    pq.write_table(pa.table({"id": ["1", "2"], "shop": shops}), str(place))
+    assert [row["_corrupt_record"] for row in parquet_landing.rows()] == [
+        'the folder says shop=DE, the row {"id":"1","shop":{"city":"Ulm"}}',
+        'the folder says shop=DE, the row {"id":"2"}',
+    ]
+
+
+def test_what_is_no_text_in_a_folders_name_stays_as_it_is_written(csv_landing: LandingFolder) -> None:
+    folders = {"1": "x=%FF%41", "2": "x=%EF%BF%BD", "3": "x=\ufffd%41", "4": "%FFy=1", "5": "%FEy=2", "6": "x=%41%"}
+    for number, folder in folders.items():
+        csv_landing.put(f"{folder}/a.csv", f"id\n{number}\n")
+    assert {row.pop("id"): row for row in csv_landing.rows()} == {
+        "1": {"x": "%FF%41"},
+        "2": {"x": "\ufffd"},
+        "3": {"x": "\ufffdA"},
+        "4": {"%FFy": "1"},
+        "5": {"%FEy": "2"},
+        "6": {"x": "%41%"},
+    }
+
+
 def test_one_column_however_its_folders_spell_it(csv_landing: LandingFolder) -> None:
     folders = ["my%20col=1", "my col=2", "My col=3", "L\u00c4ND=4", "l\u00e4nd=5", "L%C3%84ND=6"]
     for number, folder in enumerate(folders, start=1):

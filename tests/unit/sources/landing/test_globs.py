@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part, literally
+from tidemark.sources.landing.globs import in_pattern, is_pattern, literal_part, literally, may_fit_below
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_a_name_taken_literally_fits_itself_alone(name: str, other: str) -> None
     assert in_pattern(name, literally(name))
     assert in_pattern(other, literally(name)) == (name == other)
     assert in_pattern(f"{name}_2025", f"{literally(name)}*")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "may"),
+    [("in/*.csv", False), ("in/*", True), ("in/*/*.csv", True), ("in/**/*.csv", True), ("in/b*/", False)],
+)
+def test_what_may_lie_in_a_folder_that_nobody_sees(pattern: str, may: bool) -> None:
+    assert may_fit_below("in/us", pattern.strip("/")) is may

@@ -60,6 +60,26 @@ def test_runs_without_change_in_tracked_columns_collapse_into_their_first_versio
     assert rows(spark, versions) == [("a", "Ulm", "1", at(1), at(3), False), ("a", None, "3", at(3), None, True)]
 
 
+@pytest.mark.parametrize(
+    ("given", "written", "kept"),
+    [("string", ["1.0", "1.00", " 1", "2"], "decimal(9,2)"), ("decimal(9,4)", ["1.0001", "1.0002", "1", "2"], "int")],
+)
+def test_a_value_that_is_only_written_anew_is_no_change(
+    spark: SparkSession, given: str, written: list[str], kept: str
+) -> None:
+    """A log can hold as text what a history holds as a number; what its `cast` lets go says nothing either."""
+    frame = spark.createDataFrame(
+        [("a", price, at(day)) for day, price in enumerate(written, start=1)],
+        "id string, p string, updated_at timestamp",
+    )
+    columns = f"sk string, id string, price {kept}, valid_from timestamp, valid_to timestamp, is_current boolean"
+    write = {"keys": ["id"], "effective_from": "updated_at", "track": ["price"]}
+    versions = frame.selectExpr("id", f"CAST(p AS {given}) AS price", "updated_at")
+    made = dimensions.checked(versions, columns, write, cast={"price": "round"}).judged
+    found = made.selectExpr("CAST(price AS int)", "valid_from", "valid_to", "__tidemark_bad").collect()
+    assert sorted(map(tuple, found)) == [(1, at(1), at(4), False), (2, at(4), None, False)]
+
+
 def test_a_delete_closes_and_a_reappearance_opens_again(spark: SparkSession) -> None:
     versions = [
         ("a", "Ulm", "1", at(1), False),
@@ -297,13 +317,17 @@ def test_the_unknown_member_has_the_type_of_its_key_and_is_no_current_member(
         f"sk string, id! {type_}, area! int, city! string, valid_from timestamp, valid_to timestamp, is_current boolean"
     )
     write = {"keys": ["id", "area"], "effective_from": "updated_at", "track": ["city"]}
-    frame = spark.createDataFrame([(key, 5, "Ulm", at(1))], schema)
+    taken = [(unknown, -1, "Ulm", at(1)), (unknown, None, "Ulm", at(1))]
+    frame = spark.createDataFrame([(key, 5, "Ulm", at(1)), (unknown, 5, "Ulm", at(1)), *taken], schema)
 
-    made = dimensions.checked(frame, columns, write | {"unknown_member": {"city": "?"}}).judged
-    found = {row.sk: tuple(row)[1:7] for row in made.collect()}
+    made = dimensions.checked(frame, columns, write | {"unknown_member": {"city": "?"}})
+    found = {row.sk: tuple(row)[1:7] for row in made.judged.where(~F.col(BAD)).collect()}
+    reasons = judging.rejected(made.source, made.contract, made.alignment).select("reasons.rule").collect()
 
+    assert sorted(rule for (rules,) in reasons for rule in rules) == ["required", "reserved"]
     assert found.pop(UNKNOWN_SURROGATE_KEY) == (unknown, -1, "?", datetime(1900, 1, 1), None, False)
-    assert list(found.values()) == [(key, 5, "Ulm", at(1), None, True)]
+    others = [(member, 5, "Ulm", at(1), None, True) for member in (key, unknown)]
+    assert sorted(found.values(), key=repr) == sorted(others, key=repr)
 
 
 def test_a_history_without_the_columns_of_one_is_refused(spark: SparkSession) -> None:

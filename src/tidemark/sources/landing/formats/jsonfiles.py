@@ -14,17 +14,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from tidemark.compile import jsontext
-from tidemark.errors import ConfigError, choose
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, own
 from tidemark.rows.order import at_position
 from tidemark.sources.landing.compression import is_packed
-from tidemark.sources.landing.formats.parquettypes import AsTyped
 from tidemark.sources.landing.formats.records import TEXT, VALID, decoded, documents, lines
+from tidemark.sources.landing.onetype import AsTyped
 from tidemark.sources.staged import folded, is_own_name, union
 
 if TYPE_CHECKING:
@@ -38,20 +37,11 @@ _LARGEST_REREAD = 64 * 1024 * 1024  # bytes of a file that is read as a document
 _RECORD = own("record")
 _GIVEN = own("given_text")
 _FOUND = own("found")
-_OPTIONS = ("multiLine",)
 # How the later lines of an object begin that goes over several.
 _GOES_ON = r'^\s*[\]},"]'
 _NAMED = 3
 _BLANKS = " \t\r\n"
 _LONGEST_WORD = 8  # characters of `false`, or of an escape, that the end of a head may cut
-
-
-def whole_documents(options: Mapping[str, Any], table: str) -> bool | None:
-    """The option `multiLine`: each file is a document (True) or JSON Lines (False); None: look at each file."""
-    unknown = [name for name in options if name not in _OPTIONS]
-    if unknown:
-        raise ConfigError(f"{table}: JSON files have no option `{unknown[0]}`", next_step=choose(unknown[0], _OPTIONS))
-    return options.get("multiLine")
 
 
 def read_json(
@@ -63,6 +53,7 @@ def read_json(
 ) -> tuple[DataFrame, list[str]]:
     """The objects of the files as text columns with `_origin` and `_corrupt_record`, and what to tell of the files.
 
+    `whole` is the option `multiLine`: each file is a document (True) or JSON Lines (False); None: look at each file.
     `wanted` gives the contract's type of a key, None for one that it does not know.
     """
     told: list[str] = []

@@ -19,17 +19,26 @@ import pyarrow.parquet as pq
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructType, TimestampNTZType
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    MapType,
+    NullType,
+    StringType,
+    StructType,
+    TimestampNTZType,
+    VariantType,
+)
 
 from tidemark.compile.casts import same_value
-from tidemark.errors import ConfigError
 from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
 from tidemark.rows.alignment import alike
 from tidemark.rows.order import at_position, place_of_file
 from tidemark.sources.landing.formats import int96, nested
-from tidemark.sources.landing.formats.parquettypes import AsTyped, as_one_type
 from tidemark.sources.landing.listing import UnreadableError, Verdict
-from tidemark.sources.staged import file_options, file_origin, folded, is_own_name, union
+from tidemark.sources.landing.onetype import AsTyped
+from tidemark.sources.landing.parts import Part
+from tidemark.sources.staged import file_options, file_origin, folded, is_own_name
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -58,18 +67,12 @@ class _Shape:
     rebase: str
 
 
-def refuse_options(options: Mapping[str, Any], table: str) -> None:
-    """Parquet says all there is to say itself: raises `ConfigError` for any option."""
-    if options:
-        raise ConfigError(f"{table}: Parquet files have no option `{next(iter(options))}`", next_step="remove it")
-
-
 def read_parquet_files(
     spark: SparkSession,
     landing: Landing,
     files: Sequence[SourceFile],
     wanted: AsTyped,
-) -> tuple[DataFrame, list[str]]:
+) -> tuple[list[Part], list[str]]:
     """The rows of the files with `_origin` and `_corrupt_record`, and what to tell about the files.
 
     `wanted` gives the contract's type of a source column. Raises `UnreadableError` for files that cannot be read.
@@ -81,14 +84,14 @@ def read_parquet_files(
             unreadable[file] = Verdict("broken", found)
         else:
             groups[found].append(file)
-    frames = []
+    parts = []
     for shape, group in groups.items():
         read, refused = _read(spark, shape, group)
-        frames += [_with_plain_types(frame, meant, shape, wanted) for frame, meant in read]
+        parts += [Part(_with_plain_types(frame, meant, shape, wanted), of) for frame, meant, of in read]
         unreadable |= refused
     if unreadable:
         raise UnreadableError(unreadable)
-    return union(as_one_type(frames, wanted)), []
+    return parts, []
 
 
 def read_to_its_end(landing: Landing, file: SourceFile) -> Verdict | None:
@@ -182,9 +185,9 @@ def _alike_exactly(paths: Sequence[str]) -> list[str]:
 
 def _read(
     spark: SparkSession, shape: _Shape, files: Sequence[SourceFile]
-) -> tuple[list[tuple[DataFrame, StructType]], dict[SourceFile, Verdict]]:
-    """One frame of all files, or one of each that Spark takes, each with its schema by Spark's own types; and why it
-    does not take the others."""
+) -> tuple[list[tuple[DataFrame, StructType, Sequence[SourceFile]]], dict[SourceFile, Verdict]]:
+    """One frame of all files, or one of each that Spark takes, each with its schema by Spark's own types and its files;
+    and why it does not take the others."""
     options = file_options([file.path for file in files]) | {
         "datetimeRebaseMode": shape.rebase,
         "int96RebaseMode": shape.rebase,
@@ -192,8 +195,8 @@ def _read(
     paths = [file.path for file in files]
     try:
         if shape.int96:
-            return [int96.read_bytes(spark, paths, options, shape.int96)], {}
-        return [_as_spark_reads(spark, paths, options)], {}
+            return [(*int96.read_bytes(spark, paths, options, shape.int96), files)], {}
+        return [(*_as_spark_reads(spark, paths, options), files)], {}
     except (PySparkException, Py4JJavaError, int96.BeyondReadingError) as failure:
         java = failure.java_exception.getMessage() if isinstance(failure, Py4JJavaError) else str(failure)
         if len(files) == 1:
@@ -212,7 +215,12 @@ def _as_spark_reads(spark: SparkSession, paths: list[str], options: Mapping[str,
 def _with_plain_types(frame: DataFrame, meant: StructType, shape: _Shape, wanted: AsTyped) -> DataFrame:
     """The frame in types that can be judged and stored; columns without a type (and a value) are left out."""
     columns, refused = [], []
+    inside: list[Column] = []
     for held, field in zip(frame.schema.fields, meant.fields, strict=True):
+        if (broken := nested.has_broken_text(quoted(field.name), held.dataType)) is not None:
+            inside.append(F.when(broken, _told_of_text(field.name, held.dataType)))
+        if (twice := nested.has_key_twice(quoted(field.name), held.dataType)) is not None:
+            inside.append(F.when(twice, F.lit(f"{field.name} is a map with a key that comes twice, or has one inside")))
         is_contracted = wanted(field.name) is not None
         if field.name in shape.nanoseconds:
             micros, is_local = _micros(field.name), field.name in shape.without_zone
@@ -227,18 +235,27 @@ def _with_plain_types(frame: DataFrame, meant: StructType, shape: _Shape, wanted
         else:
             value = _plain(quoted(field.name), field.dataType, is_contracted)
         columns.append(value.alias(field.name))
+    refused += inside
     corrupt = F.concat_ws("; ", *refused) if refused else F.lit(None).cast("string")
     order = at_position(place_of_file(), F.col("_metadata.row_index")).alias(ORDER)
     return frame.select(*columns, F.nullif(corrupt, F.lit("")).alias(CORRUPT), file_origin().alias(ORIGIN), order)
 
 
 def _plain(value: Column, kind: DataType, is_contracted: bool) -> Column:
+    if isinstance(kind, VariantType):
+        return value.cast("string")  # no table can hash one
     if isinstance(kind, TimestampNTZType) and not is_contracted:
         return value.cast("timestamp")  # times without a zone are UTC, where no contract says otherwise
     if isinstance(kind, ArrayType | MapType | StructType):
         said = nested.sayable(value, kind)
         return said if is_contracted else same_value(said, kind.simpleString(), "string")
     return value.cast("string") if nested.is_without_json(kind) else value
+
+
+def _told_of_text(name: str, kind: DataType) -> Column:
+    """What is said of a value with text that is no UTF-8."""
+    shown = F.base64(quoted(name).cast("binary")) if isinstance(kind, StringType) else F.lit("nested")
+    return F.concat(F.lit(f"{name} is no UTF-8 ("), shown, F.lit(")"))
 
 
 def _micros(name: str) -> Column:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from flows.running.telling.collector import Collector
+import pytest
+
+from flows.running.telling.collector import Collector, check_text
 from flows.running.telling.progress import LoggingWatcher
 from tidemark.books import Books
+from tidemark.compute.gate.scan import CheckResult
 from tidemark.control.runs import RunSummary
+from tidemark.observe.fitting import THIN_SPACE
 
 TABLE = "bronze.orders"
 
@@ -29,3 +33,24 @@ def test_batches_of_a_table_are_counted_together() -> None:
     assert told.books.check(TABLE) is told.books
     assert told.rejected == {"qty.minimum": 3, "id.required": 1}
     assert told.status == "committed"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (None, "rows"),
+        ("62093.0", "rows: was 62 093"),
+        ("62093", "rows: was 62 093"),
+        ("0.0", "rows: was 0"),
+        ("-1234.0", "rows: was -1 234"),
+        ("5213.40", "rows: was 5 213.4"),
+        ("0.0625", "rows: was 0.0625"),
+        ("1e+15", "rows: was 1 000 000 000 000 000"),
+        ("1e+300", "rows: was 1e+300"),
+        ("NaN", "rows: was NaN"),
+        ("1200 of 4000 (30.0%)", "rows: was 1 200 of 4 000 (30.0%)"),
+        ("2025-03-30 12:00:00", "rows: was 2025-03-30 12:00:00"),
+    ],
+)
+def test_what_a_check_measured_is_written_as_counts_are(value: str | None, told: str) -> None:
+    assert check_text(CheckResult("rows", "fail", value)).replace(THIN_SPACE, " ") == told

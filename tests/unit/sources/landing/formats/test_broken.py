@@ -10,9 +10,11 @@ from random import Random
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import SparkSession
 
 from tests.support.lakes.lake import Lake
 from tests.support.lakes.landing import LandingFolder
+from tidemark import steps
 from tidemark.errors import SourceError
 from tidemark.sources import Extract, ExtractRequest
 from tidemark.sources.landing import compression
@@ -144,6 +146,31 @@ def test_a_file_that_goes_while_it_is_read_stops_no_other(
     extract = csv_landing.step()
     assert csv_landing.rows(extract) == [{"id": "1", "name": "Ann"}]
     assert str(goes) not in extract.watermark["files"]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_file_that_is_written_to_while_it_is_read_waits(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    landing = LandingFolder(lake, form)
+    begun, end = ("id,name\n1,An", "n\n2,Bob\n") if form == "csv" else ('{"id": 1}\n{"id":', " 2}\n")
+    landing.put("whole", "id,name\n3,Eve\n" if form == "csv" else '{"id": 3}\n')
+    grows = landing.put("grows", begun)
+    parse = steps._parsed_once
+
+    def parse_and_then_it_grows(spark: SparkSession, extracted: Extract, folder: str) -> Extract:
+        parsed = parse(spark, extracted, folder)
+        grows.write_text(begun + end)
+        return parsed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(steps, "_parsed_once", parse_and_then_it_grows)
+        extract = landing.step()
+    assert [row["id"] for row in landing.rows(extract)] == ["3"]
+    assert f"{grows}: it was written to while it was read; it is left for the next run" in extract.notices
+    assert str(grows) not in extract.watermark["files"]
+    assert not extract.full
+    assert [row["id"] for row in landing.rows(landing.extract(extract.watermark))] == ["1", "2"]
 
 
 def test_one_file_that_may_not_be_read_waits_and_all_of_them_are_an_error(

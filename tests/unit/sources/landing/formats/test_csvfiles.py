@@ -298,6 +298,14 @@ def test_without_a_header_columns_are_the_contracts_in_its_order(
     ]
 
 
+def test_a_file_without_a_header_lacks_what_the_engine_fills(csv_landing: LandingFolder) -> None:
+    csv_landing.columns, csv_landing.options = "id int\nreceived_at timestamp\nname string", {"header": False}
+    csv_landing.also = {"taken_at": "received_at"}
+    csv_landing.put("a.csv", "1,Ann\n2,Bob,x\n")
+    rows = [{name: row[name] for name in row if name[:2] != "__"} for row in csv_landing.rows()]
+    assert rows == [{"_corrupt_record": "2,Bob,x"}, {"id": "1", "name": "Ann"}]
+
+
 def test_a_backslash_escapes_inside_quotes_and_is_itself_elsewhere(csv_landing: LandingFolder) -> None:
     csv_landing.options = {"escape": "\\", "null_values": ["\\N"]}
     rows = [

@@ -56,6 +56,14 @@ def test_a_document_that_is_broken_anywhere_is_one_record(json_landing: LandingF
     assert json_landing.rows() == [*corrupt(*documents), {"id": "3"}]
 
 
+def test_nothing_is_put_into_a_document_that_makes_it_one(json_landing: LandingFolder) -> None:
+    documents = ['{\n"id": 1, "sub": [{"a": 1} {"a": 2}]\n}', '{\n"id": 1\n},\n{"id": 2\n}']
+    for number, document in enumerate(documents):
+        json_landing.put(f"bad{number}.json", document)
+    json_landing.put("good.json", '{\n"id": 3, "sub": ["} {"]\n} {"id": 4}\n\n{"id": "} {"}')
+    assert json_landing.rows() == [*corrupt(*documents), {"id": "3", "sub": '["} {"]'}, {"id": "4"}, {"id": "} {"}]
+
+
 def test_null_in_an_array_is_a_record_that_is_none(json_landing: LandingFolder) -> None:
     json_landing.put("a.json", '[{"id": 1}, null]')
     json_landing.put("b.json", "[]")

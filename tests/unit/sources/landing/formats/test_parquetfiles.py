@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Iterable
@@ -16,9 +17,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from tests.support.lakes.deliveries import Deliveries
+from tests.support.lakes.lake import Lake
 from tests.support.lakes.landing import LandingFolder
 from tidemark import steps
+from tidemark.errorlane.quarantine import ErrorBatch, write_errors
 from tidemark.errors import ConfigError
+from tidemark.rows import judging
 from tidemark.sources import Extract
 from tidemark.sources.landing.formats import int96
 from tidemark.sources.landing.formats.broken import SPARK_FAILURES, failed_read
@@ -42,6 +47,17 @@ def judged(landing: LandingFolder, extract: Extract | None = None) -> list[dict[
     ]
 
 
+def quarantined(landing: LandingFolder, batch: str) -> int:
+    """How many rows of the files that are there come new into the error lane."""
+    extract, table = landing.extract(), "bronze.events"
+    engine = landing.lake.engine()
+    checked = steps.validate(engine, table, extract)
+    contract = engine.project.table(table).contract
+    rejected = judging.rejected(checked.source, contract, checked.alignment)
+    told = ErrorBatch(table, contract.version, batch, batch, date(2025, 3, 1))
+    return write_errors(landing.lake.spark, rejected, str(landing.lake.root / "lane"), told, ()).rows
+
+
 def alike(rows: Iterable[dict[str, Any]]) -> list[str]:
     return sorted(repr(sorted(row.items())) for row in rows)
 
@@ -56,8 +72,11 @@ def test_columns_meet_by_name_in_any_case_and_keep_their_types(parquet_landing: 
     assert dict(parquet_landing.extract().frame.dtypes)["at"] == "timestamp"
 
 
-def test_the_verdict_on_a_file_never_depends_on_its_neighbours(parquet_landing: LandingFolder) -> None:
-    parquet_landing.columns = "id int\nn int\namount decimal(9,2)\nat timestamp\nname string\nflag boolean\nday date"
+NEIGHBOUR_COLUMNS = "id int\nn int\namount decimal(9,2)\nat timestamp\nname string\nflag boolean\nday date"
+
+
+def neighbours() -> dict[str, bytes]:
+    """Files of one table whose columns have whatever types."""
     at = datetime(2025, 3, 1, 10)
     files = {
         "doubles": {"n": pa.array([1.0, 2.5, None]), "amount": pa.array([12.34, 12.345, 1e30])},
@@ -78,19 +97,63 @@ def test_the_verdict_on_a_file_never_depends_on_its_neighbours(parquet_landing: 
         "nulls": {"n": pa.array([None, None]), "amount": pa.array([None, None])},
         "nested": {"n": pa.array([[1], [2]]), "name": pa.array([{"a": 1.5}, None])},
     }
-    alone, later = [], parquet_landing.lake.root / "later"
-    later.mkdir()
-    for number, (name, columns) in enumerate(files.items()):
-        ids = pa.array(range(number * 10, number * 10 + len(next(iter(columns.values())))), pa.int64())
-        path = parquet_landing.put(f"{name}.parquet", parquet({"id": ids, **columns}))
+    return {
+        f"{name}.parquet": parquet(
+            {"id": pa.array(range(number * 10, number * 10 + len(next(iter(columns.values())))), pa.int64()), **columns}
+        )
+        for number, (name, columns) in enumerate(files.items())
+    }
+
+
+def test_the_verdict_on_a_file_never_depends_on_its_neighbours(parquet_landing: LandingFolder) -> None:
+    parquet_landing.columns = NEIGHBOUR_COLUMNS
+    alone = []
+    for name, content in neighbours().items():
+        path = parquet_landing.put(name, content)
         alone += judged(parquet_landing)
-        path.rename(later / path.name)
-    for path in sorted(later.iterdir()):
-        path.rename(parquet_landing.folder / path.name)
+        path.unlink()
+    for name, content in neighbours().items():
+        parquet_landing.put(name, content)
     assert alike(judged(parquet_landing)) == alike(alone)
     good = {row["id"]: row for row in alone if "bad" not in row}
     assert set(good) == {0, 10, 20, 30, 40, 51, 61, 70, 71, 80, 81}
     assert (good[0]["n"], good[0]["amount"], good[40]["n"]) == (1, Decimal("12.34"), 8)
+
+
+def test_the_error_lane_knows_a_row_again_whatever_its_neighbours_are(parquet_landing: LandingFolder) -> None:
+    """Not whether the row is rejected, but what is kept of it."""
+    parquet_landing.columns = NEIGHBOUR_COLUMNS
+    unknown = {"note": 1, "Note": 2.5, "NOTE": "x"}
+    files = neighbours() | {
+        f"{type(value).__name__}.parquet": parquet({"id": ["x"], name: [value], "n": pa.array([7])})
+        for name, value in unknown.items()
+    }
+    alone = 0
+    for number, (name, content) in enumerate(files.items()):
+        path = parquet_landing.put(name, content)
+        alone += quarantined(parquet_landing, f"b{number}")
+        path.unlink()
+    for name, content in files.items():
+        parquet_landing.put(name, content)
+    assert alone == 13
+    assert quarantined(parquet_landing, "all") == 0
+
+
+def test_a_snapshot_is_what_it_is_beside_others_of_other_types(lake: Lake) -> None:
+    """Partitions are replaced by all snapshots that came, each with its age."""
+    source = {"connection": "shop", "object": "files/", "format": "parquet", "snapshot": "file"}
+    load = {"source": source, "write": {"mode": "replace", "partition_by": ["day"]}, "partition_by": ["day"]}
+    lake.table("bronze.days", "id! int\nday date", load | {"limits": {"rejected": "100%"}})
+    columns = [(pa.array([1]), [2.5]), (pa.array(["2", "x"]), ["3.50", "4"]), (pa.array([3], pa.int8()), [True])]
+    deliveries = Deliveries(lake)
+    for number, (ids, more) in enumerate(columns, start=1):
+        day = pa.array([date(2025, 3, number)] * len(ids))
+        content = parquet({"id": ids, "day": day, "more": more})
+        deliveries.put(f"files/{number}.parquet", content, datetime(2025, 3, number))
+    assert deliveries.receive("bronze.days") is not None
+    assert lake.read("bronze.days", "id", "more") == [(1, "2.5"), (2, "3.50"), (3, "true")]
+    (error,) = lake.errors("bronze.days")
+    assert json.loads(error["payload"])["id"] == "x"
 
 
 def test_nanoseconds_are_exact_or_refused_row_by_row(parquet_landing: LandingFolder) -> None:
@@ -325,6 +388,63 @@ def test_bytes_are_text_where_the_contract_wants_text_and_they_are_some(parquet_
     assert alike(judged(parquet_landing)) == alike(expected)
     parquet_landing.put("b.parquet", parquet({"id": pa.array([3]), "name": pa.array(["text"])}))
     assert alike(judged(parquet_landing)) == alike([*expected, {"id": 3, "name": "text"}])
+
+
+def text_of(*values: bytes) -> pa.Array:
+    """A column that says it is text, whatever its bytes are: many writers do not look."""
+    held = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(held), held.buffers())
+
+
+def test_text_that_is_no_utf8_is_told_and_never_replaced(parquet_landing: LandingFolder) -> None:
+    given = text_of("Ä".encode(), b"M\xfcller")
+    nested = pa.StructArray.from_arrays([given], ["a"])
+    kinds = {"name": given, "drifted": given, "struct": nested, "list": pa.ListArray.from_arrays([0, 1, 2], given)}
+    for kind, values in kinds.items():
+        parquet_landing.put(f"{kind}.parquet", parquet({"id": pa.array([1, 2], pa.int32()), kind: values}))
+    keys = pa.MapArray.from_arrays([0, 1, 2], given, pa.array([1, 2]))
+    parquet_landing.put("map.parquet", parquet({"id": pa.array([1, 2], pa.int32()), "map": keys}))
+    told = [row["_corrupt_record"] for row in parquet_landing.rows() if "_corrupt_record" in row]
+    shown = base64.b64encode(b"M\xfcller").decode()
+    plain = [f"{kind} is no UTF-8 ({shown})" for kind in ("name", "drifted")]
+    assert sorted(told) == sorted([*plain, *(f"{kind} is no UTF-8 (nested)" for kind in ("struct", "list", "map"))])
+    assert [set(row) for row in judged(parquet_landing)].count({"bad"}) == 5
+
+
+def test_a_time_at_the_end_of_all_times_stops_no_other_file(parquet_landing: LandingFolder) -> None:
+    parquet_landing.columns = "id int\nat timestamp"
+    infinity = pa.array([0, 2**31 - 1], pa.int32()).view(pa.date32())
+    parquet_landing.put("a.parquet", parquet({"id": pa.array([1, 2], pa.int32()), "at": infinity}))
+    parquet_landing.put("b.parquet", parquet({"id": pa.array([3], pa.int32()), "at": pa.array(["2025-03-01"])}))
+    rows = [{"id": 1, "at": datetime(1970, 1, 1)}, {"bad": True}, {"id": 3, "at": datetime(2025, 3, 1)}]
+    assert alike(judged(parquet_landing)) == alike(rows)
+
+
+def test_a_map_with_a_key_that_comes_twice_is_told_and_stops_no_other(parquet_landing: LandingFolder) -> None:
+    """What JSON would have of it has no one meaning."""
+    twice = {
+        "text": pa.array([[("a", 1), ("b", 2)], [("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int32())),
+        "days": pa.array([[], [(date(2025, 3, 1), 1), (date(2025, 3, 1), 1)]], pa.map_(pa.date32(), pa.int32())),
+        "bytes": pa.array([None, [[(b"\xff", 1), (b"\xff", 2)]]], pa.list_(pa.map_(pa.binary(), pa.int32()))),
+    }
+    parquet_landing.columns = "id int\ntext string\ndays string\nbytes string"
+    for name, values in twice.items():
+        parquet_landing.put(f"{name}.parquet", parquet({"id": pa.array([1, 2], pa.int32()), name: values}))
+    told = [row["_corrupt_record"] for row in parquet_landing.rows() if "_corrupt_record" in row]
+    assert sorted(told) == [f"{name} is a map with a key that comes twice, or has one inside" for name in sorted(twice)]
+    good = [row for row in judged(parquet_landing) if "bad" not in row]
+    assert sorted((row["text"], row["days"], row["bytes"]) for row in good if row["text"]) == [
+        ('{"a":1,"b":2}', None, None)
+    ]
+    assert len(good) == 3
+
+
+def test_variants_are_text(parquet_landing: LandingFolder) -> None:
+    parquet_landing.put("a.parquet", parquet({"id": pa.array([1], pa.int32())}))
+    spark = parquet_landing.lake.spark
+    query = """select 2 id, parse_json('{"a": [1, "x"]}') name, parse_json('[1]') extra"""
+    spark.sql(query).coalesce(1).write.parquet(str(parquet_landing.folder / "b"))
+    assert parquet_landing.rows() == [{"extra": "[1]", "id": 2, "name": '{"a":[1,"x"]}'}, {"id": 1}]
 
 
 def test_times_without_a_zone_are_of_the_columns_zone(parquet_landing: LandingFolder) -> None:

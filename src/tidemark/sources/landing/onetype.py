@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.casts import same_value
 from tidemark.config.load import CastSpec
-from tidemark.rows import CORRUPT, ORDER, ORIGIN, quoted
-from tidemark.sources.staged import folded
+from tidemark.rows import AS_GIVEN, CORRUPT, payloads, quoted
+from tidemark.sources.staged import folded, is_own_name
 from tidemark.sql.types import INTEGERS, MAX_PRECISION, decimal_digits, widens
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def as_one_type(frames: Sequence[DataFrame], wanted: AsTyped) -> list[DataFrame]
 
     A contracted column is cast to the contract's type in each frame first: what it holds then goes on in that type's
     own text, what it cannot hold as it was given. So the cast behind says of each value what it says of its file alone.
+    What a value was before goes along for the error lane, which knows a rejected row by what it says.
     """
     spelled: dict[str, str] = {}
     types: dict[str, set[str]] = defaultdict(set)
@@ -47,20 +48,28 @@ def _text(value: Column, of_type: str) -> Column:
 def _as_one_type(
     frame: DataFrame, spelled: Mapping[str, str], types: Mapping[str, Collection[str]], wanted: AsTyped
 ) -> DataFrame:
-    columns, refused = [], [F.col(CORRUPT)]
+    columns, kept, refused = [], [], [F.col(CORRUPT)]
     for name, found in frame.dtypes:
-        if name in (CORRUPT, ORIGIN, ORDER):
+        if is_own_name(name):
             continue
-        value, all_types = quoted(name), types[folded(name)]
+        value, all_types, common_name = quoted(name), types[folded(name)], spelled[folded(name)]
+        if len(all_types) == 1:
+            columns.append(value.alias(common_name))
+            continue
         contracted = wanted(name)
-        if len(all_types) > 1 and contracted is not None:
+        given = payloads.as_given(value, common_name, found, contracted and contracted[0])
+        kept.append(F.when(value.isNotNull(), given).alias(AS_GIVEN + common_name))
+        if contracted is not None:
             value, wrong = _by_own_type(name, found, *contracted)
             refused.append(wrong)
-        elif len(all_types) > 1:
+        else:
             common = _common(all_types)
             value = _text(value, found) if common == "string" else value.cast(common)
-        columns.append(value.alias(spelled[folded(name)]))
-    return frame.select(*columns, F.coalesce(*refused).alias(CORRUPT), ORIGIN, ORDER)
+        columns.append(value.alias(common_name))
+    if len(refused) > 1:
+        kept.append(payloads.as_given(F.col(CORRUPT), CORRUPT, "string", None).alias(AS_GIVEN + CORRUPT))
+    ours = [quoted(name) for name in frame.columns if is_own_name(name) and name != CORRUPT]
+    return frame.select(*columns, F.coalesce(*refused).alias(CORRUPT), *ours, *kept)
 
 
 def _by_own_type(name: str, found: str, contracted: str, how: CastSpec) -> tuple[Column, Column]:
