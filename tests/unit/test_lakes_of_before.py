@@ -198,6 +198,7 @@ def test_what_grew_over_the_days_is_what_is_built_from_nothing(gone_on: GoneOn) 
     assert in_order(held(lake, BUILT)) == grown
 
 
+@pytest.mark.slow
 def test_it_is_restored_and_goes_on_from_there(before: Lake, archive: Path) -> None:
     end_what_was_begun(before)
     take_back(before, "r1")

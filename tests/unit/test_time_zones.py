@@ -22,6 +22,7 @@ LOCAL_TIME = {"now": 1, "fromtimestamp": 2, "astimezone": 1}
 NEVER = {"utcnow", "utcfromtimestamp", "today", "mktime", "localtime", "ctime"}
 
 
+@pytest.mark.slow
 def test_a_lake_is_the_same_on_any_machine(lake: Lake, tmp_path: Path) -> None:
     """Here UTC's Java with a Python of New York, there a process that is told nothing but another zone and language."""
     with machine_in("America/New_York"):

@@ -168,7 +168,7 @@ def test_a_new_day_of_rates_computes_the_batch_whatever_the_history(desk: Desk) 
     assert desk.held() == desk.expected()
 
 
-@pytest.mark.parametrize("seed", [3, 7])
+@pytest.mark.parametrize("seed", [3, pytest.param(7, marks=pytest.mark.slow)])
 def test_any_order_of_events_gives_what_a_whole_computation_would(desk: Desk, seed: int) -> None:
     draw = Random(seed)
     for step in range(6):

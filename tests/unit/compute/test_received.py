@@ -110,7 +110,7 @@ def test_new_logic_reaches_the_period_and_the_table_says_that_it_is_of_two_kinds
     assert not is_mixed(definition(two_days, "gold.totals"))
 
 
-@pytest.mark.parametrize("then", ["as it is", "taken back"])
+@pytest.mark.parametrize("then", [pytest.param("as it is", marks=pytest.mark.slow), "taken back"])
 def test_the_next_run_builds_a_table_of_two_kinds_anew_whatever_its_query_says_then(two_days: Lake, then: str) -> None:
     edit(two_days, "silver.lines", "amount,", "amount * 100 AS amount,")
     two_days.build_together(*TABLES, received=on(SECOND))
@@ -160,6 +160,7 @@ def test_forward_only_signs_the_new_logic_and_warns(two_days: Lake) -> None:
     assert two_days.read("gold.totals", "city", "amount") == [("Bonn", 1), ("Kiel", 200), ("Ulm", 12)]
 
 
+@pytest.mark.slow
 def test_a_table_with_rows_that_stay_by_an_earlier_query_is_not_verified_until_it_is_built_whole(
     two_days: Lake,
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_full_refresh_mends_what_was_changed_by_hand(shop: Lake) -> None:
     assert ("Ulm", 12) in shop.read("gold.totals", "city", "amount")
 
 
+@pytest.mark.slow
 def test_samples_of_all_days_find_together_what_the_whole_does(shop: Lake) -> None:
     receive(shop, lines=[(f"s{number}", 1, "ann", number, at(3), False) for number in range(60)])
     shop.build_together(*TABLES)

@@ -130,7 +130,7 @@ def shops_questions(spark: SparkSession, first_day: Path, tmp_path_factory: pyte
     return [each for table in tables for each in asked(spark, lake.path(table))]
 
 
-@pytest.fixture(params=["of every mode", "of the shop"])
+@pytest.fixture(params=[pytest.param("of every mode", marks=pytest.mark.slow), "of the shop"])
 def all_questions(request: pytest.FixtureRequest) -> list[Asked]:
     questions: list[Asked] = request.getfixturevalue(
         {"of every mode": "questions"}.get(request.param, "shops_questions")

@@ -103,6 +103,7 @@ def test_what_is_predicted_is_what_a_run_does(shop: Lake, tmp_path_factory: pyte
     ]
 
 
+@pytest.mark.slow
 def test_a_run_instead_of_the_plan_does_the_same(shop: Lake, made: PlanDocument) -> None:
     happened = next_day(shop)
     assert {table: of(made, table).books for table in happened} == happened
@@ -273,7 +274,7 @@ def test_a_staged_file_swapped_for_another_of_as_many_rows_is_not_applied(shop: 
     assert set(apply(shop, made).versions) == {*BRONZE, *TABLES}
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "columns.json"])
+@pytest.mark.parametrize("name", [pytest.param("manifest.json", marks=pytest.mark.slow), "columns.json"])
 def test_what_lies_beside_staged_rows_is_bound_too(shop: Lake, made: PlanDocument, name: str) -> None:
     found = (shop.root / "home" / "lake" / "_staging" / f"run_id={made.plan}").rglob(name)
     (file,) = (each for each in found if "bronze" in str(each) and "lines" in str(each))

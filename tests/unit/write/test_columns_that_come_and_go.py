@@ -100,7 +100,10 @@ def describe(lake: Lake, way: str) -> None:
 
 @pytest.mark.parametrize(
     ("way", "small"),
-    [*((way, True) for way in WAYS), *((way, False) for way in WAYS if "state" in way)],
+    [
+        *(pytest.param(way, True, marks=[pytest.mark.slow] if "state" in way else []) for way in WAYS),
+        *((way, False) for way in WAYS if "state" in way),
+    ],
     ids=[*WAYS, *(f"{way}, merged" for way in WAYS if "state" in way)],
 )
 def test_every_way_of_writing_does_what_the_model_does(

@@ -101,7 +101,7 @@ STEPS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("load", [LOG, STATE], ids=["log", "state"])
+@pytest.mark.parametrize("load", [pytest.param(LOG, id="log", marks=pytest.mark.slow), pytest.param(STATE, id="state")])
 def test_each_value_is_there_as_it_came_whatever_type_it_has(lake: Lake, load: dict[str, Any]) -> None:
     lake.table(TABLE, "id! string", load, keys=["id"])
     expected = {}

@@ -165,6 +165,7 @@ def test_a_history_built_from_a_log(lake: Lake) -> None:
     assert lake.read("gold.odd", "id", "valid_from", "valid_to") == spans
 
 
+@pytest.mark.slow
 def test_a_replay(lake: Lake) -> None:
     load = {"source": SOURCE, "write": {"mode": "append"}}
     describe(lake, load)

@@ -35,7 +35,9 @@ def described(lake: Lake, kind: str) -> None:
     lake.table(T, f"id! int\np {kind}\nqty int", load | {"limits": {"deleted": 1000, "rejected": 1000}})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in ("date", "string") else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_only_the_partitions_of_the_batch_are_replaced(lake: Lake, kind: str) -> None:
     described(lake, kind)
     model: dict[Any, set[tuple[int, int]]] = {}

@@ -280,6 +280,7 @@ class TestAllOrNothing:
         assert recorded is not None
         assert dict(recorded.tables).keys() == {*PEOPLE, "bronze.people"}
 
+    @pytest.mark.slow
     def test_what_cannot_be_taken_back_either_is_told_with_its_cause(self, people: Lake) -> None:
         receive(people, SECOND)
         context = opened(people)
@@ -387,6 +388,7 @@ class TestHalfDone:
         assert recorded is not None
         assert recorded.run_id == died[0].engine.run.run_id
 
+    @pytest.mark.slow
     def test_a_table_that_others_have_taken_back_is_taken_back(self, people: Lake) -> None:
         half_done_for_good(people)
         people.spark.sql(f"RESTORE TABLE delta.`{people.path('silver.people')}` TO VERSION AS OF 0")
@@ -430,6 +432,7 @@ class TestHalfDone:
         assert recorded is not None
         assert (recorded.name, recorded.run_id) == ("r2", died.engine.run.run_id)
 
+    @pytest.mark.slow
     def test_rows_that_others_have_changed_since_are_not_taken_back_unasked(self, people: Lake) -> None:
         half_done_for_good(people)
         people.spark.sql(f"DELETE FROM delta.`{people.path('silver.people')}` WHERE id = 'b'")
@@ -445,6 +448,7 @@ class TestHalfDone:
         committing.take_back(context, left.run_id, over_others=True)
         assert held(people) == ONE
 
+    @pytest.mark.slow
     def test_a_table_that_has_left_the_configuration_can_be_taken_back(self, people: Lake) -> None:
         half_done(people)
         for file in (people.root / "config" / "gold").glob("names.*"):

@@ -61,7 +61,7 @@ KEYLESS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [way if way == "soft" else pytest.param(way, marks=pytest.mark.slow) for way in WAYS])
 def test_no_key_is_deleted_while_a_record_has_none(lake: Lake, way: str) -> None:
     describe(lake, way)
     receive(lake, ALL)

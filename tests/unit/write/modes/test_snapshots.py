@@ -95,7 +95,7 @@ def expected(snapshots: Snapshots, broken: Sequence[int] = ()) -> list[tuple[Any
     return sorted(found)
 
 
-@pytest.mark.parametrize("delivery", ["at once", "day by day", "in no order"])
+@pytest.mark.parametrize("delivery", ["at once", pytest.param("day by day", marks=pytest.mark.slow), "in no order"])
 def test_snapshots_make_the_same_history_however_they_are_delivered(lake: Lake, delivery: str) -> None:
     snapshots, broken = drawn(7), (4,)
     describe(lake)
