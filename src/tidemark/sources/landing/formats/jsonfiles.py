@@ -124,13 +124,15 @@ def _of_documents(raw: DataFrame, exact: bool) -> DataFrame:
     records = decoded(raw, "UTF-8").where(F.btrim(TEXT, F.lit(_BLANKS)) != "")
     values, size, number = own("values"), own("size"), own("number")
     parsed = records.select(ORIGIN, ORDER, TEXT, F.when(F.col(VALID), _objects_in(F.col(TEXT), exact)).alias(values))
-    one_each = parsed.select(
+    # Decided before the document is taken apart, so that none of its objects carries the whole of it along.
+    known = parsed.select(
         ORIGIN,
         ORDER,
         F.when(F.col(values).isNull(), F.col(TEXT)).alias(_GIVEN),
         F.size(values).alias(size),
-        F.posexplode_outer(values).alias(number, _RECORD),
+        F.col(values),
     )
+    one_each = known.select(ORIGIN, ORDER, _GIVEN, size, F.posexplode_outer(values).alias(number, _RECORD))
     is_empty_array = F.coalesce(F.col(size) == 0, F.lit(False))
     order = at_position(F.col(ORDER), F.coalesce(F.col(number), F.lit(0))).alias(ORDER)
     return one_each.where(~is_empty_array).select(_RECORD, _GIVEN, ORIGIN, order)
