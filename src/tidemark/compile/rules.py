@@ -25,6 +25,7 @@ UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _NUL = "\x00"  # PostgreSQL and Redshift refuse it in a text, and with it the batch in which that is published
 # Patterns of literals and classes that say what they have: none of their matches has that character.
 _PLAIN_PATTERN = r"(?:[\w ^$()|?*+{},:;/@#%=!<>'~-]|\\[dws.+*?()\[\]{}|^$/-]|\[(?!\^)[^\[\]\\&\x00]*\])*"
+_MOST_BYTES = 4  # of a character in UTF-8
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _FOLDER_BYTES = 180  # beside the column's name; a name has 255 at most
 _ESCAPED = r"""[\x00-\x1f"#%'*/:=?\\\x7f{}\[\]^]"""  # by Spark, in the names of folders
@@ -122,9 +123,18 @@ def _text_rules(column: ContractColumn, value: Column) -> Iterator[tuple[str, st
     if column.format is not None:
         yield "format", f"must be of format {column.format}", ~_matches(value, _FORMATS[column.format])
     if column.min_length is not None:
-        yield "minLength", f"must have {column.min_length} characters or more", F.length(value) < column.min_length
+        yield "minLength", f"must have {column.min_length} characters or more", _is_shorter(value, column.min_length)
     if column.max_length is not None:
-        yield "maxLength", f"must have {column.max_length} characters or fewer", F.length(value) > column.max_length
+        yield "maxLength", f"must have {column.max_length} characters or fewer", _is_longer(value, column.max_length)
+
+
+def _is_shorter(value: Column, characters: int) -> Column:
+    # A text knows how many bytes it has, its characters have to be counted: only where the bytes leave it open.
+    return (F.octet_length(value) < _MOST_BYTES * characters) & (F.length(value) < characters)
+
+
+def _is_longer(value: Column, characters: int) -> Column:
+    return (F.octet_length(value) > characters) & (F.length(value) > characters)
 
 
 def _matches(value: Column, pattern: str) -> Column:
