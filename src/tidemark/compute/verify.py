@@ -209,7 +209,8 @@ def _side_by_side(
     rows: DataFrame, target: DataFrame, stored: StructType, columns: Sequence[str], keys: Sequence[str]
 ) -> DataFrame:
     """Computed rows beside the stored ones of their keys, with a label; of several rows of a key each has its own."""
-    numbers = [quoted(name) for name in columns if name not in _exact(stored, columns)]
+    exact = _exact(stored, columns)
+    numbers = [quoted(name) for name in columns if name not in exact]
     again = Window.partitionBy(*map(quoted, keys)).orderBy(*numbers, row_hash(list(columns)))
     bad = F.col(BAD) if BAD in rows.columns else F.lit(False)
     typed = [quoted(name).cast(stored[name].dataType).alias(name) for name in columns]

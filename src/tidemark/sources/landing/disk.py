@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class Found:
     """The files by their paths, links and pipes among them, and the folders that may not be listed."""
 
     files: Mapping[str, Details]
-    closed: tuple[str, ...] = field(default=())
+    closed: tuple[str, ...] = ()
 
 
 def own_path(uri: str) -> Path:

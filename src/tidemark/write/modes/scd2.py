@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.casts import EXACT
 from tidemark.config.contract.model import Column as ContractColumn
-from tidemark.rows import BAD, ORDER, judging, own, quoted
+from tidemark.rows import BAD, ORDER, is_set, judging, own, quoted
 from tidemark.rows.batches import row_hash
 from tidemark.sql.types import FRACTIONS, is_numeric
 
@@ -51,7 +51,7 @@ def identified(
     tracked, entered = write.tracked(contract.column_names), _entered(versions, contract, write, casts or {})
     state = row_hash([_ENTERED + name if name in entered else name for name in tracked])
     deleted = _ENTERED + write.deletes.flag if write.deletes and write.deletes.flag else None
-    living = F.lit(True) if deleted is None else ~F.coalesce(quoted(deleted), F.lit(False))
+    living = F.lit(True) if deleted is None else ~is_set(deleted)
     changing = [key for key in write.keys if contract.column(key).mask or types.get(key) != contract.column(key).type]
     return versions.select("*", *[value.alias(_ENTERED + name) for name, value in entered.items()]).select(
         *map(quoted, versions.columns),
