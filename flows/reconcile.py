@@ -94,7 +94,7 @@ def _judge(found: Sequence[tuple[Pair, Reconciled]]) -> None:
             f"{len(differing)} of {len(found)} pairs do not have the same rows",
             table=differing[0].table if len(differing) == 1 else None,
             step="reconcile",
-            seen=[*(f"{each.table}, {each.told}" for each in differing), *untold],
+            seen=[*(f"{each.upstream} → {each.told}" for each in differing), *untold],
             next_step=command(differing),
         )
     if open_questions or all(pair.reason for pair, _ in found):

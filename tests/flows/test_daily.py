@@ -73,7 +73,7 @@ def test_prefect_shows_the_run(finished: Pipeline, prefect_server: str) -> None:
     artifact = httpx.get(f"{prefect_server}/artifacts/{ARTIFACT}/latest").json()
     assert artifact["flow_run_id"] == str(outer.id)
     assert finished.summaries()[0]["run_id"][:8] in artifact["data"]
-    assert "| gold | customers |" in artifact["data"]
+    assert "| gold.customers |" in artifact["data"]
 
 
 def test_no_secret_is_left_anywhere(finished: Pipeline) -> None:

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Collection, Iterable, Sequence
 
-from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE
+from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell
 from tidemark.shown import Markdown, markdown
 
 
@@ -25,6 +25,19 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], number
     borders = [Markdown("---:" if position in numbers else "---") for position in range(len(headers))]
     lines = [list(map(Markdown, headers)), borders, *rows]
     return [markdown_row(line[position] for position in shown) for line in lines]
+
+
+def page_table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], numbers: Collection[str]) -> list[str]:
+    """The terminal's table for a page, which is narrower: `layer` and `table` are one name, beside it stands `gate`.
+
+    A page scrolls what does not fit, so no column is left out but those in which nothing is counted.
+    """
+    order = ["gate", *(name for name in headers if name not in ("layer", "table", "gate"))]
+    at = {name: position for position, name in enumerate(headers)}
+    written = [[cell.written(0) for cell in row] for row in rows]
+    named = [[f"{row[at['layer']]}.{row[at['table']]}", *(row[at[name]] for name in order)] for row in written]
+    right = [position for position, name in enumerate(order, 1) if name in numbers]
+    return markdown_table(["table", *order], named, right)
 
 
 def deployment_command(flow: str, deployment: str, environment: str, **parameters: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tidemark.advice import addressed, in_environment
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table, together, wrapped
-from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes
+from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes, page_table
 from tidemark.shown import code, code_block, line
 from tidemark.shown import markdown as plain
 
@@ -29,8 +29,7 @@ _HEADERS = (
     "layer", "table", "in", "accepted", "quarantined", "superseded",
     "+new", "~changed", "-deleted", "=same", "gate", "s",
 )  # fmt: skip
-
-
+_COUNTED = _HEADERS[2:10]
 _COLUMNS = Columns(
     _HEADERS,
     words=("layer", "table", "gate"),
@@ -95,8 +94,7 @@ def markdown(summary: RunSummary) -> str:
     lines += [*told, ""] if told else []
     if summary.tables:
         ordered = sorted(_ordered(summary.tables), key=lambda result: not result.in_trouble)
-        rows = [[cell.written(0) for cell in _cells(result)] for result in ordered]
-        lines += [*markdown_table(_HEADERS, rows, numbers=(*range(2, 10), 11)), ""]
+        lines += [*page_table(_HEADERS, [_cells(result) for result in ordered], numbers=(*_COUNTED, "s")), ""]
     lines += _files(summary)
     commands = _next_commands(summary)
     if commands:

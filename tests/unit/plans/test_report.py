@@ -23,7 +23,7 @@ def printed(document: PlanDocument, width: int = 120) -> str:
 def test_prefect_gets_the_same_as_markdown() -> None:
     lines = markdown(PLAN).replace(THIN_SPACE, " ").splitlines()
     assert lines[0] == "### plan 2026-01-31 · local · 0198f3c2"
-    assert "| bronze | snowflake_orders | 4 812 | 4 790 | 0 | 0 | 0 | 19 | 3 | ok 9/9 | updated_at" in "\n".join(lines)
+    assert "| bronze.snowflake_orders | ok 9/9 | 4 812 | 4 790 | 0 | 0 | 0 | 19 | 3 | updated_at" in "\n".join(lines)
     assert "- `` ALTER TABLE gold.fact_sales ADD COLUMNS (`net` INT) ``" in lines
     assert next(line for line in lines if line.startswith("**")).startswith(
         "**tidemark apply 0198f3c2 commits just this"
@@ -31,7 +31,7 @@ def test_prefect_gets_the_same_as_markdown() -> None:
     assert lines[-2:] == ["prefect deployment run 'apply/apply.local' --param 'plan=\"0198f3c2\"'", "```"]
     places = [lines.index(heading) for heading in ("## warnings", "## rows rejected", "## DDL")]
     assert places == sorted(places)
-    (header,) = [number for number, line in enumerate(lines) if line.startswith("| layer")]
+    (header,) = [number for number, line in enumerate(lines) if line.startswith("| table | gate")]
     assert places[1] < header < places[2], "what is wrong comes first, then the tables, then the rest"
 
 
