@@ -98,4 +98,4 @@ def _tell(run: RunContext, planned: TablePlan, batch: Prepared) -> None:
         with run.collector.step(table, "write errors"):
             tell = tasks.on_spark(run.engine.environment, tasks.tell)
             rejected = tell(unseen(run.engine), table, unseen(batch), tuple(planned.rejected))
-        run.collector.rejected(table, rejected.by_rule)
+        run.collector.rejected(table, rejected)

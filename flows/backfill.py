@@ -194,9 +194,8 @@ def _receive(work: _Work) -> None:
 def _receive_chunks(work: _Work, table: str) -> None:
     collector, rest = work.run.collector, work.notes.rest(table)
     for chunk in rest:
-        earlier = collector.result(table)
-        receive_chunk(unseen(work.run), table, chunk.name, unseen(chunk))
-        collector.add(table, earlier)
+        with collector.one_of_several(table):
+            receive_chunk(unseen(work.run), table, chunk.name, unseen(chunk))
         work.notes.chunk_done(table, chunk.name)
         work.progress.advance(f"{table} {chunk.name}")
     every = len(work.todo.chunks[table])

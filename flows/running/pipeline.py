@@ -152,7 +152,7 @@ def _write_errors(run: RunContext, table: str, checked: Checked, prepared: Prepa
         with run.collector.step(table, "write errors"):
             write_errors = tasks.on_spark(run.engine.environment, tasks.write_errors)
             rejected = write_errors(unseen(run.engine), table, unseen(checked), unseen(prepared))
-            run.collector.rejected(table, rejected.by_rule)
+            run.collector.rejected(table, rejected)
 
 
 def _warn(run: RunContext, table: str, notices: Sequence[str]) -> None:

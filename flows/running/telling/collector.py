@@ -28,6 +28,7 @@ from tidemark.observe.fitting import measured
 if TYPE_CHECKING:
     from flows.running.telling.progress import Watcher
     from tidemark.compute.gate.quality import GateResult
+    from tidemark.errorlane.quarantine import Rejected
 
 
 class Collector:
@@ -66,8 +67,17 @@ class Collector:
             known = self._results.get(table, TableResult(table, "unfinished"))
             self._results[table] = replace(known, **changes)
 
-    def add(self, table: str, earlier: TableResult) -> None:
-        """Adds what was known of a table before its last batch: one that has several counts them all."""
+    @contextmanager
+    def one_of_several(self, table: str) -> Iterator[None]:
+        """A batch of a table that has several: what it counts is added to what those before it counted."""
+        earlier = self.result(table)
+        self.note(table, books=None, rejected={}, newly_rejected=None)
+        try:
+            yield
+        finally:
+            self._add(table, earlier)
+
+    def _add(self, table: str, earlier: TableResult) -> None:
         now = self.result(table)
         rejected = Counter(earlier.rejected)
         rejected.update(now.rejected)
@@ -75,6 +85,7 @@ class Collector:
             table,
             books=(earlier.books or Books()) + (now.books or Books()),
             rejected=dict(rejected),
+            newly_rejected=(earlier.newly_rejected or 0) + (now.newly_rejected or 0),
             status="committed" if earlier.status == "committed" else now.status,
         )
 
@@ -137,9 +148,9 @@ class Collector:
         with self._lock:
             self._summary = replace(self._summary, lineage=told)
 
-    def rejected(self, table: str, by_rule: Mapping[str, int]) -> None:
-        """How many rows newly in the error lane broke each `column.rule`."""
-        self.note(table, rejected=dict(by_rule))
+    def rejected(self, table: str, new: Rejected) -> None:
+        """What is new in the error lane."""
+        self.note(table, rejected=dict(new.by_rule), newly_rejected=new.rows)
 
     def summary(self, status: RunStatus, error: BaseException | None = None) -> RunSummary:
         """The summary as of now; any status but `running` ends the run."""

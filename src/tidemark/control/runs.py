@@ -105,8 +105,9 @@ class TableResult:
     """What a run did to one table.
 
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
-    rows new in the error lane. `version` is the Delta version after the run (None: the table does not exist), and
-    `table_id` the Delta id of the table that it is a version of.
+    rows new in the error lane, `newly_rejected` these rows (None: nobody counted them). `version` is the Delta
+    version after the run (None: the table does not exist), and `table_id` the Delta id of the table that it is a
+    version of.
     `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
     or nothing. `chunk` is the part of the past that a backfill is taking in. `verified`: how it compared with what its
     inputs make it (`compute.verify.Verified`), where that was looked at; `reconciled`: how it compared with its source
@@ -128,6 +129,7 @@ class TableResult:
     verified: Mapping[str, Any] | None = None
     table_id: str | None = None
     reconciled: tuple[Mapping[str, Any], ...] = ()
+    newly_rejected: int | None = None
 
     @property
     def layer(self) -> str:
@@ -251,6 +253,13 @@ class RunSummary:
     @property
     def quarantined(self) -> int:
         return sum(result.books.quarantined for result in self.tables if result.books)
+
+    @property
+    def newly_rejected(self) -> int | None:
+        """How many of the rejected rows are new in the error lane; None where that was not counted."""
+        counted = [result.newly_rejected for result in self.tables if result.books and result.books.quarantined]
+        known = [rows for rows in counted if rows is not None]
+        return sum(known) if len(known) == len(counted) else None
 
     @property
     def rejected_by_rule(self) -> dict[str, int]:

@@ -257,8 +257,11 @@ def _warning(warned: Warned) -> str:
 
 def _rejected(summary: RunSummary) -> str:
     noun = "row" if summary.quarantined == 1 else "rows"
-    before = "" if summary.rejected_by_rule else ", all of them in an earlier run too"
-    return f"{count(summary.quarantined)} {noun} rejected{before}"
+    if not summary.rejected_by_rule:
+        return f"{count(summary.quarantined)} {noun} rejected, all of them in an earlier run too"
+    new = summary.newly_rejected
+    of_them = "" if new is None or new >= summary.quarantined else f", {count(new)} new in the error lane"
+    return f"{count(summary.quarantined)} {noun} rejected{of_them}"
 
 
 def _rejected_by_table(summary: RunSummary, width: int = WIDTH) -> Iterator[str]:

@@ -69,6 +69,7 @@ class TablePlan(_Model):
     definition: str = ""
     books: Books | None = None
     rejected: Mapping[str, int] = {}
+    newly_rejected: int | None = None
     schema_changes: tuple[SchemaChange, ...] = ()
     ddl: tuple[str, ...] = ()
     gate: GateSummary | None = None

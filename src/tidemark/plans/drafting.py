@@ -51,6 +51,7 @@ def _table(engine: Engine, result: TableResult, predicted: Prediction, staged: s
         "computed": result.computed,
         "books": result.books,
         "rejected": result.rejected,
+        "newly_rejected": result.newly_rejected,
         "gate": result.gate,
         "error": result.error,
         "predicted": predicted,

@@ -84,7 +84,7 @@ def markdown(document: PlanDocument) -> str:
 def _listed(sections: Mapping[str, list[str]]) -> list[str]:
     lines = []
     for heading, entries in sections.items():
-        lines += ["", f"## {heading}", "", *(f"- {code(each)}" for each in entries)]
+        lines += ["", f"#### {heading}", "", *(f"- {code(each)}" for each in entries)]
     return lines
 
 
@@ -147,7 +147,7 @@ def _sections(document: PlanDocument) -> Iterator[tuple[str, list[str]]]:
         ],
         "failures": [f"{each.error}".splitlines()[0] for each in document.failed if each.error and not each.gate],
         "warnings": [f"{each.table or 'run'}: {each.message}" for each in document.warnings],
-        "rows rejected": [f"{each.table}: {_by_rule(each)}" for each in document.tables if each.rejected],
+        "rows rejected": [f"{each.table}: {told}" for each in document.tables if (told := _rejects(each))],
         "keys, for instance": [f"{each.table}: {_samples(each)}" for each in document.tables if each.predicted.samples],
         "partitions": [f"{each.table}: {_partitions(each)}" for each in document.tables if each.predicted.partitions],
         "built anew": [f"{each.table}: {each.computed}" for each in document.tables if _is_rebuilt(each)],
@@ -166,8 +166,14 @@ def _head(statement: str) -> str:
     return f"{first}…)" if more else first
 
 
-def _by_rule(table: TablePlan) -> str:
-    return ", ".join(f"{count(number)} {rule}" for rule, number in table.rejected.items())
+def _rejects(table: TablePlan) -> str:
+    """The rules that new rows of the error lane break, and how many rows that is where it has others already."""
+    rules = ", ".join(f"{count(number)} {rule}" for rule, number in table.rejected.items())
+    rows, new = table.books.quarantined if table.books else 0, table.newly_rejected
+    if new is None or new >= rows:
+        return rules
+    told = f"{count(rows)} {'row' if rows == 1 else 'rows'}, {count(new) if new else 'none'} new in the error lane"
+    return f"{told}: {rules}" if rules else told
 
 
 def _samples(table: TablePlan) -> str:

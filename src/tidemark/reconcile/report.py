@@ -22,6 +22,7 @@ _HEADERS = ("upstream", "downstream", "outcome", "rows", "beside", "missing", "e
 _COLUMNS = Columns(
     _HEADERS, words=("upstream", "downstream", "outcome"), needless=("read again", "beside", "rows", "upstream")
 )
+_ON_A_PAGE = ("outcome", "upstream", "downstream", "missing", "extra", "changed", "rows", "beside", "read again")
 _NULL = "null"
 _HANGING = 4  # blanks before the second line of an entry
 
@@ -48,18 +49,27 @@ def render(found: Sequence[Reconciled]) -> RenderableType:
 
 
 def markdown(found: Sequence[Reconciled]) -> str:
-    """The same as Markdown, what differs first."""
-    ordered = sorted(found, key=lambda each: ("differs", "not compared", "equal").index(each.outcome))
-    rows = [[cell.written(0) for cell in _cells(each)] for each in ordered]
-    lines = [*markdown_table(_HEADERS, rows, numbers=range(3, len(_HEADERS))), ""]
-    for each in ordered:
-        told = list(_details(each))
-        if told:
-            lines += [f"**{plain(f'{each.upstream} → {each.downstream}')}**", ""]
-            lines += [*(f"- {plain(each)}" for each in told), ""]
-    if differing := [each for each in ordered if each.outcome == "differs"]:
-        lines += [f"next: {code(addressed(command(differing)))}"]
+    """The same as Markdown: what differs and what brings it back, the table, and what there is to say of the rest."""
+    differing = [each for each in found if each.outcome == "differs"]
+    rest = sorted((each for each in found if each.outcome != "differs"), key=lambda each: each.outcome == "equal")
+    lines = _told_of(differing)
+    if differing:
+        lines += [f"next: {code(addressed(command(differing)))}", ""]
+    written = [
+        dict(zip(_HEADERS, (cell.written(0) for cell in _cells(each)), strict=True)) for each in differing + rest
+    ]
+    rows = [[row[name] for name in _ON_A_PAGE] for row in written]
+    lines += [*markdown_table(_ON_A_PAGE, rows, numbers=range(3, len(_ON_A_PAGE))), "", *_told_of(rest)]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _told_of(found: Sequence[Reconciled]) -> list[str]:
+    lines = []
+    for each in found:
+        if told := list(_details(each)):
+            lines += [f"**{plain(f'{each.upstream} → {each.downstream}')}**", ""]
+            lines += [*(f"- {plain(detail)}" for detail in told), ""]
+    return lines
 
 
 def command(found: Sequence[Reconciled]) -> str:

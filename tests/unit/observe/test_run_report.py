@@ -159,6 +159,17 @@ def test_rows_that_were_all_rejected_before_are_still_told() -> None:
     assert "19 rows rejected, all of them in an earlier run too" in text
 
 
+def test_rows_that_came_again_are_told_apart_from_new_ones() -> None:
+    def told(*results: TableResult) -> str:
+        return "\n".join(printed(replace(RUN, tables=results)))
+
+    some, others = replace(ORDERS, newly_rejected=4), replace(ORDERS, table="bronze.x", newly_rejected=19)
+    assert "19 rows rejected, 4 new in the error lane" in told(some)
+    assert "38 rows rejected, 23 new in the error lane" in told(some, others)
+    assert "new in the error lane" not in told(others), "all of them are"
+    assert "new in the error lane" not in told(some, ORDERS), "a run of before did not count them"
+
+
 def test_a_failed_publication_is_named() -> None:
     failed = (*RUN.published, Publication("gold.b", "redshift", error="no connection"))
     text = "\n".join(printed(replace(RUN, published=failed)))

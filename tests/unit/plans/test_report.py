@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from rich.console import Console
 
 from tests.support.golden.plans import FX, ORDERS, PLAN, REFUSED, SALES
@@ -29,7 +30,7 @@ def test_prefect_gets_the_same_as_markdown() -> None:
         "**tidemark apply 0198f3c2 commits just this"
     )
     assert lines[-2:] == ["prefect deployment run 'apply/apply.local' --param 'plan=\"0198f3c2\"'", "```"]
-    places = [lines.index(heading) for heading in ("## warnings", "## rows rejected", "## DDL")]
+    places = [lines.index(heading) for heading in ("#### warnings", "#### rows rejected", "#### DDL")]
     assert places == sorted(places)
     (header,) = [number for number, line in enumerate(lines) if line.startswith("| table | gate")]
     assert places[1] < header < places[2], "what is wrong comes first, then the tables, then the rest"
@@ -77,3 +78,20 @@ def test_what_is_read_of_a_source_is_told_by_its_kind() -> None:
     )
     assert "3 files" in told(files=3, digest="x")
     assert "the whole source" in told(full=True, as_of="2026-01-31")
+
+
+@pytest.mark.parametrize(
+    ("rejected", "new", "told"),
+    [
+        ({"status.enum": 12, "email.pattern": 7}, 19, "12 status.enum, 7 email.pattern"),
+        ({"status.enum": 12, "email.pattern": 7}, None, "12 status.enum, 7 email.pattern"),
+        ({"status.enum": 3}, 3, "19 rows, 3 new in the error lane: 3 status.enum"),
+        ({}, 0, "19 rows, none new in the error lane"),
+    ],
+)
+def test_rejected_rows_that_the_error_lane_has_are_told_apart(
+    rejected: dict[str, int], new: int | None, told: str
+) -> None:
+    orders = PLAN.tables[0].model_copy(update={"rejected": rejected, "newly_rejected": new})
+    lines = markdown(PLAN.model_copy(update={"tables": (orders,)})).replace(THIN_SPACE, " ").splitlines()
+    assert lines[lines.index("#### rows rejected") + 2] == f"- `bronze.snowflake_orders: {told}`"

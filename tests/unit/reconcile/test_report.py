@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tidemark.observe.fitting import THIN_SPACE
 from tidemark.reconcile.found import DifferentRow, Reconciled
 from tidemark.reconcile.report import command, markdown, render
 
@@ -51,7 +52,14 @@ def test_markdown_begins_with_what_differs() -> None:
     text = markdown(FOUND)
     assert text.index("redshift gold.fact_sales") < text.index("bronze.crm_accounts") < text.index("SALES.ORDERS")
     assert "- changed order_id=ORD-00012346, line_number=2: net_usd: 12.5 → null" in text.replace("\\", "")
-    assert "tidemark_releases" in text
+    lines = text.replace(THIN_SPACE, " ").splitlines()
+    header = lines.index("| outcome | upstream | downstream | missing | changed | rows | beside | read again |")
+    assert lines[header + 2] == (
+        "| differs | gold.fact_sales | redshift gold.fact_sales | 1 | 2 | 1 000 000 | 999 999 | 8 023 |"
+    )
+    (next_line,) = [number for number, line in enumerate(lines) if line.startswith("next: ")]
+    assert "tidemark_releases" in lines[next_line]
+    assert next_line < header < lines.index("**crm → bronze.crm_accounts**"), "what is not compared comes last"
 
 
 def test_what_to_do_depends_on_the_side() -> None:

@@ -11,28 +11,44 @@ from flows.running.telling.progress import LoggingWatcher
 from tidemark.books import Books
 from tidemark.compute.gate.scan import CheckResult
 from tidemark.control.runs import RunSummary
+from tidemark.errorlane.quarantine import Rejected
 from tidemark.observe.fitting import THIN_SPACE
 
 TABLE = "bronze.orders"
 
 
+def collecting() -> Collector:
+    return Collector(RunSummary("r", "backfill", "test", date(2025, 3, 1), datetime(2025, 3, 1)), LoggingWatcher())
+
+
 def test_batches_of_a_table_are_counted_together() -> None:
-    collector = Collector(RunSummary("r", "backfill", "test", date(2025, 3, 1), datetime(2025, 3, 1)), LoggingWatcher())
-    first = Books(extracted=5, accepted=3, quarantined=2, inserted=2, unchanged=1)
-    second = Books(extracted=2, accepted=1, quarantined=1, unchanged=1)
-    for books, rejected, status in (
-        (first, {"qty.minimum": 2, "id.required": 1}, "committed"),
-        (second, {"qty.minimum": 1}, "unchanged"),
-    ):
-        earlier = collector.result(TABLE)
-        collector.note(TABLE, books=books, rejected=rejected, status=status)
-        collector.add(TABLE, earlier)
+    collector = collecting()
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(5, 3, 2, inserted=2, unchanged=1), status="committed")
+        collector.rejected(TABLE, Rejected(1, {"qty.minimum": 2, "id.required": 1}))
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(2, 1, 1, unchanged=1), status="unchanged")
+        collector.rejected(TABLE, Rejected(1, {"qty.minimum": 1}))
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(4, 4, inserted=4), status="committed")  # nothing of it is rejected
 
     told = collector.result(TABLE)
-    assert told.books == Books(extracted=7, accepted=4, quarantined=3, inserted=2, unchanged=2)
+    assert told.books == Books(extracted=11, accepted=8, quarantined=3, inserted=6, unchanged=2)
     assert told.books.check(TABLE) is told.books
     assert told.rejected == {"qty.minimum": 3, "id.required": 1}
+    assert told.newly_rejected == 2
     assert told.status == "committed"
+
+
+def test_batches_before_one_that_fails_stay_counted() -> None:
+    collector = collecting()
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(5, 5, inserted=5), status="committed")
+    with pytest.raises(ValueError, match="broken"), collector.one_of_several(TABLE):
+        raise ValueError("broken")
+
+    told = collector.result(TABLE)
+    assert (told.books, told.status) == (Books(5, 5, inserted=5), "committed")
 
 
 @pytest.mark.parametrize(
