@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from flows.running.telling.progress import Watcher
     from tidemark.compute.gate.quality import GateResult
     from tidemark.errorlane.quarantine import Rejected
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 class Collector:
@@ -167,6 +170,11 @@ class Collector:
 
 
 def check_text(check: Any) -> str:
-    """A check that did not pass, with what was measured: `row count > 0: was 0`."""
+    """A check that did not pass, with what was measured: `row count > 0: was 0`; and which values do not pass, where
+    its name does not say that: `dearest order: was 25 593.3 (fails > 2 000)`.
+    """
     told = check.name if check.value is None else f"{check.name}: was {measured(check.value)}"
+    if check.bad and not all(bound in check.name for bound in _NUMBER.findall(check.bad)):
+        verb = "warns" if check.outcome == "warn" and not check.bypass else "fails"
+        told += f" ({verb} {measured(check.bad)})"
     return f"{told} ({check.bypass})" if check.bypass else told

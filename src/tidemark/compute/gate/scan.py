@@ -48,7 +48,7 @@ class CheckResult:
     """One check: `outcome` is `pass`, `warn`, `fail`, `no rows` (nothing to measure) or `error` (it could not run).
 
     `limit` names the limit of the table that it stands for; None: it is one of the contract's. `bypass`: it failed, and
-    somebody has let it pass: who, why, until when.
+    somebody has let it pass: who, why, until when. `bad`: which values do not pass, of a check that did not (`> 2000`).
     """
 
     name: str
@@ -56,6 +56,7 @@ class CheckResult:
     value: str | None = None
     limit: str | None = None
     bypass: str | None = None
+    bad: str | None = None
 
 
 @dataclass
@@ -120,7 +121,24 @@ def _result(check: Any, unevaluated: str) -> CheckResult:
         return CheckResult(str(check.name), unevaluated)
     told = check.get_dict()
     value = (told.get("diagnostics") or {}).get("value")
-    return CheckResult(str(told["name"]), str(told["outcome"]), None if value is None else str(value))
+    outcome = str(told["outcome"])
+    return CheckResult(str(told["name"]), outcome, None if value is None else str(value), bad=_bad(check, outcome))
+
+
+def _bad(check: Any, outcome: str) -> str | None:
+    """The values of which Soda says this, as the check's threshold has it: `> 2000`, `≠ 0`, `< 1 or > 9`."""
+    zone = getattr(check.check_cfg, f"{outcome}_threshold_cfg", None) if outcome in ("warn", "fail") else None
+    if zone is None:
+        return None
+    low = [f"{sign} {_number(bound)}" for sign, bound in ((">", zone.gt), ("≥", zone.gte)) if bound is not None]
+    high = [f"{sign} {_number(bound)}" for sign, bound in (("<", zone.lt), ("≤", zone.lte)) if bound is not None]
+    if zone.is_split_zone:
+        return f"≠ {_number(zone.lt)}" if zone.lt is not None and zone.lt == zone.gt else " or ".join([*high, *low])
+    return f"= {_number(zone.gte)}" if zone.gte is not None and zone.gte == zone.lte else " and ".join([*low, *high])
+
+
+def _number(bound: Any) -> str:
+    return str(int(bound)) if isinstance(bound, float) and bound.is_integer() else str(bound)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,33 @@ checks for things:
     ]
 
 
+def test_what_does_not_pass_is_told_as_the_threshold_has_it(
+    spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
+) -> None:
+    checks = """
+checks for things:
+- row_count = 5: {name: equal}
+- row_count != 4: {name: unequal}
+- row_count > 4: {name: more}
+- row_count between 7 and 9: {name: between}
+- row_count not between 2 and 6: {name: not between}
+- row_count between (4 and 9.5]: {name: open}
+- row_count: {name: zones, warn: when > 3, fail: when > 1000}
+- row_count < 1000: {name: passes}
+"""
+    found = {result.name: (result.outcome, result.bad) for result in run_checks(spark, things, checks, relations)}
+    assert found == {
+        "equal": ("fail", "≠ 5"),
+        "unequal": ("fail", "= 4"),
+        "more": ("fail", "≤ 4"),
+        "between": ("fail", "< 7 or > 9"),
+        "not between": ("fail", "≥ 2 and ≤ 6"),
+        "open": ("fail", "≤ 4 or > 9.5"),
+        "zones": ("warn", "> 3"),
+        "passes": ("pass", None),
+    }
+
+
 def test_a_query_that_fails_on_a_value_ends_the_scan_and_does_not_tell_the_value(
     spark: SparkSession, things: Contract, relations: dict[str, DataFrame]
 ) -> None:

@@ -70,3 +70,21 @@ def test_batches_before_one_that_fails_stay_counted() -> None:
 )
 def test_what_a_check_measured_is_written_as_counts_are(value: str | None, told: str) -> None:
     assert check_text(CheckResult("rows", "fail", value)).replace(THIN_SPACE, " ") == told
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (CheckResult("dearest order", "fail", "25593.3", bad="> 2000"), "dearest order: was 25 593.3 (fails > 2 000)"),
+        (CheckResult("dearest order", "warn", "25593.3", bad="> 2000"), "dearest order: was 25 593.3 (warns > 2 000)"),
+        (
+            CheckResult("dearest order", "warn", "9", bad="> 8.5", bypass="let pass by ann"),
+            "dearest order: was 9 (fails > 8.5) (let pass by ann)",
+        ),
+        (CheckResult("gaps", "fail", "4", bad="≠ 0"), "gaps: was 4 (fails ≠ 0)"),
+        (CheckResult("row count > 0", "fail", "0", bad="≤ 0"), "row count > 0: was 0"),
+        (CheckResult("between 10 and 20", "fail", "9", bad="< 10 or > 20"), "between 10 and 20: was 9"),
+    ],
+)
+def test_a_check_that_did_not_pass_says_what_would(check: CheckResult, told: str) -> None:
+    assert check_text(check).replace(THIN_SPACE, " ") == told
