@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from delta.tables import DeltaTable
 from sandbox import lifecycle
 from sandbox.ledger import Ledger
 from sandbox.shop import Shop
-from tests.support.deployments.deployed import POOL, ROOT, Deployed
+from tests.support.deployments.deployed import POOL, ROOT, Deployed, deployed
 from tests.support.worlds.truth import unlike
 
 if TYPE_CHECKING:
@@ -33,19 +31,8 @@ LOST = "bronze.snowflake_orders"
 @pytest.fixture(scope="module")
 def team() -> Iterator[Deployed]:
     """Set up and deployed as `docs/prefect.md` says, with a worker."""
-    home = Path(tempfile.mkdtemp(prefix="tidemark-deployed-"))
-    team = Deployed(home, lifecycle.up(home, days=3, scale=SCALE))
-    try:
-        for dry_run in (["--dry-run"], []):
-            team.done("cli.main", "prefect", "setup", *dry_run)
-        team.done("cli.main", "prefect", "deploy")
-        team.done("cli.main", "prefect", "automations")
-        team.start_worker()
+    with deployed(SCALE) as team:
         yield team
-    finally:
-        team.kill_worker()
-        lifecycle.down(home)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

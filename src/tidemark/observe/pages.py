@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell
 from tidemark.shown import Markdown, markdown
@@ -27,17 +27,21 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], number
     return [markdown_row(line[position] for position in shown) for line in lines]
 
 
-def page_table(headers: Sequence[str], rows: Sequence[Sequence[Cell]], numbers: Collection[str]) -> list[str]:
-    """The terminal's table for a page, which is narrower: `layer` and `table` are one name, beside it stands `gate`.
+def page_table(names: Sequence[str], rows: Iterable[Mapping[str, Cell]], numbers: Collection[str]) -> list[str]:
+    """A terminal's table for a page: the columns `names`, of rows by column, in this order.
 
-    A page scrolls what does not fit, so no column is left out but those in which nothing is counted.
+    A page scrolls what does not fit, so no column is left out but those of `numbers` in which nothing is counted.
     """
-    order = ["gate", *(name for name in headers if name not in ("layer", "table", "gate"))]
-    at = {name: position for position, name in enumerate(headers)}
-    written = [[cell.written(0) for cell in row] for row in rows]
-    named = [[f"{row[at['layer']]}.{row[at['table']]}", *(row[at[name]] for name in order)] for row in written]
-    right = [position for position, name in enumerate(order, 1) if name in numbers]
-    return markdown_table(["table", *order], named, right)
+    written = [[row[name].written(0) for name in names] for row in rows]
+    return markdown_table(names, written, [position for position, name in enumerate(names) if name in numbers])
+
+
+def page_of_tables(headers: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Collection[str]) -> list[str]:
+    """A table of tables for a page, which is narrower: `layer` and `table` are one name, beside it stands `gate`."""
+    by_column = (dict(zip(headers, row, strict=True)) for row in rows)
+    named = [row | {"table": Cell(f"{row['layer'].text}.{row['table'].text}")} for row in by_column]
+    rest = (name for name in headers if name not in ("layer", "table", "gate"))
+    return page_table(("table", "gate", *rest), named, numbers)
 
 
 def deployment_command(flow: str, deployment: str, environment: str, **parameters: str) -> str:

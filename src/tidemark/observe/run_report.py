@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tidemark.advice import addressed, in_environment
 from tidemark.control.runs import SHORT_ID, Publication, RunSummary, TableResult, Warned
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell, Columns, count, table, together, wrapped
-from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes, page_table
+from tidemark.observe.pages import deployment_command, markdown_row, markdown_table, megabytes, page_of_tables
 from tidemark.shown import code, code_block, line
 from tidemark.shown import markdown as plain
 
@@ -94,7 +94,7 @@ def markdown(summary: RunSummary) -> str:
     lines += [*told, ""] if told else []
     if summary.tables:
         ordered = sorted(_ordered(summary.tables), key=lambda result: not result.in_trouble)
-        lines += [*page_table(_HEADERS, [_cells(result) for result in ordered], numbers=(*_COUNTED, "s")), ""]
+        lines += [*page_of_tables(_HEADERS, [_cells(result) for result in ordered], numbers=(*_COUNTED, "s")), ""]
     lines += _files(summary)
     commands = _next_commands(summary)
     if commands:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tidemark.advice import addressed, in_environment
 from tidemark.control.runs import SHORT_ID
 from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, wrapped
-from tidemark.observe.pages import deployment_command, page_table
+from tidemark.observe.pages import deployment_command, page_of_tables
 from tidemark.observe.run_report import DOUBT, TROUBLE, WIDTH
 from tidemark.plans.document import PlanDocument, Publishing, TablePlan
 from tidemark.shown import code, code_block, line
@@ -73,7 +73,7 @@ def markdown(document: PlanDocument) -> str:
     problems = {heading: sections.pop(heading) for heading in _PROBLEMS if heading in sections}
     lines = [f"### {plain(_title(document))}", *_listed(problems), ""]
     ordered = sorted(document.tables, key=lambda each: each not in document.failed)
-    lines += page_table(_HEADERS, [_cells(each) for each in ordered], numbers=_RIGHT)
+    lines += page_of_tables(_HEADERS, [_cells(each) for each in ordered], numbers=_RIGHT)
     lines += [*_listed(sections), "", f"**{plain(_last_word(document))}**"]
     if document.changes and not document.failed and not document.backfill:
         command = deployment_command("apply", "apply", document.environment, plan=document.plan[:SHORT_ID])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.advice import addressed
 from tidemark.observe.fitting import NOT_COUNTED, Cell, Columns, count, table, wrapped
-from tidemark.observe.pages import markdown_table
+from tidemark.observe.pages import page_table
 from tidemark.reconcile.found import DifferentRow, Reconciled
 from tidemark.shown import code, line
 from tidemark.shown import markdown as plain
@@ -55,11 +55,8 @@ def markdown(found: Sequence[Reconciled]) -> str:
     lines = _told_of(differing)
     if differing:
         lines += [f"next: {code(addressed(command(differing)))}", ""]
-    written = [
-        dict(zip(_HEADERS, (cell.written(0) for cell in _cells(each)), strict=True)) for each in differing + rest
-    ]
-    rows = [[row[name] for name in _ON_A_PAGE] for row in written]
-    lines += [*markdown_table(_ON_A_PAGE, rows, numbers=range(3, len(_ON_A_PAGE))), "", *_told_of(rest)]
+    rows = [dict(zip(_HEADERS, _cells(each), strict=True)) for each in differing + rest]
+    lines += [*page_table(_ON_A_PAGE, rows, numbers=_ON_A_PAGE[3:]), "", *_told_of(rest)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

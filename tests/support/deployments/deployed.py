@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from sandbox import lifecycle
 from sandbox.home import Endpoints
 from tidemark.control.leases import KIND as LEASE
 from tidemark.control.state import SqliteState
@@ -164,6 +168,22 @@ class Deployed:
     def _tails(self) -> Iterator[str]:
         for log in self._logs:
             yield f"--- {log.name}\n{log.read_text('utf-8', 'replace')[-3000:]}\n"
+
+
+@contextmanager
+def deployed(scale: float) -> Iterator[Deployed]:
+    """A sandbox of three days, set up and deployed as `docs/prefect.md` says, with a worker; it is gone in the end."""
+    home = Path(tempfile.mkdtemp(prefix="tidemark-deployed-"))
+    team = Deployed(home, lifecycle.up(home, days=3, scale=scale))
+    try:
+        for command in (["setup", "--dry-run"], ["setup"], ["deploy"], ["automations"]):
+            team.done("cli.main", "prefect", *command)
+        team.start_worker()
+        yield team
+    finally:
+        team.kill_worker()
+        lifecycle.down(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _expires(lease: Mapping[str, Any]) -> float:

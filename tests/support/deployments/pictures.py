@@ -8,20 +8,17 @@ some minutes; needs chromedriver and its browser.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox import lifecycle
 from tests.support.browser import Browser, browser
-from tests.support.deployments.deployed import POOL, ROOT, Deployed
+from tests.support.deployments.deployed import POOL, ROOT, Deployed, deployed
 from tests.support.worlds import warehouses
 
 FOLDER = ROOT / "docs" / "images"
 WIDTH = 1280
+SCALE = 0.02
 FIRST, SECOND, THIRD = "2025-03-03", "2025-03-04", "2025-03-05"
 _SETTLED = 6  # seconds in which a page has drawn its graph
 _CONTENT = "document.body.innerText.includes(arguments[0])"
@@ -29,7 +26,7 @@ _CONTENT = "document.body.innerText.includes(arguments[0])"
 
 def main() -> None:
     """Makes the world and takes the pictures."""
-    with _team() as team, browser(f"--window-size={WIDTH},1000") as window:
+    with deployed(SCALE) as team, browser(f"--window-size={WIDTH},1000") as window:
         released = _run(team, "daily/daily.local", "COMPLETED", date=FIRST)
         with warehouses.cursor(team.endpoints, "redshift") as cursor:
             cursor.execute("UPDATE gold.fact_sales SET quantity = quantity + 1 WHERE order_id = %s", [_an_order(team)])
@@ -40,22 +37,6 @@ def main() -> None:
         refused = _run(team, "daily/daily.local", "FAILED", date=THIRD)
         for name, (path, shown, height) in _pages(team, released, refused).items():
             _picture(window, f"{team.endpoints.url('prefect')}{path}", shown, height, FOLDER / f"{name}.png")
-
-
-@contextmanager
-def _team() -> Iterator[Deployed]:
-    """Set up and deployed as `docs/prefect.md` says, with a worker."""
-    home = Path(tempfile.mkdtemp(prefix="tidemark-"))
-    team = Deployed(home, lifecycle.up(home, days=3, scale=0.02))
-    try:
-        for command in ("setup", "deploy", "automations"):
-            team.done("cli.main", "prefect", command)
-        team.start_worker()
-        yield team
-    finally:
-        team.kill_worker()
-        lifecycle.down(home)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _run(team: Deployed, deployment: str, ends: str, **parameters: str) -> str:
