@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -78,6 +79,19 @@ def test_the_context_holds_what_is_copied_and_nothing_else() -> None:
     assert {source for source in copied if not any(_covers(entry, source) for entry in let_in)} == set()
     assert {entry for entry in let_in if not any(_covers(entry, source) for source in copied)} == set()
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_what_fetches_the_jars_has_all_that_it_imports(tmp_path: Path) -> None:
+    """A layer of the image is made of these few files, so that a change of others does not fetch the jars anew."""
+    for line in re.findall(r"^COPY (src/\S+ .*)$", DOCKERFILE, re.MULTILINE):
+        *sources, target = line.split()
+        (tmp_path / target).mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            shutil.copy(ROOT / source, tmp_path / target)
+    command = [sys.executable, "-c", "import tidemark.spark.jars as found; print(found.__file__)"]
+    there = {"PYTHONPATH": str(tmp_path / "jars"), "PATH": os.environ["PATH"]}
+    answer = subprocess.run(command, cwd=tmp_path, env=there, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.stdout.strip() == str(tmp_path / "jars" / "tidemark" / "spark" / "jars.py"), answer.stderr
 
 
 def test_what_is_installed_is_locked() -> None:
