@@ -50,12 +50,16 @@ def sla(
 
 
 def show_judged(judged: Sequence[Judged]) -> None:
-    """Prints promises with what was seen, those that are broken first."""
+    """Prints promises with what was seen, those that are broken first; where none is, how many are known to be kept."""
+    from tidemark.observe.sla import counted
+
     table = columns("of", "what", "", "seen")
     for each in sorted(judged, key=lambda one: one.kept is not False):
         told = each.told if each.kept is not None else ""
         table.add_row(each.promise.subject, each.promise.kind, _WORDS[each.kept], told)
     show(table)
+    if not any(each.kept is False for each in judged):
+        show(counted(judged))
 
 
 def refuse_broken(judged: Sequence[Judged]) -> None:

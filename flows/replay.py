@@ -24,6 +24,7 @@ from tidemark.aws.folder import open_folder
 from tidemark.books import Books
 from tidemark.control.runs import Warned
 from tidemark.errorlane import rejects
+from tidemark.errorlane.quarantine import Rejected
 from tidemark.errorlane.replay import Which, refuse
 from tidemark.errors import ConfigError
 
@@ -79,6 +80,7 @@ def _replay(run: RunContext, table: str, which: Which) -> None:
     extracted, errors = found
     checked = validate(run, table, extracted)
     prepared = prepare(run, table, checked)
+    collector.rejected(table, Rejected())  # what is rejected again lies in the lane already
     pass_gate(run, table)
     with collector.step(table, "note"):
         tasks.begin_replay(engine, table, unseen(prepared), unseen(errors), unseen(checked))

@@ -22,7 +22,7 @@ from tidemark.control.runs import Warned
 from tidemark.control.state import open_state
 from tidemark.observe import metrics
 from tidemark.observe.run_report import markdown_row
-from tidemark.observe.sla import Judged
+from tidemark.observe.sla import Judged, counted
 from tidemark.shown import Markdown
 
 ARTIFACT = "tidemark-promises"
@@ -76,9 +76,7 @@ def check_all(run: RunContext) -> None:
 
 def _show(judged: Iterable[Judged]) -> None:
     shown = tuple(judged)
-    broken = sum(each.kept is False for each in shown)
-    description = f"{broken} of {len(shown)} promises are broken" if broken else f"{len(shown)} promises are kept"
-    show_markdown(ARTIFACT, markdown(shown), description)
+    show_markdown(ARTIFACT, markdown(shown), counted(shown))
 
 
 def markdown(judged: Iterable[Judged]) -> str:

@@ -19,7 +19,8 @@ from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark import faults
 from tidemark.control import commits, leases, release
-from tidemark.control.runs import Warned, is_gone
+from tidemark.control.processes import is_gone
+from tidemark.control.runs import Warned
 from tidemark.errors import TidemarkError
 from tidemark.operations import recovery
 from tidemark.plans import store as plans

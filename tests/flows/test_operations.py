@@ -95,6 +95,13 @@ def test_a_run_after_a_restore_that_was_killed_comes_out_right(pipeline: Pipelin
     assert left(pipeline).tables == second.tables
 
 
+def test_rows_that_a_replay_rejects_again_are_not_new_in_the_lane(pipeline: Pipeline) -> None:
+    daily(**pipeline.where, **DAY)
+    replay(**pipeline.where, **DAY)
+    again = pipeline.results()["bronze.orders"]
+    assert (again["books"]["quarantined"], again["newly_rejected"], again["rejected"]) == (1, 0, {})
+
+
 def test_rejected_rows_come_to_gold_after_a_fix_and_a_restore_takes_them_back(pipeline: Pipeline) -> None:
     daily(**pipeline.where, **DAY)
     first = totals(pipeline)

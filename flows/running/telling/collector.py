@@ -72,11 +72,19 @@ class Collector:
 
     @contextmanager
     def one_of_several(self, table: str) -> Iterator[None]:
-        """A batch of a table that has several: what it counts is added to what those before it counted."""
+        """A batch of a table that has several: what it counts is added to what those before it counted.
+
+        Of one that is not committed only the rows count that it has left in the error lane.
+        """
         earlier = self.result(table)
         self.note(table, books=None, rejected={}, newly_rejected=None)
         try:
             yield
+        except BaseException:
+            left = self.result(table).books
+            rejected = left.quarantined if left else 0
+            self.note(table, books=Books(extracted=rejected, quarantined=rejected))
+            raise
         finally:
             self._add(table, earlier)
 
@@ -88,7 +96,7 @@ class Collector:
             table,
             books=(earlier.books or Books()) + (now.books or Books()),
             rejected=dict(rejected),
-            newly_rejected=(earlier.newly_rejected or 0) + (now.newly_rejected or 0),
+            newly_rejected=_newly_rejected(earlier, now),
             status="committed" if earlier.status == "committed" else now.status,
         )
 
@@ -167,6 +175,13 @@ class Collector:
                 error=None if error is None else str(error) or type(error).__name__,
             )
             return self._summary
+
+
+def _newly_rejected(*batches: TableResult) -> int | None:
+    """How many rows batches have added to the error lane; None where nobody counted those that one has rejected."""
+    counted = [each.newly_rejected for each in batches if each.newly_rejected is not None]
+    uncounted = any(each.newly_rejected is None and each.books and each.books.quarantined for each in batches)
+    return None if uncounted or not counted else sum(counted)
 
 
 def check_text(check: Any) -> str:

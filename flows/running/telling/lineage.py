@@ -96,11 +96,14 @@ class LineageWatcher:
         self._end(Job.gate(result.table), "FAIL" if failed else "COMPLETE", checks=checks, error=error)
 
     def table_ended(self, result: TableResult) -> None:
-        """A load has ended, unless it was only prepared."""
+        """A load has ended, unless it was only prepared; so has what restores a table or erases somebody from it."""
+        if result.status == "taken back":
+            self._end(Job.restore(result.table), "COMPLETE", version=result.version)
+            return
         state = _ENDS.get(result.status)
         if state is None:
             return
-        told = {"books": result.books, "version": result.version} | self._of_batch(result.table)
+        told = {"books": result.books, "version": result.version} | self._of_batch(result)
         if result.error is not None:
             told["error"] = result.error
         for job in (Job.load, *_OTHER_WRITES.values()):
@@ -171,15 +174,18 @@ class LineageWatcher:
     def _tell_end(self, begun: Begun, ended: Ended) -> None:
         self._courier.take(lambda: self._events.ended(begun, ended))
 
-    def _of_batch(self, table: str) -> dict[str, Any]:
-        """What the batch of a table says of its load: the one that was committed, or the one that was prepared."""
+    def _of_batch(self, result: TableResult) -> dict[str, Any]:
+        """What the batch of a table says of its load: the one that was committed, or the one that was prepared.
+
+        An earlier one of the same run says nothing of a load that committed none.
+        """
         if self.engine is None:
             return {}
-        done = self.engine.batches.get(table)
-        batch = done.prepared if done else self.engine.prepared.get(table)
+        done = self.engine.batches.get(result.table) if result.status == "committed" else None
+        batch = done.prepared if done else self.engine.prepared.get(result.table)
         if batch is not None:
             return of_batch(batch)
-        return {"inputs": {name: self.engine.pinned.get(name) for name in self.engine.table(table).inputs}}
+        return {"inputs": {name: self.engine.pinned.get(name) for name in self.engine.table(result.table).inputs}}
 
 
 def watch_lineage(project: Project, run: Run, flow: str) -> LineageWatcher | None:

@@ -66,7 +66,7 @@ def measured(
 def compared(summary: RunSummary, project: Project, folder: Folder, *, plans: bool) -> RunSummary:
     """The summary with a warning for everything that is not like in the runs before."""
     settings = project.environment.anomalies
-    if plans or summary.status == "interrupted" or summary.flow not in anomalies.FLOWS or not settings.watch:
+    if plans or summary.status == "interrupted" or not summary.loads or not settings.watch:
         return summary
     with _courtesy("the run could not be compared with those before"):
         began = summary.started_at.date() - timedelta(days=settings.days)

@@ -1,8 +1,8 @@
 """What a backfill will cost, by what runs of its tables have cost, and whether the environment lets it begin.
 
-A day of a backfill does for each of its tables what a run does. Its cost is taken from the last runs that were
-measured, each table's by itself. More than the budget is begun only when somebody answers for it, by name and reason;
-that is recorded.
+A day of a backfill does for each of its tables what a load does. Its cost is taken from the last loads that were
+measured, each table's by itself: an earlier backfill has done many days at once. More than the budget is begun only
+when somebody answers for it, by name and reason; that is recorded.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def estimate(todo: Backfill, done: Mapping[str, int], runs: Iterable[RunSummary]
     tables = (*todo.chunks, *todo.built)
     costs: dict[str, list[float]] = {table: [] for table in tables}
     idle: dict[str, list[float]] = {table: [] for table in tables}
-    for run in runs:
+    for run in (each for each in runs if each.loads):
         measured = run.metrics.get("tables") or {}
         for result in run.tables:
             cost = (measured.get(result.table) or {}).get(COST)

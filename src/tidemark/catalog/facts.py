@@ -37,6 +37,15 @@ class RunOfTable:
     run: RunSummary
     result: TableResult
 
+    @property
+    def loads(self) -> bool:
+        """Whether the run was to take in what is new."""
+        return self.run.loads
+
+    @property
+    def failed(self) -> bool:
+        return self.result.in_trouble
+
 
 @dataclass(frozen=True)
 class TableFacts:
@@ -58,6 +67,11 @@ class TableFacts:
     @property
     def name(self) -> str:
         return self.table.name
+
+    @property
+    def last(self) -> RunOfTable | None:
+        """The newest load."""
+        return next((each for each in self.runs if each.loads), None)
 
 
 @dataclass(frozen=True)

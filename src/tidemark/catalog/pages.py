@@ -25,6 +25,7 @@ RUNS_OF_TABLE = 30
 RUN_PAGES = 20
 _PLAIN = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 _TROUBLE = ("failed", "gate failed", "stopped", "unfinished", "killed", "interrupted")
+_NOT_KEPT = {False: "broken", None: "not known yet"}
 _GRADES: Mapping[str, str] = {"pass": "good", "warn": "doubt", "fail": "bad", "error": "bad"}
 
 
@@ -36,10 +37,9 @@ def slug(name: str) -> str:
 def overview(facts: Facts) -> dict[str, Any]:
     """The first page: numbers of the whole, and a line a table."""
     listed = [_line(each) for each in _ordered(facts)]
-    newest = facts.runs[0] if facts.runs else None
-    kept = [each.kept for found in facts.tables.values() for each in found.promises] + [
-        each.kept for each in facts.jobs
-    ]
+    newest = next((run for run in facts.runs if run.loads), None)
+    promised = [*(each for found in facts.tables.values() for each in found.promises), *facts.jobs]
+    kept = Counter(each.kept for each in promised)
     return {
         "tables": listed,
         "layers": [(layer, sum(each["layer"] == layer for each in listed)) for layer in LAYERS],
@@ -48,8 +48,9 @@ def overview(facts: Facts) -> dict[str, Any]:
         "personal": sum(len(each.personal) for each in facts.tables.values()),
         "rows": words.number(sum(_rows(each) or 0 for each in facts.tables.values())),
         "open_rejects": words.number(sum(each.rejected_rows.get("open", 0) for each in facts.tables.values())),
-        "broken": sum(each is False for each in kept),
-        "promised": len(kept),
+        "kept": kept[True],
+        "promised": len(promised),
+        "not_kept": [f"{kept[each]} {word}" for each, word in _NOT_KEPT.items() if kept[each]],
         "newest": _run(newest) if newest else None,
     }
 
@@ -135,7 +136,7 @@ def _ordered(facts: Facts) -> list[TableFacts]:
 
 def _line(found: TableFacts) -> dict[str, Any]:
     contract = found.table.contract
-    newest = found.runs[0].result if found.runs else None
+    last = found.last
     kept = [each.kept for each in found.promises]
     return {
         "name": found.name,
@@ -148,8 +149,9 @@ def _line(found: TableFacts) -> dict[str, Any]:
         "column_count": len(contract.columns),
         "personal_count": len(found.personal),
         "row_count": words.number(_rows(found)),
-        "status": newest.status if newest else None,
-        "grade": _grade(newest.status) if newest else "none",
+        "status": last.result.status if last else None,
+        "grade": ("bad" if last.failed else "good") if last else "none",
+        "loaded": words.moment(last.run.started_at) if last else None,
         "open_rejects": found.rejected_rows.get("open", 0),
         "late": any(each is False for each in kept),
         "kept": bool(kept) and all(kept),
@@ -250,6 +252,7 @@ def _run(run: RunSummary) -> dict[str, Any]:
 
 def _result(result: TableResult) -> dict[str, Any]:
     books, gate = result.books, result.gate
+    written = books if result.wrote else None
     return {
         "slug": slug(result.table),
         "status": result.status,
@@ -258,9 +261,9 @@ def _result(result: TableResult) -> dict[str, Any]:
         "seconds": f"{result.seconds:.1f}",
         "received": words.number(books.extracted if books else None),
         "rejected_count": words.number(books.quarantined if books else None),
-        "inserted": words.number(books.inserted if books else None),
-        "updated": words.number(books.updated if books else None),
-        "gone": words.number(books.gone if books else None),
+        "inserted": words.number(written.inserted if written else None),
+        "updated": words.number(written.updated if written else None),
+        "gone": words.number(written.gone if written else None),
         "gate": f"{gate.passed}/{gate.total}" if gate else words.NOT_KNOWN,
         "gate_grade": ("bad" if gate.failed else "doubt" if gate.warnings else "good") if gate else "none",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tidemark.books import Books
 from tidemark.catalog.charts import Bar, Chart, Point, bars, line
 from tidemark.catalog.words import moment
 
@@ -37,19 +38,23 @@ def _back(runs: Sequence[RunOfTable], rows: int, version: int) -> Iterator[Point
             version -= 1
 
 
+def _tells(each: RunOfTable, books: Books) -> bool:
+    """Whether a run has rows to show: what a plan prepares is neither written nor in the error lane."""
+    return each.loads or (each.result.wrote and books.extracted > 0)
+
+
+def _rows(each: RunOfTable, books: Books) -> Bar:
+    written = books if each.result.wrote else Books()
+    parts = (("written", written.changes), ("unchanged", written.unchanged), ("rejected", books.quarantined))
+    return Bar(moment(each.run.started_at), parts)
+
+
 def charts(facts: TableFacts) -> tuple[Chart, ...]:
     """The charts of a table; those that there is nothing for are left out."""
     oldest_first = facts.runs[::-1]
     rows = facts.profile.rows if facts.profile else None
     counts = row_counts(facts.runs, rows, facts.profile.version) if facts.profile and rows is not None else []
-    booked = [(each, each.result.books) for each in oldest_first if each.result.books]
-    received = [
-        Bar(
-            moment(each.run.started_at),
-            (("written", books.changes), ("unchanged", books.unchanged), ("rejected", books.quarantined)),
-        )
-        for each, books in booked
-    ]
+    received = [_rows(each, books) for each in oldest_first if (books := each.result.books) and _tells(each, books)]
     gates = [
         Bar(
             moment(each.run.started_at),

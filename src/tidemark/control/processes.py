@@ -37,6 +37,11 @@ def lives(process: str) -> bool | None:
     return found == start
 
 
+def is_gone(process: str) -> bool:
+    """Whether a process surely does not live any more; of other machines and containers nothing is known."""
+    return lives(process) is False
+
+
 @lru_cache(maxsize=1)
 def _place() -> str:
     try:

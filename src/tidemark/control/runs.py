@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tidemark.books import Books
 from tidemark.control import runfiles
-from tidemark.control.processes import lives
+from tidemark.control.processes import is_gone
 from tidemark.errors import ConfigError, TidemarkError
 from tidemark.instants import as_utc
 
@@ -29,6 +29,8 @@ RunStatus = Literal["running", "done", "failed", "gate failed", "interrupted", "
 TableStatus = Literal[
     "committed", "unchanged", "prepared", "checked", "taken back", "failed", "gate failed", "stopped", "unfinished"
 ]
+LOADING = frozenset({"daily", "ingest", "build-layer", "apply"})
+"""Flows that take in what is new today; others take in what somebody asks for (`backfill`, `replay`), or nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ class TableResult:
 
     `seconds` is the time its steps took, `steps` that of each. `rejected` counts broken rules (`status.enum`) over
     rows new in the error lane, `newly_rejected` these rows (None: nobody counted them). `version` is the Delta
-    version after the run (None: the table does not exist), and `table_id` the Delta id of the table that it is a
-    version of.
+    version after the run (None: the table does not exist), `table_id` the Delta id of the table that it is of.
     `computed` says what a silver or gold table was computed from: what changed in its inputs, everything (and why),
     or nothing. `chunk` is the part of the past that a backfill is taking in. `verified`: how it compared with what its
     inputs make it (`compute.verify.Verified`), where that was looked at; `reconciled`: how it compared with its source
@@ -142,6 +143,11 @@ class TableResult:
     @property
     def in_trouble(self) -> bool:
         return self.status in ("failed", "gate failed", "stopped", "unfinished")
+
+    @property
+    def wrote(self) -> bool:
+        """Whether its table has what the books count as written: those of a backfill leave out a chunk that failed."""
+        return self.status in ("committed", "unchanged") or (self.in_trouble and self.chunk is not None)
 
 
 @dataclass(frozen=True)
@@ -208,9 +214,9 @@ class RunSummary:
     """One run from start to end. Instants are UTC; `release` is what readers see after the run.
 
     `allowed` are the limits that it was told to let pass. `metrics` are those that it wrote (`observe.metrics`), of the
-    job and by table. `process` is where it ran, as `host:pid`. A run that was
-    killed could not say so: it is read as `killed` when it says `running` and its process, on this machine, is gone.
-    `expired`: how many files were removed because they had rested for their time, by where they lay.
+    job and by table. `process` is where it ran, as `host:pid`. A run that was killed could not say so: it is read as
+    `killed` when it says `running` and its process, on this machine, is gone. `expired`: how many files were removed
+    because they had rested for their time, by where they lay.
     """
 
     run_id: str
@@ -241,6 +247,10 @@ class RunSummary:
         return self.job or self.flow
 
     @property
+    def loads(self) -> bool:
+        return self.flow in LOADING
+
+    @property
     def seconds(self) -> float:
         """Time from start to end, or until now while it runs."""
         end = self.finished_at or datetime.now(UTC).replace(tzinfo=None)
@@ -253,13 +263,6 @@ class RunSummary:
     @property
     def quarantined(self) -> int:
         return sum(result.books.quarantined for result in self.tables if result.books)
-
-    @property
-    def newly_rejected(self) -> int | None:
-        """How many of the rejected rows are new in the error lane; None where that was not counted."""
-        counted = [result.newly_rejected for result in self.tables if result.books and result.books.quarantined]
-        known = [rows for rows in counted if rows is not None]
-        return sum(known) if len(known) == len(counted) else None
 
     @property
     def rejected_by_rule(self) -> dict[str, int]:
@@ -280,9 +283,8 @@ class RunSummary:
         """Reads the stored form back; what a later version added to it is left out."""
         values = {item.name: stored[item.name] for item in fields(cls) if item.name in stored}
         values["date"] = date.fromisoformat(values["date"])
-        values["started_at"] = datetime.fromisoformat(values["started_at"])
-        if values.get("finished_at"):
-            values["finished_at"] = datetime.fromisoformat(values["finished_at"])
+        instants = {name: values[name] for name in ("started_at", "finished_at") if values.get(name)}
+        values |= {name: datetime.fromisoformat(text) for name, text in instants.items()}
         values["tables"] = tuple(_table_result(item) for item in values.get("tables", ()))
         values["published"] = tuple(Publication(**item) for item in values.get("published", ()))
         values["allowed"] = tuple(values.get("allowed", ()))
@@ -291,11 +293,6 @@ class RunSummary:
         values["snapshot"] = SnapshotTaken(**{**taken, "retired": tuple(taken["retired"])}) if taken else None
         values["warnings"] = tuple(Warned(**item) for item in values.get("warnings", ()))
         return cls(**values)
-
-
-def is_gone(process: str) -> bool:
-    """Whether a process surely does not live any more; of other machines and containers nothing is known."""
-    return lives(process) is False
 
 
 def _judged(summary: RunSummary) -> RunSummary:
@@ -339,8 +336,7 @@ class RunStore:
 
         One that has been packed away counts only where no other begins so; of these, those of the newest day.
         """
-        found = self._own(run) if run and "/" not in run else None
-        if found is not None:
+        if run and "/" not in run and (found := self._own(run)):
             return found
         matches = self._beginning_with(run)
         if len(matches) == 1:
@@ -360,14 +356,13 @@ class RunStore:
             rest = [run_id for run_id in runfiles.own_files(self._folder) if run_id not in found]
             found |= {run_id: summary for run_id in rest if (summary := self._own(run_id))}
             self._add_packed(found, limit)
-        newest_first = sorted(found.values(), key=lambda run: run.started_at, reverse=True)
-        return tuple(newest_first[:limit])
+        return tuple(sorted(found.values(), key=lambda run: run.started_at, reverse=True)[:limit])
 
     def since(self, day: date, most: int) -> tuple[RunSummary, ...]:
         """Runs that began on this day or later and have files of their own, newest first; `most` of them."""
-        ids = list(islice(runfiles.newest(self._folder, day), most))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return tuple(summary for summary in pool.map(self._own, ids) if summary is not None)
+            found = pool.map(self._own, islice(runfiles.newest(self._folder, day), most))
+            return tuple(summary for summary in found if summary is not None)
 
     def pack(self, before: date) -> int:
         """Puts the runs of each day before this one into one file of the day; gives how many runs that were."""

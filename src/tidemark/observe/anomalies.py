@@ -24,9 +24,6 @@ from tidemark.observe.run_report import count, duration, errors_command
 if TYPE_CHECKING:
     from tidemark.config.environment.monitoring import AnomalySettings, Watched
 
-FLOWS = ("daily", "ingest", "build-layer", "apply")
-"""The flows that load what is new; others load what somebody asks for."""
-_LOADED = ("committed", "unchanged")
 _SPREAD = 1.4826
 """The median of distances, times this, is the standard deviation where values are spread normally."""
 _LEAST_ROWS, _LEAST_AGE = 10.0, 3600.0
@@ -119,7 +116,7 @@ def counted(summary: RunSummary) -> dict[str, Counted]:
     return {
         result.table: _counted(result, ages.get(result.table, {}).get(FRESHNESS))
         for result in summary.tables
-        if result.books and result.status in _LOADED and not result.chunk
+        if result.books and result.wrote
     }
 
 
@@ -132,13 +129,13 @@ def anomalies(summary: RunSummary, earlier: Iterable[RunSummary], settings: Anom
     """What is unusual about a run that is over, as warnings with the values of the past; `earlier` are runs before it,
     in any order.
     """
-    if summary.flow not in FLOWS or not settings.watch:
+    if not summary.loads or not settings.watch:
         return
     first = summary.date - timedelta(days=settings.days)
     same_kind = [
         each
         for each in sorted(earlier, key=lambda each: each.started_at)
-        if each.flow in FLOWS and each.run_id != summary.run_id and first <= each.date <= summary.date
+        if each.loads and each.run_id != summary.run_id and first <= each.date <= summary.date
     ]
     runs: dict[str, list[tuple[date, Counted]]] = defaultdict(list)
     for each in same_kind:

@@ -38,7 +38,6 @@ JOB_DIMENSIONS = ((ENVIRONMENT,), (ENVIRONMENT, JOB))
 TABLE_DIMENSIONS = ((ENVIRONMENT, TABLE),)
 """Each combination is a metric of its own that AWS charges for: a table has no dimension more than it is asked by."""
 
-_DONE = ("committed", "unchanged")
 _HOUR = 3600.0
 
 log = logging.getLogger(__name__)
@@ -88,9 +87,8 @@ def of_ages(ages: Mapping[str, float]) -> Metrics:
 
 def _of_table(result: TableResult, *, plans: bool) -> dict[str, float]:
     books, failed = result.books, len(result.gate.failed) if result.gate else 0
-    is_done = result.status in _DONE
     return {
-        RECORDS: books.extracted if books and is_done else 0,
+        RECORDS: books.extracted if books and result.wrote else 0,
         QUARANTINED: books.quarantined if books and not plans else 0,
         FAILURES: 0 if plans else max(failed, int(result.status == "gate failed")),
         LATENCY: result.seconds,

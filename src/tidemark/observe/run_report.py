@@ -257,11 +257,17 @@ def _warning(warned: Warned) -> str:
 
 def _rejected(summary: RunSummary) -> str:
     noun = "row" if summary.quarantined == 1 else "rows"
-    if not summary.rejected_by_rule:
-        return f"{count(summary.quarantined)} {noun} rejected, all of them in an earlier run too"
-    new = summary.newly_rejected
-    of_them = "" if new is None or new >= summary.quarantined else f", {count(new)} new in the error lane"
-    return f"{count(summary.quarantined)} {noun} rejected{of_them}"
+    told, new = f"{count(summary.quarantined)} {noun} rejected", _newly_rejected(summary)
+    if new is None or new >= summary.quarantined:
+        return told
+    return f"{told}, {count(new)} new in the error lane" if new else f"{told}, all of them in an earlier run too"
+
+
+def _newly_rejected(summary: RunSummary) -> int | None:
+    """How many of the rejected rows are new in the error lane; None where that was not counted."""
+    counted = [result.newly_rejected for result in summary.tables if result.books and result.books.quarantined]
+    known = [rows for rows in counted if rows is not None]
+    return sum(known) if len(known) == len(counted) else None
 
 
 def _rejected_by_table(summary: RunSummary, width: int = WIDTH) -> Iterator[str]:

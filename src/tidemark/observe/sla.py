@@ -5,6 +5,7 @@ Nothing here needs Spark: what runs did is noted in the control store when they 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["runtime", "records", "freshness"]
 NOTED = "sla run"
-"""Records of what the newest run did for a job or table of which something is promised."""
+"""Records of what the newest run did for a job, or the newest load for a table, of which something is promised."""
 
 _JOB = "job "
-_LOADED = ("committed", "unchanged")
 _HOUR = 3600.0
 
 
@@ -143,19 +143,30 @@ def note_cancelled(state: StateStore, summary: RunSummary) -> None:
 
 
 def note_ended(state: StateStore, every: Iterable[Promise], summary: RunSummary, *, done: bool) -> None:
-    """Notes what a run did for its job and its tables, where something is promised of them; again is the same."""
-    promised = {promise.subject for promise in of_run(every, summary)}
-    loads = {result.table: result for result in summary.tables if result.books and result.status in _LOADED}
-    for subject in promised & loads.keys():
-        result = loads[subject]
-        books = result.books
-        rows = books.extracted if books else 0
-        seconds = None if result.chunk else result.seconds  # a part of the past takes as long as it takes
+    """Notes what a run did for its job, and for its tables where it is a load; again is the same.
+
+    Only that of which something is promised is noted.
+    """
+    asked = of_run(every, summary)
+    promised = {promise.subject for promise in asked}
+    received = {
+        result.table: (result.books.extracted, result.seconds)
+        for result in summary.tables
+        if result.books and result.wrote
+    }
+    for subject in promised & received.keys() if summary.loads else ():
+        rows, seconds = received[subject]
         _change(state, subject, lambda known, r=rows, s=seconds: _noted(known, summary, r, s, done=True))
     job = f"{_JOB}{summary.called}"
     if job in promised:
-        rows = sum(result.books.extracted for result in loads.values() if result.books)
-        _change(state, job, lambda known: _noted(known, summary, rows, summary.seconds, done=done))
+        of_all = sum(rows for rows, _ in received.values())
+        took = summary.seconds if done or _is_late(asked, job, summary.seconds) else None
+        _change(state, job, lambda known: _noted(known, summary, of_all, took, done=done))
+
+
+def _is_late(asked: Iterable[Promise], job: str, seconds: float) -> bool:
+    """Whether a run has taken too long, whatever became of it: of one that failed sooner nothing else is known."""
+    return any(each.subject == job and each.kind == "runtime" and seconds > each.limit for each in asked)
 
 
 def _noted(
@@ -209,6 +220,26 @@ def _judged(promise: Promise, known: Mapping[str, Any], newest: Mapping[str, dat
     if running > promise.limit:
         return Judged(promise, running, known["began"])
     return Judged(promise, known["seconds"], known["timed"]) if "seconds" in known else unknown
+
+
+def counted(judged: Iterable[Judged]) -> str:
+    """How many promises are broken or kept, and of how many nobody knows."""
+    kept = Counter(each.kept for each in judged)
+    broken, unknown = kept[False], kept[None]
+    if not kept.total():
+        return "nothing is promised"
+    if unknown == kept.total():
+        return f"{_are(unknown)} not known yet"
+    told = f"{broken} of {kept.total()} promises are broken" if broken else f"{_are(kept[True])} kept"
+    return f"{told}, {unknown} {_be(unknown)} not known yet" if unknown else told
+
+
+def _are(promises: int) -> str:
+    return f"{promises} {'promise' if promises == 1 else 'promises'} {_be(promises)}"
+
+
+def _be(promises: int) -> str:
+    return "is" if promises == 1 else "are"
 
 
 def _since(text: str, now: datetime) -> float:

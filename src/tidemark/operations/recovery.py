@@ -20,7 +20,7 @@ from tidemark.backfill import notes
 from tidemark.compute import tables
 from tidemark.control import commits, release
 from tidemark.control.leases import holder
-from tidemark.control.runs import is_gone
+from tidemark.control.processes import is_gone
 from tidemark.delta.going_back import changes_after
 from tidemark.delta.table import read_state, version_of
 from tidemark.errorlane import replay

@@ -42,12 +42,12 @@ def state(tmp_path: Path) -> SqliteState:
     return SqliteState(tmp_path / "state.db")
 
 
-def ran(runs: RunStore, number: int, status: TableStatus = "committed", **usd: float) -> None:
+def ran(runs: RunStore, number: int, status: TableStatus = "committed", flow: str = "daily", **usd: float) -> None:
     """A run that did something to tables, and what it was measured to cost by table (`gold_cities=0.5`)."""
     costs = {name.replace("_", ".", 1): {"cost_estimate_usd": cost} for name, cost in usd.items()}
     summary = RunSummary(
         f"0000000{number}-run",
-        "daily",
+        flow,
         "local",
         date(2025, 3, 1),
         datetime(2025, 3, 1, number),
@@ -99,6 +99,20 @@ def test_one_that_would_cost_more_is_refused_with_the_numbers(
     assert "--over-budget-by" in str(refused.value)
     assert asked(folder, state, runs, done=2) is None, "what is done already costs nothing"
     assert asked(folder, state, runs, select=(PEOPLE,)) is None
+
+
+@pytest.mark.parametrize("flow", ["backfill", "plan", "maintain", "replay"])
+def test_only_loads_say_what_a_day_costs(folder: ConfigFolder, state: SqliteState, runs: RunStore, flow: str) -> None:
+    ran(runs, 1, **all_of(0.3))
+    ran(runs, 2, flow=flow, **all_of(30.0))
+    assert asked(folder, state, runs) is None
+    assert budget.every(state) == ()
+
+
+def test_an_earlier_backfill_alone_says_nothing(folder: ConfigFolder, state: SqliteState, runs: RunStore) -> None:
+    ran(runs, 1, flow="backfill", **all_of(0.1))
+    with pytest.raises(ConfigError, match=r"no run was measured of bronze\.people, silver\.person_versions"):
+        asked(folder, state, runs)
 
 
 def test_what_nobody_has_measured_is_refused_too(folder: ConfigFolder, state: SqliteState, runs: RunStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
@@ -17,10 +18,13 @@ from cli.console.output import stdout
 from cli.main import main
 from tests.support.lakes.catalogued import SECRET, CataloguedShop
 from tests.support.lakes.released import ReaderLake
+from tidemark.aws.folder import open_folder
+from tidemark.books import Books
 from tidemark.catalog.facts import gather
 from tidemark.catalog.record import recorded
 from tidemark.catalog.site import write_site
 from tidemark.config.project import load_project
+from tidemark.control.runs import RunStore, RunSummary, TableResult, TableStatus
 from tidemark.control.state import open_state
 from tidemark.errors import TidemarkError
 
@@ -135,6 +139,46 @@ class TestPages:
         assert ("snowflake: SALES.ORDERS", "unit_price", "bronze.snowflake_orders", "unit_price", "identity") in named
         assert ("silver.orders", "amount_usd", "gold.fact_sales", "net_usd", "identity") in named
         assert graph["unknown"] == []
+
+
+class TestRunsThatAreNoLoads:
+    """After a load that failed, the table was planned and maintained."""
+
+    @pytest.fixture(scope="class")
+    def after(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        lake = ReaderLake(tmp_path_factory.mktemp("lake"))
+        lake.table("gold.sales", "id: int")
+        project, books = lake.project, Books(9, 7, 2, inserted=7)
+        runs = RunStore(open_folder(project.environment.roots.runs))
+        results: list[tuple[str, TableStatus, Books | None]] = [
+            ("daily", "gate failed", books), ("plan", "prepared", books), ("maintain", "unchanged", None),
+        ]  # fmt: skip
+        for day, (flow, status, found) in enumerate(results, 1):
+            began = datetime(2025, 3, day, 6)
+            result = TableResult("gold.sales", status, books=found)
+            runs.save(RunSummary(f"r{day}", flow, "test", began.date(), began, "done", began, tables=(result,)))
+        site = lake.root / "site"
+        write_site(gather(project, open_state(project.environment), {}), site)
+        return site
+
+    def test_the_newest_load_is_told(self, after: Path) -> None:
+        index, table = page(after, "index.html"), page(after, "tables/gold.sales.html")
+        assert "done newest load daily, 2025-03-01 06:00" in words(index)
+        (row,) = [row for row in index.xpath("//tbody/tr") if row.xpath("string(th/a)") == "gold.sales"]
+        assert words(row.xpath("td")[4]) == "gate failed"
+        assert "gate failed newest load 2025-03-01 06:00" in words(table)
+
+    def test_its_runs_say_what_they_were_and_nothing_that_was_not_written(self, after: Path) -> None:
+        rows = section(page(after, "tables/gold.sales.html"), "runs").xpath(".//tbody/tr")
+        shown = [[words(cell) for cell in row.xpath("td")] for row in rows]
+        assert [[flow, status, *numbers] for _, flow, _, status, *numbers, _, _, _ in shown] == [
+            ["maintain", "unchanged", "–", "–", "–", "–", "–"],
+            ["plan", "prepared", "9", "–", "–", "–", "2"],
+            ["daily", "gate failed", "9", "–", "–", "–", "2"],
+        ]
+
+    def test_promises_of_which_nothing_is_known_are_not_counted_as_kept(self, site: Path) -> None:
+        assert "0 / 8 promises are kept, 8 not known yet" in words(page(site, "index.html"))
 
 
 class TestEveryPage:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from lxml import html
@@ -10,9 +12,12 @@ from lxml import html
 from tidemark.books import Books
 from tidemark.catalog import words
 from tidemark.catalog.charts import Bar, Point, bars, line
-from tidemark.catalog.facts import RunOfTable
-from tidemark.catalog.trends import row_counts
+from tidemark.catalog.facts import RunOfTable, TableFacts
+from tidemark.catalog.trends import charts, row_counts
 from tidemark.control.runs import RunSummary, TableResult, TableStatus
+
+if TYPE_CHECKING:
+    from tidemark.config.project import Table
 
 FIRST = datetime(2025, 3, 1)
 
@@ -23,6 +28,11 @@ def run_of(
     run = RunSummary(f"run-{day}", "daily", "test", FIRST.date(), FIRST + timedelta(days=day))
     books = Books(inserted=inserted, vanished=gone, updated=9) if status == "committed" else None
     return RunOfTable(run, TableResult("gold.sales", status, books=books, version=version))
+
+
+def of_flow(flow: str, seen: RunOfTable, status: TableStatus, books: Books, chunk: str | None = None) -> RunOfTable:
+    result = replace(seen.result, status=status, books=books, chunk=chunk)
+    return RunOfTable(replace(seen.run, flow=flow), result)
 
 
 class TestRowCounts:
@@ -41,6 +51,26 @@ class TestRowCounts:
     def test_what_is_not_released_yet_is_left_out(self) -> None:
         assert [point.value for point in row_counts([run_of(1, 1, 10), run_of(0, 0, 100)], 100, 0)] == [100]
         assert row_counts([run_of(0, None, 1)], 7, 0) == []
+
+
+class TestRowsOfRuns:
+    def drawn(self, *runs: RunOfTable) -> str:
+        (chart,) = charts(TableFacts(cast("Table", None), runs=runs))
+        assert chart.title == "Rows of each run"
+        return chart.told
+
+    def test_what_a_plan_prepares_is_not_written(self) -> None:
+        plan = of_flow("plan", run_of(1, None), "prepared", Books(9, 8, 1, inserted=8))
+        load = of_flow("daily", run_of(0, 0), "committed", Books(5, 4, 1, inserted=3, unchanged=1))
+        assert self.drawn(plan, load) == "3 written, 1 unchanged, 1 rejected over 1 run"
+
+    def test_of_a_load_that_failed_only_the_error_lane_has_rows(self) -> None:
+        failed = of_flow("daily", run_of(1, None), "gate failed", Books(9, 7, 2, inserted=7))
+        assert self.drawn(failed) == "0 written, 0 unchanged, 2 rejected over 1 run"
+
+    def test_a_backfill_writes_what_its_chunks_did(self) -> None:
+        failed = of_flow("backfill", run_of(1, None), "failed", Books(9, 7, 2, inserted=7), chunk="2025-03-02")
+        assert self.drawn(failed) == "7 written, 0 unchanged, 2 rejected over 1 run"
 
 
 def test_a_chart_says_in_words_what_it_shows() -> None:

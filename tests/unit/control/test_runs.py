@@ -22,6 +22,7 @@ from tidemark.control.runs import (
     RunStore,
     RunSummary,
     TableResult,
+    TableStatus,
     Warned,
 )
 from tidemark.errors import ConfigError, TidemarkError
@@ -69,6 +70,48 @@ def summary(run_id: str, minutes: int = 0) -> RunSummary:
 @given(summaries)
 def test_a_summary_survives_its_stored_form(original: RunSummary) -> None:
     assert RunSummary.from_json(json.loads(json.dumps(original.to_json()))) == original
+
+
+@pytest.mark.parametrize(
+    ("flow", "loads"),
+    [
+        ("daily", True),
+        ("ingest", True),
+        ("build-layer", True),
+        ("apply", True),
+        ("backfill", False),
+        ("erase", False),
+        ("maintain", False),
+        ("plan", False),
+        ("publish", False),
+        ("quality-gate", False),
+        ("reconcile", False),
+        ("recover", False),
+        ("replay", False),
+        ("restore", False),
+        ("snapshot", False),
+        ("verify", False),
+    ],
+)
+def test_only_what_takes_in_the_new_rows_of_today_loads(flow: str, loads: bool) -> None:
+    assert replace(summary("r1"), flow=flow).loads is loads
+
+
+@pytest.mark.parametrize(
+    ("status", "chunk", "wrote"),
+    [
+        ("committed", None, True),
+        ("unchanged", None, True),
+        ("prepared", None, False),
+        ("taken back", None, False),
+        ("gate failed", None, False),
+        ("failed", None, False),
+        ("failed", "2025-03-02", True),
+        ("gate failed", "2025-03-02", True),
+    ],
+)
+def test_what_a_table_has_of_the_books(status: TableStatus, chunk: str | None, wrote: bool) -> None:
+    assert TableResult("bronze.a", status, books=Books(), chunk=chunk).wrote is wrote
 
 
 def test_what_a_later_version_stored_is_left_out() -> None:

@@ -60,6 +60,8 @@ def test_a_late_table_and_a_slow_job_are_told_once_and_their_recovery_once(
     caplog.set_level(logging.INFO, "tidemark")
     where = {"env": "local", "config": str(folder.root)}
     assert sla(**where) == 0, "nothing is known yet"
+    artifact = httpx.get(f"{prefect_server}/artifacts/{ARTIFACT}/latest").json()
+    assert artifact["description"] == "2 promises are not known yet"
     state = SqliteState(tmp_path / "home" / "state" / "state.db")
     aged(state, 30)
     slow = RunSummary("r1", "daily", "local", date(2025, 3, 1), now() - timedelta(hours=2), "done", now(), job="daily")

@@ -141,7 +141,7 @@ def test_a_table_that_mostly_gets_nothing_has_no_usual_day() -> None:
     [
         {"flow": "replay"},
         {"flow": "backfill"},
-        {"chunk": "2025-03-01"},
+        {"flow": "plan"},
         {"status": "failed"},
         {"books": None},
     ],

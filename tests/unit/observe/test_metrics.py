@@ -60,6 +60,11 @@ def test_what_is_counted_is_what_the_books_say() -> None:
     }
 
 
+def test_a_backfill_that_failed_in_a_chunk_has_processed_those_before_it() -> None:
+    found = of(summary(TableResult("bronze.orders", "gate failed", 9.0, books=BOOKS, chunk="2025-03-02")))
+    assert (found.job["records_processed_total"], found.job["rows_quarantined"]) == (10, 2)
+
+
 def test_a_plan_has_processed_and_refused_nothing() -> None:
     failed = GateSummary(0, 1, failed=("a",))
     found = of(summary(TableResult("bronze.orders", "gate failed", 1.0, books=BOOKS, gate=failed)), plans=True)

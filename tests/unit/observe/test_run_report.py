@@ -154,9 +154,16 @@ def test_durations_read_like_speech(seconds: float, shown: str) -> None:
 
 
 def test_rows_that_were_all_rejected_before_are_still_told() -> None:
-    again = replace(ORDERS, rejected={})
+    again = replace(ORDERS, rejected={}, newly_rejected=0)
     text = "\n".join(printed(replace(RUN, tables=(again,))))
     assert "19 rows rejected, all of them in an earlier run too" in text
+
+
+def test_of_rows_that_nobody_counted_nothing_is_said_but_how_many_there_are() -> None:
+    unwritten = replace(ORDERS, rejected={}, newly_rejected=None)
+    text = "\n".join(printed(replace(RUN, tables=(unwritten,))))
+    assert "19 rows rejected " in text
+    assert "earlier run" not in text
 
 
 def test_rows_that_came_again_are_told_apart_from_new_ones() -> None:

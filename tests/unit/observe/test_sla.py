@@ -126,14 +126,67 @@ def test_a_job_is_called_as_its_deployment_is(state: SqliteState) -> None:
 
 
 def test_a_table_is_timed_by_its_loads_alone(state: SqliteState, orders: Contract) -> None:
-    """Not by checks of it, by loads that came to nothing, or by parts of the past that a backfill takes in."""
+    """Not by checks of it, or by loads that came to nothing."""
     of = project({"tables": {ORDERS: {"runtime": "30m", "records": 4}}}, orders)
     note(of, state, run())
     checked = replace(run("r2"), tables=(TableResult(ORDERS, "checked", 1.0),))
-    note(
-        of, state, checked, run("r3", status="gate failed", rows=9, minutes=90), run("r4", minutes=90, chunk="2025-01")
-    )
+    note(of, state, checked, run("r3", status="gate failed", rows=9, minutes=90))
     assert seen(of, state)[f"{ORDERS}/runtime"] == (600, True)
+
+
+@pytest.mark.parametrize("flow", ["backfill", "plan", "replay", "maintain", "erase"])
+@pytest.mark.parametrize(("rows", "minutes"), [(900, 300), (0, 0.1)])
+def test_what_is_no_load_of_today_says_nothing_of_its_tables(
+    state: SqliteState, orders: Contract, flow: str, rows: int, minutes: float
+) -> None:
+    of = project({"tables": {ORDERS: {"runtime": "30m", "records": 4}}}, orders)
+    other = replace(run("r2", rows=rows, minutes=minutes, day=date(2025, 3, 3)), flow=flow)
+    note(of, state, other)
+    assert set(seen(of, state).values()) == {(None, None)}
+    note(of, state, run(rows=3, minutes=40), other)
+    assert seen(of, state) == {f"{ORDERS}/runtime": (2400, False), f"{ORDERS}/records": (3, False)}
+
+
+def test_a_job_that_loads_nothing_keeps_its_own_promises(state: SqliteState) -> None:
+    of = project({"jobs": {"maintain": {"runtime": "1h", "freshness": "26h"}, "backfill": {"records": 4}}})
+    note(of, state, replace(run(), flow="maintain"), replace(run("r2", rows=9), flow="backfill"))
+    assert seen(of, state) == {
+        "job maintain/runtime": (600, True),
+        "job maintain/freshness": (7 * 3600 + 50 * 60, True),
+        "job backfill/records": (9, True),
+    }
+
+
+def test_a_run_that_failed_at_once_says_nothing_of_how_long_one_takes(state: SqliteState) -> None:
+    of = project({"jobs": {"daily": {"runtime": "1h"}}})
+    note(of, state, run(minutes=0.1), done=False)
+    assert seen(of, state)["job daily/runtime"] == (None, None)
+    note(of, state, run("r2", minutes=90))
+    note(of, state, run("r3", minutes=0.1), done=False)
+    assert seen(of, state)["job daily/runtime"] == (5400, False), "it is broken still"
+    note(of, state, run("r4", minutes=120), done=False)
+    assert seen(of, state)["job daily/runtime"] == (7200, False), "too long is too long"
+    note(of, state, run("r5"))
+    assert seen(of, state)["job daily/runtime"] == (600, True)
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ([], "nothing is promised"),
+        ([True], "1 promise is kept"),
+        ([True, True], "2 promises are kept"),
+        ([None], "1 promise is not known yet"),
+        ([None, None], "2 promises are not known yet"),
+        ([True, True, None], "2 promises are kept, 1 is not known yet"),
+        ([False, True, None, None], "1 of 4 promises are broken, 2 are not known yet"),
+        ([False, False], "2 of 2 promises are broken"),
+    ],
+)
+def test_what_nobody_knows_is_not_counted_as_kept(kept: list[bool | None], told: str) -> None:
+    ages = {True: 60.0, False: 7200.0, None: None}
+    promise = sla.Promise("job daily", "freshness", 3600)
+    assert sla.counted(sla.Judged(promise, ages[each]) for each in kept) == told
 
 
 def test_what_the_environment_promises_goes_before_the_contract(

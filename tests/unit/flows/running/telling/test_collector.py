@@ -21,6 +21,20 @@ def collecting() -> Collector:
     return Collector(RunSummary("r", "backfill", "test", date(2025, 3, 1), datetime(2025, 3, 1)), LoggingWatcher())
 
 
+def refuse(collector: Collector, books: Books, new: Rejected | None = None) -> None:
+    """A batch that is prepared and not committed; `new`: what it has added to the error lane, where that was told."""
+
+    def fail() -> None:
+        with collector.one_of_several(TABLE):
+            collector.note(TABLE, books=books)
+            if new is not None:
+                collector.rejected(TABLE, new)
+            raise ValueError("refused")
+
+    with pytest.raises(ValueError, match="refused"):
+        fail()
+
+
 def test_batches_of_a_table_are_counted_together() -> None:
     collector = collecting()
     with collector.one_of_several(TABLE):
@@ -49,6 +63,38 @@ def test_batches_before_one_that_fails_stay_counted() -> None:
 
     told = collector.result(TABLE)
     assert (told.books, told.status) == (Books(5, 5, inserted=5), "committed")
+
+
+def test_of_a_batch_that_is_refused_only_the_error_lane_has_rows() -> None:
+    collector = collecting()
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(5, 4, 1, inserted=4), status="committed")
+        collector.rejected(TABLE, Rejected(1, {"qty.minimum": 1}))
+    refuse(collector, Books(100, 93, 7, inserted=90, updated=3), Rejected(6, {"qty.minimum": 6}))
+
+    told = collector.result(TABLE)
+    assert told.books == Books(extracted=12, accepted=4, quarantined=8, inserted=4)
+    assert told.books.balance
+    assert (told.rejected, told.newly_rejected) == ({"qty.minimum": 7}, 7)
+
+
+def test_rejected_rows_that_nobody_counted_make_the_sum_unknown() -> None:
+    collector = collecting()
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(5, 4, 1, inserted=4), status="committed")
+        collector.rejected(TABLE, Rejected(1, {"qty.minimum": 1}))
+    refuse(collector, Books(3, 1, 2, inserted=1))
+
+    told = collector.result(TABLE)
+    assert (told.books, told.newly_rejected) == (Books(extracted=7, accepted=4, quarantined=3, inserted=4), None)
+
+
+def test_where_nothing_is_rejected_nobody_counts() -> None:
+    collector = collecting()
+    for _ in range(2):
+        with collector.one_of_several(TABLE):
+            collector.note(TABLE, books=Books(5, 5, inserted=5), status="committed")
+    assert collector.result(TABLE).newly_rejected is None
 
 
 @pytest.mark.parametrize(

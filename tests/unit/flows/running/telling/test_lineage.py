@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,9 +20,12 @@ from tidemark.compute.gate.scan import CheckResult
 from tidemark.config.project import Project, load_project
 from tidemark.control.commits import Interrupted
 from tidemark.control.runs import LineageSummary, Publication, Run, TableResult
+from tidemark.engine import DoneBatch
 from tidemark.observe.lineage.jobs import Job, Parents
+from tidemark.write.manifest import Prepared
 
 RUN_ID = "0198f3c2-0000-4000-8000-000000000001"
+PEOPLE = "bronze.people"
 AT = datetime(2025, 3, 30, 6, 30)
 RUN = Run(RUN_ID, date(2025, 3, 30), AT, AT)
 
@@ -131,6 +135,41 @@ def test_what_changes_a_table_without_loading_it_reads_nothing(
     assert caught.told[1:] == [f"START gold.dim_person.{step}", f"COMPLETE gold.dim_person.{step}"]
     assert (caught.events[-1]["inputs"], problems(caught.events[-1])) == ([], [])
     assert caught.events[-1]["outputs"][0]["facets"]["version"]["datasetVersion"] == "9"
+
+
+def test_a_table_that_is_taken_back_is_restored_as_it_should_be(watcher: LineageWatcher, caught: Caught) -> None:
+    watcher.step_began("gold.dim_person", "restore")
+    watcher.table_ended(TableResult("gold.dim_person", "taken back", books=Books(3, 3, inserted=3), version=9))
+    watcher.finish("failed", "another table failed", None)
+    assert caught.told[1:] == ["START gold.dim_person.restore", "COMPLETE gold.dim_person.restore", "FAIL daily"]
+    assert caught.events[2]["outputs"][0]["facets"]["version"]["datasetVersion"] == "9"
+
+
+def test_a_table_that_could_not_be_taken_back_failed(watcher: LineageWatcher, caught: Caught) -> None:
+    watcher.step_began("gold.dim_person", "restore")
+    watcher.table_ended(TableResult("gold.dim_person", "failed", error="its files are gone"))
+    assert caught.told[1:] == ["START gold.dim_person.restore", "FAIL gold.dim_person.restore"]
+
+
+def test_a_batch_without_changes_tells_nothing_of_the_one_before_it(
+    watcher: LineageWatcher, project: Project, caught: Caught
+) -> None:
+    books = Books(3, 3, inserted=3)
+    batch = Prepared(PEOPLE, "b1", RUN_ID, "append", ("id",), ("id",), "/s", "/s/data", books, None, 3)
+    done = {PEOPLE: DoneBatch(4, batch)}
+    watcher.engine = SimpleNamespace(batches=done, prepared={}, pinned={}, table=project.table)
+    watcher.step_began(PEOPLE, "extract")
+    watcher.table_ended(TableResult(PEOPLE, "committed", books=books, version=4))
+    for status in ("unchanged", "gate failed"):
+        watcher.step_began(PEOPLE, "extract")
+        watcher.table_ended(TableResult(PEOPLE, status, books=Books(), version=4))
+
+    ends = [each for each in caught.events if each["job"]["name"] == PEOPLE and each["eventType"] != "START"]
+    assert [each["eventType"] for each in ends] == ["COMPLETE", "COMPLETE", "FAIL"]
+    assert ends[0]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 3
+    assert [each["outputs"][0].get("outputFacets", {}) for each in ends[1:]] == [{}, {}]
+    tags = [{each["key"]: each["value"] for each in end["run"]["facets"]["tags"]["tags"]} for end in ends]
+    assert [each.get("batch_id") for each in tags] == ["b1", None, None]
 
 
 @pytest.mark.parametrize("step", ["gate", "verify", "maintain"])
