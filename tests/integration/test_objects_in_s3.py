@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tidemark.aws.clients import s3_client
 from tidemark.aws.objects import ChangedError, DiskObjects, S3Objects, VanishedError, open_objects, sha256_of, whole
@@ -55,6 +56,29 @@ def test_a_copy_inside_of_s3_has_the_checksum_of_what_was_copied(lake: S3Objects
     assert (taken.size, taken.sha256) == (4, hashlib.sha256(b"rows").hexdigest())
     assert snapshots.told("files/x") == (4, taken.sha256)
     assert next(snapshots.listed("files")).tag == taken.tag
+
+
+def test_what_an_endpoint_of_a_vpc_does_not_copy_goes_through_this_process(
+    lake: S3Objects, snapshots: S3Objects, aws: AwsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies between regions: S3 itself would do them, the endpoint refuses them."""
+    lake.put("far/x", b"rows")
+    (file,) = lake.listed("far")
+
+    def refuse(message: str) -> None:
+        def copy_object(**_: Any) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, "CopyObject")
+
+        monkeypatch.setattr(s3_client(aws), "copy_object", copy_object)
+
+    refuse("VPC endpoints do not support cross-region requests")
+    taken = snapshots.take(lake, file, "files/far")
+    assert (taken.size, taken.sha256) == (4, hashlib.sha256(b"rows").hexdigest())
+    assert whole(snapshots, "files/far") == b"rows"
+
+    refuse("Access Denied")
+    with pytest.raises(TidemarkError, match="AccessDenied"):
+        snapshots.take(lake, file, "files/further")
 
 
 def test_what_was_overwritten_is_read_as_its_store_keeps_no_checksum(snapshots: S3Objects, aws: AwsSettings) -> None:

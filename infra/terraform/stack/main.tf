@@ -8,13 +8,28 @@ locals {
   # What needs no Spark does not wait for a job of EMR.
   light_pool = "tidemark-light"
 
-  own_secrets = var.prefect.wants_key ? { prefect-api-key = { description = "Key of Prefect's API", rotation_lambda_arn = null, rotation_days = 30 } } : {}
-  key_arn     = var.prefect.wants_key ? module.secrets.arns["prefect-api-key"] : ""
+  # How Prefect's API is logged in to: the variable, and the secret that it gets its value from.
+  logins = {
+    key         = { variable = "PREFECT_API_KEY", secret = "prefect-api-key", description = "Key of Prefect Cloud's API" }
+    auth_string = { variable = "PREFECT_API_AUTH_STRING", secret = "prefect-auth-string", description = "Login to our own Prefect server, as user:password" }
+  }
+  login      = try(local.logins[var.prefect.login], null)
+  login_arn  = local.login == null ? null : module.secrets.arns[local.login.secret]
+  login_port = try(tonumber(regex("^https://[^/:]+:([0-9]+)/", var.prefect.api_url)[0]), 443)
+
+  by_password = try(var.redshift.login == "password", false)
+  own_secrets = merge(
+    local.login == null ? {} : { (local.login.secret) = { description = local.login.description, rotation_lambda_arn = null, rotation_days = 30 } },
+    local.by_password ? { redshift = { description = "Login to Redshift", rotation_lambda_arn = null, rotation_days = 30 } } : {}
+  )
+  of_runs = setunion(keys(var.connections), keys(var.secrets), local.by_password ? ["redshift"] : [])
+
   work_pool_variables = {
     ecs = module.compute_ecs.work_pool_variables
     emr = merge(
       one(module.compute_emr_serverless[*].work_pool_variables),
-      var.prefect.wants_key ? { secrets = { PREFECT_API_KEY = module.secrets.names["prefect-api-key"] } } : {}
+      # Null for the one that it is not: what the environment's file had of an earlier login goes.
+      { secrets = { for kind, login in local.logins : login.variable => kind == var.prefect.login ? module.secrets.names[login.secret] : null } }
     )
   }
   images = { for key, url in module.registry.repository_urls : key => "${url}:${var.commit}" }
@@ -39,6 +54,11 @@ module "network" {
   availability_zones = var.availability_zones
   nat                = var.nat
   kms_key_arn        = module.storage.kms_key_arn
+  further_ports = merge(
+    var.redshift == null ? {} : { Redshift = var.redshift.port },
+    local.mail_port == null ? {} : { "mail server" = local.mail_port },
+    local.login_port == 443 ? {} : { Prefect = local.login_port }
+  )
 }
 
 module "secrets" {
@@ -47,7 +67,7 @@ module "secrets" {
   name          = local.name
   path          = local.path
   kms_key_arn   = module.storage.kms_key_arn
-  secrets       = merge(var.connections, local.own_secrets)
+  secrets       = merge(var.connections, var.secrets, local.own_secrets)
   recovery_days = var.disposable ? 0 : 30
 }
 
@@ -76,6 +96,7 @@ module "catalog" {
   lake_root      = "s3://${module.storage.bucket_names["lake"]}/lake"
   results_bucket = module.storage.bucket_names["runs"]
   kms_key_arn    = module.storage.kms_key_arn
+  lake_settings  = module.governance.lake_settings
   force_destroy  = var.disposable
 }
 
@@ -87,15 +108,18 @@ module "governance" {
   region                  = var.region
   buckets                 = module.storage.bucket_arns
   landing_buckets         = var.landing == null ? [] : ["arn:aws:s3:::${var.landing.bucket}"]
-  kms_key_arns            = compact([module.storage.kms_key_arn, try(var.landing.kms_key_arn, null)])
+  landing_kms_key_arns    = compact([try(var.landing.kms_key_arn, null)])
+  kms_key_arns            = [module.storage.kms_key_arn]
   state_table_arn         = module.state.table_arn
-  secret_arns             = [for name, arn in module.secrets.arns : arn if contains(keys(var.connections), name)]
+  secret_arns             = [for name, arn in module.secrets.arns : arn if contains(local.of_runs, name)]
   parameter_path          = local.path
   topic_arns              = values(module.observability.topic_arns)
   databases               = module.catalog.databases
   workgroup               = module.catalog.workgroup
-  redshift_workgroup_arns = var.redshift == null ? [] : [var.redshift.workgroup_arn]
+  redshift_workgroup_arns = compact([local.by_password ? null : try(var.redshift.workgroup_arn, null)])
+  redshift_clusters       = local.by_password || try(var.redshift.cluster, null) == null ? {} : { (var.redshift.cluster) = { database = var.redshift.database, user = var.redshift.db_user } }
   lake_admins             = var.lake_admins
+  lake_viewers            = var.lake_viewers
   writers = merge(
     { ecs = module.compute_ecs.role_arns["task"] },
     local.emr ? { emr = module.compute_emr_serverless[0].execution_role_arn } : {}
@@ -115,7 +139,7 @@ module "compute_emr_serverless" {
   subnet_ids         = module.network.private_subnet_ids
   security_group_ids = [module.network.task_security_group_id]
   run_policy_arn     = module.governance.run_policy_arn
-  secret_arns        = compact([local.key_arn])
+  secret_arns        = compact([local.login_arn])
   kms_key_arn        = module.storage.kms_key_arn
   logs_bucket        = module.storage.bucket_names["runs"]
 }
@@ -123,22 +147,22 @@ module "compute_emr_serverless" {
 module "compute_ecs" {
   source = "../modules/compute_ecs"
 
-  name                       = local.name
-  account_id                 = var.account_id
-  region                     = var.region
-  environment                = var.environment
-  image                      = local.images["tidemark"]
-  repository_arn             = module.registry.repository_arns["tidemark"]
-  work_pool                  = var.work_pool
-  light_pool                 = local.emr ? local.light_pool : ""
-  prefect_api_url            = var.prefect.api_url
-  prefect_api_key_secret_arn = local.key_arn
-  vpc_id                     = module.network.vpc_id
-  subnet_ids                 = module.network.private_subnet_ids
-  security_group_ids         = [module.network.task_security_group_id]
-  kms_key_arn                = module.storage.kms_key_arn
-  run_policy_arn             = module.governance.run_policy_arn
-  workers                    = var.workers
+  name               = local.name
+  account_id         = var.account_id
+  region             = var.region
+  environment        = var.environment
+  image              = local.images["tidemark"]
+  repository_arn     = module.registry.repository_arns["tidemark"]
+  work_pool          = var.work_pool
+  light_pool         = local.emr ? local.light_pool : ""
+  prefect_api_url    = var.prefect.api_url
+  prefect_login      = local.login == null ? null : { variable = local.login.variable, secret_arn = local.login_arn }
+  vpc_id             = module.network.vpc_id
+  subnet_ids         = module.network.private_subnet_ids
+  security_group_ids = [module.network.task_security_group_id]
+  kms_key_arn        = module.storage.kms_key_arn
+  run_policy_arn     = module.governance.run_policy_arn
+  workers            = var.workers
   emr = local.emr ? {
     application_arn    = module.compute_emr_serverless[0].application_arn
     execution_role_arn = module.compute_emr_serverless[0].execution_role_arn
@@ -174,23 +198,24 @@ module "disaster_recovery" {
   kms_key_arn   = module.storage.kms_key_arn
   regions       = { here = var.region, elsewhere = var.recovery_region }
   force_destroy = var.disposable
-  sources = { for key in ["lake", "errors", "snapshots"] : key => {
-    bucket = module.storage.bucket_names[key]
-    arn    = module.storage.bucket_arns[key]
-  } }
+  sources       = { for key in ["lake", "errors", "snapshots"] : key => module.storage.versioned[key] }
+  restoring_roles = merge(
+    { ecs = module.compute_ecs.task_role_name },
+    local.emr ? { emr = module.compute_emr_serverless[0].execution_role_name } : {}
+  )
 }
 
 module "ci" {
   source = "../modules/ci"
   count  = var.github == null ? 0 : 1
 
-  name                       = local.name
-  account_id                 = var.account_id
-  region                     = var.region
-  repository                 = var.github.repository
-  github_environment         = var.github.environment
-  create_provider            = var.github.create_provider
-  repository_arns            = values(module.registry.repository_arns)
-  prefect_api_key_secret_arn = local.key_arn
-  kms_key_arn                = module.storage.kms_key_arn
+  name               = local.name
+  account_id         = var.account_id
+  region             = var.region
+  repository         = var.github.repository
+  github_environment = var.github.environment
+  create_provider    = var.github.create_provider
+  repository_arns    = values(module.registry.repository_arns)
+  prefect_secret_arn = local.login_arn
+  kms_key_arn        = module.storage.kms_key_arn
 }

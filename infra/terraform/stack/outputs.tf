@@ -34,12 +34,16 @@ output "tidemark" {
       var.landing == null ? {} : { landing = { settings = { uri = "s3a://${var.landing.bucket}/" } } },
       var.redshift == null ? {} : {
         redshift = {
-          secret = null
+          # Null takes what the file had of another way in away.
+          secret = local.by_password ? module.secrets.names["redshift"] : null
           settings = {
             host      = var.redshift.endpoint
+            port      = var.redshift.port
             database  = var.redshift.database
-            iam       = true
-            workgroup = var.redshift.workgroup
+            iam       = local.by_password ? null : true
+            workgroup = local.by_password ? null : var.redshift.workgroup
+            cluster   = local.by_password ? null : var.redshift.cluster
+            db_user   = local.by_password ? null : var.redshift.db_user
             iam_role  = aws_iam_role.redshift[0].arn
           }
         }
@@ -63,9 +67,33 @@ output "snowflake_role_arn" {
   value       = try(aws_iam_role.snowflake[0].arn, null)
 }
 
+output "secrets_of_runs" {
+  description = "Names of the secrets that runs read."
+  value       = local.of_runs
+}
+
+output "redshift_role_arn" {
+  description = "Role with which Redshift reads and writes our files: its namespace or cluster has to be given it; null where there is none."
+  value       = try(aws_iam_role.redshift[0].arn, null)
+}
+
+output "reader_policy_arn" {
+  description = "Policy that the roles of readers need beside their grants."
+  value       = module.governance.reader_policy_arn
+}
+
 output "recovery_buckets" {
-  description = "Copies in the other region."
+  description = "Copies in the other region, by the keys of what they copy."
   value       = try(module.disaster_recovery[0].bucket_names, {})
+}
+
+output "recovery" {
+  description = "Where the copies are, their key, and the policy of a role that restores from them; null where there are none."
+  value = try({
+    region     = var.recovery_region
+    kms_key    = module.disaster_recovery[0].kms_key_arn
+    policy_arn = module.disaster_recovery[0].restore_policy_arn
+  }, null)
 }
 
 output "promises" {

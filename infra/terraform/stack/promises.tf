@@ -10,9 +10,11 @@ locals {
 
   paths     = var.config_dir == "" ? toset([]) : fileset(var.config_dir, "{bronze,silver,gold}/*.contract.yaml")
   contracts = [for path in local.paths : yamldecode(file("${var.config_dir}/${path}"))]
-  promised = { for of in ["jobs", "tables"] : of => merge([
-    for path in var.config_dir == "" ? [] : ["${var.config_dir}/env/${var.environment}.yaml"] : try(yamldecode(file(path)).sla[of], {})
-  ]...) }
+  says      = merge([for path in var.config_dir == "" ? [] : ["${var.config_dir}/env/${var.environment}.yaml"] : try(yamldecode(file(path)), {})]...)
+  promised  = { for of in ["jobs", "tables"] : of => try(local.says.sla[of], {}) }
+
+  # Mails leave the network only where somebody is told by mail.
+  mail_port = anytrue([for alert in try(local.says.alerts, []) : try(alert.channel == "email", false)]) ? try(local.says.smtp.port, 587) : null
 
   by_contract = merge([for contract in local.contracts : {
     for promise in try(contract.slaProperties, []) : contract.id => tonumber(promise.value) * local.units[lower(try(promise.unit, "h"))] if promise.property == "freshness"

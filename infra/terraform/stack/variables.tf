@@ -78,8 +78,13 @@ variable "emr_limits" {
 }
 
 variable "prefect" {
-  description = "Prefect's API, and whether it wants a key (whose secret is made here, without a value)."
-  type        = object({ api_url = string, wants_key = optional(bool, true) })
+  description = "Prefect's API, and how it is logged in to: `key` (Prefect Cloud), `auth_string` (a server of our own with user:password), `none` (one that the network alone protects). The secret is made here, without a value."
+  type        = object({ api_url = string, login = optional(string, "key") })
+
+  validation {
+    condition     = contains(["key", "auth_string", "none"], var.prefect.login)
+    error_message = "prefect.login is key, auth_string or none."
+  }
 }
 
 variable "connections" {
@@ -91,6 +96,21 @@ variable "connections" {
   }))
 }
 
+variable "secrets" {
+  description = "Further secrets that runs read, by their names: the mail server's login, Slack's address, the key of approvals."
+  type = map(object({
+    description         = string
+    rotation_lambda_arn = optional(string)
+    rotation_days       = optional(number, 30)
+  }))
+  default = {}
+
+  validation {
+    condition     = length(setintersection(keys(var.secrets), concat(keys(var.connections), ["redshift", "prefect-api-key", "prefect-auth-string"]))) == 0
+    error_message = "secrets are others than those of connections, of Redshift and of Prefect, which are made anyway."
+  }
+}
+
 variable "landing" {
   description = "The bucket in which others put files, and the key that encrypts it where it has its own."
   type        = object({ bucket = string, kms_key_arn = optional(string) })
@@ -98,9 +118,38 @@ variable "landing" {
 }
 
 variable "redshift" {
-  description = "The workgroup of Redshift Serverless: by IAM its login is lent to runs; the role with which it reads our files is made here."
-  type        = object({ workgroup_arn = string, workgroup = string, endpoint = string, database = string })
-  default     = null
+  description = "Redshift, and how runs log in: `iam` to a workgroup (Serverless) or to a cluster (`db_user` for a database user by name), or `password` by a secret that is made here. The role with which it reads our files is made in any case; null for no Redshift."
+  type = object({
+    endpoint      = string
+    port          = optional(number, 5439)
+    database      = string
+    login         = optional(string, "iam")
+    workgroup     = optional(string)
+    workgroup_arn = optional(string)
+    cluster       = optional(string)
+    db_user       = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = contains(["iam", "password"], try(var.redshift.login, "iam"))
+    error_message = "redshift.login is iam or password."
+  }
+
+  validation {
+    condition     = try(var.redshift.login, "password") == "password" || (try(var.redshift.cluster, null) == null) != (try(var.redshift.workgroup, null) == null)
+    error_message = "a login to Redshift by IAM names either its workgroup or its cluster."
+  }
+
+  validation {
+    condition     = (try(var.redshift.workgroup, null) == null) == (try(var.redshift.workgroup_arn, null) == null)
+    error_message = "redshift.workgroup goes with redshift.workgroup_arn, which ends in an id that its name does not tell."
+  }
+
+  validation {
+    condition     = try(var.redshift.db_user, null) == null || try(var.redshift.cluster, null) != null
+    error_message = "redshift.db_user is a user of a cluster; a workgroup maps the role to one."
+  }
 }
 
 variable "snowflake_integration" {
@@ -121,7 +170,18 @@ variable "readers" {
 }
 
 variable "lake_admins" {
-  description = "Roles that administer Lake Formation; Terraform's own is one."
+  description = "ARNs of all roles that administer Lake Formation in the account, whoever applies among them; empty for who applies alone."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = var.github == null || length(var.lake_admins) > 0
+    error_message = "name lake_admins where a pipeline plans: else the role that plans would become the administrator, and not the one that applies."
+  }
+}
+
+variable "lake_viewers" {
+  description = "ARNs of roles that see all grants of Lake Formation and change none: the one that plans in a pipeline."
   type        = set(string)
   default     = []
 }

@@ -1,4 +1,5 @@
 # The roles with which warehouses read and write the files that are exchanged with them: that bucket, and nothing else.
+# They are there however runs log in: COPY and UNLOAD are the warehouse's own requests to S3.
 
 locals {
   exchange = {
@@ -52,7 +53,10 @@ resource "aws_iam_role" "snowflake" {
 resource "aws_iam_role_policy" "snowflake" {
   count = var.snowflake_integration == null ? 0 : 1
 
-  name   = "exchange"
-  role   = aws_iam_role.snowflake[0].id
-  policy = jsonencode(local.exchange)
+  name = "exchange"
+  role = aws_iam_role.snowflake[0].id
+  # An unload that breaks off is tidied up by Snowflake itself.
+  policy = jsonencode(merge(local.exchange, { Statement = concat(local.exchange.Statement, [
+    { Effect = "Allow", Action = ["s3:DeleteObject", "s3:DeleteObjectVersion"], Resource = ["${module.storage.bucket_arns["exchange"]}/*"] }
+  ]) }))
 }

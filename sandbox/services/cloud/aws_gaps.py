@@ -1,8 +1,8 @@
 """Where moto answers otherwise than AWS, and Terraform's provider notices.
 
-Lake Formation lists permissions on tags, refuses to revoke what was never granted (the provider asks until it hears
-so), and tells of a table the tags of its database and columns, too; ECS takes containers of Fargate that leave their
-memory to the task; Budgets tells who is told.
+Lake Formation lists permissions on the tags that it is asked for, refuses to revoke what was never granted (the
+provider asks until it hears so), and tells of a table the tags of its database and columns, too; ECS takes containers
+of Fargate that leave their memory to the task; Budgets tells who is told.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def _lake_formation() -> None:
         catalog = self._get_param("CatalogId") or self.current_account
         who = self._get_param("Principal")
         rows = self.lakeformation_backend.list_permissions(catalog_id=catalog)
-        kept = [row for row in rows if key in row["Resource"] and who in (None, row["Principal"])]
+        asked = _tags_of(resource[key])
+        of_asked = [row for row in rows if key in row["Resource"] and _tags_of(row["Resource"][key]) == asked]
+        kept = [row for row in of_asked if who in (None, row["Principal"])]
         return json.dumps({"PrincipalResourcePermissions": kept})
 
     def revoke_permissions(
@@ -69,6 +71,12 @@ def _lake_formation() -> None:
     answers.list_permissions = list_permissions
     backend.revoke_permissions = revoke_permissions
     backend.get_resource_lf_tags = get_resource_lf_tags
+
+
+def _tags_of(resource: Mapping[str, Any]) -> tuple[Any, dict[str, frozenset[str]]]:
+    """What a tag or a policy of tags is about, in whatever order it is told."""
+    tags = resource.get("Expression", [resource])
+    return resource.get("ResourceType"), {each["TagKey"]: frozenset(each["TagValues"]) for each in tags}
 
 
 def _ecs() -> None:

@@ -30,6 +30,7 @@ _ONE_COPY = 5 * 1024**3  # the most that S3 copies by one request
 _AT_ONCE = 1_000  # keys that one request deletes
 _MISSING = ("NoSuchKey", "404", "NotFound")
 _MOVED = ("PreconditionFailed", "412")
+_TOO_FAR = "do not support cross-region requests"  # an endpoint of S3 in a VPC: another region's copies go through here
 _BUSY = ("ConditionalRequestConflict", "409")
 _ATTEMPTS = 5
 
@@ -255,7 +256,9 @@ class S3Objects:
 
     def take(self, source: Objects, file: Listed, name: str) -> Taken:
         if isinstance(source, S3Objects) and source.endpoint == self.endpoint and file.size < _ONE_COPY:
-            return self._copied(source, file, name)
+            taken = self._copied(source, file, name)
+            if taken is not None:
+                return taken
         digest = hashlib.sha256()
         body: Any = _Stream(_counted(source.pieces(file.name, file.tag), digest))
         own = {"ChecksumAlgorithm": "SHA256"}
@@ -265,18 +268,26 @@ class S3Objects:
             raise ChangedError(f"{source.root}/{file.name} has {body.size} bytes, and not {file.size}")
         return Taken(body.size, digest.hexdigest(), self._s3.head_object(**self._place(name))["ETag"].strip('"'))
 
-    def _copied(self, source: S3Objects, file: Listed, name: str) -> Taken:
-        """A copy inside of S3, which computes the checksum of what it copies."""
+    def _copied(self, source: S3Objects, file: Listed, name: str) -> Taken | None:
+        """A copy inside of S3, which computes the checksum of what it copies; None where the network allows none."""
         place = self._place(name)
-        answer = source._asked(
-            file.name,
-            lambda: self._s3.copy_object(
-                **place,
-                CopySource={"Bucket": source.bucket, "Key": source.key(file.name)},
-                CopySourceIfMatch=f'"{file.tag}"',
-                ChecksumAlgorithm="SHA256",
-            )["CopyObjectResult"],
-        )
+
+        def copy() -> Any:
+            try:
+                return self._s3.copy_object(
+                    **place,
+                    CopySource={"Bucket": source.bucket, "Key": source.key(file.name)},
+                    CopySourceIfMatch=f'"{file.tag}"',
+                    ChecksumAlgorithm="SHA256",
+                )["CopyObjectResult"]
+            except AWS_FAILURES as failure:
+                if _TOO_FAR in str(failure):
+                    return None
+                raise
+
+        answer = source._asked(file.name, copy)
+        if answer is None:
+            return None
         told = answer.get("ChecksumSHA256")
         sha256 = _hex(told) if told else sha256_of(self, name)[1]
         return Taken(file.size, sha256, answer["ETag"].strip('"'))

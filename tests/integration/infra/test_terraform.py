@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from sandbox.credentials import AWS
 from tests.support.deployments.emr import BUCKET, client, emulator
+from tests.support.iam import policies_of_role, policy
 from tidemark.config.environment import load_environment
 from tidemark.config.infrastructure import outputs, write
 
@@ -21,14 +23,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT = "123456789012"  # the emulator's
+AWS_OF_DEV = f"eu-central-1:{ACCOUNT}"
+THEIR_KEY = f"arn:aws:kms:{AWS_OF_DEV}:key/12345678-1234-1234-1234-123456789012"
 VARIABLES = {
     "account_id": ACCOUNT,
     "organization": "acme",
     "commit": "0f1e2d3c4b5a",
-    "prefect_api_url": "https://prefect.acme.example/api",
+    "prefect": '{api_url = "https://prefect.acme.example/api", login = "auth_string"}',
     "monthly_budget_usd": "500",
-    "landing_bucket": "acme-shop-landing",
+    "landing": f'{{bucket = "acme-shop-landing", kms_key_arn = "{THEIR_KEY}"}}',
+    "secrets": '{smtp = {description = "Login to the mail server"}}',
+    "redshift": '{endpoint = "shop.example", database = "shop", login = "password"}',
+    "snowflake_integration": '{user_arn = "arn:aws:iam::444455556666:user/snowflake", external_id = "ACME=1"}',
+    "readers": f'{{analysts = {{role_arn = "arn:aws:iam::{ACCOUNT}:role/analysts"}}}}',
 }
+NAME = "acme-tidemark-dev"
 FORGOTTEN = {
     "aws_budgets_budget",
     "aws_ecs_service",
@@ -118,3 +127,121 @@ def test_a_second_plan_changes_nothing_that_the_emulator_remembers(applied: Infr
     forgotten = {address for address in left for kind in FORGOTTEN if f".{kind}." in address}
     assert set(left) - forgotten == set()
     assert set(map(tuple, left.values())) <= {("update",)}
+
+
+def test_what_has_to_wait_waits(applied: Infrastructure) -> None:
+    """AWS refuses, or does wrong for ever, what comes before that which it needs."""
+    edges = re.findall(r'"([^"]+)" -> "([^"]+)"', applied.terraform("graph"))
+    needed: dict[str, set[str]] = {}
+    for one, other in edges:
+        needed.setdefault(one, set()).add(other)
+
+    def waits_for(one: str, other: str) -> bool:
+        seen, left = set(), [f"module.stack.module.{one}"]
+        while left:
+            place = left.pop()
+            if place == f"module.stack.module.{other}":
+                return True
+            left += needed.get(place, set()) - seen
+            seen.add(place)
+        return False
+
+    settings = "governance.aws_lakeformation_data_lake_settings.this"
+    for governed in (
+        "catalog.aws_glue_catalog_database.layer",
+        "governance.aws_lakeformation_resource.lake",
+        "governance.aws_lakeformation_lf_tag.classification",
+        "governance.aws_lakeformation_permissions.location",
+        "governance.aws_lakeformation_permissions.registering",
+        "governance.aws_lakeformation_permissions.tables",
+        "governance.aws_lakeformation_permissions.updating",
+    ):
+        assert waits_for(governed, settings), governed
+    replication = "disaster_recovery.aws_s3_bucket_replication_configuration.this"
+    for versioned in ("storage.aws_s3_bucket_versioning.this", "disaster_recovery.aws_s3_bucket_versioning.copy"):
+        assert waits_for(replication, versioned)
+
+
+def test_the_worker_is_let_do_what_it_does_and_no_more(applied: Infrastructure) -> None:
+    worker = policies_of_role(client("iam", applied.address), f"{NAME}-worker")
+    cluster = f"arn:aws:ecs:{AWS_OF_DEV}:cluster/{NAME}"
+    family = f"arn:aws:ecs:{AWS_OF_DEV}:task-definition/tidemark-dev-small"
+    task = f"arn:aws:ecs:{AWS_OF_DEV}:task/{NAME}/0f1e2d3c"
+    log = f"arn:aws:logs:{AWS_OF_DEV}:log-group:/{NAME}/ecs:log-stream:flow-run/prefect/0f1e2d3c"
+    queue = f"arn:aws:sqs:{AWS_OF_DEV}:{NAME}-ecs-events"
+    ecs = "ecs-tasks.amazonaws.com"
+    assert worker.allow("ecs:RunTask", f"{family}:7", ecs_cluster=cluster)
+    assert worker.allow("ecs:StopTask", task, ecs_cluster=cluster)
+    assert worker.allow("ecs:DescribeTasks", task, ecs_cluster=cluster)
+    assert worker.allow("ecs:TagResource", task)
+    assert worker.allow("ecs:RegisterTaskDefinition", f"{family}:8")
+    assert worker.allow("ecs:DescribeTaskDefinition", "*")
+    assert worker.allow("ec2:DescribeSubnets", "*")
+    assert worker.allow("logs:GetLogEvents", log)
+    for action in ("GetQueueUrl", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage"):
+        assert worker.allow(f"sqs:{action}", queue)
+    for role in ("task", "execution"):
+        assert worker.allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{role}", iam_passedtoservice=ecs)
+
+    assert not worker.allow("ecs:RunTask", f"{family}:7", ecs_cluster=cluster.replace("dev", "prod"))
+    assert not worker.allow("ecs:RunTask", f"{family.replace('dev', 'prod')}:7", ecs_cluster=cluster)
+    assert not worker.allow("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/{NAME}-worker", iam_passedtoservice=ecs)
+    assert not worker.allow("logs:GetLogEvents", log.replace("/ecs:", "/vpc-flow:"))
+    assert not worker.allow(
+        "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{AWS_OF_DEV}:secret:tidemark/dev/crm-1"
+    )
+
+
+def test_a_run_reads_its_secrets_and_what_has_landed(applied: Infrastructure) -> None:
+    run = policies_of_role(client("iam", applied.address), f"{NAME}-task")
+    secrets = client("secretsmanager", applied.address).list_secrets()["SecretList"]
+    arns = {each["Name"].rpartition("/")[2]: each["ARN"] for each in secrets}
+    assert set(arns) == {"crm", "prefect-auth-string", "redshift", "smtp", "snowflake"}
+    read = {name for name, arn in arns.items() if run.allow("secretsmanager:GetSecretValue", arn)}
+    assert read == {"crm", "redshift", "smtp", "snowflake"}
+    assert run.allow("s3:GetObject", "arn:aws:s3:::acme-shop-landing/orders/1.csv")
+    assert run.allow("kms:Decrypt", THEIR_KEY)
+    assert not run.allow("kms:GenerateDataKey", THEIR_KEY)
+    assert not run.allow("s3:PutObject", "arn:aws:s3:::acme-shop-landing/orders/1.csv")
+
+
+def test_the_start_of_a_container_reads_the_login_to_prefect_alone(applied: Infrastructure) -> None:
+    start = policies_of_role(client("iam", applied.address), f"{NAME}-execution")
+    secrets = client("secretsmanager", applied.address).list_secrets()["SecretList"]
+    read = {each["Name"] for each in secrets if start.allow("secretsmanager:GetSecretValue", each["ARN"])}
+    assert read == {"tidemark/dev/prefect-auth-string"}
+
+
+def test_a_reader_asks_athena_and_nothing_else(applied: Infrastructure) -> None:
+    arn = json.loads(applied.terraform("output", "-json"))["reader_policy_arn"]["value"]
+    reader = policy(client("iam", applied.address), arn)
+    workgroup = f"arn:aws:athena:{AWS_OF_DEV}:workgroup/{NAME}-readers"
+    for action in ("StartQueryExecution", "GetQueryExecution", "GetQueryResultsStream", "GetWorkGroup"):
+        assert reader.allow(f"athena:{action}", workgroup)
+    runs = f"arn:aws:s3:::{NAME}-runs"
+    assert reader.allow("s3:GetBucketLocation", runs)
+    assert reader.allow("s3:ListBucket", runs, s3_prefix="athena/0f1e")
+    assert reader.allow("s3:PutObject", f"{runs}/athena/0f1e.csv")
+    assert reader.allow("glue:GetDatabase", f"arn:aws:glue:{AWS_OF_DEV}:database/default")
+    assert reader.allow("lakeformation:GetDataAccess", "*")
+
+    assert not reader.allow("athena:StartQueryExecution", f"arn:aws:athena:{AWS_OF_DEV}:workgroup/primary")
+    assert not reader.allow("s3:ListBucket", runs, s3_prefix="logs/")
+    assert not reader.allow("s3:ListBucket", runs)
+    assert not reader.allow("s3:GetObject", f"{runs}/logs/0f1e.jsonl")
+    assert not reader.allow("s3:GetObject", f"arn:aws:s3:::{NAME}-lake/lake/gold/fact_orders/0.parquet")
+
+
+def test_whoever_applied_administers_the_lake_and_nothing_new_is_open(applied: Infrastructure) -> None:
+    settings = client("lakeformation", applied.address).get_data_lake_settings()["DataLakeSettings"]
+    assert len(settings["DataLakeAdmins"]) == 1
+    assert not settings.get("CreateDatabaseDefaultPermissions")
+    assert not settings.get("CreateTableDefaultPermissions")
+
+
+def test_warehouses_have_roles_for_the_exchange_whatever_their_login(applied: Infrastructure) -> None:
+    iam = client("iam", applied.address)
+    for warehouse in ("redshift", "snowflake"):
+        role = policies_of_role(iam, f"{NAME}-{warehouse}-s3")
+        assert role.allow("s3:PutObject", f"arn:aws:s3:::{NAME}-exchange/run/0.parquet")
+        assert not role.allow("s3:GetObject", f"arn:aws:s3:::{NAME}-lake/lake/gold/fact_orders/0.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
 def jobs(name: str) -> dict[str, dict[str, Any]]:
     return WORKFLOWS[name]["jobs"]
+
+
+def scripts(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
 
 
 @every_workflow
@@ -68,7 +73,8 @@ def test_prod_comes_after_dev_with_the_same_images_and_an_environment_that_asks(
     given = [deploy[name]["with"] for name in ("dev", "prod")]
     assert [each["environment"] for each in given] == ["dev", "prod"]
     assert given[0]["commit"] == given[1]["commit"]
-    assert jobs("environment")["release"]["environment"] == "${{ inputs.environment }}"
+    for job in ("push", "deploy"):
+        assert jobs("environment")[job]["environment"] == "${{ inputs.environment }}"
     assert jobs("infrastructure")["apply"]["environment"] == "${{ inputs.environment }}"
     assert jobs("infrastructure")["apply"]["needs"] == "plan"
 
@@ -79,10 +85,91 @@ def test_what_is_deployed_has_passed() -> None:
     assert "conclusion == 'success'" in jobs("deploy")["images"]["if"]
 
 
-def test_images_are_pushed_by_the_commits_sha_and_scanned_before_they_are_deployed() -> None:
-    steps = [step["run"] for step in jobs("environment")["release"]["steps"] if "run" in step]
-    (push,) = [number for number, script in enumerate(steps) if "docker push" in script]
-    (scan,) = [number for number, script in enumerate(steps) if "image-scan-complete" in script]
-    (deploy,) = [number for number, script in enumerate(steps) if "tidemark prefect" in script]
-    assert push < scan < deploy
-    assert ":latest" not in "\n".join(steps)
+def test_images_are_pushed_and_scanned_then_applied_then_deployed() -> None:
+    """A deployment of a commit whose image EMR's application does not have yet is refused by the worker."""
+    environment = jobs("environment")
+    assert list(environment) == ["push", "apply", "deploy"]
+    assert (environment["apply"]["needs"], environment["deploy"]["needs"]) == ("push", "apply")
+    assert environment["apply"]["uses"] == "./.github/workflows/infrastructure.yml"
+    assert environment["apply"]["with"]["commit"] == "${{ inputs.commit }}"
+    pushing, deploying = (scripts(environment[job]) for job in ("push", "deploy"))
+    (push,) = [number for number, script in enumerate(pushing) if "docker push" in script]
+    (scan,) = [number for number, script in enumerate(pushing) if "image-scan-complete" in script]
+    assert push < scan
+    assert sum("tidemark prefect" in script for script in deploying) == 1
+    assert ":latest" not in "\n".join([*pushing, *deploying])
+
+
+def test_the_application_of_emr_stands_still_when_it_gets_another_image() -> None:
+    applying = scripts(jobs("infrastructure")["apply"])
+    (stop,) = [number for number, script in enumerate(applying) if "stop-application" in script]
+    (apply,) = [number for number, script in enumerate(applying) if "terraform apply" in script]
+    assert stop < apply
+
+
+def test_a_plan_writes_nothing_and_an_apply_locks() -> None:
+    """The state's lock is a file, and the role of a plan only reads."""
+    (plan,) = [script for script in scripts(jobs("infrastructure")["plan"]) if "terraform plan" in script]
+    assert "-lock=false" in plan
+    assert not any("-lock=false" in script for script in scripts(jobs("infrastructure")["apply"]))
+
+
+def test_artifacts_of_two_environments_in_one_run_have_two_names() -> None:
+    for job in jobs("infrastructure").values():
+        for step in job["steps"]:
+            if "artifact" in step.get("uses", ""):
+                assert step["with"]["name"].endswith("-${{ inputs.environment }}")
+
+
+@pytest.mark.parametrize(
+    ("login", "expected"),
+    [
+        ("", "PREFECT_API_KEY=value-of-tidemark/dev/prefect-api-key"),
+        ("key", "PREFECT_API_KEY=value-of-tidemark/dev/prefect-api-key"),
+        ("auth_string", "PREFECT_API_AUTH_STRING=value-of-tidemark/dev/prefect-auth-string"),
+        ("none", ""),
+        ("password", None),
+    ],
+)
+def test_the_secret_is_put_where_the_login_to_prefect_wants_it(
+    login: str, expected: str | None, tmp_path: Path
+) -> None:
+    """The script itself, with commands in place of AWS and Docker that tell what they were given."""
+    told = tmp_path / "told"
+    stand_ins = {
+        "aws": 'case $1 in secretsmanager) echo "value-of-$4" ;; *) echo token ;; esac',
+        "docker": f"""
+            if [[ $1 == login ]]; then cat > /dev/null; fi
+            if [[ $1 == run ]]; then env | grep "^PREFECT_API" >> {told}; echo "$@" >> {told}; fi
+        """,
+    }
+    for name, script in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/usr/bin/env bash\n{script}\n", "utf-8")
+        (tmp_path / name).chmod(0o755)
+    (script,) = [each for each in scripts(jobs("environment")["deploy"]) if "tidemark prefect" in each]
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SHA": "0f1e", "TARGET": "dev", "REGISTRY": "r", "PREFIX": "p/"}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    done = subprocess.run(command, env=variables | {"LOGIN": login}, capture_output=True, text=True, check=False)
+    if expected is None:
+        assert done.returncode == 1
+        assert "::error::PREFECT_LOGIN is password" in done.stdout
+        assert not told.exists()
+        return
+    assert done.returncode == 0, done.stderr
+    lines = told.read_text("utf-8").splitlines()
+    assert {line for line in lines if "=" in line} == ({expected} if expected else set())
+    ran = [line for line in lines if line.startswith("run")]
+    assert [line.split("tidemark prefect ")[1] for line in ran] == [
+        f"{each} --env dev" for each in ("setup", "deploy", "automations")
+    ]
+    assert all(("--env PREFECT_API" in line) == bool(expected) for line in ran)
+    assert "value-of" not in "\n".join(ran)
+
+
+def test_the_pipelines_login_has_the_words_of_terraforms() -> None:
+    (script,) = [each for each in scripts(jobs("environment")["deploy"]) if "tidemark prefect" in each]
+    stack = Path("infra/terraform/stack/main.tf").read_text("utf-8")
+    known = re.findall(r'(\w+) += \{ variable = "(\w+)", secret = "([\w-]+)"', stack)
+    assert [each[0] for each in known] == ["key", "auth_string"]
+    for login, variable, secret in known:
+        assert f"{login}) variable={variable} secret={secret} ;;" in script

@@ -17,3 +17,13 @@ output "snowflake_role_arn" {
   description = "Role of Snowflake's storage integration."
   value       = module.stack.snowflake_role_arn
 }
+
+output "redshift_role_arn" {
+  description = "Role with which Redshift reads and writes our files: give it to the namespace or cluster."
+  value       = module.stack.redshift_role_arn
+}
+
+output "reader_policy_arn" {
+  description = "Policy that the roles of readers need beside their grants."
+  value       = module.stack.reader_policy_arn
+}

@@ -24,9 +24,9 @@ variable "commit" {
   type        = string
 }
 
-variable "prefect_api_url" {
-  description = "Address of Prefect's API."
-  type        = string
+variable "prefect" {
+  description = "Address of Prefect's API, and its login: `key` (Prefect Cloud), `auth_string` (a server of our own), `none` (an open one inside of the VPC). The pipeline's PREFECT_LOGIN says the same."
+  type        = object({ api_url = string, login = optional(string, "key") })
 }
 
 variable "monthly_budget_usd" {
@@ -34,22 +34,65 @@ variable "monthly_budget_usd" {
   type        = number
 }
 
-variable "landing_bucket" {
-  description = "The bucket in which the shop's files land; empty for none."
-  type        = string
-  default     = ""
+variable "secrets" {
+  description = "Secrets beside those of connections that config/env names, such as those of `smtp`, Slack's channels and `approvals`: what each is for, by their names below tidemark/<environment>/."
+  type        = map(object({ description = string, rotation_lambda_arn = optional(string), rotation_days = optional(number, 30) }))
+  default     = {}
 }
 
-variable "redshift" {
-  description = "The workgroup of Redshift Serverless; null for none, or for one that is logged in to by password."
-  type        = object({ workgroup_arn = string, workgroup = string, endpoint = string, database = string })
+variable "landing" {
+  description = "The bucket in which the shop's files land, and its key where it has its own; null for none."
+  type        = object({ bucket = string, kms_key_arn = optional(string) })
   default     = null
 }
 
-variable "github_repository" {
-  description = "Repository on GitHub whose pipeline deploys; empty for none."
-  type        = string
-  default     = ""
+variable "redshift" {
+  description = "Redshift, and how runs log in: `iam` to a workgroup or a cluster, or `password`; null for none."
+  type = object({
+    endpoint      = string
+    port          = optional(number, 5439)
+    database      = string
+    login         = optional(string, "iam")
+    workgroup     = optional(string)
+    workgroup_arn = optional(string)
+    cluster       = optional(string)
+    db_user       = optional(string)
+  })
+  default = null
+}
+
+variable "snowflake_integration" {
+  description = "Who Snowflake is when it reads and writes our files (DESC STORAGE INTEGRATION: STORAGE_AWS_IAM_USER_ARN, STORAGE_AWS_EXTERNAL_ID); null until it is there."
+  type        = object({ user_arn = string, external_id = string })
+  default     = null
+}
+
+variable "readers" {
+  description = "Roles that read released tables, with layers and classifications."
+  type = map(object({
+    role_arn        = string
+    layers          = optional(set(string), ["gold"])
+    classifications = optional(set(string), ["public", "internal"])
+  }))
+  default = {}
+}
+
+variable "lake_admins" {
+  description = "ARNs of all roles that administer Lake Formation in the account, whoever applies among them; empty for who applies alone, which a pipeline may not leave it at."
+  type        = set(string)
+  default     = []
+}
+
+variable "lake_viewers" {
+  description = "ARNs of roles that see all grants of Lake Formation: the one that plans in a pipeline."
+  type        = set(string)
+  default     = []
+}
+
+variable "github" {
+  description = "Repository on GitHub whose pipeline deploys, and whether the account has no provider for GitHub's tokens yet; null for no pipeline."
+  type        = object({ repository = string, create_provider = optional(bool, true) })
+  default     = null
 }
 
 variable "emails" {

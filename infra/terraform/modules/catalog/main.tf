@@ -6,6 +6,9 @@ resource "aws_glue_catalog_database" "layer" {
   name         = "${replace(var.name, "-", "_")}_${each.key}"
   description  = "Released tables of ${each.key}; registered by Tidemark, read as Delta."
   location_uri = "${var.lake_root}/${each.key}"
+
+  # Made before, they would be open to whoever IAM lets: a database keeps the defaults that hold when it is made.
+  depends_on = [var.lake_settings]
 }
 
 resource "aws_athena_workgroup" "readers" {

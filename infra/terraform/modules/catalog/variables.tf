@@ -50,6 +50,12 @@ variable "layers" {
   }
 }
 
+variable "lake_settings" {
+  description = "Settings of Lake Formation that hold before a database is made; empty where nobody has any."
+  type        = string
+  default     = ""
+}
+
 variable "force_destroy" {
   description = "Whether `terraform destroy` may take the workgroup with its history."
   type        = bool

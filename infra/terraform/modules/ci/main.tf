@@ -50,9 +50,9 @@ resource "aws_iam_role_policy" "deploy" {
           Resource = var.repository_arns
         },
       ],
-      var.prefect_api_key_secret_arn == "" ? [] : [
-        { Sid = "KeyOfPrefect", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = [var.prefect_api_key_secret_arn] },
-        { Sid = "KeyOfTheKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.kms_key_arn] },
+      var.prefect_secret_arn == null ? [] : [
+        { Sid = "LoginToPrefect", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = [var.prefect_secret_arn] },
+        { Sid = "KeyOfTheLogin", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.kms_key_arn] },
       ]
     )
   })

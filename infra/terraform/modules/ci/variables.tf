@@ -54,10 +54,10 @@ variable "repository_arns" {
   type        = set(string)
 }
 
-variable "prefect_api_key_secret_arn" {
-  description = "Secret with the key of Prefect's API, for `prefect deploy`; empty where it wants none."
+variable "prefect_secret_arn" {
+  description = "Secret with the login to Prefect's API, for `prefect deploy`; null where it wants none."
   type        = string
-  default     = ""
+  default     = null
 }
 
 variable "kms_key_arn" {

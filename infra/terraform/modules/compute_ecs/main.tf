@@ -16,8 +16,8 @@ locals {
     var.light_pool == "" ? {} : { light = { pool = var.light_pool, type = "ecs", port = "8081" } }
   )
 
-  emr = var.emr == null ? { application_arn = "", execution_role_arn = "", logs_bucket_arn = "" } : var.emr
-  key = var.prefect_api_key_secret_arn == "" ? [] : [{ name = "PREFECT_API_KEY", valueFrom = var.prefect_api_key_secret_arn }]
+  emr   = var.emr == null ? { application_arn = "", execution_role_arn = "", logs_bucket_arn = "" } : var.emr
+  login = var.prefect_login == null ? [] : [{ name = var.prefect_login.variable, valueFrom = var.prefect_login.secret_arn }]
 
   trust_tasks = jsonencode({
     Version = "2012-10-17"
@@ -79,9 +79,9 @@ resource "aws_iam_role_policy" "execution" {
         },
         { Sid = "Logs", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = ["${aws_cloudwatch_log_group.this.arn}:*"] },
       ],
-      var.prefect_api_key_secret_arn == "" ? [] : [
-        { Sid = "KeyOfPrefect", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = [var.prefect_api_key_secret_arn] },
-        { Sid = "KeyOfTheKey", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.kms_key_arn] },
+      var.prefect_login == null ? [] : [
+        { Sid = "LoginToPrefect", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = [var.prefect_login.secret_arn] },
+        { Sid = "KeyOfTheLogin", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.kms_key_arn] },
       ]
     )
   })
@@ -101,7 +101,12 @@ resource "aws_iam_role_policy" "worker" {
     Version = "2012-10-17"
     Statement = concat(
       [
-        { Sid = "Events", Effect = "Allow", Action = ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], Resource = [aws_sqs_queue.events.arn] },
+        {
+          Sid      = "Events"
+          Effect   = "Allow"
+          Action   = ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+          Resource = [aws_sqs_queue.events.arn]
+        },
         { Sid = "KeyOfEvents", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.kms_key_arn] },
       ],
       [for statement in [
@@ -109,9 +114,11 @@ resource "aws_iam_role_policy" "worker" {
           Sid       = "Tasks"
           Effect    = "Allow"
           Action    = ["ecs:RunTask", "ecs:StopTask", "ecs:DescribeTasks"]
-          Resource  = ["arn:aws:ecs:${var.region}:${var.account_id}:task-definition/tidemark-${var.environment}-*", "arn:aws:ecs:${var.region}:${var.account_id}:task/${var.name}/*"]
+          Resource  = ["arn:aws:ecs:${var.region}:${var.account_id}:task-definition/tidemark-${var.environment}-*:*", "arn:aws:ecs:${var.region}:${var.account_id}:task/${var.name}/*"]
           Condition = { ArnEquals = { "ecs:cluster" = aws_ecs_cluster.this.arn } }
         },
+        # What a crashed task has printed last goes to its flow run's log.
+        { Sid = "LastWordsOfTasks", Effect = "Allow", Action = ["logs:GetLogEvents"], Resource = ["${aws_cloudwatch_log_group.this.arn}:log-stream:*"] },
         # Families are registered before they have an ARN; describing them knows no resources, nor does looking at the network.
         {
           Sid      = "TaskDefinitions"
@@ -142,7 +149,22 @@ resource "aws_iam_role_policy" "worker" {
           Resource  = [local.emr.execution_role_arn]
           Condition = { StringEquals = { "iam:PassedToService" = "emr-serverless.amazonaws.com" } }
         },
+        # Whoever starts the application makes its network interfaces, by EMR's hand alone.
+        {
+          Sid       = "InterfacesOfTheApplication"
+          Effect    = "Allow"
+          Action    = ["ec2:CreateNetworkInterface"]
+          Resource  = [for kind in ["network-interface", "security-group", "subnet"] : "arn:aws:ec2:${var.region}:${var.account_id}:${kind}/*"]
+          Condition = { StringEquals = { "aws:CalledViaLast" = "ops.emr-serverless.amazonaws.com" } }
+        },
         { Sid = "LastWordsOfDrivers", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${local.emr.logs_bucket_arn}/emr/*"] },
+        {
+          Sid       = "WhereTheyLie"
+          Effect    = "Allow"
+          Action    = ["s3:ListBucket"]
+          Resource  = [local.emr.logs_bucket_arn]
+          Condition = { StringLike = { "s3:prefix" = ["emr/*"] } }
+        },
       ] : statement if var.emr != null]
     )
   })
@@ -165,7 +187,7 @@ resource "aws_ecs_task_definition" "worker" {
     readonlyRootFilesystem = false
     command                = ["prefect", "worker", "start", "--pool", worker.pool, "--type", worker.type, "--name", "${var.name}-${name}", "--with-healthcheck"]
     environment            = [for key, value in merge(local.worker_environment, { PREFECT_WORKER_WEBSERVER_PORT = worker.port }) : { name = key, value = value }]
-    secrets                = local.key
+    secrets                = local.login
     stopTimeout            = 60
     healthCheck = {
       command     = ["CMD", "/opt/tidemark/healthcheck"]

@@ -14,13 +14,22 @@ output "work_pool_variables" {
       log_group = aws_cloudwatch_log_group.this.name
       region    = var.region
     },
-    var.prefect_api_key_secret_arn == "" ? {} : { prefect_api_key_secret_arn = var.prefect_api_key_secret_arn }
+    # Null for the one that it is not: what the environment's file had of an earlier login goes.
+    {
+      for variable, name in { PREFECT_API_KEY = "prefect_api_key_secret_arn", PREFECT_API_AUTH_STRING = "prefect_api_auth_string_secret_arn" } :
+      name => try(var.prefect_login.variable == variable ? var.prefect_login.secret_arn : null, null)
+    }
   )
 }
 
 output "cluster_name" {
   description = "The cluster."
   value       = aws_ecs_cluster.this.name
+}
+
+output "task_role_name" {
+  description = "Name of the role of flow runs, for policies beside that of runs."
+  value       = aws_iam_role.task.name
 }
 
 output "role_arns" {

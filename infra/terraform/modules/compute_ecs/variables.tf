@@ -63,10 +63,15 @@ variable "prefect_api_url" {
   }
 }
 
-variable "prefect_api_key_secret_arn" {
-  description = "Secret with the key of Prefect's API; empty where it wants none."
-  type        = string
-  default     = ""
+variable "prefect_login" {
+  description = "How worker and tasks log in to Prefect's API: the variable, and the secret that it gets its value from; null where the API is open."
+  type        = object({ variable = string, secret_arn = string })
+  default     = null
+
+  validation {
+    condition     = var.prefect_login == null || contains(["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"], try(var.prefect_login.variable, ""))
+    error_message = "prefect_login.variable is PREFECT_API_KEY or PREFECT_API_AUTH_STRING."
+  }
 }
 
 variable "vpc_id" {

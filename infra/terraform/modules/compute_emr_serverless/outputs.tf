@@ -14,6 +14,11 @@ output "application_arn" {
   value       = aws_emrserverless_application.this.arn
 }
 
+output "execution_role_name" {
+  description = "Name of that role, for policies beside that of runs."
+  value       = aws_iam_role.job.name
+}
+
 output "execution_role_arn" {
   description = "The role that jobs run as."
   value       = aws_iam_role.job.arn

@@ -1,5 +1,9 @@
 # A copy in another region, minutes behind. What is deleted here stays there: deletions are not copied.
 
+locals {
+  copies = [for source in var.sources : "arn:aws:s3:::${source.bucket}-dr"]
+}
+
 resource "aws_kms_key" "elsewhere" {
   provider = aws.elsewhere
 
@@ -111,6 +115,27 @@ resource "aws_s3_bucket_lifecycle_configuration" "copy" {
   depends_on = [aws_s3_bucket_versioning.copy]
 }
 
+# Whoever restores reads the copies, and writes none.
+resource "aws_iam_policy" "restore" {
+  name        = "${var.name}-restore"
+  description = "Reads the copies of ${var.name} in ${var.regions.elsewhere}."
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Sid = "ListCopies", Effect = "Allow", Action = ["s3:ListBucket", "s3:GetBucketLocation"], Resource = local.copies },
+      { Sid = "ReadCopies", Effect = "Allow", Action = ["s3:GetObject", "s3:GetObjectVersion"], Resource = [for arn in local.copies : "${arn}/*"] },
+      { Sid = "KeyOfCopies", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [aws_kms_key.elsewhere.arn] },
+    ]
+  })
+}
+
+resource "aws_iam_role_policy_attachment" "restore" {
+  for_each = var.restoring_roles
+
+  role       = each.value
+  policy_arn = aws_iam_policy.restore.arn
+}
+
 resource "aws_iam_role" "replication" {
   name = "${var.name}-replication"
   assume_role_policy = jsonencode({
@@ -132,7 +157,7 @@ resource "aws_iam_role_policy" "replication" {
     Statement = [
       { Sid = "Rules", Effect = "Allow", Action = ["s3:GetReplicationConfiguration", "s3:ListBucket"], Resource = [for source in var.sources : source.arn] },
       { Sid = "Read", Effect = "Allow", Action = ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"], Resource = [for source in var.sources : "${source.arn}/*"] },
-      { Sid = "Write", Effect = "Allow", Action = ["s3:ReplicateObject", "s3:ReplicateTags"], Resource = [for key, source in var.sources : "arn:aws:s3:::${source.bucket}-dr/*"] },
+      { Sid = "Write", Effect = "Allow", Action = ["s3:ReplicateObject", "s3:ReplicateTags"], Resource = [for arn in local.copies : "${arn}/*"] },
       {
         Sid       = "KeyHere"
         Effect    = "Allow"

@@ -43,6 +43,12 @@ variable "regions" {
   }
 }
 
+variable "restoring_roles" {
+  description = "Names of roles that restore from the copies, by what runs as them."
+  type        = map(string)
+  default     = {}
+}
+
 variable "noncurrent_days" {
   description = "Days that replaced versions of the copy are kept: as long as a mistake may stay unnoticed."
   type        = number

@@ -3,12 +3,24 @@
 locals {
   classifications = ["public", "internal", "confidential", "personal"]
   layers          = ["bronze", "silver", "gold"]
+  registers       = { for pair in setproduct(keys(var.writers), keys(var.databases)) : "${pair[0]} ${pair[1]}" => { role = var.writers[pair[0]], database = var.databases[pair[1]] } }
 }
 
-resource "aws_lakeformation_data_lake_settings" "this" {
-  count = length(var.lake_admins) > 0 ? 1 : 0
+data "aws_caller_identity" "current" {
+  count = length(var.lake_admins) > 0 ? 0 : 1
+}
 
-  admins = var.lake_admins
+# The role behind a session; whoever is no role is itself.
+data "aws_iam_session_context" "current" {
+  count = length(var.lake_admins) > 0 ? 0 : 1
+
+  arn = data.aws_caller_identity.current[0].arn
+}
+
+# No default permissions: what is made from here on is for those who are granted it, and not for whoever IAM lets.
+resource "aws_lakeformation_data_lake_settings" "this" {
+  admins           = length(var.lake_admins) > 0 ? var.lake_admins : [data.aws_iam_session_context.current[0].issuer_arn]
+  read_only_admins = var.lake_viewers
 }
 
 resource "aws_iam_role" "lake" {
@@ -41,7 +53,7 @@ resource "aws_lakeformation_resource" "lake" {
   arn      = "${var.buckets["lake"]}/lake"
   role_arn = aws_iam_role.lake.arn
 
-  depends_on = [aws_iam_role_policy.lake]
+  depends_on = [aws_iam_role_policy.lake, aws_lakeformation_data_lake_settings.this]
 }
 
 resource "aws_lakeformation_lf_tag" "layer" {
@@ -129,7 +141,7 @@ resource "aws_lakeformation_permissions" "tagging" {
 }
 
 resource "aws_lakeformation_permissions" "registering" {
-  for_each = { for pair in setproduct(keys(var.writers), keys(var.databases)) : "${pair[0]} ${pair[1]}" => { role = var.writers[pair[0]], database = var.databases[pair[1]] } }
+  for_each = local.registers
 
   principal   = each.value.role
   permissions = ["CREATE_TABLE", "DESCRIBE"]
@@ -137,6 +149,23 @@ resource "aws_lakeformation_permissions" "registering" {
   database {
     name = each.value.database
   }
+
+  depends_on = [aws_lakeformation_data_lake_settings.this]
+}
+
+# An entry belongs to the role that made it; the others find it, and bring it up to date.
+resource "aws_lakeformation_permissions" "updating" {
+  for_each = local.registers
+
+  principal   = each.value.role
+  permissions = ["ALTER", "DESCRIBE"]
+
+  table {
+    database_name = each.value.database
+    wildcard      = true
+  }
+
+  depends_on = [aws_lakeformation_data_lake_settings.this]
 }
 
 resource "aws_lakeformation_permissions" "location" {

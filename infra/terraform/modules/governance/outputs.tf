@@ -8,6 +8,11 @@ output "reader_policy_arn" {
   value       = aws_iam_policy.reader.arn
 }
 
+output "lake_settings" {
+  description = "Settings of Lake Formation, for what is made after them."
+  value       = aws_lakeformation_data_lake_settings.this.id
+}
+
 output "tags" {
   description = "Keys of the tags by which columns are granted."
   value       = { layer = aws_lakeformation_lf_tag.layer.key, classification = aws_lakeformation_lf_tag.classification.key }

@@ -3,6 +3,12 @@
 locals {
   own_objects = { for key, arn in var.buckets : key => "${arn}/*" }
   glue        = "arn:aws:glue:${var.region}:${var.account_id}"
+  athena      = "arn:aws:athena:${var.region}:${var.account_id}"
+  entries     = concat(["${local.glue}:catalog"], flatten([for database in values(var.databases) : ["${local.glue}:database/${database}", "${local.glue}:table/${database}/*"]]))
+
+  redshift      = "arn:aws:redshift:${var.region}:${var.account_id}"
+  mapped_logins = [for cluster, at in var.redshift_clusters : "${local.redshift}:dbname:${cluster}/${at.database}" if at.user == null]
+  named_logins  = flatten([for cluster, at in var.redshift_clusters : ["${local.redshift}:dbname:${cluster}/${at.database}", "${local.redshift}:dbuser:${cluster}/${at.user}"] if at.user != null])
 
   run_statements = concat(
     [
@@ -34,7 +40,7 @@ locals {
         Sid      = "ReleasedTablesInTheCatalog"
         Effect   = "Allow"
         Action   = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"]
-        Resource = concat(["${local.glue}:catalog"], flatten([for database in values(var.databases) : ["${local.glue}:database/${database}", "${local.glue}:table/${database}/*"]]))
+        Resource = local.entries
       },
     ],
     [{
@@ -76,12 +82,23 @@ locals {
         Resource = [for arn in var.landing_buckets : "${arn}/*"]
       },
     ],
+    length(var.landing_kms_key_arns) == 0 ? [] : [{
+      Sid      = "KeysOfWhatHasLanded"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt"]
+      Resource = var.landing_kms_key_arns
+    }],
     length(var.redshift_workgroup_arns) == 0 ? [] : [{
       Sid      = "LoginsOfRedshift"
       Effect   = "Allow"
       Action   = ["redshift-serverless:GetCredentials"]
       Resource = var.redshift_workgroup_arns
     }],
+    [for statement in [
+      { Sid = "LoginsOfClusters", Effect = "Allow", Action = ["redshift:GetClusterCredentialsWithIAM"], Resource = local.mapped_logins },
+      # A login by name is of a user in a database, and asks for both.
+      { Sid = "NamedLoginsOfClusters", Effect = "Allow", Action = ["redshift:GetClusterCredentials"], Resource = local.named_logins },
+    ] : statement if length(statement.Resource) > 0],
   )
 }
 
@@ -102,15 +119,33 @@ resource "aws_iam_policy" "reader" {
         Sid    = "Queries"
         Effect = "Allow"
         Action = [
-          "athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup"
+          "athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution", "athena:BatchGetQueryExecution", "athena:ListQueryExecutions",
+          "athena:GetQueryResults", "athena:GetQueryResultsStream", "athena:GetQueryRuntimeStatistics", "athena:GetWorkGroup"
         ]
-        Resource = ["arn:aws:athena:${var.region}:${var.account_id}:workgroup/${var.workgroup}"]
+        Resource = ["${local.athena}:workgroup/${var.workgroup}"]
       },
       {
-        Sid      = "Catalog"
+        Sid      = "WhatThereIs"
         Effect   = "Allow"
-        Action   = ["glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"]
-        Resource = concat(["${local.glue}:catalog"], flatten([for database in values(var.databases) : ["${local.glue}:database/${database}", "${local.glue}:table/${database}/*"]]))
+        Action   = ["athena:GetDataCatalog", "athena:GetDatabase", "athena:ListDatabases", "athena:GetTableMetadata", "athena:ListTableMetadata"]
+        Resource = ["${local.athena}:datacatalog/AwsDataCatalog"]
+      },
+      {
+        Sid    = "Catalog"
+        Effect = "Allow"
+        Action = [
+          "glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions", "glue:GetPartition", "glue:GetPartitions",
+          "glue:BatchGetPartition"
+        ]
+        # Athena looks for a database `default` before any other.
+        Resource = concat(local.entries, ["${local.glue}:database/default"])
+      },
+      {
+        # Lists of names, which know no resources: the console begins with them.
+        Sid      = "NamesOfWorkgroups"
+        Effect   = "Allow"
+        Action   = ["athena:ListWorkGroups", "athena:ListDataCatalogs", "athena:ListEngineVersions"]
+        Resource = ["*"]
       },
       {
         # The action knows no resources: what it gives is decided by the grants.
@@ -122,13 +157,20 @@ resource "aws_iam_policy" "reader" {
       {
         Sid      = "ResultsOfQueries"
         Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
         Resource = ["${var.buckets["runs"]}/athena/*"]
+      },
+      {
+        # Without a condition: a request for the region has no prefix, and Athena runs nothing without its answer.
+        Sid      = "RegionOfResults"
+        Effect   = "Allow"
+        Action   = ["s3:GetBucketLocation"]
+        Resource = [var.buckets["runs"]]
       },
       {
         Sid       = "ListResults"
         Effect    = "Allow"
-        Action    = ["s3:ListBucket", "s3:GetBucketLocation"]
+        Action    = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
         Resource  = [var.buckets["runs"]]
         Condition = { StringLike = { "s3:prefix" = ["athena/*"] } }
       },

@@ -39,8 +39,19 @@ variable "landing_buckets" {
   default     = []
 }
 
+variable "landing_kms_key_arns" {
+  description = "Keys of landing buckets that have their own: what is read there is decrypted with them, and nothing encrypted."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.landing_kms_key_arns : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/", arn))])
+    error_message = "landing_kms_key_arns are ARNs of keys: policies do not follow an alias."
+  }
+}
+
 variable "kms_key_arns" {
-  description = "Keys of the environment's buckets, table and secrets, and of landing buckets that have their own."
+  description = "Keys of the environment's buckets, table and secrets."
   type        = set(string)
 
   validation {
@@ -55,7 +66,7 @@ variable "state_table_arn" {
 }
 
 variable "secret_arns" {
-  description = "Secrets of the connections: these and no others are read by runs."
+  description = "Secrets of the connections and the further ones: these and no others are read by runs."
   type        = set(string)
 }
 
@@ -87,6 +98,12 @@ variable "redshift_workgroup_arns" {
   default     = []
 }
 
+variable "redshift_clusters" {
+  description = "Clusters of Redshift that runs log in to by IAM: the database, and its user where the login is lent by name."
+  type        = map(object({ database = string, user = optional(string) }))
+  default     = {}
+}
+
 variable "writers" {
   description = "ARNs of the roles that runs have, by what runs there: they register released tables and tag columns."
   type        = map(string)
@@ -94,9 +111,25 @@ variable "writers" {
 }
 
 variable "lake_admins" {
-  description = "ARNs of roles that administer Lake Formation; Terraform's own must be among them."
+  description = "ARNs of roles that administer Lake Formation, all of the account: others are none any more. Whoever applies must be among them; empty for who applies alone."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.lake_admins : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", arn))])
+    error_message = "lake_admins are ARNs of roles (arn:aws:iam::…:role/…), not of their sessions."
+  }
+}
+
+variable "lake_viewers" {
+  description = "ARNs of roles that see all grants and change none: the one that plans, where it is not the one that applies."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.lake_viewers : can(regex("^arn:[^:]+:iam::[0-9]{12}:(role|user)/", arn))])
+    error_message = "lake_viewers are ARNs of roles (arn:aws:iam::…:role/…), not of their sessions."
+  }
 }
 
 variable "readers" {

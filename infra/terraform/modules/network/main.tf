@@ -120,14 +120,14 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
-resource "aws_vpc_security_group_egress_rule" "warehouse" {
-  for_each = toset([for port in var.warehouse_ports : tostring(port)])
+resource "aws_vpc_security_group_egress_rule" "further" {
+  for_each = var.further_ports
 
   security_group_id = aws_security_group.tasks.id
-  description       = "Warehouse"
+  description       = each.key
   ip_protocol       = "tcp"
-  from_port         = tonumber(each.key)
-  to_port           = tonumber(each.key)
+  from_port         = each.value
+  to_port           = each.value
   cidr_ipv4         = "0.0.0.0/0"
 }
 

@@ -51,10 +51,15 @@ variable "interface_endpoints" {
   default     = ["ecr.api", "ecr.dkr", "ecs", "emr-serverless", "glue", "kms", "logs", "monitoring", "secretsmanager", "sns", "sqs", "ssm", "sts"]
 }
 
-variable "warehouse_ports" {
-  description = "Ports beside 443 that tasks may reach: Redshift's."
-  type        = set(number)
-  default     = [5439]
+variable "further_ports" {
+  description = "Ports beside 443 that tasks may reach, by what listens there, for example { Redshift = 5439 }."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for port in values(var.further_ports) : port >= 1 && port <= 65535 && floor(port) == port])
+    error_message = "further_ports are ports: 1 to 65535."
+  }
 }
 
 variable "flow_log_days" {

@@ -8,6 +8,13 @@ output "bucket_arns" {
   value       = { for key, bucket in aws_s3_bucket.this : key => bucket.arn }
 }
 
+output "versioned" {
+  description = "Names and ARNs, by the same keys, once the buckets' versioning is on: S3 replicates nothing before."
+  value       = { for key, bucket in aws_s3_bucket.this : key => { bucket = bucket.bucket, arn = bucket.arn } }
+
+  depends_on = [aws_s3_bucket_versioning.this]
+}
+
 output "kms_key_arn" {
   description = "The key that encrypts the environment's data."
   value       = aws_kms_key.this.arn

@@ -1,4 +1,10 @@
 mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { arn = "arn:aws:sts::111122223333:assumed-role/terraform/ann" }
+  }
+  mock_data "aws_iam_session_context" {
+    defaults = { issuer_arn = "arn:aws:iam::111122223333:role/terraform" }
+  }
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
   }
@@ -97,6 +103,7 @@ run "an_environment_on_emr_with_a_copy_elsewhere" {
     redshift              = { workgroup_arn = "arn:aws:redshift-serverless:eu-central-1:111122223333:workgroup/1", workgroup = "shop", endpoint = "shop.example", database = "shop" }
     snowflake_integration = { user_arn = "arn:aws:iam::444455556666:user/snowflake", external_id = "ACME_SFCRole=1" }
     github                = { repository = "acme/lakehouse", environment = "prod" }
+    lake_admins           = ["arn:aws:iam::111122223333:role/terraform"]
   }
   assert {
     condition     = output.tidemark.prefect.work_pool.variables.application_id == "00f1" && output.tidemark.prefect.work_pool.variables.secrets.PREFECT_API_KEY == "tidemark/prod/prefect-api-key"
@@ -111,13 +118,145 @@ run "an_environment_on_emr_with_a_copy_elsewhere" {
     error_message = "Redshift lends a login, and needs no secret"
   }
   assert {
-    condition     = output.recovery_buckets.lake == "acme-tidemark-prod-lake-dr" && output.deploy_role_arn != null
+    condition     = output.recovery_buckets.lake == "acme-tidemark-prod-lake-dr" && output.recovery.region == "eu-west-1" && output.deploy_role_arn != null
     error_message = "there is a copy, and a role for the pipeline"
+  }
+  assert {
+    condition     = contains(flatten([for statement in jsondecode(aws_iam_role_policy.snowflake[0].policy).Statement : statement.Action]), "s3:DeleteObject") && !contains(flatten([for statement in jsondecode(aws_iam_role_policy.redshift[0].policy).Statement : statement.Action]), "s3:DeleteObject")
+    error_message = "Snowflake tidies up what it has not finished; Redshift needs no such right"
   }
   assert {
     condition     = jsondecode(aws_iam_role.snowflake[0].assume_role_policy).Statement[0].Condition.StringEquals["sts:ExternalId"] == "ACME_SFCRole=1"
     error_message = "nobody else's Snowflake gets the role"
   }
+}
+
+run "a_prefect_server_of_ones_own_gets_its_password_everywhere" {
+  variables {
+    work_pool = { name = "tidemark-emr", type = "emr-serverless" }
+    prefect   = { api_url = "https://prefect.acme.example:4200/api", login = "auth_string" }
+  }
+  assert {
+    condition     = output.tidemark.prefect.work_pool.variables.secrets == { PREFECT_API_AUTH_STRING = "tidemark/dev/prefect-auth-string", PREFECT_API_KEY = null }
+    error_message = "drivers on EMR fetch the password, and no key"
+  }
+  assert {
+    condition     = startswith(output.tidemark.prefect.light_pool.variables.prefect_api_auth_string_secret_arn, "arn:aws:secretsmanager:") && output.tidemark.prefect.light_pool.variables.prefect_api_key_secret_arn == null
+    error_message = "tasks on ECS get it by ARN"
+  }
+  assert {
+    condition     = module.network.further_ports == { Prefect = 4200 }
+    error_message = "its port is open outwards"
+  }
+}
+
+run "an_open_prefect_server_has_no_secret" {
+  variables {
+    prefect = { api_url = "https://prefect.acme.internal/api", login = "none" }
+  }
+  assert {
+    condition     = alltrue([for name in values(module.secrets.names) : !strcontains(name, "prefect")]) && output.tidemark.prefect.work_pool.variables.prefect_api_key_secret_arn == null
+    error_message = "no place for one is made, and no task is told of one"
+  }
+}
+
+run "there_are_three_ways_in_to_prefect" {
+  command = plan
+  variables {
+    prefect = { api_url = "https://prefect.acme.example/api", login = "password" }
+  }
+  expect_failures = [var.prefect]
+}
+
+run "further_secrets_are_made_and_read_by_runs" {
+  variables {
+    secrets = { smtp = { description = "Login to the mail server" } }
+  }
+  assert {
+    condition     = module.secrets.names["smtp"] == "tidemark/dev/smtp" && contains(output.secrets_of_runs, "smtp") && !contains(output.secrets_of_runs, "prefect-api-key")
+    error_message = "runs read it, and not what lets them in to Prefect"
+  }
+}
+
+run "a_secret_is_made_once" {
+  command = plan
+  variables {
+    secrets = { crm = { description = "Again" } }
+  }
+  expect_failures = [var.secrets]
+}
+
+run "redshift_reads_our_files_however_it_is_logged_in_to" {
+  variables {
+    redshift = { endpoint = "shop.example", database = "shop", login = "password", port = 5440 }
+  }
+  assert {
+    condition     = length(aws_iam_role.redshift) == 1 && output.tidemark.connections.redshift.settings.iam_role == output.redshift_role_arn
+    error_message = "COPY and UNLOAD have a role with a password, too"
+  }
+  assert {
+    condition     = output.tidemark.connections.redshift.secret == "tidemark/dev/redshift" && output.tidemark.connections.redshift.settings.iam == null && contains(output.secrets_of_runs, "redshift")
+    error_message = "the password has a secret, and IAM lends nothing"
+  }
+  assert {
+    condition     = module.network.further_ports == { Redshift = 5440 }
+    error_message = "its port is open outwards"
+  }
+}
+
+run "a_cluster_lends_its_login" {
+  variables {
+    redshift = { endpoint = "shop.example", database = "shop", cluster = "shop", db_user = "tidemark" }
+  }
+  assert {
+    condition     = output.tidemark.connections.redshift.settings.cluster == "shop" && output.tidemark.connections.redshift.settings.workgroup == null && output.tidemark.connections.redshift.secret == null
+    error_message = "the file names the cluster, and no secret"
+  }
+}
+
+run "iam_logs_in_to_one_place" {
+  command = plan
+  variables {
+    redshift = { endpoint = "shop.example", database = "shop" }
+  }
+  expect_failures = [var.redshift]
+}
+
+run "a_workgroup_has_an_arn" {
+  command = plan
+  variables {
+    redshift = { endpoint = "shop.example", database = "shop", workgroup = "shop" }
+  }
+  expect_failures = [var.redshift]
+}
+
+run "mails_leave_where_people_are_told_by_mail" {
+  variables {
+    config_dir = "./tests/mails"
+  }
+  assert {
+    condition     = module.network.further_ports == { "mail server" = 465 }
+    error_message = "at the port that the environment's file says"
+  }
+}
+
+run "a_mail_server_that_nobody_is_told_by_is_not_reached" {
+  variables {
+    environment = "prod"
+    config_dir  = "./tests/mails"
+  }
+  assert {
+    condition     = length(module.network.further_ports) == 0
+    error_message = "no port is open for nothing"
+  }
+}
+
+run "a_pipeline_names_who_administers" {
+  command = plan
+  variables {
+    github = { repository = "acme/lakehouse", environment = "dev" }
+  }
+  expect_failures = [var.lake_admins]
 }
 
 run "alarms_hold_runs_to_what_contracts_and_the_file_promise" {

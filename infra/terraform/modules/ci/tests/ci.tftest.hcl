@@ -5,14 +5,14 @@ mock_provider "aws" {
 }
 
 variables {
-  name                       = "acme-tidemark-prod"
-  account_id                 = "111122223333"
-  region                     = "eu-central-1"
-  repository                 = "acme/lakehouse"
-  github_environment         = "prod"
-  repository_arns            = ["arn:aws:ecr:eu-central-1:111122223333:repository/tidemark"]
-  prefect_api_key_secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/prod/prefect-AbCdEf"
-  kms_key_arn                = "arn:aws:kms:eu-central-1:111122223333:key/1"
+  name               = "acme-tidemark-prod"
+  account_id         = "111122223333"
+  region             = "eu-central-1"
+  repository         = "acme/lakehouse"
+  github_environment = "prod"
+  repository_arns    = ["arn:aws:ecr:eu-central-1:111122223333:repository/tidemark"]
+  prefect_secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/prod/prefect-AbCdEf"
+  kms_key_arn        = "arn:aws:kms:eu-central-1:111122223333:key/1"
 }
 
 run "one_environment_of_one_repository_deploys" {
@@ -27,6 +27,16 @@ run "one_environment_of_one_repository_deploys" {
   assert {
     condition     = !anytrue([for statement in jsondecode(aws_iam_role_policy.deploy.policy).Statement : anytrue([for action in statement.Action : startswith(action, "s3:") || startswith(action, "iam:") || startswith(action, "ecr:Delete")])])
     error_message = "it neither reads data nor changes roles, nor deletes images"
+  }
+}
+
+run "an_open_prefect_server_wants_no_secret" {
+  variables {
+    prefect_secret_arn = null
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.deploy.policy, "secretsmanager:")
+    error_message = "none is read"
   }
 }
 

@@ -20,25 +20,25 @@ mock_provider "aws" {
 }
 
 variables {
-  name                       = "acme-tidemark-dev"
-  account_id                 = "111122223333"
-  region                     = "eu-central-1"
-  environment                = "dev"
-  image                      = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/tidemark:0f1e2d3c4b5a"
-  repository_arn             = "arn:aws:ecr:eu-central-1:111122223333:repository/tidemark"
-  work_pool                  = { name = "tidemark-ecs", type = "ecs" }
-  prefect_api_url            = "https://prefect.example/api"
-  prefect_api_key_secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/dev/prefect-AbCdEf"
-  vpc_id                     = "vpc-1"
-  subnet_ids                 = ["subnet-1", "subnet-2"]
-  security_group_ids         = ["sg-1"]
-  kms_key_arn                = "arn:aws:kms:eu-central-1:111122223333:key/1"
-  run_policy_arn             = "arn:aws:iam::111122223333:policy/run"
+  name               = "acme-tidemark-dev"
+  account_id         = "111122223333"
+  region             = "eu-central-1"
+  environment        = "dev"
+  image              = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/tidemark:0f1e2d3c4b5a"
+  repository_arn     = "arn:aws:ecr:eu-central-1:111122223333:repository/tidemark"
+  work_pool          = { name = "tidemark-ecs", type = "ecs" }
+  prefect_api_url    = "https://prefect.example/api"
+  prefect_login      = { variable = "PREFECT_API_KEY", secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/dev/prefect-AbCdEf" }
+  vpc_id             = "vpc-1"
+  subnet_ids         = ["subnet-1", "subnet-2"]
+  security_group_ids = ["sg-1"]
+  kms_key_arn        = "arn:aws:kms:eu-central-1:111122223333:key/1"
+  run_policy_arn     = "arn:aws:iam::111122223333:policy/run"
 }
 
 run "the_worker_serves_its_pool_without_a_key_in_sight" {
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].secrets == [{ name = "PREFECT_API_KEY", valueFrom = var.prefect_api_key_secret_arn }]
+    condition     = jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].secrets == [{ name = "PREFECT_API_KEY", valueFrom = var.prefect_login.secret_arn }]
     error_message = "the key comes by the ARN of its secret"
   }
   assert {
@@ -53,6 +53,46 @@ run "the_worker_serves_its_pool_without_a_key_in_sight" {
     condition     = !aws_ecs_service.worker.network_configuration[0].assign_public_ip && aws_ecs_service.worker.deployment_circuit_breaker[0].rollback
     error_message = "it has no public address, and one that does not start is rolled back"
   }
+}
+
+run "a_server_of_ones_own_is_logged_in_to_by_its_password" {
+  variables {
+    prefect_login = { variable = "PREFECT_API_AUTH_STRING", secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tidemark/dev/prefect-auth-string-AbCdEf" }
+  }
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].secrets == [{ name = "PREFECT_API_AUTH_STRING", valueFrom = var.prefect_login.secret_arn }]
+    error_message = "the worker gets the password by the ARN of its secret"
+  }
+  assert {
+    condition     = output.work_pool_variables.prefect_api_auth_string_secret_arn == var.prefect_login.secret_arn && output.work_pool_variables.prefect_api_key_secret_arn == null
+    error_message = "so do tasks, and an earlier key goes"
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Resource if contains(statement.Action, "secretsmanager:GetSecretValue")] == [[var.prefect_login.secret_arn]]
+    error_message = "the start of a container reads this secret and no other"
+  }
+}
+
+run "an_open_server_is_logged_in_to_by_nothing" {
+  variables {
+    prefect_login = null
+  }
+  assert {
+    condition     = length(jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].secrets) == 0 && output.work_pool_variables.prefect_api_key_secret_arn == null && output.work_pool_variables.prefect_api_auth_string_secret_arn == null
+    error_message = "there is no secret"
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.execution.policy, "secretsmanager")
+    error_message = "and none is read"
+  }
+}
+
+run "no_other_variable_is_a_login" {
+  command = plan
+  variables {
+    prefect_login = { variable = "PREFECT_API_URL", secret_arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:x" }
+  }
+  expect_failures = [var.prefect_login]
 }
 
 run "crashes_are_told_by_this_cluster_alone" {
@@ -110,6 +150,36 @@ run "beside_emr_a_second_worker_starts_what_needs_no_spark" {
   assert {
     condition     = alltrue([for sid in ["Tasks", "JobRuns"] : contains([for each in jsondecode(aws_iam_role_policy.worker.policy).Statement : each.Sid], sid)])
     error_message = "the role may start both"
+  }
+}
+
+run "a_worker_of_emr_starts_the_application_and_reads_what_its_drivers_have_left" {
+  variables {
+    work_pool = { name = "tidemark-emr", type = "emr-serverless" }
+    emr       = { application_arn = "arn:aws:emr-serverless:eu-central-1:111122223333:/applications/00f1", execution_role_arn = "arn:aws:iam::111122223333:role/job", logs_bucket_arn = "arn:aws:s3:::logs" }
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : statement.Condition.StringEquals["aws:CalledViaLast"] if contains(statement.Action, "ec2:CreateNetworkInterface")] == ["ops.emr-serverless.amazonaws.com"]
+    error_message = "interfaces are made by EMR for it, never by itself"
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : statement.Condition.StringLike["s3:prefix"] if contains(statement.Action, "s3:ListBucket")] == [["emr/*"]]
+    error_message = "of the bucket it lists the logs alone"
+  }
+  assert {
+    condition     = !contains([for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : statement.Sid], "Tasks")
+    error_message = "without a light pool it starts no tasks"
+  }
+}
+
+run "a_worker_of_ecs_starts_revisions_of_its_environments_families" {
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : statement.Resource if statement.Sid == "Tasks"])[0] == "arn:aws:ecs:eu-central-1:111122223333:task-definition/tidemark-dev-*:*"
+    error_message = "AWS asks for a revision of a family, and another environment's are not its own"
+  }
+  assert {
+    condition     = one([for statement in jsondecode(aws_iam_role_policy.worker.policy).Statement : statement.Resource if statement.Sid == "LastWordsOfTasks"]) == ["arn:aws:logs:eu-central-1:111122223333:log-group:ecs:log-stream:*"]
+    error_message = "it reads the logs of tasks, and no others"
   }
 }
 

@@ -2,6 +2,9 @@ mock_provider "aws" {
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::111122223333:role/replication" }
   }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/restore" }
+  }
 }
 
 mock_provider "aws" {
@@ -41,6 +44,24 @@ run "the_copy_outlives_a_deletion_here" {
   assert {
     condition     = alltrue([for statement in jsondecode(aws_iam_role_policy.replication.policy).Statement : !contains(statement.Resource, "*") && !contains(statement.Action, "s3:ReplicateDelete")])
     error_message = "the role copies these buckets, and deletes nothing"
+  }
+}
+
+run "whoever_restores_reads_the_copies_and_writes_none" {
+  variables {
+    restoring_roles = { runs = "acme-tidemark-prod-job" }
+  }
+  assert {
+    condition     = { for statement in jsondecode(aws_iam_policy.restore.policy).Statement : statement.Sid => statement.Resource } == { ListCopies = ["arn:aws:s3:::acme-tidemark-prod-lake-dr", "arn:aws:s3:::acme-tidemark-prod-snapshots-dr"], ReadCopies = ["arn:aws:s3:::acme-tidemark-prod-lake-dr/*", "arn:aws:s3:::acme-tidemark-prod-snapshots-dr/*"], KeyOfCopies = ["arn:aws:kms:eu-west-1:111122223333:key/2"] }
+    error_message = "the copies, and the key that they are encrypted with in the other region"
+  }
+  assert {
+    condition     = toset(flatten([for statement in jsondecode(aws_iam_policy.restore.policy).Statement : statement.Action])) == toset(["s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion", "kms:Decrypt"])
+    error_message = "a copy is changed by replication alone"
+  }
+  assert {
+    condition     = { for of, attachment in aws_iam_role_policy_attachment.restore : of => attachment.role } == { runs = "acme-tidemark-prod-job" } && output.restore_policy_arn != ""
+    error_message = "runs can restore; another role is given the policy"
   }
 }
 

@@ -46,9 +46,27 @@ run "nobody_calls_a_task" {
     error_message = "tasks are reached by tasks alone"
   }
   assert {
-    condition     = toset([for rule in aws_vpc_security_group_egress_rule.warehouse : rule.from_port]) == toset([5439])
-    error_message = "beside 443 only the warehouse's port is open"
+    condition     = length(aws_vpc_security_group_egress_rule.further) == 0
+    error_message = "nothing but 443 is open outwards unless it is named"
   }
+}
+
+run "what_is_named_is_reached_at_its_port_alone" {
+  variables {
+    further_ports = { Redshift = 5439, "mail server" = 587 }
+  }
+  assert {
+    condition     = { for name, rule in aws_vpc_security_group_egress_rule.further : rule.description => [rule.from_port, rule.to_port, rule.ip_protocol] } == { Redshift = [5439, 5439, "tcp"], "mail server" = [587, 587, "tcp"] }
+    error_message = "beside 443 only these two are open"
+  }
+}
+
+run "a_port_is_a_port" {
+  command = plan
+  variables {
+    further_ports = { all = 0 }
+  }
+  expect_failures = [var.further_ports]
 }
 
 run "one_nat_serves_all_zones" {
