@@ -2,13 +2,16 @@
 
 Lake Formation lists permissions on the tags that it is asked for, refuses to revoke what was never granted (the
 provider asks until it hears so), and tells of a table the tags of its database and columns, too; ECS takes containers
-of Fargate that leave their memory to the task; Budgets tells who is told.
+of Fargate that leave their memory to the task; Budgets tells who is told. S3 asks of a bucket's statement whether its
+condition holds, which moto takes for granted: a bucket that refuses what is not encrypted would refuse everything. A
+line that does not leave this machine counts as encrypted.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -22,6 +25,7 @@ def install() -> None:
     _lake_formation()
     _ecs()
     _budgets()
+    _s3()
 
 
 def _lake_formation() -> None:
@@ -85,10 +89,12 @@ def _ecs() -> None:
     added_up: Any = EC2ContainerServiceBackend._calculate_task_resource_requirements
 
     def calculate(task_definition: Any) -> Any:
-        for container in task_definition.container_definitions:
-            if container.get("memory") is None:
-                container["memory"] = LEFT_TO_THE_TASK
-        return added_up(task_definition)
+        sized = copy(task_definition)  # the definition itself stays as it was registered
+        sized.container_definitions = [
+            {**container, "memory": container.get("memory") or LEFT_TO_THE_TASK}
+            for container in task_definition.container_definitions
+        ]
+        return added_up(sized)
 
     backend: Any = EC2ContainerServiceBackend
     backend._calculate_task_resource_requirements = staticmethod(calculate)
@@ -110,6 +116,25 @@ def _budgets() -> None:
     answers: Any = BudgetsResponse
     answers.describe_subscribers_for_notification = describe_subscribers_for_notification
     answers.list_tags_for_resource = list_tags_for_resource
+
+
+def _s3() -> None:
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def get_permission(self: Any, action: str, resource: str) -> Any:
+        policy = json.loads(self.policy or b"{}")
+        applying = [each for each in policy.get("Statement", ()) if _holds(each.get("Condition", {}))]
+        if not applying:
+            return PermissionResult.NEUTRAL
+        return IAMPolicy(json.dumps(policy | {"Statement": applying})).is_action_permitted(action, resource)
+
+    bucket: Any = FakeBucket
+    bucket.get_permission = get_permission
+
+
+def _holds(condition: Mapping[str, Any]) -> bool:
+    return condition.get("Bool", {}).get("aws:SecureTransport") != "false"
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

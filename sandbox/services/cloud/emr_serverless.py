@@ -18,6 +18,7 @@ import subprocess
 import threading
 import time
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import moto.emrserverless.models as models
@@ -44,11 +45,14 @@ class Backend(models.EMRServerlessBackend):
         self._drivers: dict[str, DriverProcess] = {}
         atexit.register(self._end_all)
 
-    def create_application(self, name: str, release_label: str, *args: Any, **asked: Any) -> models.Application:
-        """As moto does, which knows no releases that are of Spark alone."""
+    def create_application(
+        self, name: str, release_label: str, application_type: str, *args: Any, **asked: Any
+    ) -> models.Application:
+        """As moto does, which knows no releases that are of Spark alone, and engines in capitals only."""
+        engine = application_type.upper()
         if not _RELEASE.fullmatch(release_label):
-            return super().create_application(name, release_label, *args, **asked)
-        created = super().create_application(name, _KNOWN_TO_MOTO, *args, **asked)
+            return super().create_application(name, release_label, engine, *args, **asked)
+        created = super().create_application(name, _KNOWN_TO_MOTO, engine, *args, **asked)
         created.release_label = release_label
         return created
 
@@ -153,6 +157,24 @@ def install() -> None:
     """Puts this in the place of moto's own, before its server looks for it."""
     models.APPLICATION_STATUS, models.JOB_STATUS = "CREATED", "SUBMITTED"
     models.emrserverless_backends = BackendDict(Backend, "emr-serverless")
+    _remember_images()
+
+
+@cache
+def _remember_images() -> None:
+    """Applications say which image their jobs run in, which moto forgets."""
+    from moto.emrserverless.responses import EMRServerlessResponse  # with it, moto's server has found the backend
+
+    created: Any = EMRServerlessResponse.create_application
+
+    def create_application(self: Any) -> Any:
+        answer = created(self)
+        application = self.emrserverless_backend.get_application(answer.result["applicationId"])
+        application.image_configuration = self._get_param("imageConfiguration")
+        return answer
+
+    answers: Any = EMRServerlessResponse
+    answers.create_application = create_application
 
 
 def _the_same(job_run: models.JobRun, asked: dict[str, Any]) -> models.JobRun:

@@ -12,6 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from sandbox import lifecycle
 from sandbox.home import Endpoints
+from tests.support.deployments.image import Image, built
 from tests.support.worlds.world import DAYS, SCALE, World
 
 
@@ -43,3 +44,10 @@ def prefect(laptop: World) -> Iterator[None]:
     """The shop's Prefect server is the one that workers and tests ask."""
     with temporary_settings({PREFECT_API_URL: f"{laptop.endpoints.url('prefect')}/api"}):
         yield
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[Image]:
+    """The image of this checkout."""
+    with built() as image:
+        yield image

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +23,10 @@ from sandbox.services.spark_cluster import cluster
 from tests.support.deployments.ecs import TEAMS, EcsJob, ecs_job, work_pool
 from tests.support.deployments.emr import application, emulator, flow_run, run_flow
 from tests.support.deployments.image import HOME, Image, built
-from tests.support.deployments.places import ROOT, beside, config_for_jobs, rejects, unlike
+from tests.support.deployments.places import ROOT, beside, config_for_jobs, java_of_all_modules, rejects, unlike
 from tests.support.worlds.world import BUILT, DAYS, World
 from tidemark.spark import logstore
 from tidemark.spark.jars import locked_jars
-from tidemark.spark.java import find_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -37,12 +35,6 @@ pytestmark = pytest.mark.timeout(2400)
 BRONZE = list(BRONZE_TABLES.values())
 PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 MOST_BYTES = 2_200_000_000
-
-
-@pytest.fixture(scope="module")
-def image() -> Iterator[Image]:
-    with built() as image:
-        yield image
 
 
 def inspected(image: Image) -> Any:
@@ -163,7 +155,7 @@ def on_emr(image: Image, there: World, homes: Path, parameters: dict[str, Any]) 
     workers, stand_in = homes / "workers-in-containers", homes / "emr-in-containers"
     workers.mkdir()
     workers.chmod(0o777)
-    variables = ROLE | {"SPARK_LOCAL_IP": "127.0.0.1", "JAVA_HOME": str(_java_of_all_modules(homes))}
+    variables = ROLE | {"SPARK_LOCAL_IP": "127.0.0.1", "JAVA_HOME": str(java_of_all_modules(homes / "java"))}
     container = image.container(variables, {homes: str(homes)})
     with (
         cluster(workers, container=container) as master,
@@ -182,12 +174,3 @@ def on_emr(image: Image, there: World, homes: Path, parameters: dict[str, Any]) 
         asked = {name: value for name, value in asked.items() if name not in of_the_image}
         own = {"env": "local", "config": str(config_for_jobs(there.home, emr.pool))}
         return run_flow(emr, daily, asked, parameters, own, seconds=900)
-
-
-def _java_of_all_modules(homes: Path) -> Path:
-    """This machine's Java, where containers find it.
-
-    Spark's own scripts want all modules, and Amazon's image has them; ours starts Spark without, on a smaller Java.
-    """
-    java: Path = shutil.copytree(find_java().path, homes / "java", ignore_dangling_symlinks=True)
-    return java

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from sandbox.credentials import AWS
+from tests.support.deployments.account import Terraform, initialized
 from tests.support.deployments.emr import BUCKET, client, emulator
 from tests.support.iam import policies_of_role, policy
 from tidemark.config.environment import load_environment
@@ -48,58 +45,21 @@ FORGOTTEN = {
 """Of which the emulator does not give everything back that it was told; on AWS a second plan has to be empty."""
 
 
-@dataclass(frozen=True)
-class Infrastructure:
-    """A copy of infra/terraform, whose dev goes to the emulator."""
-
-    folder: Path
-    address: str
-    variables: dict[str, str]
-
-    def terraform(self, *arguments: str) -> str:
-        words = ["terraform", f"-chdir={self.folder / 'envs' / 'dev'}", *arguments]
-        done = subprocess.run(words, env=self.variables, capture_output=True, text=True, timeout=900, check=False)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
-
-    def with_variables(self, *arguments: str) -> str:
-        given = {**VARIABLES, "endpoint_url": self.address}
-        return self.terraform(*arguments, *(f"-var={name}={value}" for name, value in given.items()))
-
-
 @pytest.fixture(scope="module")
-def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
     """dev, applied; destroyed at the end."""
-    folder = tmp_path_factory.mktemp("terraform")
-    shutil.copytree(ROOT / "infra" / "terraform", folder / "infra", ignore=shutil.ignore_patterns(".terraform*"))
-    backend = folder / "infra" / "envs" / "dev" / "backend_override.tf"
-    backend.write_text('terraform {\n  backend "local" {}\n}\n')
-    settings = folder / "terraform.rc"
-    mirror = Path(os.environ.get("TF_PLUGIN_MIRROR", "/opt/tf-plugins"))
-    settings.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
-        if mirror.is_dir()
-        else ""
-    )
-    variables = {
-        **os.environ,
-        "TF_CLI_CONFIG_FILE": str(settings),
-        "TF_INPUT": "0",
-        "AWS_ACCESS_KEY_ID": AWS.user,
-        "AWS_SECRET_ACCESS_KEY": AWS.password,
-    }
+    folder = tmp_path_factory.mktemp("dev")
     with emulator(folder / "home") as address:
-        made = Infrastructure(folder / "infra", address, variables)
-        made.terraform("init", "-no-color")
-        made.with_variables("apply", "-auto-approve", "-no-color")
+        made = initialized(folder, address, "dev", VARIABLES)
+        made.with_variables("apply", "-auto-approve")
         yield made
-        made.with_variables("destroy", "-auto-approve", "-no-color")
+        made.with_variables("destroy", "-auto-approve")
         assert [each["Name"] for each in client("s3", address).list_buckets()["Buckets"]] == [BUCKET]
 
 
-def test_what_was_made_is_what_the_environments_file_says(applied: Infrastructure, tmp_path: Path) -> None:
+def test_what_was_made_is_what_the_environments_file_says(applied: Terraform, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    told = outputs(applied.terraform("output", "-json"))
+    told = outputs(applied.run("output", "-json"))
     assert write(tmp_path / "config", told)
     environment = load_environment(tmp_path / "config", "dev")
 
@@ -119,9 +79,9 @@ def test_what_was_made_is_what_the_environments_file_says(applied: Infrastructur
     assert write(tmp_path / "config", told) == ()
 
 
-def test_a_second_plan_changes_nothing_that_the_emulator_remembers(applied: Infrastructure) -> None:
-    applied.with_variables("plan", "-no-color", f"-out={applied.folder / 'plan'}")
-    plan = json.loads(applied.terraform("show", "-json", str(applied.folder / "plan")))
+def test_a_second_plan_changes_nothing_that_the_emulator_remembers(applied: Terraform) -> None:
+    applied.with_variables("plan", f"-out={applied.folder / 'plan'}")
+    plan = json.loads(applied.run("show", "-json", str(applied.folder / "plan")))
     changed = {each["address"]: each["change"]["actions"] for each in plan["resource_changes"]}
     left = {address: actions for address, actions in changed.items() if actions not in (["no-op"], ["read"])}
     forgotten = {address for address in left for kind in FORGOTTEN if f".{kind}." in address}
@@ -129,9 +89,9 @@ def test_a_second_plan_changes_nothing_that_the_emulator_remembers(applied: Infr
     assert set(map(tuple, left.values())) <= {("update",)}
 
 
-def test_what_has_to_wait_waits(applied: Infrastructure) -> None:
+def test_what_has_to_wait_waits(applied: Terraform) -> None:
     """AWS refuses, or does wrong for ever, what comes before that which it needs."""
-    edges = re.findall(r'"([^"]+)" -> "([^"]+)"', applied.terraform("graph"))
+    edges = re.findall(r'"([^"]+)" -> "([^"]+)"', applied.run("graph"))
     needed: dict[str, set[str]] = {}
     for one, other in edges:
         needed.setdefault(one, set()).add(other)
@@ -162,7 +122,7 @@ def test_what_has_to_wait_waits(applied: Infrastructure) -> None:
         assert waits_for(replication, versioned)
 
 
-def test_the_worker_is_let_do_what_it_does_and_no_more(applied: Infrastructure) -> None:
+def test_the_worker_is_let_do_what_it_does_and_no_more(applied: Terraform) -> None:
     worker = policies_of_role(client("iam", applied.address), f"{NAME}-worker")
     cluster = f"arn:aws:ecs:{AWS_OF_DEV}:cluster/{NAME}"
     family = f"arn:aws:ecs:{AWS_OF_DEV}:task-definition/tidemark-dev-small"
@@ -192,7 +152,7 @@ def test_the_worker_is_let_do_what_it_does_and_no_more(applied: Infrastructure) 
     )
 
 
-def test_a_run_reads_its_secrets_and_what_has_landed(applied: Infrastructure) -> None:
+def test_a_run_reads_its_secrets_and_what_has_landed(applied: Terraform) -> None:
     run = policies_of_role(client("iam", applied.address), f"{NAME}-task")
     secrets = client("secretsmanager", applied.address).list_secrets()["SecretList"]
     arns = {each["Name"].rpartition("/")[2]: each["ARN"] for each in secrets}
@@ -205,15 +165,15 @@ def test_a_run_reads_its_secrets_and_what_has_landed(applied: Infrastructure) ->
     assert not run.allow("s3:PutObject", "arn:aws:s3:::acme-shop-landing/orders/1.csv")
 
 
-def test_the_start_of_a_container_reads_the_login_to_prefect_alone(applied: Infrastructure) -> None:
+def test_the_start_of_a_container_reads_the_login_to_prefect_alone(applied: Terraform) -> None:
     start = policies_of_role(client("iam", applied.address), f"{NAME}-execution")
     secrets = client("secretsmanager", applied.address).list_secrets()["SecretList"]
     read = {each["Name"] for each in secrets if start.allow("secretsmanager:GetSecretValue", each["ARN"])}
     assert read == {"tidemark/dev/prefect-auth-string"}
 
 
-def test_a_reader_asks_athena_and_nothing_else(applied: Infrastructure) -> None:
-    arn = json.loads(applied.terraform("output", "-json"))["reader_policy_arn"]["value"]
+def test_a_reader_asks_athena_and_nothing_else(applied: Terraform) -> None:
+    arn = json.loads(applied.run("output", "-json"))["reader_policy_arn"]["value"]
     reader = policy(client("iam", applied.address), arn)
     workgroup = f"arn:aws:athena:{AWS_OF_DEV}:workgroup/{NAME}-readers"
     for action in ("StartQueryExecution", "GetQueryExecution", "GetQueryResultsStream", "GetWorkGroup"):
@@ -232,14 +192,14 @@ def test_a_reader_asks_athena_and_nothing_else(applied: Infrastructure) -> None:
     assert not reader.allow("s3:GetObject", f"arn:aws:s3:::{NAME}-lake/lake/gold/fact_orders/0.parquet")
 
 
-def test_whoever_applied_administers_the_lake_and_nothing_new_is_open(applied: Infrastructure) -> None:
+def test_whoever_applied_administers_the_lake_and_nothing_new_is_open(applied: Terraform) -> None:
     settings = client("lakeformation", applied.address).get_data_lake_settings()["DataLakeSettings"]
     assert len(settings["DataLakeAdmins"]) == 1
     assert not settings.get("CreateDatabaseDefaultPermissions")
     assert not settings.get("CreateTableDefaultPermissions")
 
 
-def test_warehouses_have_roles_for_the_exchange_whatever_their_login(applied: Infrastructure) -> None:
+def test_warehouses_have_roles_for_the_exchange_whatever_their_login(applied: Terraform) -> None:
     iam = client("iam", applied.address)
     for warehouse in ("redshift", "snowflake"):
         role = policies_of_role(iam, f"{NAME}-{warehouse}-s3")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sandbox.home import Home
 from tests.support.worlds.truth import error_lane
 from tests.support.worlds.world import World
+from tidemark.spark.java import find_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,6 +48,15 @@ def config_for_jobs(home: Path, pool: str) -> Path:
     text = text.replace("master: local[*]", "master: null").replace("name: tidemark-local", f"name: {pool}")
     local.write_text(text.replace("  conf:\n", "  conf:\n    spark.sql.shuffle.partitions: 2\n"), encoding="utf-8")
     return config
+
+
+def java_of_all_modules(folder: Path) -> Path:
+    """This machine's Java, copied to where containers find it.
+
+    Spark's own scripts want all modules, and Amazon's image has them; ours starts Spark without, on a smaller Java.
+    """
+    java: Path = shutil.copytree(find_java().path, folder, ignore_dangling_symlinks=True)
+    return java
 
 
 def unlike(spark: SparkSession, one: World, other: World, tables: Collection[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,8 +58,48 @@ def test_an_application_may_be_of_a_release_of_spark_alone(release: str) -> None
     assert found["releaseLabel"] == release
 
 
+@pytest.mark.parametrize("engine", ["SPARK", "spark", "Spark"])
+def test_an_application_says_its_engine_as_aws_does_and_the_image_of_its_jobs(engine: str) -> None:
+    emr = boto3.client("emr-serverless", region_name=REGION)
+    image = {"imageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/tidemark-emr:0f1e2d3"}
+    created = emr.create_application(name="shop", releaseLabel="emr-spark-8.2.0", type=engine, imageConfiguration=image)
+    found = emr.get_application(applicationId=created["applicationId"])["application"]
+    assert (found["type"], found["imageConfiguration"]) == ("Spark", image)
+
+
 @pytest.mark.parametrize("release", ["emr-spark-8", "spark-8.2.0", "emr-spark-8.2.0-x"])
 def test_one_that_does_not_exist_is_refused(release: str) -> None:
     emr = boto3.client("emr-serverless", region_name=REGION)
     with pytest.raises(ClientError, match="release label does not exist"):
         emr.create_application(name="shop", releaseLabel=release, type="SPARK")
+
+
+def test_a_task_of_fargate_leaves_its_definition_as_it_was_registered() -> None:
+    ecs = boto3.client("ecs", region_name=REGION)
+    ecs.create_cluster(clusterName="shop")
+    container = {"name": "prefect", "image": "tidemark:0f1e2d3", "essential": True}
+    ecs.register_task_definition(family="small", cpu="1024", memory="2048", containerDefinitions=[container])
+    before = ecs.describe_task_definition(taskDefinition="small")["taskDefinition"]
+
+    answer = ecs.run_task(cluster="shop", taskDefinition="small", launchType="FARGATE")
+
+    assert len(answer["tasks"]) == 1
+    assert ecs.describe_task_definition(taskDefinition="small")["taskDefinition"] == before
+
+
+def statement(**more: Any) -> str:
+    denied = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme/*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [denied | more]})
+
+
+def test_a_bucket_refuses_by_a_condition_only_what_the_condition_is_about() -> None:
+    s3 = boto3.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket="acme", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="acme", Key="lake/file", Body=b"rows")
+
+    s3.put_bucket_policy(Bucket="acme", Policy=statement(Condition={"Bool": {"aws:SecureTransport": "false"}}))
+    assert s3.get_object(Bucket="acme", Key="lake/file")["Body"].read() == b"rows"
+
+    s3.put_bucket_policy(Bucket="acme", Policy=statement())
+    with pytest.raises(ClientError, match=r"Forbidden|403"):
+        s3.get_object(Bucket="acme", Key="lake/file")

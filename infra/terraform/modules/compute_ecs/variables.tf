@@ -58,8 +58,8 @@ variable "prefect_api_url" {
   type        = string
 
   validation {
-    condition     = can(regex("^https://.+/api", var.prefect_api_url))
-    error_message = "prefect_api_url begins with https:// and names the API (…/api)."
+    condition     = can(regex("^(https://|http://127[.]0[.]0[.]1:).+/api", var.prefect_api_url))
+    error_message = "prefect_api_url begins with https:// and names the API (…/api); without TLS it does not leave the machine."
   }
 }
 
