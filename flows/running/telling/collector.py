@@ -81,8 +81,9 @@ class Collector:
         try:
             yield
         except BaseException:
-            left = self.result(table).books
-            rejected = left.quarantined if left else 0
+            left = self.result(table)
+            is_in_the_lane = left.books is not None and left.newly_rejected is not None
+            rejected = left.books.quarantined if left.books and is_in_the_lane else 0
             self.note(table, books=Books(extracted=rejected, quarantined=rejected))
             raise
         finally:

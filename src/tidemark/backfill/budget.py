@@ -1,8 +1,8 @@
 """What a backfill will cost, by what runs of its tables have cost, and whether the environment lets it begin.
 
 A day of a backfill does for each of its tables what a load does. Its cost is taken from the last loads that were
-measured, each table's by itself: an earlier backfill has done many days at once. More than the budget is begun only
-when somebody answers for it, by name and reason; that is recorded.
+measured, each table's by itself: an earlier backfill has done many days at once, and an apply only commits. More than
+the budget is begun only when somebody answers for it, by name and reason; that is recorded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tidemark.control.state import StateStore
 
 KIND = "budget"
-_RUNS = 50  # looked at, for those that have done something of the tables
+_RUNS = 1000  # looked at, for loads that have done something of the tables
 _OF_EACH = 5  # runs of a table whose cost counts
 _NEXT = "select fewer tables or days, or say who answers for it and why: --over-budget-by NAME --why TEXT"
 _LONGEST_TEXT = 1000
@@ -49,8 +49,10 @@ class Estimate:
         dearest = sorted(self.a_day.items(), key=lambda each: -each[1])
         shown = ", ".join(f"{table} {usd:.4f}" for table, usd in dearest[:_SHOWN])
         more = f" and {len(dearest) - _SHOWN} more" if len(dearest) > _SHOWN else ""
-        told = [f"{self.days} days × {sum(self.a_day.values()):.4f} USD, by the last runs of its tables: {shown}{more}"]
-        return told + ([f"no run was measured of {', '.join(self.unknown)}"] if self.unknown else [])
+        told = [
+            f"{self.days} days × {sum(self.a_day.values()):.4f} USD, by the last loads of its tables: {shown}{more}"
+        ]
+        return told + ([f"no load was measured of {', '.join(self.unknown)}"] if self.unknown else [])
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def estimate(todo: Backfill, done: Mapping[str, int], runs: Iterable[RunSummary]
     tables = (*todo.chunks, *todo.built)
     costs: dict[str, list[float]] = {table: [] for table in tables}
     idle: dict[str, list[float]] = {table: [] for table in tables}
-    for run in (each for each in runs if each.loads):
+    for run in (each for each in runs if each.computes):
         measured = run.metrics.get("tables") or {}
         for result in run.tables:
             cost = (measured.get(result.table) or {}).get(COST)
@@ -109,7 +111,7 @@ def refuse_dear(
     budget = environment.budgets.backfill_usd
     if budget is None:
         return None
-    found = estimate(todo, done, store.latest(_RUNS))
+    found = estimate(todo, done, store.loads(_RUNS))
     if found.usd <= budget and not found.unknown:
         return None
     if who is None and why is None:

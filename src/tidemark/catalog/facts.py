@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tidemark.control.state import StateStore
     from tidemark.lint.privacy.personal import Sight
 
-RUNS = 60
-"""So many runs are looked at."""
+RUNS, LOADS_AMONG = 60, 500
+"""So many runs are told of, and of so many the newest loads: after them there can be more plans than that."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def gather(project: Project, state: StateStore, recorded: Mapping[str, list[Text
     sight = admission.sight(project.tables)
     release = releases.latest(state)
     folder = open_folder(project.environment.roots.runs, project.environment.aws)
-    runs = RunStore(folder).latest(RUNS)
+    runs = newest_runs(RunStore(folder))
     by_table = _by_table(runs)
     in_git = from_git(project.config_dir, {name: table.contract for name, table in project.tables.items()})
     texts = with_today(project, recorded if in_git is None else in_git, now)
@@ -128,6 +128,12 @@ def gather(project: Project, state: StateStore, recorded: Mapping[str, list[Text
     jobs = tuple(each for each in judged if each.promise.table is None)
     left = {name: count for name, by_status in rows.items() if name not in tables and (count := by_status["open"])}
     return Facts(project, now, release, tables, runs, Lineage(project.tables), texts, in_git is not None, jobs, left)
+
+
+def newest_runs(store: RunStore) -> tuple[RunSummary, ...]:
+    """The newest runs and the newest loads, newest first."""
+    found = {run.run_id: run for run in (*store.latest(RUNS), *store.loads(LOADS_AMONG)[:RUNS])}
+    return tuple(sorted(found.values(), key=lambda run: run.started_at, reverse=True))
 
 
 def _by_table(runs: Iterable[RunSummary]) -> dict[str, list[tuple[RunSummary, TableResult]]]:

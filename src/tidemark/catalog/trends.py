@@ -40,7 +40,7 @@ def _back(runs: Sequence[RunOfTable], rows: int, version: int) -> Iterator[Point
 
 def _tells(each: RunOfTable, books: Books) -> bool:
     """Whether a run has rows to show: what a plan prepares is neither written nor in the error lane."""
-    return each.loads or (each.result.wrote and books.extracted > 0)
+    return each.loads or (each.result.wrote and books.extracted + books.changes > 0)
 
 
 def _rows(each: RunOfTable, books: Books) -> Bar:

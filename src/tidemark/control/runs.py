@@ -251,6 +251,11 @@ class RunSummary:
         return self.flow in LOADING
 
     @property
+    def computes(self) -> bool:
+        """Whether it is a load that computed what it committed: an apply commits what a plan has computed."""
+        return self.loads and self.flow != "apply"
+
+    @property
     def seconds(self) -> float:
         """Time from start to end, or until now while it runs."""
         end = self.finished_at or datetime.now(UTC).replace(tzinfo=None)
@@ -363,6 +368,10 @@ class RunStore:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = pool.map(self._own, islice(runfiles.newest(self._folder, day), most))
             return tuple(summary for summary in found if summary is not None)
+
+    def loads(self, most: int) -> tuple[RunSummary, ...]:
+        """The loads among the newest runs that have files of their own, newest first; `most` runs are looked at."""
+        return tuple(run for run in self.since(date.min, most) if run.loads)
 
     def pack(self, before: date) -> int:
         """Puts the runs of each day before this one into one file of the day; gives how many runs that were."""

@@ -155,7 +155,8 @@ def note_ended(state: StateStore, every: Iterable[Promise], summary: RunSummary,
         if result.books and result.wrote
     }
     for subject in promised & received.keys() if summary.loads else ():
-        rows, seconds = received[subject]
+        rows, of_steps = received[subject]
+        seconds = of_steps if summary.computes else None
         _change(state, subject, lambda known, r=rows, s=seconds: _noted(known, summary, r, s, done=True))
     job = f"{_JOB}{summary.called}"
     if job in promised:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,11 @@ def ran(runs: RunStore, number: int, status: TableStatus = "committed", flow: st
     """A run that did something to tables, and what it was measured to cost by table (`gold_cities=0.5`)."""
     costs = {name.replace("_", ".", 1): {"cost_estimate_usd": cost} for name, cost in usd.items()}
     summary = RunSummary(
-        f"0000000{number}-run",
+        f"{number:08}-run",
         flow,
         "local",
         date(2025, 3, 1),
-        datetime(2025, 3, 1, number),
+        datetime(2025, 3, 1) + timedelta(minutes=number),
         status="done",
         tables=tuple(TableResult(table, status) for table in costs),
         metrics={"job": {}, "tables": costs},
@@ -101,7 +101,7 @@ def test_one_that_would_cost_more_is_refused_with_the_numbers(
     assert asked(folder, state, runs, select=(PEOPLE,)) is None
 
 
-@pytest.mark.parametrize("flow", ["backfill", "plan", "maintain", "replay"])
+@pytest.mark.parametrize("flow", ["backfill", "plan", "maintain", "replay", "apply"])
 def test_only_loads_say_what_a_day_costs(folder: ConfigFolder, state: SqliteState, runs: RunStore, flow: str) -> None:
     ran(runs, 1, **all_of(0.3))
     ran(runs, 2, flow=flow, **all_of(30.0))
@@ -109,15 +109,22 @@ def test_only_loads_say_what_a_day_costs(folder: ConfigFolder, state: SqliteStat
     assert budget.every(state) == ()
 
 
+def test_plans_after_the_loads_hide_none(folder: ConfigFolder, state: SqliteState, runs: RunStore) -> None:
+    ran(runs, 1, **all_of(0.3))
+    for number in range(2, 70):
+        ran(runs, number, flow="plan", **all_of(30.0))
+    assert asked(folder, state, runs) is None
+
+
 def test_an_earlier_backfill_alone_says_nothing(folder: ConfigFolder, state: SqliteState, runs: RunStore) -> None:
     ran(runs, 1, flow="backfill", **all_of(0.1))
-    with pytest.raises(ConfigError, match=r"no run was measured of bronze\.people, silver\.person_versions"):
+    with pytest.raises(ConfigError, match=r"no load was measured of bronze\.people, silver\.person_versions"):
         asked(folder, state, runs)
 
 
 def test_what_nobody_has_measured_is_refused_too(folder: ConfigFolder, state: SqliteState, runs: RunStore) -> None:
     ran(runs, 1, bronze_people=0.1)
-    with pytest.raises(ConfigError, match=r"no run was measured of silver\.person_versions, gold\.dim_person"):
+    with pytest.raises(ConfigError, match=r"no load was measured of silver\.person_versions, gold\.dim_person"):
         asked(folder, state, runs)
     assert asked(folder, state, runs, select=(PEOPLE,)) is None
 

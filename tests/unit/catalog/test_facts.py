@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tidemark.catalog.facts import RunOfTable, TableFacts
-from tidemark.control.runs import RunSummary, TableResult, TableStatus
+from tidemark.aws.folder import open_folder
+from tidemark.catalog.facts import RUNS, RunOfTable, TableFacts, newest_runs
+from tidemark.control.runs import RunStore, RunSummary, TableResult, TableStatus
 
 if TYPE_CHECKING:
     from tidemark.config.project import Table
@@ -19,6 +22,10 @@ FIRST = datetime(2025, 3, 1, 6)
 def ran(flow: str, status: TableStatus, day: int = 0) -> RunOfTable:
     run = RunSummary(f"{flow}-{day}", flow, "test", FIRST.date(), FIRST + timedelta(days=day))
     return RunOfTable(run, TableResult("gold.sales", status))
+
+
+def saved(store: RunStore, seen: RunOfTable) -> None:
+    store.save(replace(seen.run, tables=(seen.result,)))
 
 
 def last(*newest_first: RunOfTable) -> RunOfTable | None:
@@ -46,6 +53,19 @@ def test_maintenance_and_plans_do_not_hide_a_load_that_failed() -> None:
     assert (
         last(ran("maintain", "unchanged", 3), ran("plan", "prepared", 2), failed, ran("daily", "committed")) == failed
     )
+
+
+def test_a_load_before_many_other_runs_is_known(tmp_path: Path) -> None:
+    store = RunStore(open_folder(str(tmp_path)))
+    for day in range(3):
+        saved(store, ran("daily", "committed", day))
+    for day in range(3, 3 + RUNS):
+        saved(store, ran("plan", "prepared", day))
+
+    found = newest_runs(store)
+
+    assert [run.flow for run in found] == ["plan"] * RUNS + ["daily"] * 3
+    assert [run.started_at for run in found] == sorted((run.started_at for run in found), reverse=True)
 
 
 def test_a_table_that_nothing_has_loaded_has_no_newest_load() -> None:

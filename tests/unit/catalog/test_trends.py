@@ -68,6 +68,10 @@ class TestRowsOfRuns:
         failed = of_flow("daily", run_of(1, None), "gate failed", Books(9, 7, 2, inserted=7))
         assert self.drawn(failed) == "0 written, 0 unchanged, 2 rejected over 1 run"
 
+    def test_an_erasure_that_receives_nothing_takes_rows_away(self) -> None:
+        erased = of_flow("erase", run_of(1, 1), "committed", Books(vanished=5))
+        assert self.drawn(erased) == "5 written, 0 unchanged, 0 rejected over 1 run"
+
     def test_a_backfill_writes_what_its_chunks_did(self) -> None:
         failed = of_flow("backfill", run_of(1, None), "failed", Books(9, 7, 2, inserted=7), chunk="2025-03-02")
         assert self.drawn(failed) == "7 written, 0 unchanged, 2 rejected over 1 run"

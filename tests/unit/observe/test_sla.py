@@ -147,6 +147,12 @@ def test_what_is_no_load_of_today_says_nothing_of_its_tables(
     assert seen(of, state) == {f"{ORDERS}/runtime": (2400, False), f"{ORDERS}/records": (3, False)}
 
 
+def test_an_apply_brings_rows_and_says_nothing_of_how_long_a_load_takes(state: SqliteState, orders: Contract) -> None:
+    of = project({"tables": {ORDERS: {"runtime": "30m", "records": 4}}}, orders)
+    note(of, state, run(rows=3, minutes=40), replace(run("r2", rows=6, minutes=0.3), flow="apply"))
+    assert seen(of, state) == {f"{ORDERS}/runtime": (2400, False), f"{ORDERS}/records": (9, True)}
+
+
 def test_a_job_that_loads_nothing_keeps_its_own_promises(state: SqliteState) -> None:
     of = project({"jobs": {"maintain": {"runtime": "1h", "freshness": "26h"}, "backfill": {"records": 4}}})
     note(of, state, replace(run(), flow="maintain"), replace(run("r2", rows=9), flow="backfill"))

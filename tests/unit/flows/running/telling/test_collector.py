@@ -78,7 +78,7 @@ def test_of_a_batch_that_is_refused_only_the_error_lane_has_rows() -> None:
     assert (told.rejected, told.newly_rejected) == ({"qty.minimum": 7}, 7)
 
 
-def test_rejected_rows_that_nobody_counted_make_the_sum_unknown() -> None:
+def test_rejected_rows_that_did_not_come_to_the_error_lane_are_not_counted() -> None:
     collector = collecting()
     with collector.one_of_several(TABLE):
         collector.note(TABLE, books=Books(5, 4, 1, inserted=4), status="committed")
@@ -86,7 +86,17 @@ def test_rejected_rows_that_nobody_counted_make_the_sum_unknown() -> None:
     refuse(collector, Books(3, 1, 2, inserted=1))
 
     told = collector.result(TABLE)
-    assert (told.books, told.newly_rejected) == (Books(extracted=7, accepted=4, quarantined=3, inserted=4), None)
+    assert (told.books, told.newly_rejected) == (Books(extracted=5, accepted=4, quarantined=1, inserted=4), 1)
+
+
+def test_rejected_rows_that_nobody_counted_make_the_sum_unknown() -> None:
+    collector = collecting()
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(5, 4, 1, inserted=4), status="committed")
+        collector.rejected(TABLE, Rejected(1, {"qty.minimum": 1}))
+    with collector.one_of_several(TABLE):
+        collector.note(TABLE, books=Books(3, 1, 2, inserted=1), status="committed")
+    assert collector.result(TABLE).newly_rejected is None
 
 
 def test_where_nothing_is_rejected_nobody_counts() -> None:
