@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 # Commands say what people read, also where the suite runs in a container of a cluster.
 os.environ.setdefault("TIDEMARK_LOGS", "human")
+
+# How long examples take says something of the machine, and nothing of the code.
+settings.register_profile("tidemark", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tidemark")
 
 TEST_CONF = {
     "spark.driver.memory": "3g",
