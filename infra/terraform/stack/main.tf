@@ -120,6 +120,7 @@ module "governance" {
   redshift_clusters       = local.by_password || try(var.redshift.cluster, null) == null ? {} : { (var.redshift.cluster) = { database = var.redshift.database, user = var.redshift.db_user } }
   lake_admins             = var.lake_admins
   lake_viewers            = var.lake_viewers
+  lake_removed            = var.lake_removed
   writers = merge(
     { ecs = module.compute_ecs.role_arns["task"] },
     local.emr ? { emr = module.compute_emr_serverless[0].execution_role_arn } : {}

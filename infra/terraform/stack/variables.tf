@@ -186,6 +186,12 @@ variable "lake_viewers" {
   default     = []
 }
 
+variable "lake_removed" {
+  description = "Who administers Lake Formation or sees its grants now, and shall no longer."
+  type        = set(string)
+  default     = []
+}
+
 variable "config_dir" {
   description = "The configuration whose contracts and environment's file promise what alarms watch; empty for no promises."
   type        = string

@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +37,10 @@ VARIABLES = {
     "readers": f'{{analysts = {{role_arn = "arn:aws:iam::{ACCOUNT}:role/analysts"}}}}',
 }
 NAME = "acme-tidemark-dev"
+GOVERNANCE = "module.stack.module.governance"
+SETTINGS = f"{GOVERNANCE}.aws_lakeformation_data_lake_settings.this"
+EGRESS = "module.stack.module.network.aws_vpc_security_group_egress_rule"
+OFFICE = f"arn:aws:iam::{ACCOUNT}:role/data-office"
 FORGOTTEN = {
     "aws_budgets_budget",
     "aws_ecs_service",
@@ -87,6 +93,59 @@ def test_a_second_plan_changes_nothing_that_the_emulator_remembers(applied: Terr
     forgotten = {address for address in left for kind in FORGOTTEN if f".{kind}." in address}
     assert set(left) - forgotten == set()
     assert set(map(tuple, left.values())) <= {("update",)}
+
+
+def test_the_port_of_redshift_is_not_opened_twice_by_an_upgrade(applied: Terraform) -> None:
+    """Made anew before the old rule went, it would be refused as a duplicate."""
+    now, before = f'{EGRESS}.further["Redshift"]', f'{EGRESS}.warehouse["5439"]'
+    targets = (f"-target={EGRESS}.further", f"-target={EGRESS}.warehouse")
+    applied.run("state", "mv", now, before)
+    try:
+        applied.with_variables("plan", f"-out={applied.folder / 'plan'}", *targets)
+        plan = json.loads(applied.run("show", "-json", str(applied.folder / "plan")))
+        rules = [each for each in plan["resource_changes"] if each["address"].startswith(f"{EGRESS}.")]
+        assert [(each["address"], each.get("previous_address")) for each in rules] == [(now, before)]
+        assert rules[0]["change"]["actions"] in (["no-op"], ["update"])
+    finally:
+        applied.run("state", "mv", before, now)
+
+
+@contextmanager
+def lake_settings(applied: Terraform, **others: Any) -> Iterator[None]:
+    """Settings of Lake Formation that somebody has changed beside Terraform."""
+    lake = client("lakeformation", applied.address)
+    settings = lake.get_data_lake_settings()["DataLakeSettings"]
+    lake.put_data_lake_settings(DataLakeSettings=settings | others)
+    try:
+        yield
+    finally:
+        lake.put_data_lake_settings(DataLakeSettings=settings)
+
+
+@pytest.mark.parametrize("kind", ["DataLakeAdmins", "ReadOnlyAdmins"])
+def test_nobody_loses_the_lake_who_is_not_named(applied: Terraform, kind: str) -> None:
+    settings = client("lakeformation", applied.address).get_data_lake_settings()["DataLakeSettings"]
+    everybody = [*settings.get(kind, []), {"DataLakePrincipalIdentifier": OFFICE}]
+    with lake_settings(applied, **{kind: everybody}), pytest.raises(AssertionError, match=OFFICE):
+        applied.with_variables("plan", f"-target={SETTINGS}")
+
+
+@pytest.mark.parametrize("kind", ["DataLakeAdmins", "ReadOnlyAdmins"])
+def test_who_shall_go_goes(applied: Terraform, kind: str) -> None:
+    lake = client("lakeformation", applied.address)
+    stay = lake.get_data_lake_settings()["DataLakeSettings"].get(kind, [])
+    with lake_settings(applied, **{kind: [*stay, {"DataLakePrincipalIdentifier": OFFICE}]}):
+        applied.with_variables("apply", "-auto-approve", f"-target={SETTINGS}", f'-var=lake_removed=["{OFFICE}"]')
+        assert lake.get_data_lake_settings()["DataLakeSettings"].get(kind, []) == stay
+
+
+@pytest.mark.parametrize("kind", ["CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions"])
+def test_a_lake_that_somebody_has_opened_is_told(applied: Terraform, kind: str) -> None:
+    """The provider leaves what it is not told, and its plan would be empty."""
+    everybody = {"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}
+    told = pytest.raises(AssertionError, match="Lake Formation still opens")
+    with lake_settings(applied, **{kind: [everybody]}), told:
+        applied.with_variables("plan", f"-target={SETTINGS}")
 
 
 def test_what_has_to_wait_waits(applied: Terraform) -> None:

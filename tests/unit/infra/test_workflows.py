@@ -28,6 +28,69 @@ def scripts(job: dict[str, Any]) -> list[str]:
     return [step["run"] for step in job["steps"] if "run" in step]
 
 
+def shell(name: str, job: dict[str, Any], step: dict[str, Any]) -> list[str]:
+    """The command with which GitHub runs a step's script."""
+    levels = (step, *(each.get("defaults", {}).get("run", {}) for each in (job, WORKFLOWS[name])))
+    named = next((level["shell"] for level in levels if "shell" in level), None)
+    known = {None: ["bash", "-e"], "bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}
+    return known[named]
+
+
+def step_that(name: str, job: str, runs: str) -> dict[str, Any]:
+    (step,) = [step for step in jobs(name)[job]["steps"] if runs in step.get("run", "")]
+    return step
+
+
+def as_github_runs(
+    name: str, job: str, runs: str, folder: Path, stand_ins: dict[str, str], variables: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Runs the script in which `runs` stands, with stand-ins of commands."""
+    for command, script in stand_ins.items():
+        (folder / command).write_text(f"#!/usr/bin/env bash\n{script}\n", "utf-8")
+        (folder / command).chmod(0o755)
+    step = step_that(name, job, runs)
+    script = folder / "script.sh"
+    script.write_text(step["run"], "utf-8")
+    return subprocess.run(
+        [*shell(name, jobs(name)[job], step), str(script)],
+        cwd=folder,
+        env={"PATH": f"{folder}:/usr/bin:/bin", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@every_workflow
+def test_a_command_that_fails_in_a_pipe_fails_its_step(name: str) -> None:
+    """A shell that nobody names goes without pipefail."""
+    for job in jobs(name).values():
+        for step in job.get("steps", ()):
+            if "run" in step:
+                assert "pipefail" in shell(name, job, step), step["run"]
+
+
+def test_a_plan_that_fails_is_no_plan(tmp_path: Path) -> None:
+    told = {"VARIABLES": "", "SHA": "0f1e", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    failing = {"terraform": "echo refused; exit 1"}
+    assert as_github_runs("infrastructure", "plan", "terraform plan", tmp_path, failing, told).returncode == 1
+
+
+def test_outputs_that_cannot_be_read_are_not_taken_for_no_application(tmp_path: Path) -> None:
+    failing = {"terraform": "exit 1", "jq": "cat"}
+    assert as_github_runs("infrastructure", "apply", "stop-application", tmp_path, failing, {}).returncode == 1
+
+
+def test_what_the_next_step_needs_is_there_or_the_job_fails() -> None:
+    uploads = [
+        step["with"]
+        for job in jobs("infrastructure").values()
+        for step in job["steps"]
+        if "upload-artifact" in step.get("uses", "")
+    ]
+    assert [each["if-no-files-found"] for each in uploads] == ["error", "error"]
+
+
 @every_workflow
 def test_every_action_is_pinned_by_its_commit_and_says_which_version_that_is(name: str) -> None:
     for found in _USES.finditer((FOLDER / f"{name}.yml").read_text("utf-8")):
@@ -143,13 +206,8 @@ def test_the_secret_is_put_where_the_login_to_prefect_wants_it(
             if [[ $1 == run ]]; then env | grep "^PREFECT_API" >> {told}; echo "$@" >> {told}; fi
         """,
     }
-    for name, script in stand_ins.items():
-        (tmp_path / name).write_text(f"#!/usr/bin/env bash\n{script}\n", "utf-8")
-        (tmp_path / name).chmod(0o755)
-    (script,) = [each for each in scripts(jobs("environment")["deploy"]) if "tidemark prefect" in each]
-    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SHA": "0f1e", "TARGET": "dev", "REGISTRY": "r", "PREFIX": "p/"}
-    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
-    done = subprocess.run(command, env=variables | {"LOGIN": login}, capture_output=True, text=True, check=False)
+    told_to_it = {"SHA": "0f1e", "TARGET": "dev", "REGISTRY": "r", "PREFIX": "p/", "LOGIN": login}
+    done = as_github_runs("environment", "deploy", "tidemark prefect", tmp_path, stand_ins, told_to_it)
     if expected is None:
         assert done.returncode == 1
         assert "::error::PREFECT_LOGIN is password" in done.stdout
@@ -167,7 +225,7 @@ def test_the_secret_is_put_where_the_login_to_prefect_wants_it(
 
 
 def test_the_pipelines_login_has_the_words_of_terraforms() -> None:
-    (script,) = [each for each in scripts(jobs("environment")["deploy"]) if "tidemark prefect" in each]
+    script = step_that("environment", "deploy", "tidemark prefect")["run"]
     stack = Path("infra/terraform/stack/main.tf").read_text("utf-8")
     known = re.findall(r'(\w+) += \{ variable = "(\w+)", secret = "([\w-]+)"', stack)
     assert [each[0] for each in known] == ["key", "auth_string"]

@@ -26,6 +26,7 @@ module "stack" {
   readers               = var.readers
   lake_admins           = var.lake_admins
   lake_viewers          = var.lake_viewers
+  lake_removed          = var.lake_removed
   monthly_budget_usd    = var.monthly_budget_usd
   emails                = var.emails
   config_dir            = abspath("${path.root}/../../../../config")

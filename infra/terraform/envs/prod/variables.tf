@@ -89,6 +89,12 @@ variable "lake_viewers" {
   default     = []
 }
 
+variable "lake_removed" {
+  description = "Who administers Lake Formation or sees its grants now, and shall no longer: else a plan that drops somebody is refused."
+  type        = set(string)
+  default     = []
+}
+
 variable "github" {
   description = "Repository on GitHub whose pipeline deploys, and whether the account has no provider for GitHub's tokens yet; null for no pipeline."
   type        = object({ repository = string, create_provider = optional(bool, true) })
@@ -105,4 +111,39 @@ variable "endpoint_url" {
   description = "Address of an emulator in place of AWS; empty for AWS."
   type        = string
   default     = ""
+}
+
+# What these were called before; a name that Terraform does not know it would pass over.
+
+variable "prefect_api_url" {
+  description = "No longer: `prefect`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.prefect_api_url == null
+    error_message = "prefect_api_url is now prefect = { api_url = \"…\" }."
+  }
+}
+
+variable "landing_bucket" {
+  description = "No longer: `landing`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.landing_bucket == null
+    error_message = "landing_bucket is now landing = { bucket = \"…\" }; leave it out for none."
+  }
+}
+
+variable "github_repository" {
+  description = "No longer: `github`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.github_repository == null
+    error_message = "github_repository is now github = { repository = \"…\" }; leave it out for none."
+  }
 }

@@ -3,6 +3,7 @@
 locals {
   classifications = ["public", "internal", "confidential", "personal"]
   layers          = ["bronze", "silver", "gold"]
+  lake_admins     = length(var.lake_admins) > 0 ? var.lake_admins : toset([data.aws_iam_session_context.current[0].issuer_arn])
   registers       = { for pair in setproduct(keys(var.writers), keys(var.databases)) : "${pair[0]} ${pair[1]}" => { role = var.writers[pair[0]], database = var.databases[pair[1]] } }
 }
 
@@ -17,10 +18,40 @@ data "aws_iam_session_context" "current" {
   arn = data.aws_caller_identity.current[0].arn
 }
 
+data "aws_lakeformation_data_lake_settings" "present" {}
+
+locals {
+  dropped_admins  = setsubtract(data.aws_lakeformation_data_lake_settings.present.admins, setunion(local.lake_admins, var.lake_removed))
+  dropped_viewers = setsubtract([for arn in data.aws_lakeformation_data_lake_settings.present.read_only_admins : arn if !strcontains(arn, local.of_services)], setunion(local.lake_admins, var.lake_viewers, var.lake_removed))
+  dropped         = setunion(local.dropped_admins, local.dropped_viewers)
+
+  # Services of AWS make themselves viewers.
+  of_services = ":role/aws-service-role/"
+}
+
 # No default permissions: what is made from here on is for those who are granted it, and not for whoever IAM lets.
+# These settings take the place of all that the account has.
 resource "aws_lakeformation_data_lake_settings" "this" {
-  admins           = length(var.lake_admins) > 0 ? var.lake_admins : [data.aws_iam_session_context.current[0].issuer_arn]
+  admins           = local.lake_admins
   read_only_admins = var.lake_viewers
+
+  lifecycle {
+    precondition {
+      condition     = length(local.dropped) == 0
+      error_message = "Lake Formation of this account would lose ${join(", ", local.dropped)}: name all who stay in lake_admins (or lake_viewers), and in lake_removed who shall go."
+    }
+
+    # What the provider is not told it leaves as it is.
+    postcondition {
+      condition     = length(self.create_database_default_permissions) == 0 && length(self.create_table_default_permissions) == 0
+      error_message = "Lake Formation still opens new databases or tables to others than those who are granted them: empty the default permissions in its Data Catalog settings, then apply again."
+    }
+
+    postcondition {
+      condition     = length(setsubtract(var.lake_viewers, self.read_only_admins)) == 0 && alltrue([for arn in self.read_only_admins : contains(var.lake_viewers, arn) || strcontains(arn, local.of_services)])
+      error_message = "Lake Formation has other read-only administrators than lake_viewers: remove them under its administrative roles, then apply again."
+    }
+  }
 }
 
 resource "aws_iam_role" "lake" {

@@ -132,6 +132,12 @@ variable "lake_viewers" {
   }
 }
 
+variable "lake_removed" {
+  description = "Who administers Lake Formation or sees its grants now, and shall no longer, as Lake Formation names them: whoever is not named is not removed."
+  type        = set(string)
+  default     = []
+}
+
 variable "readers" {
   description = "Who reads what: ARNs of roles, with the layers and the classifications that they may see. A column without a classification is `internal`."
   type = map(object({

@@ -131,6 +131,11 @@ resource "aws_vpc_security_group_egress_rule" "further" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
+moved {
+  from = aws_vpc_security_group_egress_rule.warehouse["5439"]
+  to   = aws_vpc_security_group_egress_rule.further["Redshift"]
+}
+
 # Driver and executors of one job talk to each other.
 resource "aws_vpc_security_group_ingress_rule" "among_tasks" {
   security_group_id            = aws_security_group.tasks.id

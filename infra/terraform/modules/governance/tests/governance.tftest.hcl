@@ -111,6 +111,66 @@ run "who_is_named_administers_and_who_plans_looks" {
   }
 }
 
+run "who_administers_already_is_not_dropped_in_silence" {
+  command = plan
+  override_data {
+    target = data.aws_lakeformation_data_lake_settings.present
+    values = { admins = ["arn:aws:iam::111122223333:role/data-office"] }
+  }
+  expect_failures = [aws_lakeformation_data_lake_settings.this]
+}
+
+run "who_is_left_out_is_not_dropped_in_silence" {
+  command = plan
+  override_data {
+    target = data.aws_lakeformation_data_lake_settings.present
+    values = { admins = ["arn:aws:iam::111122223333:role/apply", "arn:aws:iam::111122223333:role/data-office"] }
+  }
+  variables {
+    lake_admins = ["arn:aws:iam::111122223333:role/apply"]
+  }
+  expect_failures = [aws_lakeformation_data_lake_settings.this]
+}
+
+run "an_administrator_does_not_become_a_viewer_in_silence" {
+  command = plan
+  override_data {
+    target = data.aws_lakeformation_data_lake_settings.present
+    values = { admins = ["arn:aws:iam::111122223333:role/data-office"] }
+  }
+  variables {
+    lake_viewers = ["arn:aws:iam::111122223333:role/data-office"]
+  }
+  expect_failures = [aws_lakeformation_data_lake_settings.this]
+}
+
+run "who_looks_already_is_not_dropped_in_silence" {
+  command = plan
+  override_data {
+    target = data.aws_lakeformation_data_lake_settings.present
+    values = { read_only_admins = ["arn:aws:iam::111122223333:role/audit"] }
+  }
+  expect_failures = [aws_lakeformation_data_lake_settings.this]
+}
+
+run "who_is_named_stays_and_who_shall_go_goes" {
+  override_data {
+    target = data.aws_lakeformation_data_lake_settings.present
+    values = {
+      admins           = ["arn:aws:iam::111122223333:role/apply", "arn:aws:iam::111122223333:role/left", "AROAEXAMPLEOFONEDELETED"]
+      read_only_admins = ["arn:aws:iam::111122223333:role/aws-service-role/redshift.amazonaws.com/AWSServiceRoleForRedshift"]
+    }
+  }
+  variables {
+    lake_admins  = ["arn:aws:iam::111122223333:role/apply", "arn:aws:iam::111122223333:role/new"]
+    lake_removed = ["arn:aws:iam::111122223333:role/left", "AROAEXAMPLEOFONEDELETED"]
+  }
+  assert {
+    condition     = aws_lakeformation_data_lake_settings.this.admins == var.lake_admins
+    error_message = "a service of AWS that looks is in nobody's way"
+  }
+}
+
 run "a_session_is_no_administrator" {
   command = plan
   variables {
