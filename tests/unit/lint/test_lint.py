@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +55,11 @@ def test_a_warehouse_unloads_to_a_bucket(folder: ConfigFolder) -> None:
     ]
 
 
-def test_lint_is_quick_and_loads_no_spark() -> None:
-    code = "import sys; from tidemark.lint import lint; lint(sys.argv[1], 'local'); sys.exit('pyspark' in sys.modules)"
-    started = time.process_time(), os.times().children_user
-    subprocess.run([sys.executable, "-c", code, str(SHIPPED)], check=True)
-    assert os.times().children_user - started[1] < 3
+def test_lint_loads_nothing_that_takes_its_time() -> None:
+    code = "import sys; from tidemark.lint import lint; lint(sys.argv[1], 'local'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(SHIPPED)], capture_output=True, text=True, check=True)
+    slow = {"pyspark", "prefect", "pandas", "deltalake", "snowflake.connector", "redshift_connector", "soda"}
+    assert slow & set(done.stdout.split()) == set()
 
 
 def test_one_mistake_is_one_finding(folder: ConfigFolder) -> None:
