@@ -25,6 +25,7 @@ from tidemark.control.runs import (
     Warned,
 )
 from tidemark.observe.fitting import measured
+from tidemark.observe.run_report import newly_rejected
 
 if TYPE_CHECKING:
     from flows.running.telling.progress import Watcher
@@ -82,8 +83,7 @@ class Collector:
             yield
         except BaseException:
             left = self.result(table)
-            is_in_the_lane = left.books is not None and left.newly_rejected is not None
-            rejected = left.books.quarantined if left.books and is_in_the_lane else 0
+            rejected = left.books.quarantined if left.books and left.newly_rejected is not None else 0
             self.note(table, books=Books(extracted=rejected, quarantined=rejected))
             raise
         finally:
@@ -97,7 +97,7 @@ class Collector:
             table,
             books=(earlier.books or Books()) + (now.books or Books()),
             rejected=dict(rejected),
-            newly_rejected=_newly_rejected(earlier, now),
+            newly_rejected=newly_rejected((earlier, now)),
             status="committed" if earlier.status == "committed" else now.status,
         )
 
@@ -176,13 +176,6 @@ class Collector:
                 error=None if error is None else str(error) or type(error).__name__,
             )
             return self._summary
-
-
-def _newly_rejected(*batches: TableResult) -> int | None:
-    """How many rows batches have added to the error lane; None where nobody counted those that one has rejected."""
-    counted = [each.newly_rejected for each in batches if each.newly_rejected is not None]
-    uncounted = any(each.newly_rejected is None and each.books and each.books.quarantined for each in batches)
-    return None if uncounted or not counted else sum(counted)
 
 
 def check_text(check: Any) -> str:

@@ -257,17 +257,17 @@ def _warning(warned: Warned) -> str:
 
 def _rejected(summary: RunSummary) -> str:
     noun = "row" if summary.quarantined == 1 else "rows"
-    told, new = f"{count(summary.quarantined)} {noun} rejected", _newly_rejected(summary)
+    told, new = f"{count(summary.quarantined)} {noun} rejected", newly_rejected(summary.tables)
     if new is None or new >= summary.quarantined:
         return told
     return f"{told}, {count(new)} new in the error lane" if new else f"{told}, all of them in an earlier run too"
 
 
-def _newly_rejected(summary: RunSummary) -> int | None:
-    """How many of the rejected rows are new in the error lane; None where that was not counted."""
-    counted = [result.newly_rejected for result in summary.tables if result.books and result.books.quarantined]
-    known = [rows for rows in counted if rows is not None]
-    return sum(known) if len(known) == len(counted) else None
+def newly_rejected(results: Iterable[TableResult]) -> int | None:
+    """How many rows are new in the error lane; None where nobody counted, or not those that one has rejected."""
+    told = [each for each in results if each.newly_rejected is not None or (each.books and each.books.quarantined)]
+    counted = [each.newly_rejected for each in told if each.newly_rejected is not None]
+    return sum(counted) if counted and len(counted) == len(told) else None
 
 
 def _rejected_by_table(summary: RunSummary, width: int = WIDTH) -> Iterator[str]:

@@ -158,9 +158,8 @@ def test_no_secret_is_where_people_look(shop: Deployed, dev: Account, prod: Acco
         seen[f"{made.environment} state"] = [path.read_text() for path in made.folder.rglob("terraform.tfstate")]
     assert all(seen.values()), {place for place, found in seen.items() if not found}
     told = {place: json.dumps(found, default=str) for place, found in seen.items()}
-    assert {
-        (place, name) for place, text in told.items() for name, hidden in _hidden().items() if hidden in text
-    } == set()
+    hidden = _hidden()
+    assert {(place, name) for place, text in told.items() for name, value in hidden.items() if value in text} == set()
 
 
 def _asked_of_ecs(ecs: Any) -> dict[str, list[Any]]:
