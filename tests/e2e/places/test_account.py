@@ -115,20 +115,6 @@ def test_athena_finds_released_tables_in_terraforms_databases(dev: Account) -> N
         assert places == {"acme-tidemark-dev-lake"}
 
 
-def test_a_day_that_a_gate_refuses_is_told_by_terraforms_topic(shop: Deployed, dev: Account) -> None:
-    inbox = _subscribed(dev, "acme-tidemark-dev-error")
-    lifecycle.advance(shop.home, poison="unit_prices_times_100")
-
-    state = shop.ended(shop.start("daily/daily.dev", date=SECOND), seconds=1200)
-
-    assert state["type"] == "FAILED"
-    told = shop.wait(lambda: _messages(dev, inbox) or None, 240, "the topic to tell")
-    assert any("gate" in each for each in told), told
-    assert all("dev" in each for each in told), told
-    families = dev.client("ecs").list_task_definitions(familyPrefix="tidemark-dev-large")["taskDefinitionArns"]
-    assert len(families) == 1, "what has not changed is not registered again"
-
-
 def test_as_a_job_of_emr_the_day_is_in_terraforms_buckets(
     spark: SparkSession, shop: Deployed, prod: Account, tmp_path: Path
 ) -> None:
@@ -141,6 +127,20 @@ def test_as_a_job_of_emr_the_day_is_in_terraforms_buckets(
     assert any(line["Environment"] == "prod" for line in _metrics(printed))
     assert "acme_tidemark_prod_gold" in {each["Name"] for each in prod.client("glue").get_databases()["DatabaseList"]}
     assert prod.client("glue").get_tables(DatabaseName="acme_tidemark_prod_gold")["TableList"]
+
+
+def test_a_day_that_a_gate_refuses_is_told_by_terraforms_topic(shop: Deployed, dev: Account) -> None:
+    inbox = _subscribed(dev, "acme-tidemark-dev-error")
+    lifecycle.advance(shop.home, poison="unit_prices_times_100")
+
+    state = shop.ended(shop.start("daily/daily.dev", date=SECOND), seconds=1200)
+
+    assert state["type"] == "FAILED"
+    told = shop.wait(lambda: _messages(dev, inbox) or None, 240, "the topic to tell")
+    assert any("gate" in each for each in told), told
+    assert all("dev" in each for each in told), told
+    families = dev.client("ecs").list_task_definitions(familyPrefix="tidemark-dev-large")["taskDefinitionArns"]
+    assert len(families) == 1, "what has not changed is not registered again"
 
 
 def test_no_secret_is_where_people_look(shop: Deployed, dev: Account, prod: Account) -> None:
