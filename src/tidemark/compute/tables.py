@@ -10,15 +10,17 @@ What stands in the control store is an index: the table is the truth, and a note
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemark.config.definition import fingerprint
 from tidemark.control.release import NEWEST, TABLE
+from tidemark.control.state import ABSENT, ConflictError
 from tidemark.delta import deltalog, sizes
 from tidemark.delta.table import TargetState, read_state
-from tidemark.errors import CommitError
+from tidemark.errors import CommitError, StateError
 from tidemark.sources.watermark import summary
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared
 
 LOOK = "look"
+_ATTEMPTS = 10
 _NAMES = ("its Delta id", "its last batch", "its epoch")
 
 
@@ -125,20 +128,44 @@ def note_version(engine: Engine, table: str, version: int | None) -> None:
     """Brings the index, and this run, up to `version` of a table (None: there is none yet).
 
     The table is the truth: the note is also written where an earlier run died between its commit and the index. With
-    the version goes a copy of all that the last batch says of itself.
+    the version goes a copy of all that the last batch says of itself. Where another run has committed to the table
+    since this one has read it, the index is further, and stays so.
     """
     if version is None:
         return
     engine.committed[table] = engine.pinned[table] = version
-    known = engine.state.get(TABLE, table)
-    told = known.value if known else {}
-    if told.get("version") == version and told.get("table_id") == engine.ids.get(table) is not None:
-        return
-    truth = read_state(engine.spark, engine.table_path(table), at=version, hint=version)
-    engine.ids[table] = truth.table_id or engine.ids.get(table)
-    if truth.lost:
-        truth = _from_index(engine, table, truth)
-    engine.state.put(TABLE, table, index_entry(truth, version, engine.ids[table]))
+    for _ in range(_ATTEMPTS):
+        known = engine.state.get(TABLE, table)
+        told = known.value if known else {}
+        if told.get("version") == version and told.get("table_id") == engine.ids.get(table) is not None:
+            return
+        if _is_further(engine, table, version, told):
+            return
+        truth = read_state(engine.spark, engine.table_path(table), at=version, hint=version)
+        engine.ids[table] = truth.table_id or engine.ids.get(table)
+        if truth.lost:
+            truth = _from_index(engine, table, truth)
+        entry = index_entry(truth, version, engine.ids[table])
+        with suppress(ConflictError):
+            engine.state.put(TABLE, table, entry, expected=known.revision if known else ABSENT)
+            return
+    raise StateError(
+        f"the version of {table} could not be noted in {_ATTEMPTS} attempts: other runs note theirs at the same time",
+        table=table,
+        step="commit",
+        next_step="the table is as it should be; run again to note it",
+    )
+
+
+def _is_further(engine: Engine, table: str, version: int, told: Mapping[str, Any]) -> bool:
+    """Whether the index names a later version, or the table that has replaced the one of `version`, and the table is
+    so: what is not there is of a control store, or a folder, that was put back."""
+    noted, noted_id, our_id = told.get("version"), told.get("table_id"), engine.ids.get(table)
+    if noted is None or (our_id in (None, noted_id) and int(noted) <= version):
+        return False
+    now = read_state(engine.spark, engine.table_path(table), hint=int(noted))
+    is_true = now.version is not None and now.version >= int(noted) and noted_id in (None, now.table_id)
+    return is_true and (int(noted) > version or our_id not in (None, now.table_id))
 
 
 def index_entry(truth: TargetState, version: int, table_id: str | None) -> dict[str, Any]:

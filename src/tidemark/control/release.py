@@ -95,8 +95,9 @@ def find(state: StateStore, name: str) -> Release | None:
 def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[Release, bool]:
     """The release after a run, and whether it is a new one: the same versions as before are the same release.
 
-    `committed` are the versions that this run knows; those of all other tables come from the control store's index.
-    Tables that another run is committing, or has left half committed, stay as they were released last.
+    The control store's index says which: it is as new as the last commit of anybody. `committed`, what this run knows,
+    counts for tables that the index has lost. Tables that another run is committing, or has left half committed, stay
+    as they were released last.
     """
     for _ in range(_ATTEMPTS):
         # In this order: who ends a commit of several tables meanwhile has recorded the number that is taken here.
@@ -106,7 +107,7 @@ def record(state: StateStore, run: Run, committed: Mapping[str, int]) -> tuple[R
         indexed = {table: int(value["version"]) for table, value in index.items() if value.get("version") is not None}
         held |= commits.unreleased(state, run.run_id)
         released = before.tables if before else {}
-        versions = {table: version for table, version in (indexed | dict(committed)).items() if table not in held}
+        versions = {table: version for table, version in (dict(committed) | indexed).items() if table not in held}
         versions |= {table: released[table] for table in held & released.keys()}
         ids = {table: str(value["table_id"]) for table, value in sorted(index.items()) if value.get("table_id")}
         ids = {table: table_id for table, table_id in ids.items() if table not in held}

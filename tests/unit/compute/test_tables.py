@@ -9,7 +9,9 @@ from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake, at
 from tests.support.lakes.shop_tables import LINE_SCHEMA, receive
+from tidemark import steps
 from tidemark.compute import building, tables
+from tidemark.control import release
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state
 
@@ -51,6 +53,35 @@ def test_a_table_that_this_run_commits_is_read_as_committed(shop: Lake) -> None:
     shop.load(LINES, shop.frame(LINE_SCHEMA, row), engine=engine)
 
     assert tables.pinned(engine, LINES) == read_state(shop.spark, shop.path(LINES)).version != first
+
+
+def test_who_found_nothing_new_does_not_take_the_index_or_a_release_back_to_what_it_read(shop: Lake) -> None:
+    slow = shop.engine()
+    read = tables.pinned(slow, LINES)
+    receive(shop, lines=[("o8", 1, "ann", 1, at(3), False)])
+    newest = read_state(shop.spark, shop.path(LINES)).version
+    assert newest != read
+
+    steps.stay(slow, LINES)
+
+    assert tables.pinned(shop.engine(), LINES) == newest
+    recorded, _ = release.record(slow.state, slow.run, slow.committed)
+    assert recorded.tables[LINES] == newest
+
+
+def test_an_index_that_is_ahead_of_a_folder_that_was_put_back_comes_back_with_it(shop: Lake) -> None:
+    newest = read_state(shop.spark, shop.path(LINES))
+    engine = shop.engine()
+    entry = engine.state.get(release.TABLE, LINES)
+    assert entry is not None
+    assert newest.version is not None
+    engine.state.put(release.TABLE, LINES, {**entry.value, "version": newest.version + 7})
+
+    tables.note_version(engine, LINES, newest.version)
+
+    entry = engine.state.get(release.TABLE, LINES)
+    assert entry is not None
+    assert entry.value["version"] == newest.version
 
 
 def test_delta_is_asked_only_where_the_hint_is_not_the_last_version(

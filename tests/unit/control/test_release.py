@@ -43,9 +43,14 @@ def test_the_same_versions_are_the_same_release(state: SqliteState) -> None:
 
 def test_tables_of_other_runs_come_from_the_index(state: SqliteState) -> None:
     state.put("table", "bronze.x", {"version": 7})
-    state.put("table", "gold.a", {"version": 1})
     recorded, _ = release.record(state, RUN, {"gold.a": 2})
     assert dict(recorded.tables) == {"bronze.x": 7, "gold.a": 2}
+
+
+def test_what_another_run_has_committed_since_is_in_the_release(state: SqliteState) -> None:
+    state.put("table", "gold.a", {"version": 6})
+    recorded, _ = release.record(state, RUN, {"gold.a": 5})
+    assert dict(recorded.tables) == {"gold.a": 6}
 
 
 def test_the_same_versions_of_another_table_are_another_release(state: SqliteState) -> None:
@@ -180,10 +185,11 @@ def test_what_another_run_has_half_committed_stays_as_it_was_released(state: Sql
     state.put("table", "silver.a", {"version": 4, "table_id": "of a"})
     state.put("table", "gold.new", {"version": 0, "table_id": "of new"})
 
+    state.put("table", "gold.b", {"version": 2, "table_id": "of b"})
     recorded, new = release.record(state, RUN, {"gold.b": 2})
     assert new
     assert dict(recorded.tables) == {"silver.a": 3, "gold.b": 2}
     assert dict(recorded.ids) == dict(before.ids) == {"silver.a": "of a", "gold.b": "of b"}
 
     ended, _ = release.record(state, died, {})
-    assert dict(ended.tables) == {"silver.a": 4, "gold.b": 1, "gold.new": 0}
+    assert dict(ended.tables) == {"silver.a": 4, "gold.b": 2, "gold.new": 0}
