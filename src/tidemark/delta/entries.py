@@ -6,9 +6,9 @@ What they say of themselves (`commitInfo`), and what they changed: rows, columns
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -144,40 +144,39 @@ def _changed_files(actions: Sequence[Mapping[str, Any]]) -> list[str] | None:
 
 
 def restored_to(spark: SparkSession, path: str, restore: Told) -> int | None:
-    """The version that a RESTORE has taken the table back to; None where its entry, or the log, does not say."""
+    """The version that a RESTORE has taken the table back to; None where the log does not tell.
+
+    One by time says when in the zone of whoever wrote it, by clocks that may have gone back since: that is not asked.
+    The version is the one that had the files which the table has after it. Of several that had them nothing but
+    bookkeeping lies between, and the first counts, from which nothing is left out.
+    """
     version = restore.parameters.get("version")
     if version is not None:
         return int(version)
-    asked = restore.parameters.get("timestamp") or restore.parameters.get("datetime")
-    instant = _instant(asked)
-    if instant is None:
-        return None
-    # Delta takes the last version that is not younger than the instant, by the times of the log's files.
-    for each in range(restore.version - 1, -1, -1):
-        made = _made_at(spark, path, each)
-        if made is None:
-            return None
-        if made <= instant:
-            return each
-    return None
+    different: set[_File] = set()
+    found = None
+    for each in range(restore.version, -1, -1):
+        if each < restore.version and not different:
+            found = each
+        try:
+            files = [file for action in _actions(spark, path, each) if (file := _file(action))]
+        except GoneError:
+            return found
+        if found is not None and files:
+            return found
+        different ^= _odd(files)
+    return found
 
 
-def _instant(asked: object) -> datetime | None:
-    """An instant as an entry writes it: text in the session's zone, which is UTC, or milliseconds."""
-    if isinstance(asked, int) or (isinstance(asked, str) and asked.isdigit()):
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(asked))
-    try:
-        found = datetime.fromisoformat(str(asked))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+_File = tuple[str, str]
 
 
-def _made_at(spark: SparkSession, path: str, version: int) -> datetime | None:
-    """When an entry was made, as Delta knows it: by the entry's own word where it counts, else by its file's."""
-    text = storage.read_line(spark, entry_file(path, version), '{"commitInfo"')
-    if text is None:
-        return None
-    own = json.loads(text)["commitInfo"].get("inCommitTimestamp") if text else None
-    made = int(own) if own is not None else storage.modified_at(spark, entry_file(path, version))
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made)
+def _file(action: Mapping[str, Any]) -> _File | None:
+    """The file that an action adds or removes, with the rows of it that are marked as deleted."""
+    file = action.get("add") or action.get("remove")
+    return (str(file["path"]), json.dumps(file.get("deletionVector"), sort_keys=True)) if file else None
+
+
+def _odd(files: Sequence[_File]) -> set[_File]:
+    """Those that are named once: what is removed and added in one entry stays as it is."""
+    return {file for file, times in Counter(files).items() if times % 2}

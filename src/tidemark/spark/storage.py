@@ -27,12 +27,6 @@ def size(spark: SparkSession, path: str) -> int:
     return int(file_system.getContentSummary(hadoop_path).getLength())
 
 
-def modified_at(spark: SparkSession, path: str) -> int:
-    """When a file was written last, in milliseconds since 1970."""
-    hadoop_path, file_system = _resolve(spark, path)
-    return int(file_system.getFileStatus(hadoop_path).getModificationTime())
-
-
 def delete(spark: SparkSession, path: str) -> None:
     """Removes a file or a whole folder; nothing happens where there is none."""
     hadoop_path, file_system = _resolve(spark, path)

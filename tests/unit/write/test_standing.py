@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from delta.tables import DeltaTable, IdentityGenerator
+from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake, Loaded
 from tidemark import steps
@@ -17,6 +20,7 @@ from tidemark.control.release import TABLE as INDEX
 from tidemark.delta import deltalog
 from tidemark.delta.table import read_state
 from tidemark.errors import CommitError
+from tidemark.spark.jvm import java_class
 from tidemark.write import rewrite
 
 TABLE = "bronze.counts"
@@ -217,6 +221,38 @@ def test_a_restore_by_hand_takes_the_watermark_along_and_what_was_undone_is_load
     give(lake, ("b", 2), watermark=second, identity=identity)
     assert lake.read(TABLE) == [("a", 1), ("b", 2)]
     assert state_of(lake.engine(), TABLE).watermark == second
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_a_restore_to_a_time_takes_the_watermark_along_wherever_it_was_made(lake: Lake, zone: str) -> None:
+    described(lake, {"mode": "append"})
+    days = [{"column": "n", "low": f"2025-03-0{day}T00:00", "high": f"2025-03-0{day + 1}T00:00"} for day in (1, 2, 3)]
+    for number, day in enumerate(days):
+        give(lake, (str(number), number), watermark=day, identity={"window": str(number)})
+    sql(lake, "ALTER TABLE {table} SET TBLPROPERTIES ('of' = 'somebody')")
+    give(lake, ("late", 9), watermark={**days[2], "high": "2025-03-09T00:00"}, identity={"window": "late"})
+
+    with _in_zone(lake, zone):
+        history = lake.spark.sql(f"DESCRIBE HISTORY delta.`{lake.path(TABLE)}`").where("version = 1")
+        made = history.select(F.col("timestamp").cast("string")).collect()[0][0]
+        sql(lake, f"RESTORE TABLE {{table}} TO TIMESTAMP AS OF '{made}'")
+
+    assert lake.read(TABLE) == [("0", 0), ("1", 1)]
+    assert state_of(lake.engine(), TABLE).watermark == days[1]
+
+
+@contextmanager
+def _in_zone(lake: Lake, zone: str) -> Iterator[None]:
+    """Java and Spark in another zone, as they are where somebody else works."""
+    zones, setting = java_class(lake.spark, "java.util.TimeZone"), "spark.sql.session.timeZone"
+    before, ours = zones.getDefault(), lake.spark.conf.get(setting)
+    zones.setDefault(zones.getTimeZone(zone))
+    lake.spark.conf.set(setting, zone)
+    try:
+        yield
+    finally:
+        zones.setDefault(before)
+        lake.spark.conf.set(setting, ours)
 
 
 def test_two_rows_of_a_key_are_refused_by_the_batch_that_meets_it(lake: Lake) -> None:
