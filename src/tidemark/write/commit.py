@@ -339,7 +339,8 @@ def _merge(spark: SparkSession, path: str, prepared: Prepared, rows: DataFrame) 
         merge = merge.whenMatchedDelete(f"batch.{CHANGE_TYPE} = 'delete'")
     merge = merge.whenMatchedUpdate(set=values)
     if prepared.books.inserted:
-        merge = merge.whenNotMatchedInsert(values=values)
+        # Between the last look and Delta's transaction others may have removed rows: a change of one brings none back.
+        merge = merge.whenNotMatchedInsert(f"batch.{CHANGE_TYPE} = 'insert'", values)
     merge.execute()
 
 

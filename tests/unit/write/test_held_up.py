@@ -133,6 +133,29 @@ def _partitions(lake: Lake) -> tuple[str, ...]:
     return tuple(lake.engine().table(TABLE).load.write.partition_by or ())
 
 
+def test_a_person_who_is_deleted_between_the_last_look_and_the_write_does_not_come_back(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a change of the row in the batch, or by the batch's own word that it is deleted."""
+    monkeypatch.setattr(rewrite, "SMALL_TABLE", 0)
+    load = {"write": {"mode": "upsert", "keys": ["id"], "deletes": {"flag": "gone"}}}
+    lake.table(TABLE, COLUMNS, {"source": {"connection": "shop", "object": "cities"}, **load}, keys=["id"])
+    rows, flagged = [("a", "Ulm", "x", False), ("b", "Bonn", "x", False)], f"{SOURCE}, gone boolean"
+    lake.load(TABLE, lake.frame(flagged, [*rows, ("z", "Trier", "x", False)]))
+    changes = [("a", "Jena", "x", False), ("b", "Bonn", "x", True), ("c", "Köln", "x", False)]
+    write = module._write
+
+    def after_others(*arguments: Any) -> None:
+        lake.spark.sql(f"DELETE FROM delta.`{lake.path(TABLE)}` WHERE id IN ('a', 'b')")
+        write(*arguments)
+
+    monkeypatch.setattr(module, "_write", after_others)
+    loaded = lake.load(TABLE, lake.frame(flagged, changes))
+
+    assert lake.read(TABLE) == [("c", "Köln", "x"), ("z", "Trier", "x")]
+    assert not loaded.committed.untouched, "who reads the table next looks at all that has changed"
+
+
 def test_after_it_was_taken_back_a_table_goes_on(cities: Lake) -> None:
     engine = cities.engine()
     spark, path = engine.session(TABLE), cities.path(TABLE)
