@@ -22,6 +22,7 @@ from tidemark.config.definition import has_older_rows, is_by, is_mixed
 from tidemark.config.load import INCREMENTAL_MODES
 from tidemark.delta.sizes import MEGABYTE, SMALL_TABLE, table_bytes
 from tidemark.delta.table import read_state, read_version
+from tidemark.errors import CommitError
 from tidemark.rows import quoted
 from tidemark.rows.batches import having
 from tidemark.rows.order import with_stored_order
@@ -91,6 +92,7 @@ class Input:
 
 def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *, full: bool = False) -> Scope:
     """What of `table` has to be computed; `full` asks for all of it."""
+    refuse_inputs_gone(engine, table)
     state = state_of(engine, table.name)
     if state.version is None:
         return Scope(reason="the table does not exist yet", notices=told_gone(engine, table.name, state))
@@ -122,6 +124,21 @@ def scope(engine: Engine, spark: SparkSession, table: Table, definition: str, *,
         return changes_gone(gone)
     found = affected(engine, spark, table, changed)
     return Scope(affected=found, rejects_stand=rejects_stand(known), keeps_older=has_older_rows(signed))
+
+
+def refuse_inputs_gone(engine: Engine, table: Table) -> None:
+    """Raises `CommitError` where an input that was there is not any more: it is no input without rows."""
+    for name in table.inputs:
+        before = engine.indexed.get(name)
+        if before is not None and name not in engine.prepared and input_version(engine, name) is None:
+            raise CommitError(
+                f"its input {name} is not there any more (it was at version {before}); computed without it the table "
+                "would lose rows, so nothing was written",
+                table=table.name,
+                step="build",
+                evidence=engine.table_path(name),
+                next_step=f"put the folder of {name} back, or make the table anew: tidemark run --select {name}+",
+            )
 
 
 def why_anew(engine: Engine, spark: SparkSession, table: Table, state: TargetState) -> str | None:

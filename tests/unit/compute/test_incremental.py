@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tidemark import steps
 from tidemark.books import Books
 from tidemark.compute import incremental
 from tidemark.delta import entries
+from tidemark.errors import CommitError
 from tidemark.rows import LANE
 from tidemark.write.manifest import Prepared
 
@@ -155,6 +157,22 @@ def test_what_cannot_be_told_by_changes_builds_everything_and_says_so(shop: Lake
     assert shop.prepare(engine, "gold.sales", checked)[0].books == Books(
         extracted=4, accepted=4, updated=1, unchanged=3
     )
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_input_that_is_not_there_any_more_is_not_taken_for_an_empty_one(shop: Lake, full: bool) -> None:
+    before = shop.read("gold.sales")
+    shutil.rmtree(shop.path("silver.lines"))
+
+    with pytest.raises(
+        CommitError, match=r"its input silver\.lines is not there any more \(it was at version 0\)"
+    ) as gone:
+        steps.build(shop.engine(), "gold.sales", full=full)
+
+    assert shop.read("gold.sales") == before
+    assert "tidemark run --select silver.lines+" in gone.value.next_step
+    shop.build_together("silver.lines", "gold.sales")
+    assert shop.read("gold.sales") == before
 
 
 def test_where_all_is_small_all_is_computed(shop: Lake) -> None:
