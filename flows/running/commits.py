@@ -116,20 +116,24 @@ def _as_told(failure: Exception) -> TidemarkError:
 def claim(run: RunContext, tables: Collection[str]) -> None:
     """Ends what runs that died were committing, and makes this run the only writer of the tables.
 
-    What cannot be ended stops this run only where it has to do with the tables, or with what they are built from.
+    What cannot be ended stops this run only where it has to do with the tables, or with what they are built from. A
+    run that plans looks, and writes no table: it tells what is not ended.
     """
     if not tables:
         return
     known, leases_before = run.engine.project.tables, run.engine.leases.held()
     concerned = {*tables, *(name for table in tables if table in known for name in known[table].inputs)}
+    if run.engine.run.plans:
+        for earlier in commits.interrupted(run.engine.state):
+            if earlier.concerns(concerned) and not _is_worked_on(run, earlier):
+                _tell_unended(run, earlier)
+        return
     while True:
         for earlier in commits.interrupted(run.engine.state):
             if earlier.concerns(concerned):
                 finish(run, earlier)
             else:
                 _finish_in_passing(run, earlier)
-        if run.engine.run.plans:  # it looks, and writes no table
-            return
         lease(run, tables)
         if not any(earlier.concerns(concerned) for earlier in commits.interrupted(run.engine.state)):
             return
@@ -207,8 +211,7 @@ def _finish_in_passing(run: RunContext, earlier: Interrupted) -> bool:
 
     What could not be ended before waits for a person.
     """
-    engine = run.engine
-    if any(leases.holder(engine.state, table, is_gone) for table in earlier.batches):
+    if _is_worked_on(run, earlier):
         return False
     cause = earlier.cause
     if cause is None:
@@ -218,10 +221,18 @@ def _finish_in_passing(run: RunContext, earlier: Interrupted) -> bool:
             cause = str(stuck)
         else:
             return True
+    log.warning("%s: %s", _tell_unended(run, earlier), cause)
+    return False
+
+
+def _is_worked_on(run: RunContext, earlier: Interrupted) -> bool:
+    return any(leases.holder(run.engine.state, table, is_gone) for table in earlier.batches)
+
+
+def _tell_unended(run: RunContext, earlier: Interrupted) -> str:
     told = f"run {earlier.run_id} died while it committed its {len(earlier.batches)} tables, and that is not ended"
     run.collector.warn(Warned(None, told, f"tidemark recover --run {earlier.short_id}"))
-    log.warning("%s: %s", told, cause)
-    return False
+    return told
 
 
 def take_back(run: RunContext, run_id: str, *, over_others: bool = False) -> tuple[str, ...]:

@@ -84,11 +84,11 @@ def receive(lake: Lake, rows: Rows) -> None:
     lake.load("bronze.people", lake.frame(PERSON.replace("\n", ", "), rows))
 
 
-def opened(lake: Lake, flow: str = "daily") -> RunContext:
+def opened(lake: Lake, flow: str = "daily", *, plans: bool = False) -> RunContext:
     """A run that has just begun; runs before it are over, and hold no lease any more."""
     for before in lake.engines:
         give_back(before)
-    engine = lake.engine()
+    engine = lake.engine(plans=plans)
     run, folder = engine.run, open_folder(engine.environment.roots.runs)
     summary = RunSummary(run.run_id, flow, "test", run.date, run.started_at)
     watcher = LoggingWatcher()
@@ -364,6 +364,20 @@ class TestHalfDone:
         assert recorded is not None
         assert recorded.tables["silver.other"] == 0
         assert {table: recorded.tables[table] for table in PEOPLE} == {table: first.tables[table] for table in PEOPLE}
+
+    def test_a_plan_tells_it_and_ends_nothing(self, people: Lake) -> None:
+        died = half_done(people)
+        before = held(people)
+        planning = opened(people, "plan", plans=True)
+
+        committing.claim(planning, PEOPLE)
+
+        (warned,) = planning.collector.summary("done").warnings
+        assert died.engine.run.run_id in warned.message
+        assert warned.next_step == f"tidemark recover --run {died.engine.run.run_id[:8]}"
+        assert held(people) == before != TWO
+        assert [each.run_id for each in begun(people)] == [died.engine.run.run_id]
+        assert not planning.engine.leases.held()
 
     def test_one_that_dies_while_another_waits_for_it_is_ended_by_that(
         self, people: Lake, monkeypatch: pytest.MonkeyPatch
