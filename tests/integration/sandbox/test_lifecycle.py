@@ -178,8 +178,19 @@ def test_prefect_comes_up_on_postgres_and_keeps_its_history(place: Home) -> None
             settings = httpx.get(f"{url}/api/admin/settings", trust_env=False).json()
             assert settings["server"]["analytics_enabled"] is False
             assert settings["home"] == str(place.prefect)
+            assert {origin: _is_let_in(url, origin) for origin in (url, "https://elsewhere.example")} == {
+                url: True,
+                "https://elsewhere.example": False,
+            }
             flow = httpx.post(f"{url}/api/flows/", json={"name": "daily"}, trust_env=False, timeout=30)
             flows.append(flow.json()["id"])
         finally:
             lifecycle.down(place.path)
     assert flows[0] == flows[1]  # found again, not made anew
+
+
+def _is_let_in(url: str, origin: str) -> bool:
+    """Whether the server lets pages of this origin ask it to start something."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answer = httpx.options(f"{url}/api/deployments/filter", headers=asked, trust_env=False, timeout=30)
+    return answer.headers.get("Access-Control-Allow-Origin") in (origin, "*")
