@@ -14,8 +14,8 @@ import pytest
 from tests.support.lakes import lost_executors
 from tests.support.lakes.lost_executors import BAD_EACH, CHANGED_EACH, KEYS, ROWS
 
-pytestmark = pytest.mark.timeout(1500)
 ROUNDS = int(os.environ.get("TIDEMARK_TEST_EXECUTORS", "10"))
+pytestmark = pytest.mark.timeout(300 + 120 * ROUNDS)
 
 
 def expected() -> dict[str, int]:

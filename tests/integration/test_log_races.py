@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import pytest
 from deltalake import DeltaTable
 
 from tests.support.worlds.racer import REGION
@@ -57,6 +58,7 @@ def racer(side: str, bucket: str, endpoint: str) -> Iterator[Racer]:
         running.process.communicate()
 
 
+@pytest.mark.timeout(300 + 4 * RACES)
 def test_of_two_drivers_none_loses_a_commit(
     environment: Environment, record_property: Callable[[str, object], None]
 ) -> None:
