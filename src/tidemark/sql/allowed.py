@@ -8,8 +8,10 @@ from what a parser makes of it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from typing import Literal
 
 import sqlglot
@@ -23,11 +25,19 @@ from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
 _VARIABLE = re.compile(r"\$\{")
 _RAW_END = re.compile(r"""\b[rR](?:'[^']*\\'|"[^"]*\\")""")
 _HIDDEN_LINE = re.compile(r"--[^\r\n]*\\\r?\n")
+_SPANS = re.compile(
+    r"""(?P<comment>--(?:\\\n|[^\r\n])*|/\*(?!\+).*?\*/)"""
+    r"""|(?P<text>(?<!\w)[rR](?:'[^']*'|"[^"]*")|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`)""",
+    re.DOTALL,
+)
+"""Comments, texts and quoted names as Spark's own grammar (SqlBaseLexer.g4) has them."""
+_UNREADABLE = re.compile(r"""/\*(?!\+)|['"`$]|\{[#{%]|\w://|[^\S \t\r\n]""")
 _REFUSED_CALL = re.compile(rf"(?i)\b(?P<name>{'|'.join(sorted(REFUSED))})[`\s]*\(")
 _VIEW_NAME = re.compile(r"(bronze|silver|gold)__\w+")
 _LAYERS = ("bronze", "silver", "gold")
 _WORD = re.compile(r"[^\W\d]\w*")
 _BARE = frozenset(("current_user", "session_user", "user"))
+_QUOTES = frozenset("'\"`")
 _NOT_QUERIES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
 _FROM_OUTSIDE = (exp.Parameter, exp.SessionParameter, exp.Placeholder)
 _ONLY_SELECT = "write one SELECT over the table's inputs"
@@ -54,6 +64,7 @@ def refusals(
     A word that Spark takes for a function where no column has its name is none where it is among `columns`.
     """
     yield from text_refusals(sql)
+    yield from _misread(sql)
     try:
         query = parse(sql)
     except SqlError as error:
@@ -62,6 +73,7 @@ def refusals(
     if not isinstance(query.unnest() if isinstance(query, exp.Subquery) else query, exp.Select | exp.SetOperation):
         yield Refused(f"is a {query.key.upper()}", _ONLY_SELECT, line_of(query))
     yield from _calls(sql, _named(query), columns)
+    yield from _lost(sql, query, columns)
     yield from _forms(query)
     for table in query.find_all(exp.Table):
         yield from _table(table, tables, {view.lower() for view in views})
@@ -73,6 +85,7 @@ def refusals(
 def expression_refusals(text: str, names: Collection[str] = ()) -> Iterator[Refused]:
     """The same for an expression of a check; `names` are further functions that it may call."""
     yield from text_refusals(text)
+    yield from _misread(text)
     yield from _calls(text, frozenset(name.lower() for name in names))
     try:
         nested = list(sqlglot.parse(f"SELECT {text}", dialect=DIALECT))
@@ -104,6 +117,53 @@ def text_refusals(sql: str) -> Iterator[Refused]:
     for found in _HIDDEN_LINE.finditer(sql):
         message = "has a comment that ends in a backslash: for Spark the next line belongs to it"
         yield Refused(message, "remove the backslash", _line_at(sql, found.start()), "text")
+
+
+def _misread(sql: str) -> Iterator[Refused]:
+    """Where Spark and the parser of these checks would disagree on what is a comment, a text, or neither."""
+    spans = list(_SPANS.finditer(sql))
+    comments = [each for each in spans if each["comment"]]
+    unreadable = [each.start() for each in comments if each[0].startswith("/*") and "/*" in each[0][2:]]
+    unreadable += [each.start() for each in _UNREADABLE.finditer(_blanked(sql, spans))]
+    unreadable += _otherwise(sql, _blanked(sql, comments), [each for each in spans if each["text"]])
+    if unreadable:
+        message = "has a comment, a quote or a sign that Spark reads in another way than these checks"
+        fix = "close it, and write no comment in a comment, no blanks but spaces, tabs and ends of lines"
+        yield Refused(message, fix, _line_at(sql, min(unreadable)), "text")
+
+
+def _otherwise(sql: str, without_comments: str, texts: Collection[re.Match[str]]) -> Iterator[int]:
+    """Where the parser finds other words than without the comments, or other texts than these."""
+    try:
+        tokens, expected = (sqlglot.tokenize(each, dialect=DIALECT) for each in (sql, without_comments))
+    except TokenError:
+        return  # that is told where calls are looked at
+    for one, other in zip_longest(tokens, expected):
+        if one is None or other is None or (one.start, one.text) != (other.start, other.text):
+            yield (one or other).start
+    quoted = {at for each in tokens if _is_quoted(sql, each) for at in range(_first_quote(sql, each), each.end + 1)}
+    yield from quoted ^ {at for each in texts for at in range(each.start() + (each[0][0] in "rR"), each.end())}
+
+
+def _blanked(sql: str, spans: Collection[re.Match[str]]) -> str:
+    """The text with nothing in these places, at which the rest of it does not move."""
+    for each in spans:
+        sql = sql[: each.start()] + re.sub(r"[^\r\n]", " ", each[0]) + sql[each.end() :]
+    return sql
+
+
+def _lost(sql: str, query: exp.Expr, columns: Collection[str]) -> Iterator[Refused]:
+    """Names that the parser leaves out of what it makes of the text, so that nobody could follow them."""
+    kept = Counter(each.name.lower() for each in query.find_all(exp.Identifier, exp.Var))
+    names = {*columns, *kept}
+    for token, after in pairwise([*sqlglot.tokenize(sql, dialect=DIALECT), None]):
+        is_call = after is not None and after.token_type is TokenType.L_PAREN
+        if token is None or is_call or token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER):
+            continue
+        name = token.text.lower()
+        kept[name] -= 1
+        if name in names and kept[name] < 0:
+            yield Refused(f"has `{token.text}` where nobody can follow it", "leave it out", token.line)
 
 
 def _line_at(sql: str, position: int) -> int:
@@ -154,6 +214,14 @@ def _is_function(before: Token | None, token: Token, after: Token | None) -> boo
     beside = [each.token_type for each in (before, after) if each is not None]
     is_alias = before is not None and before.token_type is TokenType.ALIAS
     return token.token_type is not TokenType.IDENTIFIER and TokenType.DOT not in beside and not is_alias
+
+
+def _is_quoted(sql: str, token: Token) -> bool:
+    return sql[token.end] in _QUOTES and token.end > token.start
+
+
+def _first_quote(sql: str, token: Token) -> int:
+    return token.start + (sql[token.start] not in _QUOTES)
 
 
 def _is_text(token: Token) -> bool:
