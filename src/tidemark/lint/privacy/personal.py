@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -10,12 +10,13 @@ from tidemark.config.contract import Column
 from tidemark.config.contract.privacy import EXCEPTION, MASK
 from tidemark.config.project import Table
 from tidemark.errors import Finding
+from tidemark.lint.privacy.scope import KEY, NOTHING, NULLS, Given, Seen, union
+from tidemark.lint.privacy.seen import Eye
 from tidemark.sql.queries import SqlError, parse, tables_read
 from tidemark.sql.tracing.derivation import Origin
-from tidemark.sql.tracing.scope import NOTHING, Given, Seen, union
-from tidemark.sql.tracing.seen import Eye
 from tidemark.sql.types import METADATA_COLUMNS, SOURCE_ORDER
 
+_ROW_HASH = "_row_hash"  # taken of all values as they are stored, without a key: who has these computes the same
 _EXAMPLE = "{reason: …, approvedBy: …, until: 2027-06-30}"
 
 
@@ -31,22 +32,33 @@ class Sight:
 
     tables: Mapping[str, Table]
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
-    _given: dict[str, Given] = field(default_factory=dict)
+    _read: dict[str, Given] = field(default_factory=dict)
     _made: dict[str, Given] = field(default_factory=dict)
 
     def given(self, name: str) -> Given:
         """The columns of a table as its readers have them."""
-        if name not in self._given:
-            self._given[name] = Given()  # tables that read each other in a circle are reported on their own
-            table = self.tables[name]
-            columns = tuple((each.name, self._shown(table, each)) for each in table.contract.columns)
-            order = self.made(table).known(SOURCE_ORDER) if table.inputs else None
-            added = tuple((each, (order or NOTHING) if each == SOURCE_ORDER else NOTHING) for each in METADATA_COLUMNS)
-            self._given[name] = Given((*columns, *added), union(seen for _, seen in columns))
-        return self._given[name]
+        return self._as_read(name).plain
 
     def made(self, table: Table) -> Given:
         """The columns that the query of a table gives, or its transform, of which nothing is known."""
+        return self._as_made(table).plain
+
+    def _as_read(self, name: str) -> Given:
+        """The same as `given`, with what queries have to know of keys and nulls."""
+        if name not in self._read:
+            self._read[name] = Given()  # tables that read each other in a circle are reported on their own
+            table = self.tables[name]
+            shown = {each.name: self._shown(table, each) for each in table.contract.columns}
+            everything = union(shown.values())
+            keys = {*table.contract.keys, *self._referring(table)} if everything else set()
+            columns = [(each, seen | self._marks(table, each, keys)) for each, seen in shown.items()]
+            added = dict.fromkeys(METADATA_COLUMNS, NOTHING) | {_ROW_HASH: everything}
+            if table.inputs:
+                added[SOURCE_ORDER] = self.made(table).known(SOURCE_ORDER) or NOTHING
+            self._read[name] = Given((*columns, *added.items()))
+        return self._read[name]
+
+    def _as_made(self, table: Table) -> Given:
         if table.name not in self._made:
             self._made[table.name] = self._looked_through(table)
         return self._made[table.name]
@@ -57,8 +69,23 @@ class Sight:
         except SqlError:
             query = None
         named = table.inputs if query is None else (*table.inputs, *tables_read(query))
-        inputs = {name: self.given(name) for name in named if name in self.tables}
-        return Given(rest=union(each.all for each in inputs.values())) if query is None else Eye(inputs).given(query)
+        inputs = {name: self._as_read(name) for name in named if name in self.tables}
+        if query is None:
+            return Given(rest=union(each.all for each in inputs.values()) | NULLS)
+        return Eye(inputs).given(query)
+
+    def _referring(self, table: Table) -> Iterator[str]:
+        """The columns of a table that hold the key of another one with personal data."""
+        for reference in table.contract.references:
+            for column, to in zip(reference.columns, reference.to, strict=True):
+                if reference.table in self.tables and (self._as_read(reference.table).known(to) or NOTHING) >= KEY:
+                    yield column
+
+    def _marks(self, table: Table, name: str, keys: Collection[str]) -> Seen:
+        """What a column names, and whether its nulls were made; one that a contract marks has nulls of its own."""
+        is_own = not table.inputs or table.contract.column(name).is_personal
+        nulls = NOTHING if is_own else self._as_made(table).seen(name) & NULLS
+        return nulls | (KEY if name in keys else NOTHING)
 
     def _shown(self, table: Table, column: Column) -> Seen:
         """What is seen in a column once it is stored."""

@@ -16,7 +16,14 @@ from tidemark.errors import ConfigError
 from tidemark.lint import lint
 from tidemark.lint.privacy import admission
 
-QUERIES: Mapping[str, list[str]] = yaml.safe_load(Path(__file__).with_name("personal_queries.yaml").read_text("utf-8"))
+CORPUS = [
+    yaml.safe_load(Path(__file__).with_name(name).read_text("utf-8"))
+    for name in ("personal_queries.yaml", "telling_queries.yaml")
+]
+QUERIES: Mapping[str, list[str]] = {
+    kind: [sql for part in CORPUS for sql in part.get(kind, ())]
+    for kind in ("refused", "harmless", "misread", "not_a_query")
+}
 PERSONAL = {
     "customers": ("first_name", "last_name", "email", "phone", "birth_date", "address", "emails"),
     "orders": ("contact_email",),
@@ -27,6 +34,7 @@ COLUMNS = {
     "orders": ("order_id", "customer_id", "amount", "status", "ordered_at", "note", *PERSONAL["orders"]),
     "newsletter": ("email", "topic"),
 }
+KEYS = {"customers": "customer_id", "orders": "order_id", "newsletter": "email"}
 INPUTS = "".join(f"  silver.{name}:\n" for name in COLUMNS)
 
 
@@ -50,7 +58,8 @@ def shop(root: Path) -> ConfigFolder:
         folder.write(
             f"bronze/{name}.load.yaml", f"source: {{connection: crm, object: {name}}}\nwrite: {{mode: append}}\n"
         )
-        folder.write(f"silver/{name}.contract.yaml", contract("silver", name, dict.fromkeys(columns, "")))
+        keys = {each: ", primaryKey: true, required: true" if each == KEYS[name] else "" for each in columns}
+        folder.write(f"silver/{name}.contract.yaml", contract("silver", name, keys))
         folder.write(f"silver/{name}.load.yaml", f"inputs:\n  bronze.{name}:\nwrite: {{mode: replace}}\n")
         folder.write(f"silver/{name}.sql", f"SELECT {', '.join(columns)} FROM bronze.{name}")
     return folder
@@ -92,7 +101,7 @@ def test_the_corpus_is_large_enough() -> None:
     assert all(len(set(queries)) == len(queries) for queries in QUERIES.values())
 
 
-@pytest.mark.parametrize("kind", ["refused", "not_a_query"])
+@pytest.mark.parametrize("kind", ["refused", "misread", "not_a_query"])
 def test_what_shows_personal_data_or_is_no_query_is_refused(kind: str, ran: Mapping[str, list[str]]) -> None:
     assert [sql for name, sql in of(kind).items() if not ran.get(name)] == []
 
@@ -210,3 +219,40 @@ def test_python_comes_only_from_packages_that_the_environment_names(tmp_path: Pa
     assert "gold.sales.shown shows personal data unmasked" in " ".join(told)
     folder.edit("gold/sales.load.yaml", "shop.tables.sales:build", "shop.tablesque:build")
     assert any("in no package" in each.message for each in folder.findings())
+
+
+SILVER = """inputs:
+  silver.customers:
+write: {mode: replace}
+"""
+
+
+@pytest.mark.parametrize(
+    ("silver", "sql", "is_seen"),
+    [
+        ("nullif(email, 'anna@example.org')", "SELECT customer_id AS id, kept IS NULL AS shown FROM silver.more", True),
+        ("nullif(trim(email), '')", "SELECT customer_id AS id, kept IS NULL AS shown FROM silver.more", False),
+        ("city", "SELECT customer_id AS id, kept IS NULL AS shown FROM silver.more", False),
+        ("email", "SELECT person AS id, count_if(kept LIKE 'a%') AS shown FROM silver.more GROUP BY person", True),
+        ("email", "SELECT kept IS NULL AS id, count_if(kept LIKE 'a%') AS shown FROM silver.more GROUP BY 1", False),
+    ],
+)
+def test_nulls_and_keys_are_followed_from_table_to_table(silver: str, sql: str, is_seen: bool, tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    to = "../silver/customers.contract.yaml#schema/customers/properties/customer_id"
+    columns = {"customer_id": "", "person": f", relationships: [{{to: '{to}'}}]", "kept": ""}
+    folder.write("silver/more.contract.yaml", contract("silver", "more", columns))
+    folder.write("silver/more.load.yaml", SILVER)
+    folder.write("silver/more.sql", f"SELECT customer_id, city AS person, {silver} AS kept FROM silver.customers")
+    gold(folder, "one", sql, inputs="  silver.more:\n")
+    messages = [each.message for each in admission.findings(load_project(folder.root, "local").tables, "gold.one")]
+    assert [".shown shows personal data unmasked" in message for message in messages] == [True] * is_seen
+
+
+def test_the_sight_of_a_table_names_columns_and_no_marks(tmp_path: Path) -> None:
+    folder = shop(tmp_path / "config")
+    tables = load_project(folder.root, "local").tables
+    given = admission.sight(tables).given("silver.customers")
+    assert given.seen("customer_id") == frozenset()
+    assert given.seen("email") == {("bronze.customers", "email")}
+    assert given.seen("_row_hash") == {("bronze.customers", name) for name in PERSONAL["customers"]}

@@ -1,0 +1,232 @@
+"""What the names of a query can mean, and which personal columns are seen in each: of a relation, and of a SELECT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tidemark.sql.tracing.derivation import Origin
+
+Seen = frozenset[Origin]
+NOTHING: Seen = frozenset()
+MADE: Seen = frozenset({("", "made")})
+"""Seen in what a query says itself, a literal. Held against a value, it tells that value."""
+NULLS: Seen = frozenset({("", "nulls")})
+"""Seen where a null says more of the values beside it than that there is none."""
+KEY: Seen = frozenset({("", "key")})
+"""Seen in what names one row of a table with personal data: what is counted by it is counted of one person."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """The columns of a relation, with what is seen in each; `rest`: in those whose names are not known, if any.
+
+    `there`: what the values have to be like for a row to be there; `times`: what the number of its rows follows from.
+    """
+
+    columns: tuple[tuple[str, Seen], ...] = ()
+    rest: Seen | None = None
+    there: Seen = NOTHING
+    times: Seen = NOTHING
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def all(self) -> Seen:
+        """What is seen in any of them."""
+        return union((*(seen for _, seen in self.columns), self.rest or NOTHING))
+
+    @property
+    def plain(self) -> Given:
+        """The same with personal columns alone."""
+        rest = None if self.rest is None else personal(self.rest)
+        return Given(tuple((name, personal(seen)) for name, seen in self.columns), rest)
+
+    def known(self, name: str) -> Seen | None:
+        """What is seen in the columns of this name; None where none is known."""
+        found = [seen for each, seen in self.columns if each == name]
+        return union(found) if found else None
+
+    def seen(self, name: str) -> Seen:
+        """What may be seen in the column of this name: anything where there is none."""
+        found = self.known(name)
+        return found if found is not None else self.all if self.rest is None else self.rest
+
+    def called(self, names: Sequence[str]) -> Given:
+        """The same columns by other names, as `AS t(a, b)` gives them: all of them, or Spark refuses it."""
+        if not names:
+            return self
+        if self.rest is None and len(names) == len(self.columns):
+            columns = tuple(zip(names, (seen for _, seen in self.columns), strict=True))
+        else:
+            columns = tuple((name, self.all) for name in names)
+        return replace(self, columns=columns, rest=None)
+
+    def with_more(self, seen: Seen, names: Iterable[str] | None = None) -> Given:
+        """The same columns, with this seen in each of them, or of `names`, too."""
+        rest = None if self.rest is None else self.rest | seen
+        wanted = set(self.names if names is None else names)
+        columns = tuple((name, each | seen if name in wanted else each) for name, each in self.columns)
+        return replace(self, columns=columns, rest=rest)
+
+    def optional(self, told: Seen) -> Given:
+        """As the side of an outer join that may be missing: each of its nulls tells why it is there, or is not."""
+        told |= self.there
+        return replace(self.with_more(told | NULLS), there=NOTHING) if told else self
+
+    def without(self, names: Iterable[str]) -> Given:
+        gone = set(names)
+        return replace(self, columns=tuple(each for each in self.columns if each[0] not in gone))
+
+
+@dataclass(eq=False)
+class Relation:
+    """What a FROM or JOIN names; one that is `hidden` only chooses rows of the others."""
+
+    names: frozenset[str]
+    given: Given
+    is_hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """A column in a condition: on which side of it, of which relations, what is seen in it. A subquery is of none."""
+
+    side: int
+    name: str
+    owners: tuple[Relation, ...]
+    seen: Seen
+
+
+@dataclass
+class Scope:
+    """What the names of one SELECT can mean.
+
+    `there`: what the values have to be like for a row of it to be there; `is_of_one`: its rows are of one person each;
+    `outward`: names in it that may be of a query around it.
+    """
+
+    ctes: Mapping[str, Given]
+    outer: Scope | None = None
+    relations: list[Relation] = field(default_factory=list)
+    aliases: dict[str, Seen] = field(default_factory=dict)
+    parameters: frozenset[str] = frozenset()
+    there: Seen = NOTHING
+    is_of_one: bool = False
+    outward: set[str] = field(default_factory=set)
+
+    @property
+    def visible(self) -> list[Relation]:
+        return [each for each in self.relations if not each.is_hidden]
+
+    @property
+    def times(self) -> Seen:
+        return union(each.given.times for each in self.visible)
+
+    def everything(self) -> Seen:
+        here = union(each.given.all for each in self.relations)
+        return here | NULLS | self.outer.everything() if self.outer else here | NULLS
+
+    def column(self, parts: Sequence[str]) -> Seen:
+        """What is seen in a name: of a column, of a field in one, or of a column that this SELECT gives.
+
+        A relation whose names are not all known may have it: what is found elsewhere is seen beside that.
+        """
+        found: list[Seen] = []
+        passed: list[Scope] = []
+        for scope in self.around():
+            here = _known(scope.visible, parts)
+            if here is None:
+                found += [each.given.rest for each in scope.relations if each.given.rest is not None]
+                hidden = _known([each for each in scope.relations if each.is_hidden], parts)
+                found += [hidden] if hidden is not None else []
+                here = scope.aliases.get(parts[0])
+            if here is None:
+                asked = [each.given.seen(parts[end]) for each, end in _asked_of(scope.visible, parts)]
+                here = union(asked) if asked else None
+            if here is not None:
+                for each in passed:
+                    each.outward.add(parts[-1])
+                return union((*found, here))
+            passed.append(scope)
+        return union(found) if found else self.everything()
+
+    def owners(self, parts: Sequence[str]) -> tuple[Relation, ...]:
+        """The relations, here or around, that a column's name means or may mean."""
+        for scope in self.around():
+            known = [each for each in scope.relations if _known([each], parts) is not None]
+            asked = known or [each for each, _ in _asked_of(scope.relations, parts)]
+            found = asked or [each for each in scope.relations if each.given.rest is not None]
+            if found:
+                return tuple(found)
+        return ()
+
+    def around(self) -> Iterator[Scope]:
+        """This scope, and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.outer
+
+    def may_be_column(self, name: str) -> bool:
+        relations = [each.given for scope in self.around() for each in scope.relations]
+        return any(given.known(name) is not None or given.rest is not None for given in relations)
+
+
+def compare(terms: Sequence[Term], *, by_sides: bool) -> None:
+    """Tells the relations of a condition what it holds them against.
+
+    Rows of a relation that shows nothing personal in a condition are looked up by the values there, and tell them;
+    where personal columns are on both sides, they are joined. `by_sides`: what stands on one side is computed together,
+    and told to none but to what the query says itself.
+    """
+    for relation in {owner: None for term in terms for owner in term.owners}:
+        own = [term for term in terms if relation in term.owners]
+        shown, sides = union(term.seen for term in own), {term.side for term in own}
+        is_made = shown >= MADE
+        others = [term for term in terms if relation not in term.owners]
+        told = personal(union(each.seen for each in others if is_made or not by_sides or sides - {each.side}))
+        if told and (is_made or not personal(shown)):
+            relation.given = relation.given.with_more(told)
+            relation.given = replace(relation.given, times=relation.given.times | (told if by_sides else NOTHING))
+        for term in own:
+            if any(each.seen >= KEY and each.side != term.side for each in others) and not by_sides:
+                relation.given = relation.given.with_more(KEY, {term.name})
+            beside = personal(union(each.seen for each in own if each.side != term.side))
+            if beside and not personal(term.seen):
+                made = [name for name, seen in relation.given.columns if term.seen & seen & MADE]
+                relation.given = relation.given.with_more(beside, {term.name, *made})
+
+
+def share(relations: Sequence[Relation], name: str) -> None:
+    """A column by which relations are joined that all have one of its name."""
+    known = [(each, each.given.known(name)) for each in relations]
+    terms = [Term(at, name, (each,), seen) for at, (each, seen) in enumerate(known) if seen is not None]
+    compare(terms, by_sides=False)
+
+
+def union(parts: Iterable[Seen]) -> Seen:
+    """All of what is seen in any of them."""
+    return NOTHING.union(*parts)
+
+
+def personal(seen: Seen) -> Seen:
+    """The personal columns in it."""
+    return frozenset(origin for origin in seen if origin[0])
+
+
+def _known(relations: Sequence[Relation], parts: Sequence[str]) -> Seen | None:
+    found = [each.given.known(parts[0]) for each in relations]
+    found += [each.given.known(parts[end]) for each, end in _asked_of(relations, parts)]
+    told = [seen for seen in found if seen is not None]
+    return union(told) if told else None
+
+
+def _asked_of(relations: Sequence[Relation], parts: Sequence[str]) -> Iterator[tuple[Relation, int]]:
+    """The relations that a name begins with, and where in it the column stands."""
+    for each in relations:
+        for end in (1, 2):
+            if len(parts) > end and ".".join(parts[:end]) in each.names:
+                yield each, end

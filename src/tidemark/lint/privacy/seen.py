@@ -1,0 +1,324 @@
+"""Which personal columns can be seen in the columns that a query gives.
+
+Values are followed as Spark resolves names. Where that cannot be done, everything that could be meant is taken to be
+seen: what nobody can tell counts as personal. What only chooses rows (`WHERE`, `ON`, `GROUP BY`, the order and the
+partition of a window) is not seen in them, but in what asks whether there is such a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from tidemark.lint.privacy import forms
+from tidemark.lint.privacy.scope import (
+    KEY,
+    MADE,
+    NOTHING,
+    Given,
+    Relation,
+    Scope,
+    Seen,
+    compare,
+    personal,
+    share,
+    union,
+)
+from tidemark.lint.privacy.values import Values, is_of_one, parts_of
+from tidemark.sql.queries import full_name
+from tidemark.sql.tracing.reach import conjuncts, is_aggregate
+
+_MADE_NAMES = ("col", "pos", "key", "value", "id")  # of columns that generators make, where a query does not name them
+_MOST_ROUNDS = 100  # of a recursive query, whose columns see more with each; there are fewer columns than that
+_GENERATORS = (exp.UDTF, exp.Explode, exp.Inline, exp.Stack)
+
+
+class Eye(Values):
+    """Looks through queries over `tables`, which it knows by `layer.table`."""
+
+    def __init__(self, tables: Mapping[str, Given]) -> None:
+        self.tables = tables
+
+    def given(self, query: exp.Expr) -> Given:
+        """The columns that a parsed query gives."""
+        return self.query(query, Scope({}))
+
+    def query(self, node: exp.Expr, around: Scope) -> Given:
+        scope = Scope(self._with(node, around), around)
+        if isinstance(node, exp.Subquery | exp.Paren):
+            is_query = isinstance(node.this, exp.Select | exp.SetOperation | exp.Values)
+            given = self.query(node.this, scope) if is_query else self._joined(node, scope)
+            return self._cut(_renamed(given, node), node, scope)
+        if isinstance(node, exp.SetOperation):
+            united = _united(node, self.query(node.this, scope), self.query(node.expression, scope))
+            return self._cut(united, node, scope)
+        if isinstance(node, exp.Select):
+            return self._cut(self._select(node, scope), node, scope)
+        if isinstance(node, exp.Values):
+            return self._values(node, scope)
+        return self._unknown(node)
+
+    def _cut(self, given: Given, node: exp.Expr, scope: Scope) -> Given:
+        """What is left by LIMIT and OFFSET, where a subquery says of how many rows."""
+        limits = [each for name in ("limit", "offset") if (each := node.args.get(name)) is not None]
+        told = personal(union(self.expression(each.args.get("expression"), scope) for each in limits))
+        return given.with_more(told) if told else given
+
+    def _with(self, node: exp.Expr, around: Scope) -> Mapping[str, Given]:
+        ctes = dict(around.ctes)
+        clause = node.args.get("with_")
+        is_recursive = clause is not None and bool(clause.args.get("recursive"))
+        for cte in clause.expressions if clause is not None else ():
+            name, before = cte.alias.lower(), Given()
+            if is_recursive and isinstance(cte.this, exp.SetOperation):
+                before = _renamed(self.query(cte.this.this, Scope(ctes, around)), cte)
+            for _ in range(_MOST_ROUNDS if is_recursive else 1):
+                inner = ctes | {name: before} if is_recursive else ctes
+                found = _renamed(self.query(cte.this, Scope(inner, around)), cte)
+                if found == before:
+                    break
+                before = found
+            ctes[name] = before
+        return ctes
+
+    def _anything(self, node: exp.Expr) -> Seen:
+        """What there is in the tables that a part of a query names, or in all where it names one that is not known."""
+        named = [table for table in node.find_all(exp.Table) if table.db]
+        known = [self.tables[full_name(table)] for table in named if full_name(table) in self.tables]
+        if not named or len(known) < len(named):
+            known = list(self.tables.values())
+        return union(given.all for given in known)
+
+    def _unknown(self, node: exp.Expr) -> Given:
+        seen = self._anything(node)
+        return Given(rest=seen, there=personal(seen))
+
+    # Where rows come from
+
+    def _joined(self, node: exp.Expr, scope: Scope) -> Given:
+        """A join in parentheses, without a SELECT."""
+        inner = Scope(scope.ctes, scope)
+        self._source(node.this, inner)
+        self._joins(node, inner)
+        return self._rows(inner)
+
+    def _rows(self, scope: Scope) -> Given:
+        given = _star(scope)
+        there = scope.there | union(each.given.there for each in scope.relations)
+        return Given(given.columns, given.rest, there, scope.times)
+
+    def _select(self, node: exp.Select, scope: Scope) -> Given:
+        self._enter(node, scope)
+        given = self._shown(node, scope)
+        groups = forms.grouped_by(node)
+        is_aggregated = bool(node.args.get("group")) or any(map(_aggregates, node.expressions))
+        if is_aggregated and (scope.outward or is_of_one([self.expression(each, scope) for each in groups])):
+            scope.is_of_one = True
+            scope.aliases.clear()
+            given = self._shown(node, scope)
+        names_people = scope.is_of_one or not is_aggregated or given.all >= KEY
+        changed = node.args.get("kind") or node.args.get("operation_modifiers")
+        return replace(
+            given,
+            rest=self._anything(node) if changed else given.rest,
+            there=scope.there | given.there if names_people else NOTHING,
+            times=NOTHING if is_aggregated else scope.times | given.times,
+        )
+
+    def _shown(self, node: exp.Select, scope: Scope) -> Given:
+        columns: list[tuple[str, Seen]] = []
+        rest: Seen | None = None
+        made = NOTHING
+        for selected in node.expressions:
+            given = self._selected(selected, scope)
+            columns += given.columns
+            if given.rest is not None:
+                rest = given.rest | (rest or NOTHING)
+            if isinstance(selected.unalias(), _GENERATORS):
+                made |= personal(given.all)
+            scope.aliases.update(given.columns)
+        return Given(tuple(columns), rest, made, made)
+
+    def _enter(self, select: exp.Select, scope: Scope) -> None:
+        """Lets names mean what the FROM and the joins of a SELECT give."""
+        first = select.args.get("from_")
+        if first is not None:
+            self._source(first.this, scope)
+        self._joins(select, scope)
+        conditions = forms.conditions(select)
+        scope.there |= union(self.told(each, scope) for each in conditions)
+        self._compare([*_ons(select), *conditions], scope)
+        scope.there |= union(each.given.there for each in scope.relations)
+
+    def _joins(self, node: exp.Expr, scope: Scope) -> None:
+        joins = node.args.get("joins") or ()
+        for number, join in enumerate(joins):
+            self._join(join, scope)
+            self._compare([part for each in joins[: number + 1] for part in conjuncts(each.args.get("on"))], scope)
+        for lateral in node.args.get("laterals") or ():
+            self._source(lateral, scope)
+
+    def _join(self, join: exp.Join, scope: Scope) -> None:
+        """Adds what is joined; of the sides that an outer join may leave out, what there is tells of the condition."""
+        before, is_hidden = list(scope.relations), str(join.kind or "").upper() in ("SEMI", "ANTI")
+        self._source(join.this, scope, is_hidden=is_hidden)
+        added = scope.relations[len(before) :]
+        told = union(self.told(each, scope) for each in conjuncts(join.args.get("on")))
+        side = "" if is_hidden else str(join.side or "").upper()
+        for each in added if side in ("LEFT", "FULL") else ():
+            each.given = each.given.optional(told)
+        for each in before if side in ("RIGHT", "FULL") else ():
+            each.given = each.given.optional(told | scope.there)
+        if not side:
+            scope.there |= told
+        shared = [each.name.lower() for each in join.args.get("using") or ()]
+        is_natural = str(join.method or "").upper() == "NATURAL"
+        for name in {name for each in scope.relations for name in each.given.names} if is_natural else shared:
+            share(scope.relations, name)
+
+    def _compare(self, conditions: list[exp.Expr], scope: Scope) -> None:
+        """Tells each relation what conditions hold it against, until none is told more: one leads to the next."""
+        for _ in range(_MOST_ROUNDS):
+            before = [each.given for each in scope.relations]
+            for condition in conditions:
+                compare(list(self.terms(condition, scope)), by_sides=forms.is_range(condition))
+            if before == [each.given for each in scope.relations]:
+                return
+
+    def _source(self, node: exp.Expr, scope: Scope, *, is_hidden: bool = False) -> None:
+        """Adds what a FROM or JOIN names to what names can mean."""
+        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table) and not node.alias:
+            self._source(node.this, scope, is_hidden=is_hidden)  # a join in parentheses: its names are seen outside
+            self._joins(node, scope)
+            return
+        given, names = self._relation(node, scope), {node.alias_or_name.lower()}
+        if isinstance(node, exp.Table) and node.db and not node.alias:
+            names.add(full_name(node))
+        for pivot in node.args.get("pivots") or ():
+            given = self._pivoted(given, pivot, scope)
+            names |= {pivot.alias.lower()} if pivot.alias else set()
+        scope.relations.append(Relation(frozenset(names), given, is_hidden))
+        self._joins(node, scope)
+
+    def _relation(self, node: exp.Expr, scope: Scope) -> Given:
+        if isinstance(node, exp.Lateral):
+            if isinstance(node.this, exp.Query):
+                return _renamed(self.query(node.this, scope), node)
+            return _made(self.expression(node.this, scope), node)
+        if isinstance(node, exp.Table):
+            if not isinstance(node.this, exp.Identifier):
+                return _made(self.expression(node.this, scope), node)
+            table = self.tables.get(full_name(node)) if node.db else scope.ctes.get(node.name.lower())
+            return _renamed(table if table is not None else self._unknown(node), node)
+        if isinstance(node, exp.Query | exp.Values | exp.Paren):
+            return self.query(node, scope)
+        if isinstance(node, exp.UDTF):
+            return _made(self.expression(node, scope), node)
+        seen = self._anything(node) | self.expression(node, scope)
+        return Given(rest=seen, there=personal(seen))
+
+    def _values(self, node: exp.Values, scope: Scope) -> Given:
+        rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
+        width = min(map(len, rows), default=0)
+        seen = [union(self.expression(row[at], scope) for row in rows) for at in range(width)]
+        return _renamed(Given(tuple((f"col{at}", each) for at, each in enumerate(seen, start=1))), node)
+
+    def _pivoted(self, given: Given, pivot: exp.Pivot, scope: Scope) -> Given:
+        inner = Scope(scope.ctes, scope, [Relation(frozenset(), given)])
+        spent = {column.name.lower() for column in pivot.find_all(exp.Column)}
+        read = union(inner.column(parts_of(column)) for column in pivot.find_all(exp.Column))
+        made = [each for each in pivot.find_all(exp.Identifier) if each.find_ancestor(exp.Column) is None]
+        named = made if pivot.args.get("unpivot") else pivot.args.get("columns") or ()
+        columns = (*given.without(spent).columns, *((each.name.lower(), read) for each in named))
+        return _renamed(Given(columns, read | (given.rest or NOTHING), given.there, given.times), pivot)
+
+    # What is selected
+
+    def _selected(self, node: exp.Expr, scope: Scope) -> Given:
+        if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
+            return self.star(node, scope)
+        seen = self.expression(node, scope)
+        if isinstance(node, exp.Aliases):
+            return Given(tuple((name.name.lower(), seen) for name in node.expressions))
+        if isinstance(node, exp.Alias | exp.Column):
+            name = node.alias_or_name.lower()
+            return Given(((name, seen),), seen if isinstance(node.unalias(), _GENERATORS) else None)
+        return Given(((node.alias_or_name.lower(), seen),) if node.alias_or_name else (), seen)
+
+    def star(self, node: exp.Expr, scope: Scope) -> Given:
+        if isinstance(node, exp.Column):
+            return self._star_changed(self._star_of(node, scope), node.this, scope)
+        return self._star_changed(_star(scope), node, scope)
+
+    def _star_of(self, node: exp.Column, scope: Scope) -> Given:
+        parts = parts_of(node)[:-1]
+        for each in scope.around():
+            found = [relation.given for relation in each.relations if ".".join(parts) in relation.names]
+            if found:
+                columns = tuple(column for given in found for column in given.columns)
+                rests = [given.rest for given in found if given.rest is not None]
+                return Given(columns, union(rests) if rests else None)
+        return Given(rest=scope.column(parts))
+
+    def _star_changed(self, given: Given, star: exp.Expr, scope: Scope) -> Given:
+        gone = [each.name.lower() for each in star.args.get("except_") or ()]
+        put = star.args.get("replace") or ()
+        columns = given.without([*gone, *(each.alias.lower() for each in put)]).columns
+        changed = ((each.alias.lower(), self.expression(each, scope)) for each in put)
+        if star.args.get("rename"):
+            return Given((*columns, *changed), given.all)
+        return Given((*columns, *changed), given.rest)
+
+
+def _star(scope: Scope) -> Given:
+    rests = [each.given.rest for each in scope.visible if each.given.rest is not None]
+    columns = tuple(column for each in scope.visible for column in each.given.columns)
+    return Given(columns, union(rests) if rests else None)
+
+
+def _renamed(given: Given, node: exp.Expr) -> Given:
+    alias = node.args.get("alias")
+    columns = alias.args.get("columns") or () if isinstance(alias, exp.TableAlias) else ()
+    return given.called([each.name.lower() for each in columns])
+
+
+def _made(seen: Seen, node: exp.Expr) -> Given:
+    """The columns of a function that makes rows: in each of them any of its arguments may be seen."""
+    return _renamed(Given(tuple((name, seen) for name in _MADE_NAMES), seen, personal(seen), personal(seen)), node)
+
+
+def _united(node: exp.SetOperation, left: Given, right: Given) -> Given:
+    """What both sides give; what a query says itself tells of which side a row is, or that it was on the other."""
+    there, times = left.there | right.there, left.times | right.times
+    if isinstance(node, exp.Except):
+        told = personal(right.all) if left.all >= MADE else NOTHING
+        return replace(left.with_more(told), there=there | told)
+    left, right = _labelled(left), _labelled(right)
+    rests = [each.rest for each in (left, right) if each.rest is not None]
+    rest = union(rests) if rests else None
+    if node.args.get("by_name"):
+        names = dict.fromkeys((*left.names, *right.names))
+        columns = tuple((name, (left.known(name) or NOTHING) | (right.known(name) or NOTHING)) for name in names)
+    elif rest is None and len(left.columns) == len(right.columns):
+        pairs = zip(left.columns, right.columns, strict=True)
+        columns = tuple((name, one | other) for (name, one), (_, other) in pairs)
+    else:
+        rest = left.all | right.all
+        columns = tuple((name, rest) for name in left.names)
+    return Given(columns, rest, there, times | there)
+
+
+def _labelled(given: Given) -> Given:
+    """One side of a UNION: what the query itself says in it stands for the condition of its rows."""
+    return given.with_more(given.there, [name for name, seen in given.columns if seen >= MADE])
+
+
+def _aggregates(node: exp.Expr) -> bool:
+    """Whether an expression makes one row of many."""
+    return any(is_aggregate(part) for part in node.walk(prune=lambda each: isinstance(each, exp.Query | exp.Window)))
+
+
+def _ons(select: exp.Expr) -> list[exp.Expr]:
+    return [part for join in select.args.get("joins") or () for part in conjuncts(join.args.get("on"))]

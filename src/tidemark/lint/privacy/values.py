@@ -1,0 +1,180 @@
+"""Which personal columns can be seen in the value of an expression, and which are told by a condition that holds.
+
+What is computed from a value is seen, whatever the function: a digest, a comparison, a length. Not seen is how many
+there are (`count`), but of one person, and whether there is something (`IS NULL`), but where a null was made.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from tidemark.lint.privacy import forms
+from tidemark.lint.privacy.scope import KEY, MADE, NOTHING, NULLS, Given, Scope, Seen, Term, personal, union
+
+# Parts of an expression that choose a value without being in it.
+_CHOOSES: Mapping[type[exp.Expr], tuple[str, ...]] = {
+    exp.ArgMax: ("expression",),
+    exp.ArgMin: ("expression",),
+    exp.Collate: ("expression",),
+}
+
+
+class Values(ABC):
+    """Looks through expressions; what the queries in them give is somebody else's."""
+
+    @abstractmethod
+    def query(self, node: exp.Expr, around: Scope) -> Given:
+        """The columns that a query gives."""
+
+    @abstractmethod
+    def star(self, node: exp.Expr, scope: Scope) -> Given:
+        """The columns that `*` or `t.*` means, without those it leaves out and with those it changes."""
+
+    def told(self, condition: exp.Expr, scope: Scope) -> Seen:
+        """What is told of a person where a condition holds: nothing by columns that only join people with people."""
+        if isinstance(condition, exp.Connector | exp.Not | exp.Paren):
+            return union(self.told(each, scope) for each in condition.iter_expressions())
+        if forms.is_equality(condition):
+            seen = [union(self._held(each, scope) for each in side) for side in forms.sides(condition)]
+            if all(personal(each) and not each >= MADE for each in seen):
+                return union(self.query(each, scope).there for each in _queries(condition))
+        return personal(self.expression(condition, scope))
+
+    def terms(self, condition: exp.Expr, scope: Scope) -> Iterator[Term]:
+        """What a condition holds against each other: columns, and what subqueries give."""
+        for side, parts in enumerate(forms.sides(condition)):
+            for node in (each for part in parts for each in part.walk(prune=_is_whole)):
+                if isinstance(node, exp.Query) or forms.null_tested(node) is not None:
+                    yield Term(side, "", (), self._held(node, scope))
+                elif isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
+                    yield Term(side, node.name.lower(), scope.owners(parts_of(node)), self.expression(node, scope))
+
+    def _held(self, node: exp.Expr, scope: Scope) -> Seen:
+        return self.query(node, scope).all if isinstance(node, exp.Query) else self.expression(node, scope)
+
+    def expression(self, node: exp.Expr | None, scope: Scope) -> Seen:
+        """What is seen in the value of an expression."""
+        if node is None or isinstance(node, exp.DataType | exp.Typeof):
+            return NOTHING
+        if isinstance(node, exp.Column | exp.Star | exp.Identifier | exp.Var):
+            return self._name(node, scope)
+        if isinstance(node, exp.Query):
+            given = self.query(node, scope)
+            return given.all | (given.there | NULLS if given.there else NOTHING)
+        if isinstance(node, exp.Exists) and isinstance(node.this, exp.Query):
+            return self.query(node.this, scope).there
+        if isinstance(node, exp.Window):
+            return self._window(node, scope)
+        asked = self._asked(node, scope)
+        return asked if asked is not None else self._computed(node, scope)
+
+    def _asked(self, node: exp.Expr, scope: Scope) -> Seen | None:
+        """What is seen in an expression that only asks for something; None of any other."""
+        tested, counted = forms.null_tested(node), forms.counted(node)
+        if tested is not None:
+            return _by_null(union(self.expression(each, scope) for each in tested))
+        if counted is not None:
+            told = _by_null(union(self.expression(each, scope) for each in counted))
+            return told | scope.times if scope.is_of_one else NOTHING
+        if isinstance(node, exp.Filter):
+            told = self.told(node.expression.this, scope) if scope.is_of_one else NOTHING
+            return self.expression(node.this, scope) | (told | NULLS if told else NOTHING)
+        if isinstance(node, exp.Nvl2):
+            chosen = [node.args.get("true"), node.args.get("false")]
+            return union(self.expression(each, scope) for each in chosen) | _by_null(self.expression(node.this, scope))
+        value = forms.null_if_empty(node)
+        return self.expression(value, scope) if value is not None else None
+
+    def _computed(self, node: exp.Expr, scope: Scope) -> Seen:
+        """What is seen in what is computed of the parts of an expression."""
+        is_unreadable = isinstance(node, exp.Anonymous) and node.name.lower() == "identifier"
+        if is_unreadable or forms.is_place_of_work(node):
+            return scope.everything()
+        if isinstance(node, exp.Lambda):
+            names = {each.name.lower() for each in node.expressions}
+            return self.expression(node.this, replace(scope, parameters=scope.parameters | names))
+        if isinstance(node, exp.Dot) and not isinstance(node.expression, exp.Func):
+            return self.expression(node.this, scope)
+        skipped = _only_chosen_by(node)
+        parts = [each for each in node.iter_expressions() if not forms.is_label(node, each)]
+        if not parts:
+            return MADE
+        seen = scope.times if scope.is_of_one and forms.adds_up(node) else NOTHING
+        seen |= union(self.expression(each, scope) for each in parts if not forms.is_among(each, skipped))
+        if seen >= KEY:
+            seen |= self._chosen(node, scope)
+        return seen | NULLS if personal(seen) and self._makes_nulls(node, scope) else seen
+
+    def _chosen(self, node: exp.Expr, scope: Scope) -> Seen:
+        """What is told by keys of people that were chosen, where they are held against those of others."""
+        owners = {owner for each in node.find_all(exp.Column) for owner in scope.owners(parts_of(each))}
+        return union(each.given.there for each in owners) if len(owners) > 1 else NOTHING
+
+    def _makes_nulls(self, node: exp.Expr, scope: Scope) -> bool:
+        """Whether an expression can be null where what it is made of is not, or the other way round."""
+        if isinstance(node, exp.Case):
+            asked = [node.this, *(each.this for each in node.args.get("ifs") or ())]
+            return bool(personal(union(self.expression(each, scope) for each in asked)))
+        if isinstance(node, exp.If):
+            return bool(personal(self.expression(node.this, scope)))
+        return not forms.keeps_nulls(node)
+
+    def _window(self, node: exp.Window, scope: Scope) -> Seen:
+        ordered = [self.expression(each, scope) for each in forms.window_parts(node, "order")]
+        divided = [self.expression(each, scope) for each in forms.window_parts(node, "partition_by")]
+        inner = replace(scope, is_of_one=scope.is_of_one or bool(ordered) or is_of_one(divided))
+        told = union(each for each in divided if each >= MADE | NULLS)
+        seen = self.expression(node.this, inner)
+        if forms.tells_order(node) or seen >= KEY:
+            told |= union(ordered)
+        return seen | personal(told)
+
+    def _name(self, node: exp.Expr, scope: Scope) -> Seen:
+        if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
+            return self.star(node, scope).all
+        if isinstance(node, exp.Column):
+            parts = parts_of(node)
+            return NOTHING if parts[0] in scope.parameters else scope.column(parts)
+        name = node.name.lower()
+        if name in scope.parameters:
+            return NOTHING  # what it stands for is an argument of the function, and seen there
+        if isinstance(node, exp.Var):
+            return scope.column([name]) if scope.may_be_column(name) else NOTHING
+        return scope.everything()
+
+
+def is_of_one(grouped: list[Seen]) -> bool:
+    """Whether rows that have these in common may all be of one person."""
+    return any(each >= KEY or (personal(each) and not each >= NULLS) for each in grouped)
+
+
+def parts_of(column: exp.Column) -> list[str]:
+    return [part.name.lower() for part in column.parts]
+
+
+def _by_null(seen: Seen) -> Seen:
+    """What is told by whether there is a value in which this is seen."""
+    return seen if seen >= NULLS and personal(seen) else NOTHING
+
+
+def _is_whole(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Query | exp.Column) or forms.null_tested(node) is not None
+
+
+def _queries(condition: exp.Expr) -> Iterator[exp.Expr]:
+    for node in condition.walk(prune=lambda each: isinstance(each, exp.Query)):
+        if isinstance(node, exp.Query):
+            yield node
+
+
+def _only_chosen_by(node: exp.Expr) -> list[object]:
+    """The parts of an expression that choose its value and are not in it."""
+    if isinstance(node, exp.Order):
+        return [node.expressions] if isinstance(node.parent, exp.GroupConcat) else []
+    if isinstance(node, exp.WithinGroup):
+        return [node.expression] if isinstance(node.this, exp.GroupConcat) else []  # any other gives what it orders by
+    return [node.args.get(name) for name in _CHOOSES.get(type(node), ())]
