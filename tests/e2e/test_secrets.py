@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
 
 from sandbox.credentials import AWS, CRM_CLIENT, REDSHIFT, SNOWFLAKE
 from sandbox.home import Home
 from sandbox.seeding.aws import client
-from sandbox.services.postgres import SUPERUSER, socket_directory
-from sandbox.services.prefect import DATABASE
+from tests.support.worlds import prefect_database
 from tests.support.worlds.world import EVENTS, World
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.usefixtures("poisoned")]
@@ -28,7 +25,7 @@ def leaked(content: bytes) -> list[str]:
 
 
 def test_prefects_database_holds_none(world: World) -> None:
-    tables = dict(asyncio.run(_tables(socket_directory(Home(world.home).postgres))))
+    tables = prefect_database.tables(world.home)
 
     assert b"tidemark-local-snowflake" in tables["block_document"]
     assert len(tables["log"]) > 10_000
@@ -76,13 +73,3 @@ def _files(home: Path) -> Iterator[Path]:
         if Path(folder).is_relative_to(Home(home).folder):
             continue
         yield from (Path(folder) / name for name in names)
-
-
-async def _tables(sockets: Path) -> list[tuple[str, bytes]]:
-    connection = await asyncpg.connect(host=str(sockets), user=SUPERUSER, database=DATABASE)
-    try:
-        found = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        names = [row["tablename"] for row in found]
-        return [(name, repr(await connection.fetch(f'SELECT t::text FROM "{name}" AS t')).encode()) for name in names]
-    finally:
-        await connection.close()
