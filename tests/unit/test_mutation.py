@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.mutation.mutants import mutants
-from tests.support.mutation.results import Result, Results, report
+from tests.support.mutation.results import Result, Results, report, share
 
 
 def faults(source: str) -> set[str]:
@@ -86,3 +86,14 @@ def test_the_report_counts_and_names_what_is_left() -> None:
     text = report([RESULT, replace(RESULT, name="f:2#0", outcome="survived"), replace(RESULT, outcome="unreached")])
     assert "| `a.py` | 3 | 1 | 0 | 2 | 33 % |" in text
     assert "- `a.py:3` survived: `a < b → a <= b` (f:2#0)" in text
+
+
+def test_a_share_is_of_the_faults_that_nobody_has_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    explained = tmp_path / "explained.yaml"
+    explained.write_text("a.py: {'f:2#0': it only chooses the order of a log}\n", encoding="utf-8")
+    monkeypatch.setattr("tests.support.mutation.results.EXPLAINED", explained)
+    others = [replace(RESULT, name=f"f:{number}#0", outcome="survived") for number in (2, 3)]
+
+    assert share([RESULT, *others]) == 50
+    assert share([RESULT, others[0]]) == 100
+    assert share([]) == 100

@@ -1,4 +1,7 @@
-"""`python -m tests.support.mutation [PATH…]`: puts faults into files, and lets the tests that reach them run."""
+"""`python -m tests.support.mutation [PATH…]`: puts faults into files, and lets the tests that reach them run.
+
+It ends with 1 where fewer than `--least` of a hundred faults are noticed or explained.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from pathlib import Path
 
 from tests.support.mutation.mutants import Mutant, mutants
 from tests.support.mutation.reached import Reached, reached
-from tests.support.mutation.results import Result, Results, report
+from tests.support.mutation.results import Result, Results, report, share
+from tests.support.mutation.standing import standing_sandbox
 from tests.support.mutation.warm import WarmJvm
 
 ROOT = Path(__file__).parents[3]
@@ -21,30 +25,40 @@ BUILD = ROOT / "build" / "mutation"
 CHECKOUT = BUILD / "checkout"
 WINGS = ("write", "compute", "control", "errorlane", "targets")
 DEFAULT = (*(f"src/tidemark/{wing}" for wing in WINGS), "flows", "tasks")
+SERVED = ("tests/integration/targets", "tests/integration/sources")
+"""Suites that need the sandbox's services, which stand between the trials: what meets a warehouse is tried by them."""
 _SECONDS = 600.0
 _SHOWN = 100
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> int:
     told = _arguments(arguments)
     _copy_checkout()
     tests = _digest(sorted((CHECKOUT / "tests").rglob("*.py")))
-    known = BUILD / f"reached-{tests[:12]}.json"
+    found: list[Result] = []
+    with standing_sandbox(BUILD / "sandbox"):
+        trial = _Trial(_reached(tests, told), Results(BUILD / "results.jsonl"), tests, told.tests, told.seed)
+        chosen = [(path, mutant) for path in _files(told.paths) for mutant in _sample(path, told.per_file, told.seed)]
+        try:
+            for number, (path, mutant) in enumerate(chosen, start=1):
+                result = trial.of(path, mutant)
+                found.append(result)
+                sys.stderr.write(f"{number}/{len(chosen)} {result.outcome}: {path}:{mutant.line} {result.change}\n")
+        finally:
+            trial.close()
+            text = f"{report(found)}\n\nSeed {told.seed}, {told.per_file or 'all'} faults of a file.\n"
+            (BUILD / "report.md").write_text(text, encoding="utf-8")
+            sys.stdout.write(text)
+    return int(share(found) < told.least)
+
+
+def _reached(tests: str, told: argparse.Namespace) -> Reached:
+    """Which tests reach which lines, as it was found for these tests before, or is found now."""
+    suites = _digest_of_words([tests, *told.suite, *told.served])
+    known = BUILD / f"reached-{suites[:12]}.json"
     if not known.is_file():
-        reached(CHECKOUT, told.suite, BUILD).save(known)
-    trial = _Trial(Reached.load(known), Results(BUILD / "results.jsonl"), tests, told.tests, told.seed)
-    chosen = [(path, mutant) for path in _files(told.paths) for mutant in _sample(path, told.per_file, told.seed)]
-    found = []
-    try:
-        for number, (path, mutant) in enumerate(chosen, start=1):
-            result = trial.of(path, mutant)
-            found.append(result)
-            sys.stderr.write(f"{number}/{len(chosen)} {result.outcome}: {path}:{mutant.line} {result.change}\n")
-    finally:
-        trial.close()
-        text = report(found)
-        (BUILD / "report.md").write_text(text + "\n", encoding="utf-8")
-        sys.stdout.write(text + "\n")
+        reached(CHECKOUT, told.suite, told.served, BUILD).save(known)
+    return Reached.load(known)
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -53,7 +67,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--per-file", type=int, default=None, help="at most so many faults of a file; all by default")
     parser.add_argument("--seed", type=int, default=0, help="which faults and tests are taken, where not all are")
     parser.add_argument("--tests", type=int, default=60, help="at most so many tests for a fault")
-    parser.add_argument("--suite", nargs="*", default=["tests/unit"], help="the tests that may notice faults")
+    parser.add_argument("--least", type=float, default=90.0, help="of a hundred, to be noticed or explained")
+    parser.add_argument("--suite", nargs="*", default=["tests/unit"], help="the quick tests that may notice faults")
+    parser.add_argument("--served", nargs="*", default=list(SERVED), help="those that need the sandbox's services")
     return parser.parse_args(arguments)
 
 
@@ -145,6 +161,10 @@ def _copy_checkout() -> None:
             shutil.copy2(ROOT / name, target)
 
 
+def _digest_of_words(words: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()
+
+
 def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
@@ -153,4 +173,4 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,22 +35,28 @@ class Reached:
         path.write_text(json.dumps({file: dict(lines) for file, lines in self.files.items()}), encoding="utf-8")
 
 
-def reached(root: Path, tests: Iterable[str], folder: Path) -> Reached:
-    """Runs tests of a checkout (all that are not slow, of these paths) under coverage."""
+def reached(root: Path, quick: Sequence[str], served: Sequence[str], folder: Path) -> Reached:
+    """Runs tests of a checkout under coverage: of `quick` all that are not slow, of `served` all."""
     from coverage import CoverageData
 
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "coveragerc"
     sources = "".join(f"  {each}\n" for each in SOURCES)
     settings.write_text(f"[run]\ndata_file = {folder / 'coverage'}\nrelative_files = true\nsource =\n{sources}")
-    options = ["-q", "-m", "not slow", "-p", "no:cacheprovider", "--cov-context=test", "--cov-report=", "--cov"]
-    command = [sys.executable, "-m", "pytest", *options, f"--cov-config={settings}", *tests]
-    ended = subprocess.run(command, cwd=root, check=False)
-    if ended.returncode not in (0, 1):
-        raise SystemExit(f"the suite did not run: pytest ended with {ended.returncode}")
+    _run(root, settings, ["-m", "not slow", *quick])
+    if served:
+        _run(root, settings, ["--cov-append", *served])
     data = CoverageData(str(folder / "coverage"))
     data.read()
     return Reached({file: _lines(data.contexts_by_lineno(file)) for file in sorted(data.measured_files())})
+
+
+def _run(root: Path, settings: Path, chosen: Sequence[str]) -> None:
+    options = ["-q", "-p", "no:cacheprovider", "--cov-context=test", "--cov-report=", "--cov"]
+    command = [sys.executable, "-m", "pytest", *options, f"--cov-config={settings}", *chosen]
+    ended = subprocess.run(command, cwd=root, check=False)
+    if ended.returncode not in (0, 1):
+        raise SystemExit(f"the suite did not run: pytest ended with {ended.returncode}")
 
 
 def _lines(by_line: Mapping[int, Iterable[str]]) -> Lines:

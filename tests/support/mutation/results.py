@@ -59,9 +59,15 @@ class Results:
             stream.write(json.dumps(asdict(result)) + "\n")
 
 
+def share(results: Iterable[Result]) -> float:
+    """Of a hundred faults that nobody has explained, how many were noticed; 100 where there is none."""
+    counts = Counter(_fate(each, _explained()) for each in results)
+    return _share(counts)
+
+
 def report(results: Iterable[Result]) -> str:
     """A Markdown table of the files, and every fault that no test noticed and nobody has explained."""
-    explained: Mapping[str, Mapping[str, str]] = yaml.safe_load(EXPLAINED.read_text("utf-8")) or {}
+    explained = _explained()
     by_file: dict[str, list[Result]] = {}
     for result in results:
         by_file.setdefault(result.path, []).append(result)
@@ -81,8 +87,17 @@ def _table(by_file: Mapping[str, list[Result]], explained: Mapping[str, Mapping[
 
 def _row(name: str, counts: Mapping[str, int]) -> str:
     noticed, explained, left = (counts.get(fate, 0) for fate in ("noticed", "explained", "left"))
-    share = f"{100 * noticed / (noticed + left):.0f} %" if noticed + left else "–"
-    return f"| {name} | {noticed + explained + left} | {noticed} | {explained} | {left} | {share} |"
+    told = f"{_share(counts):.0f} %" if noticed + left else "–"
+    return f"| {name} | {noticed + explained + left} | {noticed} | {explained} | {left} | {told} |"
+
+
+def _share(counts: Mapping[str, int]) -> float:
+    noticed, left = counts.get("noticed", 0), counts.get("left", 0)
+    return 100 * noticed / (noticed + left) if noticed + left else 100.0
+
+
+def _explained() -> Mapping[str, Mapping[str, str]]:
+    return yaml.safe_load(EXPLAINED.read_text("utf-8")) or {}
 
 
 def _survivors(by_file: Mapping[str, list[Result]], explained: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
