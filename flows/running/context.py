@@ -151,12 +151,13 @@ def _started(run: Run, flow: str, environment: Environment, folder: Folder) -> R
 
 
 def _clean(environment: Environment, runs: RunStore, state: StateStore, keep: Collection[str]) -> None:
-    """Removes staging that nobody needs any more; the run is done, and is not undone by what fails here."""
+    """Removes what nobody needs of staging and exchange; the run is done, and is not undone by what fails here."""
     try:
-        lying = open_folder(environment.roots.staging, environment.aws)
-        staging.clean(lying, runs, state, keep, environment.retention.staging)
+        kept, aws = environment.retention, environment.aws
+        staging.clean(open_folder(environment.roots.staging, aws), runs, state, keep, kept.staging)
+        staging.clean_exchange(open_folder(environment.exchange.rstrip("/"), aws), runs, state, kept.exchange)
     except (TidemarkError, OSError):
-        log.exception("staging could not be cleaned; the next run tries again")
+        log.exception("staging and exchange could not be cleaned; the next run tries again")
 
 
 def _flow_run() -> str:

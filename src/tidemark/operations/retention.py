@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tidemark.control.state import StateStore
 
 _RUN, _DAY = "run_id=", "dt="
-_EXCHANGED = ("publish", "extract")
 
 
 def expire(environment: Environment, state: StateStore, runs: RunStore, now: datetime) -> dict[str, int]:
@@ -33,7 +32,7 @@ def expire(environment: Environment, state: StateStore, runs: RunStore, now: dat
     removed["staging"] = _runs_over(lying, runs, needed, now - kept.staging)
     exchange = open_folder(environment.exchange.rstrip("/"), aws)
     removed["exchange"] = sum(
-        _runs_over(exchange.below(kind), runs, needed, now - kept.exchange) for kind in _EXCHANGED
+        _runs_over(exchange.below(kind), runs, needed, now - kept.exchange) for kind in staging.EXCHANGED
     )
     for name, root, span in (
         ("logs", environment.roots.logs, kept.logs),

@@ -1,4 +1,4 @@
-"""Staging: batches on their way, taken over by whoever ends the work, and cleaned when nothing can need them.
+"""Staging and exchange: batches on their way, taken over by whoever ends the work, cleaned when nothing needs them.
 
 Once all of a run is committed nobody reads it again; of a run that failed it is evidence for some days; of one that
 died while it committed, replayed errors, or was a backfill, it is what the next run ends that with; and of one that
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tidemark.write.manifest import Prepared
 
 KEPT = timedelta(days=3)
+EXCHANGED = ("publish", "extract")
+"""Folders of the exchange bucket: what goes to warehouses, and what comes of them, each by its run."""
 _FOLDER = "run_id="
 
 
@@ -76,11 +78,21 @@ def clean(
     """Removes what runs have staged that is no longer needed; gives the ids of these runs. What one that failed has
     staged is `kept` for so long."""
     plans.retire(state)
-    keep, removed = {*needed(state), *also_keep}, []
-    for name in staging.folders():
+    return _remove(staging, runs, {*needed(state), *also_keep}, kept)
+
+
+def clean_exchange(exchange: Folder, runs: RunStore, state: StateStore, kept: timedelta) -> tuple[str, ...]:
+    """The same for what runs have exchanged with warehouses; a source's rows lie there unmasked."""
+    keep = needed(state)
+    return tuple(run_id for kind in EXCHANGED for run_id in _remove(exchange.below(kind), runs, keep, kept))
+
+
+def _remove(place: Folder, runs: RunStore, keep: Collection[str], kept: timedelta) -> tuple[str, ...]:
+    removed = []
+    for name in place.folders():
         run_id = name.removeprefix(_FOLDER)
         if name.startswith(_FOLDER) and run_id not in keep and _is_over(runs, run_id, kept):
-            staging.delete(name)
+            place.delete(name)
             removed.append(run_id)
     return tuple(removed)
 

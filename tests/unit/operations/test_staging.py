@@ -55,3 +55,19 @@ def test_only_what_nobody_needs_is_removed(tmp_path: Path) -> None:
 def test_where_nothing_was_staged_there_is_nothing_to_clean(tmp_path: Path) -> None:
     state, runs = SqliteState(tmp_path / "state.db"), RunStore(open_folder(str(tmp_path / "runs")))
     assert staging.clean(open_folder(str(tmp_path / "staging")), runs, state) == ()
+
+
+def test_what_was_exchanged_goes_with_the_run_that_is_over(tmp_path: Path) -> None:
+    state, runs = SqliteState(tmp_path / "state.db"), RunStore(open_folder(str(tmp_path / "runs")))
+    exchange = open_folder(str(tmp_path / "exchange"))
+    stored = (summary("done", "done"), summary("failed", "failed"), summary("of-yesterday", "failed", LONG_AGO))
+    for each in stored:
+        runs.save(each)
+        for kind in ("extract", "publish", "of-somebody-else"):
+            exchange.write_text(f"{kind}/run_id={each.run_id}/bronze.orders/part-0.parquet", "rows")
+
+    removed = staging.clean_exchange(exchange, runs, state, timedelta(days=1))
+
+    assert sorted(removed) == ["done", "done", "of-yesterday", "of-yesterday"]
+    assert exchange.below("extract").folders() == exchange.below("publish").folders() == ["run_id=failed"]
+    assert len(exchange.below("of-somebody-else").folders()) == len(stored)
