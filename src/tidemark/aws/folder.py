@@ -13,6 +13,8 @@ from tidemark.errors import TidemarkError
 if TYPE_CHECKING:
     from tidemark.aws.settings import AwsSettings
 
+_PRIVATE = 0o700
+
 
 class Folder:
     """Text files below one root; names are relative to it, with `/` between parts."""
@@ -128,6 +130,11 @@ def open_folder(root: str, aws: AwsSettings | None = None) -> Folder:
     import fsspec
 
     return Folder(str(Path(root)), fsspec.filesystem("file"))
+
+
+def make_private(root: str | Path) -> None:
+    """Makes a folder on this machine's disk, for its owner alone; one that is there stays as somebody has made it."""
+    Path(root).mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
 
 
 def _replace(path: Path, text: str) -> None:

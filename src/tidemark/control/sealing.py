@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemark.aws.folder import open_folder
+from tidemark.aws.folder import make_private, open_folder
 from tidemark.errors import ConfigError, TidemarkError
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 LAKE_FILE = "_environment.json"
 _RESTORING = "restoring"
-_PRIVATE = 0o700
 
 
 def claim_lake(environment: Environment) -> None:
@@ -87,9 +85,9 @@ def _refuse_other(environment: Environment, noted: Mapping[str, str]) -> None:
 
 
 def _keep_private(environment: Environment) -> None:
-    """Makes the folders on this machine's disk that hold raw data, for their owner alone.
+    """Makes the folders on this machine's disk for their owner alone, but for gold, which is masked.
 
-    One that is there already stays as somebody has made it.
+    The snapshots' and the control store's are made so where these begin.
     """
     roots = environment.roots
     raw = (
@@ -98,7 +96,7 @@ def _keep_private(environment: Environment) -> None:
         environment.exchange,
         *(f"{roots.lake}/{layer}" for layer in ("bronze", "silver")),
     )
-    for root in raw:
-        if "://" not in root and not Path(root).exists():
-            Path(root).mkdir(parents=True)
-            Path(root).chmod(_PRIVATE)
+    of_runs = (roots.runs, roots.logs, roots.dq_results, roots.lineage)
+    for root in (*raw, *of_runs):
+        if "://" not in root:
+            make_private(root)

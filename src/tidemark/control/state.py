@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tidemark.aws.folder import make_private
 from tidemark.errors import ConfigError, StateError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ MOST_BYTES = 350_000
 _PACKED_FROM = 32_000  # characters; a release of a thousand tables is packed to a tenth
 _PACKED = "zlib:"
 OWNER = "environment"
+_PRIVATE = 0o600
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,9 @@ class SqliteState:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
+        if not path.exists():
+            path.touch(mode=_PRIVATE)  # what SQLite writes beside it gets the same mode
         with self._connection() as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS records"

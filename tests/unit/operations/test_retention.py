@@ -76,11 +76,15 @@ def test_days_of_an_error_lane_go_when_somebody_says_how_long_they_stay(tmp_path
     assert lane.folders() == ["_ledger", "dt=2025-03-01", "dt=2025-03-02"]
 
 
-def test_folders_of_raw_data_on_this_disk_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_folders_on_this_disk_are_for_their_owner_alone_but_gold(tmp_path: Path) -> None:
     settings = environment(tmp_path)
     (tmp_path / "exchange").mkdir(mode=0o755)
     sealing.claim_lake(settings)
-    lake = Path(settings.roots.lake)
-    made = (lake / "bronze", lake / "silver", Path(settings.roots.errors), Path(settings.roots.staging))
-    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+    open_state(settings)
+    roots, lake, store = settings.roots, Path(settings.roots.lake), Path(settings.state.location)
+    of_runs = (roots.errors, roots.staging, roots.runs, roots.logs, roots.dq_results, roots.lineage)
+    made = (lake / "bronze", lake / "silver", store.parent, *map(Path, of_runs))
+    assert {path: path.stat().st_mode & 0o777 for path in made} == dict.fromkeys(made, 0o700)
+    assert store.stat().st_mode & 0o777 == 0o600
+    assert not (lake / "gold").exists(), "it is made by who writes it, for readers"
     assert (tmp_path / "exchange").stat().st_mode & 0o777 == 0o755, "what somebody has made stays as it is"

@@ -13,9 +13,9 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidemark.aws.folder import make_private
 from tidemark.aws.objects import Listed, Objects, S3Objects, open_objects, whole
 from tidemark.errors import ConfigError, TidemarkError, choose
 from tidemark.operations.snapshots.document import Item, Part, Snapshot, digest, packed, unpacked
@@ -31,7 +31,6 @@ FILES = "files"
 _SNAPSHOTS, _LISTS, _ERASED = "snapshots", "lists", "erased"
 _JSON = ".json"
 _STAMP = 16
-_PRIVATE = 0o700
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,8 @@ class Place:
         """Makes the place this environment's; raises `ConfigError` where it is another's, or cannot hold snapshots."""
         if isinstance(self.objects, S3Objects):
             self.objects.refuse_deaf()
-        elif not Path(self.root).exists():  # raw rows are their owner's alone
-            Path(self.root).mkdir(parents=True)
-            Path(self.root).chmod(_PRIVATE)
+        else:  # raw rows are their owner's alone
+            make_private(self.root)
         mine = json.dumps({"environment": environment}).encode()
         if self.objects.put_new(_OWNER, mine):
             return
