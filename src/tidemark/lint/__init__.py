@@ -14,7 +14,7 @@ from tidemark.config.contract import LAYERS
 from tidemark.config.files.source import local_folder
 from tidemark.config.project import SQL_SUFFIX, graph_findings
 from tidemark.errors import Finding, choose
-from tidemark.lint import cases, checks, erasures, histories, inputs, jobs, loads, promises, queries, references
+from tidemark.lint import cases, checks, erasures, histories, inputs, jobs, loads, places, promises, queries, references
 from tidemark.lint.inspection import inspect
 from tidemark.lint.privacy import admission
 
@@ -42,6 +42,7 @@ def lint(config_dir: str | Path, env: str) -> list[Finding]:
         *jobs.find(inspection, folder),
         *cases.find(inspection, folder),
         *promises.find(inspection, folder),
+        *places.find(inspection, folder),
         *references.find(inspection),
         *erasures.find(inspection),
     ]

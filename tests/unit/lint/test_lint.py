@@ -55,6 +55,22 @@ def test_a_warehouse_unloads_to_a_bucket(folder: ConfigFolder) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("roots", "warned"),
+    [
+        ("{lake: s3a://acme/lake}", "s3a://acme/lake/_errors"),
+        ("{lake: s3a://acme/lake, errors: s3://acme/lake/rejected/}", "s3://acme/lake/rejected"),
+        ("{lake: s3a://acme/lake, errors: s3a://acme/lake-errors}", None),
+        ("{lake: s3a://acme/lake, errors: s3a://acme-errors}", None),
+        ("{lake: /data/lake}", None),
+    ],
+)
+def test_rejected_rows_in_a_bucket_are_not_below_the_lake(folder: ConfigFolder, roots: str, warned: str | None) -> None:
+    folder.edit("env/local.yaml", "exchange: s3a://exchange/", f"exchange: s3a://exchange/\nroots: {roots}")
+    told = [(each.line, each.severity, each.message.partition(", below")[0]) for each in folder.findings()]
+    assert told == ([(4, "warning", f"rejected rows rest in {warned}")] if warned else [])
+
+
 def test_lint_loads_nothing_that_takes_its_time() -> None:
     code = "import sys; from tidemark.lint import lint; lint(sys.argv[1], 'local'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code, str(SHIPPED)], capture_output=True, text=True, check=True)

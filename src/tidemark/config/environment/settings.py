@@ -48,7 +48,9 @@ class Roots(Settings):
 
     lake: Location = Field(description="The tables; without a word `home` and `lake`.", examples=["s3a://acme/lake"])
     errors: Location = Field(
-        description="Rejected rows; without a word `_errors` in the lake.", examples=["s3a://acme/lake/_errors"]
+        description="Rejected rows; without a word `_errors` in the lake. On S3 a bucket that readers of the lake do "
+        "not reach.",
+        examples=["s3a://acme-errors"],
     )
     staging: Location = Field(
         description="Batches that are prepared; without a word `_staging` in the lake. The lake's storage, always.",
