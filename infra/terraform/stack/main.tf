@@ -41,7 +41,7 @@ module "storage" {
   name           = local.name
   account_id     = var.account_id
   region         = var.region
-  lifecycle_days = var.lifecycle_days
+  lifecycle_days = local.lifecycle_days
   force_destroy  = var.disposable
 }
 

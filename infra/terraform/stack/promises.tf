@@ -24,6 +24,14 @@ locals {
     for job, level in local.promised.jobs : job => tonumber(regex("^[0-9]+", level.runtime)) * local.spans[regex("[smhd]$", level.runtime)] if can(level.runtime)
   }
 
+  # How long raw data rests: the buckets' rules hold where nobody runs `maintain`. They count whole days, and leave for
+  # three what a begun commit needs.
+  rests = {
+    for of, span in try(local.says.retention, {}) : of => max(of == "staging" ? 3 : 1, ceil(tonumber(regex("[0-9]+", span)) * local.spans[regex("[smhd]", span)] / 86400))
+    if contains(["staging", "exchange", "errors"], of)
+  }
+  lifecycle_days = merge(local.rests, { for of, days in var.lifecycle_days : of => days if days != null })
+
   slo = {
     rejected_rows     = var.rejected_rows
     latency_seconds   = local.runtimes

@@ -222,13 +222,13 @@ variable "github" {
 }
 
 variable "lifecycle_days" {
-  description = "Days after which what nobody needs any more goes."
+  description = "Days after which what nobody needs any more goes. Without a word staging, exchange and errors go when `retention` of the environment's file says, the rest as in modules/storage."
   type = object({
-    staging    = optional(number, 7)
-    exchange   = optional(number, 7)
-    errors     = optional(number, 365)
-    runs       = optional(number, 400)
-    noncurrent = optional(number, 30)
+    staging    = optional(number)
+    exchange   = optional(number)
+    errors     = optional(number)
+    runs       = optional(number)
+    noncurrent = optional(number)
   })
   default = {}
 }

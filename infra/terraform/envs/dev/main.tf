@@ -29,7 +29,7 @@ module "stack" {
   emails                = var.emails
   config_dir            = abspath("${path.root}/../../../../config")
   github                = var.github == null ? null : { repository = var.github.repository, create_provider = var.github.create_provider, environment = "dev" }
-  lifecycle_days        = { errors = 60, runs = 60 }
+  lifecycle_days        = { runs = 60 }
   disposable            = true
 
   connections = {

@@ -12,6 +12,13 @@ locals {
     snapshots = null
   }
 
+  # What was exchanged is raw, and nobody goes back to it: neither replaced versions nor parts of uploads rest longer.
+  # The age of a file is counted from its last part on: a run that unloads for days loses nothing that it still writes.
+  noncurrent_days = merge({ for name in local.buckets : name => var.lifecycle_days.noncurrent }, {
+    exchange    = min(var.lifecycle_days.exchange, var.lifecycle_days.noncurrent)
+    access-logs = var.lifecycle_days.noncurrent
+  })
+
   all = merge({ for name, bucket in aws_s3_bucket.this : name => bucket }, { access-logs = aws_s3_bucket.access_logs })
 }
 
@@ -159,10 +166,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     status = "Enabled"
     filter {}
     noncurrent_version_expiration {
-      noncurrent_days = var.lifecycle_days.noncurrent
+      noncurrent_days = local.noncurrent_days[each.key]
     }
     abort_incomplete_multipart_upload {
-      days_after_initiation = 3
+      days_after_initiation = min(3, local.noncurrent_days[each.key])
     }
   }
 

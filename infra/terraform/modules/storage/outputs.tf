@@ -33,3 +33,8 @@ output "roots" {
     snapshots  = "s3a://${aws_s3_bucket.this["snapshots"].bucket}"
   }
 }
+
+output "lifecycle_days" {
+  description = "Days after which what nobody needs any more goes, by what it is."
+  value       = var.lifecycle_days
+}

@@ -275,6 +275,19 @@ run "alarms_hold_runs_to_what_contracts_and_the_file_promise" {
   }
 }
 
+run "buckets_keep_raw_data_as_long_as_the_file_says" {
+  command = plan
+  variables {
+    environment    = "prod"
+    config_dir     = "./tests/rests"
+    lifecycle_days = { runs = 60 }
+  }
+  assert {
+    condition     = { for of in ["exchange", "staging", "errors", "runs"] : of => module.storage.lifecycle_days[of] } == { exchange = 1, staging = 3, errors = 45, runs = 60 }
+    error_message = "12h are a day, staging is left for three, errors as the file says, runs as is said here"
+  }
+}
+
 run "without_a_configuration_nothing_is_promised" {
   command = plan
   assert {
