@@ -46,6 +46,8 @@ _TROUBLE = {
     "late": ({"prefect.flow-run.Late"}, "see that a worker of its work pool lives and has room"),
 }
 _SEVERITY = {"failed": "error", "crashed": "error", "late": "warning"}
+# A block of Prefect may be of any kind: what Slack, mails and Markdown would make a mention, a mark or a link of.
+_AS_TEXT = "{%% filter replace('<', '‹') | replace('>', '›') | replace('](', '] (') %%}%s{%% endfilter %%}"
 _MESSAGE = (
     "{{ flow.name }}/{{ deployment.name }} (flow run {{ flow_run.name }}) is {{ flow_run.state.name }}"
     "{% if flow_run.state.message %}: {{ flow_run.state.message | truncate(1500) }}{% endif %}"
@@ -81,7 +83,9 @@ def automations(environment: Environment, deployment: UUID, notification: UUID |
         if notification is not None:
             subject = f"tidemark {environment.name}: a run is {trouble}"
             actions.append(
-                SendNotification(block_document_id=notification, subject=subject, body=f"{_MESSAGE}\n{advice}")
+                SendNotification(
+                    block_document_id=notification, subject=subject, body=f"{_AS_TEXT % _MESSAGE}\n{advice}"
+                )
             )
         yield Automation(
             name=f"tidemark {environment.name}: tell of runs that are {trouble}",

@@ -29,7 +29,7 @@ from cli.console.options import (
     run_date,
     selection,
 )
-from cli.console.output import list_jobs, show_error, write
+from cli.console.output import confirm, list_jobs, show_error, write
 from cli.lake import access, erase, errors, maintain, reconcile, recover, show, snapshot, subject, verify
 from cli.project import catalog, contract, init, sqltests
 from cli.project import config as cli_config
@@ -156,7 +156,7 @@ def restore(
 
     wanted = restoring.wanted(open_state(lake_of(env, config)), run)
     if not yes:
-        typer.confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?", abort=True)
+        confirm(f"take all tables and warehouses back to {wanted.name} of {wanted.date}?")
     parameters = {"run": wanted.name, "leave": selection(leave), "approvals": approvals}
     launch("restore", parameters, env=env, config=config, as_json=as_json, debug=debug)
 

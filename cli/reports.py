@@ -16,7 +16,7 @@ from cli.console.options import (
     JsonOption,
     lake_of,
 )
-from cli.console.output import columns, show, show_json
+from cli.console.output import columns, show, show_json, show_lines
 from tidemark.errors import ConfigError, choose
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def show_release(newest: Release | None, tables: tuple[Record, ...]) -> None:
     if newest is None:
         show("nothing released yet")
     else:
-        show(f"release {newest.name} of run {newest.run_id[:8]}, {newest.created_at:%Y-%m-%d %H:%M} UTC\n")
+        show(f"release {newest.name} of run {newest.run_id[:8]}, {newest.created_at:%Y-%m-%d %H:%M} UTC")
+        show("")
     table = columns(
         "table", "version", "released", "watermark", "run", right=("version", "released"), needless=("run",)
     )
@@ -146,7 +147,7 @@ def show_summary(summary: RunSummary) -> None:
 
     show(render(summary))
     if summary.error:
-        show(f"\n{summary.error}")
+        show_lines(["", *summary.error.split("\n")])
 
 
 def _run_called(name: str, runs_of: RunStore, environment: Environment) -> RunSummary:

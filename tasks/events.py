@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.events import emit_event
 
 from tidemark.compile.soda import freshness_name
+from tidemark.shown import line
 
 if TYPE_CHECKING:
     from tidemark.compute.gate.quality import GateResult
@@ -43,7 +44,7 @@ def release_created(engine: Engine, release: Release) -> None:
 def gate_passed_or_not(engine: Engine, result: GateResult) -> None:
     """Tells of a gate that failed, and of a broken promise of freshness, whether it fails the gate or only warns."""
     if not result.passed:
-        failed = [f"{check.name}: {check.value}" for check in result.failures]
+        failed = [line(f"{check.name}: {check.value}") for check in result.failures]
         _of_table(engine, GATE_FAILED, result.table, {"failed": failed[:_LONGEST_LIST], "evidence": result.path})
     freshness = engine.table(result.table).contract.freshness
     if freshness is None:
@@ -56,7 +57,7 @@ def gate_passed_or_not(engine: Engine, result: GateResult) -> None:
 
 def drift_seen(engine: Engine, table: str, changes: Iterable[Change]) -> None:
     """Tells of columns of a source that are not what they were."""
-    told = [str(change) for change in changes]
+    told = [line(change) for change in changes]
     if told:
         _of_table(engine, DRIFT_SEEN, table, {"changes": told[:_LONGEST_LIST]})
 

@@ -14,6 +14,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from tidemark.advice import addressed, in_environment
 from tidemark.aws.settings import is_uri
 from tidemark.errorlane.quarantine import run_folder
+from tidemark.observe.pages import artifact_key
 from tidemark.observe.run_report import errors_command, markdown_row
 from tidemark.shown import Markdown, code, link_address, markdown
 
@@ -36,15 +37,20 @@ def link_rejected(engine: Engine, table: str, rejected: Rejected) -> None:
         return
     place = run_folder(engine.errors_path(table), engine.run.date, engine.run.run_id)
     command = addressed(errors_command(engine.run.run_id, table), in_environment(engine.environment.name))
+    with _courtesy(place):
+        create_markdown_artifact(
+            key=artifact_key("rejected", table),
+            markdown=rejected_page(place, command, rejected),
+            description=f"{rejected.rows} rows of {markdown(table)} rejected",
+        )
+
+
+def rejected_page(place: str, command: str, rejected: Rejected) -> str:
+    """Where rejected rows lie, the command that lists them, and how many broke which rule, as Markdown."""
     lines = [f"[{rejected.rows} rows]({address(place, folder=True)}): {code(command)}", ""]
     lines += [markdown_row(("rule", "rows")), markdown_row((Markdown("---"), Markdown("---:")))]
     lines += [markdown_row((rule, str(count))) for rule, count in rejected.by_rule.items()]
-    with _courtesy(place):
-        create_markdown_artifact(
-            key=_key("rejected", table),
-            markdown="\n".join(lines),
-            description=f"{rejected.rows} rows of {markdown(table)} rejected",
-        )
+    return "\n".join(lines)
 
 
 def link_checks(result: GateResult) -> None:
@@ -55,7 +61,7 @@ def link_checks(result: GateResult) -> None:
             create_link_artifact(
                 link=address(result.path),
                 link_text=markdown(result.table),
-                key=_key("checks", result.table),
+                key=artifact_key("checks", result.table),
                 description=markdown(f"{result.table}: {', '.join(missed)}"),
             )
 
@@ -69,10 +75,6 @@ def address(place: str, *, folder: bool = False) -> str:
         return link_address(place)
     key = quote(parts.path.strip("/") + ("/" if folder else ""))
     return f"{_CONSOLE}/{'buckets' if folder else 'object'}/{parts.netloc}?prefix={key}"
-
-
-def _key(what: str, table: str) -> str:
-    return f"{what}-{table}".lower().replace(".", "-").replace("_", "-")
 
 
 @contextmanager

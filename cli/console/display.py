@@ -138,7 +138,7 @@ class LiveDisplay(Display):
                 for table, (step, since) in sorted(self._working.items())
             ]
         head = " · ".join([duration(now - self._began), *stages]) if stages else f"{frame} starting"
-        return Text("\n".join([head, *lines]), no_wrap=True, overflow="ellipsis")
+        return Text("\n".join(map(line, (head, *lines))), no_wrap=True, overflow="ellipsis")
 
 
 def _in_target(table: str, target: str) -> str:

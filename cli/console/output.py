@@ -12,7 +12,7 @@ from tidemark.redaction import redact
 from tidemark.shown import json_text, line, traceback, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -46,12 +46,27 @@ def _console(stderr: bool) -> Console:
 
 
 def show(report: RenderableType | Listing) -> None:
-    """Prints a report; plain text is not broken into lines here, nor is a word of a listing."""
+    """Prints a report; a plain text is one line, whatever is in it, and is not broken here, nor a word of a listing."""
     from cli.console.listing import Listing
 
-    console = stdout()
-    shown = "\n".join(report.lines(console.width)) if isinstance(report, Listing) else report
-    console.print(shown, soft_wrap=isinstance(shown, str))
+    if isinstance(report, str):
+        show_lines([report])
+    elif isinstance(report, Listing):
+        show_lines(report.lines(stdout().width))
+    else:
+        stdout().print(report)
+
+
+def show_lines(texts: Iterable[str]) -> None:
+    """Prints texts, each as a line of its own."""
+    stdout().print("\n".join(map(line, texts)), soft_wrap=True)
+
+
+def confirm(question: str) -> None:
+    """Asks whether to go on, and ends the command where the answer is no."""
+    import typer
+
+    typer.confirm(line(question), abort=True)
 
 
 def show_json(document: Any) -> None:

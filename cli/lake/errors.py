@@ -19,9 +19,8 @@ from cli.console.options import (
     lake_of,
     run_date,
 )
-from cli.console.output import columns, show, show_json
+from cli.console.output import columns, confirm, show, show_json
 from tidemark.errors import ConfigError, choose
-from tidemark.shown import line
 
 if TYPE_CHECKING:
     from tidemark.aws.folder import Folder
@@ -137,7 +136,7 @@ def discard_errors(
     if not count:
         _refuse_unknown(environment, config, lanes, table, run, rule)
     if count and not yes:
-        typer.confirm(f"discard {count} errors of {line(', '.join(sorted(chosen)))}?", abort=True)
+        confirm(f"discard {count} errors of {', '.join(sorted(chosen))}?")
     discard(lanes, chosen, getpass.getuser())
     show(f"{count} errors discarded")
 
@@ -216,4 +215,5 @@ def show_rejected(rows: list[RejectedRow], by_rule: Counter[str]) -> None:
     show(table)
     named = ", ".join(f"{count(number)} {code}" for code, number in by_rule.most_common())
     noun = "row" if len(rows) == 1 else "rows"
-    show(f"\n{len(rows)} {noun} shown; by rule, of all that match: {named}")
+    show("")
+    show(f"{len(rows)} {noun} shown; by rule, of all that match: {named}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, lake_of
-from cli.console.output import columns, show, show_json
+from cli.console.output import columns, confirm, show, show_json
 from tidemark.advice import addressed
 from tidemark.errors import ConfigError
 
@@ -51,7 +51,7 @@ def recover(
     if undo and not yes:
         show_half_done(found, as_json=False)
         tables = [table for each in found for table in each.standing("committed")]
-        typer.confirm(f"take back {', '.join(tables) or 'what was begun'}?", abort=True)
+        confirm(f"take back {', '.join(tables) or 'what was begun'}?")
     from cli.console.launch import launch
 
     parameters = {"run": run, "undo": undo, "over_others": over_others}

@@ -22,8 +22,8 @@ from cli.console.options import (
     refuse_nowhere,
     selection,
 )
-from cli.console.output import columns, show, show_json, stdout
-from tidemark.shown import line
+from cli.console.output import columns, show, show_json, show_lines, stdout
+from tidemark.shown import line, mermaid, mermaid_id
 
 if TYPE_CHECKING:
     from tidemark.config.project import Project
@@ -106,6 +106,7 @@ def ls(
         about = (contracts[each.name].description or "").strip().split("\n")[0]
         listed.add_row(each.name, str(each.version), count, str(each.files), f"{each.size / 1e6:.1f}", about)
     show(listed)
+    show("")
     show(_of(lake))
 
 
@@ -127,9 +128,9 @@ def graph(
     if as_json:
         show_json([_node(project, name) for name in names])
     elif form is GraphFormat.mermaid:
-        show("\n".join(_mermaid(project, names)))
+        show_lines(_mermaid(project, names))
     else:
-        show("\n".join(_outline(project, names)))
+        show_lines(_outline(project, names))
 
 
 def _node(project: Project, name: str) -> dict[str, Any]:
@@ -157,12 +158,12 @@ def _outline(project: Project, names: tuple[str, ...]) -> Iterator[str]:
 def _mermaid(project: Project, names: tuple[str, ...]) -> Iterator[str]:
     yield "flowchart LR"
     for name in names:
-        node = _node(project, name)
-        yield f"  {name}[{name}]"
+        node, drawn = _node(project, name), mermaid_id(name)
+        yield f"  {drawn}[{mermaid(name)}]"
         if node["source"]:
-            yield f"  from_{node['connection']}([{node['connection']}]) --> {name}"
-        yield from (f"  {each} --> {name}" for each in node["inputs"] if each in names)
-        yield from (f"  {name} --> to_{target}([{target}])" for target in node["publish"])
+            yield f"  from_{mermaid_id(node['connection'])}([{mermaid(node['connection'])}]) --> {drawn}"
+        yield from (f"  {mermaid_id(each)} --> {drawn}" for each in node["inputs"] if each in names)
+        yield from (f"  {drawn} --> to_{mermaid_id(target)}([{mermaid(target)}])" for target in node["publish"])
 
 
 def _lake(env: str, config: str, as_of: str | None) -> ReleasedLake:
@@ -176,7 +177,7 @@ def _lake(env: str, config: str, as_of: str | None) -> ReleasedLake:
 
 
 def _of(lake: ReleasedLake) -> str:
-    return f"\nrelease {lake.release.name} of {lake.release.created_at:%Y-%m-%d %H:%M} UTC"
+    return f"release {lake.release.name} of {lake.release.created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _show_answer(answer: Answer, lake: ReleasedLake, *, as_json: bool) -> None:
@@ -189,10 +190,11 @@ def _show_answer(answer: Answer, lake: ReleasedLake, *, as_json: bool) -> None:
     for row in found:
         table.add_row(*(_text(row[name]) for name in names))
     if _is_wide(answer, found):
-        show("\n\n".join("\n".join(_record(row)) for row in found))
+        show_lines(_records(found))
     else:
         show(table)
-    hidden = f"; not shown: {line(', '.join(answer.hidden))}" if answer.hidden else ""
+    hidden = f"; not shown: {', '.join(answer.hidden)}" if answer.hidden else ""
+    show("")
     show(f"{_of(lake)}: {len(found)} row{'' if len(found) == 1 else 's'}{hidden}")
 
 
@@ -205,9 +207,12 @@ def _is_wide(answer: Answer, found: list[dict[str, Any]]) -> bool:
     return sum(widths) > stdout().width + 2
 
 
-def _record(row: dict[str, Any]) -> Iterator[str]:
-    width = max(len(line(name)) for name in row)
-    yield from (f"{line(name):<{width}}  {_text(value)}" for name, value in row.items())
+def _records(rows: list[dict[str, Any]]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        if number:
+            yield ""
+        width = max(len(line(name)) for name in row)
+        yield from (f"{line(name):<{width}}  {_text(value)}" for name, value in row.items())
 
 
 def _text(value: Any) -> str:

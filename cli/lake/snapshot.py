@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, environment_of
-from cli.console.output import columns, show, show_json
+from cli.console.output import columns, confirm, show, show_json
 from tidemark.advice import addressed
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def restore_snapshot(
     restoring.refuse_unfit(found, chosen, project.environment, of)
     if not yes:
         lake = project.environment.roots.lake
-        typer.confirm(f"fill {lake} with the snapshot {chosen.name} of {chosen.made_at} UTC?", abort=True)
+        confirm(f"fill {lake} with the snapshot {chosen.name} of {chosen.made_at} UTC?")
     if config_into is not None:
         restoring.write_config(found, chosen, config_into)
     done = restoring.restore(project, found, chosen, read=read)

@@ -8,7 +8,6 @@ import typer
 
 from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, lake_of, refuse_nowhere
 from cli.console.output import columns, show, show_json
-from tidemark.shown import line
 
 subject = typer.Typer(help="What there is about a person, and what was erased.", no_args_is_help=True)
 
@@ -43,7 +42,7 @@ def export(
     for table, rows in found.tables.items():
         show(f"{table}: {len(rows)} rows")
         for row in rows:
-            show("  " + ", ".join(f"{line(name)}={line(value)}" for name, value in row.items() if value is not None))
+            show("  " + ", ".join(f"{name}={value}" for name, value in row.items() if value is not None))
     show(f"rejected rows: {len(found.rejected)}")
 
 

@@ -48,7 +48,8 @@ def build(
     for name, why in failed.items():
         show(f"{name} is in the catalog without its rows: {why}")
     release = facts.release.name if facts.release else "nothing released yet"
-    show(f"{len(facts.tables)} tables, {pages} pages, {release}, in {time.monotonic() - began:.1f} s\n{index.as_uri()}")
+    show(f"{len(facts.tables)} tables, {pages} pages, {release}, in {time.monotonic() - began:.1f} s")
+    show(index.as_uri())
 
 
 @catalog.command("schema")

@@ -21,7 +21,7 @@ from cli.console.options import (
     environment_of,
     selection,
 )
-from cli.console.output import columns, show, show_json
+from cli.console.output import columns, show, show_json, show_lines
 from cli.console.output import write as write_out
 from tidemark.advice import addressed
 
@@ -55,7 +55,7 @@ def validate(
         show_json(told | {"sha256": digest(local_folder(config))})
     else:
         for finding in findings:
-            show(f"{finding.severity}: {finding}")
+            show_lines(f"{finding.severity}: {finding}".split("\n"))
         show(f"{config} ({env}): {_counted(wrong, 'error')}, {_counted(findings[len(wrong) :], 'warning')}")
     if wrong:
         raise typer.Exit(ConfigError.exit_code)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.console.options import CONFIG, ConfigOption, DebugOption, JsonOption
-from cli.console.output import show, show_json
+from cli.console.output import show, show_json, show_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,10 +66,11 @@ def show_changes(found: Sequence[Change], silent: Sequence[tuple[Change, str]]) 
         show("no contract changed")
         return
     for change in found:
-        show(f"{change.effect:<10}  {change.subject}: {change.what}\n            {change.why}")
+        show_lines([f"{change.effect:<10}  {change.subject}: {change.what}", f"            {change.why}"])
     counted = [
         f"{sum(each.effect == effect for each in found)} {effect}" for effect in ("breaking", "loosened", "compatible")
     ]
-    show(f"\n{len(found)} change{'' if len(found) == 1 else 's'}: {', '.join(counted)}")
+    show("")
+    show(f"{len(found)} change{'' if len(found) == 1 else 's'}: {', '.join(counted)}")
     for table_name, fix in dict.fromkeys((change.table, fix) for change, fix in silent):
         show(f"{table_name} breaks without saying so: {fix}")

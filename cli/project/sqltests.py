@@ -17,7 +17,6 @@ from cli.console.options import (
 )
 from cli.console.output import show, show_json
 from tidemark.errors import ConfigError, TidemarkError
-from tidemark.shown import line
 
 if TYPE_CHECKING:
     from tidemark.compute.cases import Outcome, Row
@@ -61,13 +60,11 @@ def run_tests(
 def _show(outcome: Outcome) -> None:
     show(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.table}: {outcome.name}")
     if outcome.error:
-        show(f"     {line(outcome.error)}")
+        show(f"     {outcome.error}")
     for word, rows in (("missing", outcome.missing), ("not expected", outcome.unexpected)):
         for row in rows:
             show(f"     {word:<12} {_told(outcome.columns, row)}")
 
 
 def _told(columns: tuple[str, ...], row: Row) -> str:
-    return ", ".join(
-        f"{line(name)}: {'null' if value is None else line(value)}" for name, value in zip(columns, row, strict=True)
-    )
+    return ", ".join(f"{name}: {'null' if value is None else value}" for name, value in zip(columns, row, strict=True))

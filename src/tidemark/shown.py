@@ -8,6 +8,7 @@ Not here: HTML, which the catalog's templates escape, and identifiers of SQL (`c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -30,6 +31,8 @@ _MARKUP = re.compile(
 )
 _AT_THE_START = re.compile(r"\A(?:(#|[+-](?=\s|\Z)|[-=](?=[-=\s]*\Z))|(\d{1,9})([.)])(?=\s|\Z))")
 _RUNS = re.compile(r"`+")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]+")
+_IN_MERMAID = re.compile(r"[^\w .,:()=+-]")
 _SLACK = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _SCHEMES = frozenset(
     {"", "http", "https", "file", "s3", "s3a", "gs", "hdfs", "viewfs", "abfs", "abfss", "wasbs", "dbfs"}
@@ -109,6 +112,20 @@ def link_address(address: str) -> str:
     return safe if scheme in _SCHEMES else f"./{safe}"
 
 
+def mermaid(text: object) -> str:
+    """The text as a label of a Mermaid chart; plain names stay as they are."""
+    found = line(text)
+    if _PLAIN_NAME.fullmatch(found):
+        return found
+    return '"' + _IN_MERMAID.sub(lambda each: f"#{ord(each[0])};", found) + '"'
+
+
+def mermaid_id(name: str) -> str:
+    """What a node of a Mermaid chart is called inside: its name, or where that would mean something, a digest of it."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return name if _PLAIN_NAME.fullmatch(name) else f"n{digest[:16]}"
+
+
 def slack(text: str) -> str:
     """The text for Slack: no link, no mention and no channel is called by it."""
     return visible(text).translate(_SLACK)
@@ -127,6 +144,17 @@ def ascii_header(text: str, longest: int) -> str:
 def dimension(text: str) -> str:
     """The value of a metric's dimension: ASCII, one line, never empty."""
     return ascii_header(text, _LONGEST_DIMENSION) or "-"
+
+
+def comment(text: str, longest: int) -> str:
+    """Prose for the comment of a table or column in a catalog of others, Glue's say: one line, at most so long."""
+    told = prose(text)
+    return told if len(told) <= longest else f"{told[: longest - 1]}…"
+
+
+def yaml_comment(text: str) -> str:
+    """The text as a comment of YAML: one line, so that nothing in it is a key."""
+    return f"# {prose(text)}"
 
 
 def sql_text(text: str) -> str:

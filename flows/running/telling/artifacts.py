@@ -9,6 +9,8 @@ from uuid import UUID
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext
 
+from tidemark.shown import markdown
+
 log = logging.getLogger("tidemark.run")
 
 
@@ -17,7 +19,7 @@ def show_markdown(key: str, text: str, description: str) -> None:
     if FlowRunContext.get() is None:
         return
     try:
-        create_markdown_artifact(key=key, markdown=text, description=description)
+        create_markdown_artifact(key=key, markdown=text, description=markdown(description))
     except Exception:
         log.exception("%s could not be shown in Prefect", key)
 
@@ -34,7 +36,7 @@ class Bar:
         if FlowRunContext.get() is None:
             return
         try:
-            self._artifact = create_progress_artifact(0.0, key=key, description=description)
+            self._artifact = create_progress_artifact(0.0, key=key, description=markdown(description))
         except Exception:
             log.exception("%s cannot be shown in Prefect", key)
 
@@ -42,8 +44,9 @@ class Bar:
         """Shows this percentage, and the description unless there is no new one."""
         if self._artifact is None:
             return
+        told = None if description is None else markdown(description)
         try:
-            update_progress_artifact(self._artifact, round(percent, 1), description)
+            update_progress_artifact(self._artifact, round(percent, 1), told)
         except Exception:
             log.exception("%s could not be shown in Prefect", self._key)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from flows.running.telling.artifacts import Bar
 from flows.running.telling.progress import LoggingWatcher, publish_stage
 from tidemark.control.runs import Publication, TableResult
+from tidemark.observe.pages import artifact_key
 
 
 @dataclass
@@ -33,7 +34,7 @@ class ArtifactWatcher(LoggingWatcher):
         super().stage_began(stage, tables)
         if not tables:
             return
-        bar = Bar(_key(stage), f"{stage}: {len(tables)} tables")
+        bar = Bar(artifact_key("tidemark-progress", stage), f"{stage}: {len(tables)} tables")
         with self._lock:
             self._stages[stage] = _Stage(bar, len(tables), set(tables))
 
@@ -56,7 +57,3 @@ class ArtifactWatcher(LoggingWatcher):
             known.waiting.discard(table)
             percent = known.percent
         known.bar.move(percent)
-
-
-def _key(stage: str) -> str:
-    return f"tidemark-progress-{stage.lower().replace(' ', '-')}"

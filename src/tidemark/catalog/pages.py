@@ -24,6 +24,7 @@ LAYERS = ("bronze", "silver", "gold")
 RUNS_OF_TABLE = 30
 RUN_PAGES = 20
 _PLAIN = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+_PLAIN_ID = re.compile(r"[A-Za-z0-9-]+")
 _TROUBLE = ("failed", "gate failed", "stopped", "unfinished", "killed", "interrupted")
 _NOT_KEPT = {False: "broken", None: "not known yet"}
 _GRADES: Mapping[str, str] = {"pass": "good", "warn": "doubt", "fail": "bad", "error": "bad"}
@@ -31,7 +32,16 @@ _GRADES: Mapping[str, str] = {"pass": "good", "warn": "doubt", "fail": "bad", "e
 
 def slug(name: str) -> str:
     """What a table's page is called: its name, or where a file could not be called so, a digest of it."""
-    return name if _PLAIN.fullmatch(name) else f"table-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return name if _PLAIN.fullmatch(name) else f"table-{_digest(name)}"
+
+
+def run_slug(run_id: str) -> str:
+    """What a run's page is called, in the same way."""
+    return run_id if _PLAIN_ID.fullmatch(run_id) else f"run-{_digest(run_id)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def overview(facts: Facts) -> dict[str, Any]:
@@ -235,7 +245,7 @@ def _rejected(found: TableFacts) -> list[dict[str, Any]]:
 def _run(run: RunSummary) -> dict[str, Any]:
     return {
         "run": run.short_id,
-        "page": run.run_id,
+        "page": run_slug(run.run_id),
         "flow": run.flow,
         "date": run.date,
         "began": words.moment(run.started_at),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidemark.catalog import words
 from tidemark.config.contract import LAYERS
-from tidemark.shown import code_in_cell, markdown, prose
+from tidemark.shown import code, code_in_cell, markdown, prose
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Column, Contract
@@ -34,7 +34,7 @@ def schema_page(tables: Mapping[str, Table]) -> str:
 
 
 def _table(contract: Contract) -> str:
-    lines = [f"### {contract.table}", ""]
+    lines = [f"### {markdown(contract.table)}", ""]
     told = [markdown(prose(each)) for each in (contract.description, contract.about.usage) if each]
     lines += [" ".join(told), ""] if told else []
     lines += [", ".join(_facts(contract)) + ".", ""]
@@ -51,9 +51,10 @@ def _facts(contract: Contract) -> Iterator[str]:
     if contract.owner:
         yield f"owner {markdown(contract.owner)}"
     if contract.freshness:
-        yield f"`{contract.freshness.column}` at most {words.decimal(contract.freshness.hours)} h old"
+        yield f"{code(contract.freshness.column)} at most {words.decimal(contract.freshness.hours)} h old"
     yield from (
-        f"`{', '.join(each.columns)}` joins {each.table} (`{', '.join(each.to)}`)" for each in contract.references
+        f"{code(', '.join(each.columns))} joins {markdown(each.table)} ({code(', '.join(each.to))})"
+        for each in contract.references
     )
 
 

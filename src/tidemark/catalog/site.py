@@ -98,7 +98,7 @@ def _write(facts: Facts, folder: Path) -> int:
         "built": words.moment(facts.built_at),
         "release": facts.release.name if facts.release else None,
     }
-    with_pages = {run.run_id for run in facts.runs[: pages.RUN_PAGES]}
+    with_pages = {pages.run_slug(run.run_id) for run in facts.runs[: pages.RUN_PAGES]}
     written = 0
     for path, template, shown in _pages(facts):
         root = "../" * path.count("/")
@@ -114,7 +114,7 @@ def _pages(facts: Facts) -> Any:
     yield "runs.html", "runs.html.j2", pages.runs_page(facts)
     yield "errors.html", "errors.html.j2", pages.errors_page(facts)
     for run in facts.runs[: pages.RUN_PAGES]:
-        yield f"runs/{run.run_id}.html", "run.html.j2", pages.run_page(facts, run)
+        yield f"runs/{pages.run_slug(run.run_id)}.html", "run.html.j2", pages.run_page(facts, run)
     for found in facts.tables.values():
         yield f"tables/{pages.slug(found.name)}.html", "table.html.j2", pages.table_page(facts, found)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidemark.errors import TidemarkError
+from tidemark.shown import comment
 
 if TYPE_CHECKING:
     from tidemark.config.contract import Contract
@@ -67,18 +68,18 @@ def entry(table: str, database: str, location: str, layout: Layout, contract: Co
     """The entry of a released table; raises `TidemarkError` for a column that Glue has no type for."""
     told = {column.name: column.description or "" for column in contract.columns}
     columns = tuple(
-        (str(field["name"]), _hive(table, field["name"], field["type"]), _short(told.get(field["name"], ""), _COMMENT))
+        (str(field["name"]), _hive(table, field["name"], field["type"]), comment(told.get(field["name"], ""), _COMMENT))
         for field in layout.fields
     )
     _refuse_twins(table, [name for name, _, _ in columns])
-    description = _short(contract.description or "", _DESCRIPTION)
+    description = comment(contract.description or "", _DESCRIPTION)
     name = table.partition(".")[2]
     return Entry(table, database, name, location, description, columns, tuple(layout.partitions))
 
 
 def _column(told: tuple[str, str, str]) -> dict[str, str]:
-    name, type_, comment = told
-    return {"Name": name, "Type": type_, "Comment": comment}
+    name, type_, about = told
+    return {"Name": name, "Type": type_, "Comment": about}
 
 
 def _hive(table: str, column: str, type_: str | Mapping[str, Any]) -> str:
@@ -113,8 +114,3 @@ def _refuse_twins(table: str, names: Sequence[str]) -> None:
             step="register",
             next_step="rename one of them in the contract",
         )
-
-
-def _short(text: str, length: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else f"{line[: length - 1]}…"

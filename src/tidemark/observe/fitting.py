@@ -96,7 +96,7 @@ def wrapped(text: str, width: int, hanging: int = 0) -> list[str]:
     """
     first = text[: len(text) - len(text.lstrip(" "))]
     lines = textwrap.wrap(
-        text.strip(" "),
+        line(text.strip(" ")),
         max(width, 1),
         initial_indent=first,
         subsequent_indent=" " * hanging,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tidemark.observe.fitting import NOT_COUNTED, THIN_SPACE, Cell
 from tidemark.shown import Markdown, markdown
+
+_NOT_IN_KEYS = re.compile("[^a-z0-9]+")
 
 
 def markdown_row(cells: Iterable[str]) -> str:
@@ -54,6 +57,11 @@ def _shell(word: str) -> str:
     """A word for a shell, in quotes whatever it holds."""
     quoted = shlex.quote(word)
     return quoted if quoted.startswith("'") else f"'{quoted}'"
+
+
+def artifact_key(*words: str) -> str:
+    """What an artifact is called in Prefect, which takes small letters, digits and dashes."""
+    return _NOT_IN_KEYS.sub("-", "-".join(words).lower()).strip("-")
 
 
 def megabytes(size: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -186,7 +187,9 @@ def _footer(summary: RunSummary, width: int) -> Iterator[Text]:
     if notes or summary.published or lineage or snapshot:
         yield Text()
     where = in_environment(summary.environment)
-    yield from _notes([(text, command and addressed(command, where), style) for text, command, style in notes], width)
+    yield from _notes(
+        [(text, command and line(addressed(command, where)), style) for text, command, style in notes], width
+    )
     if summary.published:
         style = TROUBLE if _unpublished(summary.published) else ""
         yield from (Text(line, style=style) for line in wrapped(_published(summary), width, _HANGING))
@@ -291,7 +294,7 @@ def _listed(items: list[str], room: int) -> str:
 
 def errors_command(run_id: str, table: str | None = None) -> str:
     """What lists the rows that a run rejected, of one table or of all."""
-    of_table = f"--table {table} " if table else ""
+    of_table = f"--table {shlex.quote(table)} " if table else ""
     return f"tidemark errors list {of_table}--run {run_id[:SHORT_ID]}"
 
 

@@ -44,7 +44,7 @@ class _Report:
         from rich.text import Text
 
         document, width = self.document, min(options.max_width, WIDTH)
-        yield Text(_title(document), style="bold")
+        yield Text(line(_title(document)), style="bold")
         yield Text()
         rows = [[replace(cell, style=_style(document, each)) for cell in _cells(each)] for each in document.tables]
         yield table(_COLUMNS, rows, width)

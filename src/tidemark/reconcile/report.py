@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -74,15 +75,16 @@ def command(found: Sequence[Reconciled]) -> str:
     steps = []
     bronze = sorted({each.table for each in found if each.downstream == each.table and each.missing + each.changed})
     if bronze:
-        steps.append(f"tidemark run --full-refresh {' '.join(f'--select {name}' for name in bronze)}")
+        steps.append(f"tidemark run --full-refresh {' '.join(f'--select {shlex.quote(name)}' for name in bronze)}")
     if any(each.downstream == each.table and not each.missing + each.changed for each in found):
         steps.append("rows that are gone from a source stay in bronze: docs/reconciliation.md")
     for each in found:
         target, _, name = each.downstream.partition(" ")
         if each.downstream != each.table:
             releases = f"{name.rpartition('.')[0]}.tidemark_releases"
+            named = each.table.replace("'", "''")
             steps.append(
-                f"in {target}: DELETE FROM {releases} WHERE table_name = '{each.table}', "
+                f"in {target}: DELETE FROM {releases} WHERE table_name = '{named}', "
                 f"then tidemark job publish_gold_to_{target} publishes all of it"
             )
     return "; ".join(steps)

@@ -11,6 +11,7 @@ import yaml
 
 from tidemark.config.contract.properties import NAME, RESERVED
 from tidemark.config.schemas import FOLDER, SUFFIX
+from tidemark.shown import visible, yaml_comment
 from tidemark.sketch.personal import mask_of
 from tidemark.sketch.sample import Sample, SeenColumn
 from tidemark.sql.types import HELPER_PREFIX, logical_type
@@ -95,7 +96,7 @@ def contract_text(draft: Draft) -> str:
     name = draft.table.partition(".")[2]
     lines = [
         f"# yaml-language-server: $schema=../{FOLDER}/contract{SUFFIX}",
-        f"# {draft.seen} Types, keys and personal data are guesses: look through them.",
+        yaml_comment(f"{draft.seen} Types, keys and personal data are guesses: look through them."),
         "apiVersion: v3.2.0",
         "kind: DataContract",
         f"id: {_flow(draft.table)}",
@@ -133,10 +134,19 @@ def load_text(draft: Draft) -> str:
             lines += ["inputs:", *(f"  {name}: {_flow(spec)}" for name, spec in value.items())]
         else:
             lines.append(f"{key}: {_flow(value)}")
-    return "\n".join([*lines, *(f"# {hint}" for hint in draft.hints)]) + "\n"
+    return "\n".join([*lines, *map(yaml_comment, draft.hints)]) + "\n"
 
 
 def _flow(value: Any) -> str:
     """A value as YAML in one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=100_000, sort_keys=False, allow_unicode=True)
+    text = _dumped(value, allow_unicode=True)
+    if visible(text) != text:  # whoever looks through it sees all that is in it
+        text = _dumped(value, allow_unicode=False)
     return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _dumped(value: Any, *, allow_unicode: bool) -> str:
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, width=100_000, sort_keys=False, allow_unicode=allow_unicode
+    )
+    return text
