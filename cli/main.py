@@ -71,6 +71,7 @@ def run(
     full_refresh: FullRefreshOption = False,
     since: SinceOption = None,
     allow: AllowOption = None,
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -85,6 +86,7 @@ def run(
         "full_refresh": full_refresh,
         "since": instant(since),
         "allow": selection(allow),
+        "approvals": approvals,
     }
     launch("daily", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
@@ -96,6 +98,7 @@ def job(
     full_refresh: FullRefreshOption = False,
     since: SinceOption = None,
     allow: AllowOption = None,
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -117,6 +120,7 @@ def job(
         "full_refresh": full_refresh,
         "since": instant(since),
         "allow": selection(allow),
+        "approvals": approvals,
     }
     parameters = found.parameters | {key: value for key, value in typed.items() if value}
     launch(found.flow, parameters, env=env, config=config, as_json=as_json, debug=debug, job=name)

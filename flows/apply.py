@@ -19,12 +19,13 @@ from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
 from tidemark.config.files.source import local_folder
-from tidemark.control.approvals import Asked, note
+from tidemark.control.approvals import Asked, needed, note
 from tidemark.control.state import open_state
 from tidemark.plans import store
 from tidemark.plans.applying import batches
 
 if TYPE_CHECKING:
+    from tidemark.config.environment import Environment
     from tidemark.plans.document import PlanDocument, TablePlan
     from tidemark.plans.store import Plan
     from tidemark.write.manifest import Prepared
@@ -54,7 +55,7 @@ def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG, ap
         log.info("plan %s was applied by run %s, as release %s", found.plan, found.run_id, found.release)
         return str(found.run_id)
     asked = Asked("apply", environment.name, {"plan": found.plan, "sha256": found.digest or ""})
-    approved = approve(environment, asked, approvals)
+    approved = approve(environment, asked, approvals, wanted=_lets_pass(environment, found))
     with open_run(FLOW, env, config, found.date) as run:
         claim(run, [table for table in found.tables if table in run.engine.project.tables])
         found = store.find(run.engine.state, found.plan)  # a run that died in it may just have been brought to its end
@@ -65,6 +66,12 @@ def apply(plan: RunId, env: EnvironmentName = LOCAL, config: Config = CONFIG, ap
             _commit(run, found, document)
         publish_built(run, _built(run, document), env, config)
         return run.engine.run.run_id
+
+
+def _lets_pass(environment: Environment, plan: Plan) -> bool:
+    """Whether two people are wanted for what the plan lets pass, or reads again, as for a run that did so."""
+    bypasses = bool(plan.allows) and needed(environment.approvals, "bypass")
+    return bypasses or needed(environment.approvals, "backfill", plan.days)
 
 
 def _built(run: RunContext, document: PlanDocument | None) -> list[str]:

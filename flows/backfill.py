@@ -38,7 +38,7 @@ from tidemark.backfill.request import Backfill, Chunk, ChunkSize, ReadFrom, Requ
 from tidemark.books import Books
 from tidemark.compute.received import Received
 from tidemark.config.project import load_project
-from tidemark.control.approvals import Approved, Asked, note
+from tidemark.control.approvals import Allowance, Approved, Asked, needed, note
 from tidemark.control.runs import RunStore, Warned
 from tidemark.control.state import open_state
 from tidemark.delta.table import read_state
@@ -103,10 +103,13 @@ def backfill(
     if not (confirmed or dry_run):
         raise unconfirmed(outline(todo, Notes(open_state(project.environment), todo)))
     answered = _within_budget(project.environment, todo, over_budget_by, over_budget_why)
-    day = as_of.date() if as_of else None
+    day, allows = as_of.date() if as_of else None, Allowance(frozenset(allow or ()))
     asked = Asked("backfill", project.environment.name, request.decisive() | {"allow": ",".join(allow or ())})
-    approved = Approved("") if dry_run else approve(project.environment, asked, approvals, days=(end - start).days + 1)
-    with open_run(FLOW, env, config, day, as_of=as_of, at_once=at_once, plans=dry_run, allows=allow or ()) as run:
+    days, bypasses = (end - start).days + 1, bool(allow) and needed(project.environment.approvals, "bypass")
+    approved = (
+        approve(project.environment, asked, approvals, days=days, wanted=bypasses) if not dry_run else Approved("")
+    )
+    with open_run(FLOW, env, config, day, as_of=as_of, at_once=at_once, plans=dry_run, allows=allows) as run:
         if answered is not None:
             told = f"{answered.usd:.2f} USD over a budget of {answered.budget_usd:.2f}"
             run.collector.warn(Warned(None, f"{told}: {answered.who} answers for it: {answered.why}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.running.approval import allowance
 from flows.running.commits import claim, commit_together
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
@@ -12,12 +13,12 @@ from flows.running.parameters import (
     LAYERS,
     LOCAL,
     Allowed,
+    Approvals,
     Config,
     EnvironmentName,
     Layer,
     RunDate,
     Selection,
-    allowances,
 )
 from flows.running.pipeline import build, work_on
 from flows.running.run_names import dated
@@ -35,6 +36,7 @@ def build_layer(
     select: Selection | None = None,
     full_refresh: bool = False,
     allow: Allowed | None = None,
+    approvals: Approvals = None,
 ) -> str:
     """Builds the tables of one layer or both, inputs first, and gives the id of the run.
 
@@ -49,8 +51,10 @@ def build_layer(
         select: Tables: names, patterns (gold.*), tags (tag:crm), + for up- or downstream; all when empty.
         full_refresh: Build every table anew, not only what changes of its inputs affect.
         allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
-    with open_run(FLOW, env, config, date, allows=allowances(allow, select)) as run:
+    allows = allowance(FLOW, env, config, approvals, day=date, allow=allow, select=select, layer=layer)
+    with open_run(FLOW, env, config, date, allows=allows) as run:
         project = run.engine.project
         tables = tuple(name for name in project.select(select or ()) if project.table(name).layer in LAYERS[layer])
         if not tables:

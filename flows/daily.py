@@ -9,6 +9,7 @@ from prefect import flow
 from flows.build_layer import build_layer
 from flows.ingest import ingest
 from flows.publish import publish_built
+from flows.running.approval import allowance
 from flows.running.commits import claim, commit_together
 from flows.running.context import open_run
 from flows.running.parameters import (
@@ -16,12 +17,12 @@ from flows.running.parameters import (
     CONFIG,
     LOCAL,
     Allowed,
+    Approvals,
     Config,
     EnvironmentName,
     RunDate,
     Selection,
     Since,
-    allowances,
 )
 from flows.running.run_names import dated
 from flows.sla import check_all
@@ -38,6 +39,7 @@ def daily(
     full_refresh: bool = False,
     since: Since = None,
     allow: Allowed | None = None,
+    approvals: Approvals = None,
 ) -> str:
     """Runs the pipeline, or the selected part of it, and gives the id of the run.
 
@@ -54,8 +56,12 @@ def daily(
         full_refresh: Read everything the sources have, not only what is new, and build every table anew.
         since: Read from this instant (UTC) on, not from the committed watermark.
         allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
-    with open_run("daily", env, config, date, allows=allowances(allow, select)) as run:
+    allows = allowance(
+        "daily", env, config, approvals, day=date, allow=allow, select=select, since=since, full_refresh=full_refresh
+    )
+    with open_run("daily", env, config, date, allows=allows) as run:
         project = run.engine.project
         chosen = project.select(select or ())
         received = [name for name in chosen if project.table(name).load.source]

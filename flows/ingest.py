@@ -7,19 +7,20 @@ from datetime import datetime
 
 from prefect import flow
 
+from flows.running.approval import allowance
 from flows.running.commits import commit, finish_interrupted
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
     CONFIG,
     LOCAL,
     Allowed,
+    Approvals,
     Config,
     Connection,
     EnvironmentName,
     RunDate,
     Selection,
     Since,
-    allowances,
 )
 from flows.running.pipeline import receive, work_on
 from flows.running.run_names import dated
@@ -36,6 +37,7 @@ def ingest(
     full_refresh: bool = False,
     since: Since = None,
     allow: Allowed | None = None,
+    approvals: Approvals = None,
 ) -> str:
     """Receives what is new in the sources into bronze and gives the id of the run.
 
@@ -50,8 +52,21 @@ def ingest(
         full_refresh: Read everything the sources have, not only what is new.
         since: Read from this instant (UTC) on, not from the committed watermark.
         allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
-    with open_run("ingest", env, config, date, allows=allowances(allow, select)) as run:
+    allows = allowance(
+        "ingest",
+        env,
+        config,
+        approvals,
+        day=date,
+        allow=allow,
+        select=select,
+        since=since,
+        full_refresh=full_refresh,
+        connection=connection,
+    )
+    with open_run("ingest", env, config, date, allows=allows) as run:
         tables = bronze_tables(run, connection, select or ())
         finish_interrupted(run, tables)
         run.collector.stage("ingest", tables)

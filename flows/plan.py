@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prefect import flow
 
+from flows.running.approval import days_again
 from flows.running.commits import claim
 from flows.running.context import RunContext, open_run
 from flows.running.parameters import (
@@ -26,7 +27,7 @@ from flows.running.telling.artifacts import show_markdown
 from tasks import steps as tasks
 from tasks.steps import unseen
 from tidemark.aws.folder import open_folder
-from tidemark.control.approvals import acting
+from tidemark.control.approvals import Allowance, acting
 from tidemark.plans import store
 from tidemark.plans.drafting import draft
 from tidemark.plans.predict import published_releases
@@ -54,7 +55,8 @@ def plan(
     """Predicts what the daily run would do, to every selected table down to gold, and gives the id of the plan.
 
     Sources are read into staging, and every table is prepared and audited from there; no table, no watermark and no
-    error lane changes. `apply` commits just this, as long as nothing that it was made from moves.
+    error lane changes. `apply` commits just this, as long as nothing that it was made from moves; where two people are
+    wanted for what the plan lets pass, it asks for them.
 
     Args:
         env: Environment: the name of a file in the configuration's env folder.
@@ -65,7 +67,8 @@ def plan(
         since: Read from this instant (UTC) on, not from the committed watermark.
         allow: Limits of the selected tables that this run lets pass: deleted, rejected, empty.
     """
-    with open_run(FLOW, env, config, date, plans=True, allows=allowances(allow, select)) as run:
+    allows = Allowance(allowances(allow, select))
+    with open_run(FLOW, env, config, date, plans=True, allows=allows) as run:
         project = run.engine.project
         tables = project.select(select or ())
         claim(run, tables)
@@ -76,7 +79,8 @@ def plan(
             return build(run, table, full_refresh)
 
         document = draw_up(run, tables, prepare)
-        store.note_open(run.engine.state, document, acting())
+        days = days_again(project, select, date, since, full_refresh=full_refresh)
+        store.note_open(run.engine.state, document, acting(), allows=sorted(allows.limits), days=days)
         return document.plan
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.publish import publish_built
+from flows.running.approval import approve
 from flows.running.commits import finish, take_back
 from flows.running.context import RunContext, open_run
-from flows.running.parameters import CONFIG, LOCAL, Config, EnvironmentName, RunId
+from flows.running.parameters import CONFIG, LOCAL, Approvals, Config, EnvironmentName, RunId
+from flows.running.sealed import refuse_other_environments
 from flows.running.side_by_side import Outcome
+from tidemark.config.environment import load_environment
+from tidemark.config.files.source import local_folder
+from tidemark.control.approvals import Allowance, Asked
 from tidemark.control.commits import Interrupted
+from tidemark.control.state import open_state
 from tidemark.errors import UnfinishedError
 from tidemark.operations import recovery
 
@@ -21,6 +27,7 @@ def recover(
     run: RunId | None = None,
     undo: bool = False,
     over_others: bool = False,
+    approvals: Approvals = None,
 ) -> str:
     """Ends what a run has left half committed, and gives the id of this run.
 
@@ -33,10 +40,12 @@ def recover(
         run: The run that was committing (the start of its id will do); all of them when empty.
         undo: Take back what it has committed; else the rest is committed.
         over_others: Take back what others have changed in these tables since, too.
+        approvals: Tokens of two people (`tidemark approve`), blanks between, where the environment wants them.
     """
-    with open_run("recover", env, config, None) as context:
+    named, allows = _approved(env, config, run, approvals, over_others=over_others) if undo else ((), None)
+    with open_run("recover", env, config, None, allows=allows) as context:
         outcome = Outcome()
-        begun = recovery.wanted(context.engine.state, run)
+        begun = [each for each in recovery.wanted(context.engine.state, run) if not undo or each.run_id in named]
         for each in begun:
             try:
                 _end(context, each, undo=undo, over_others=over_others)
@@ -50,6 +59,19 @@ def recover(
             tables = context.engine.project.tables
             publish_built(context, [name for each in begun for name in each.batches if name in tables], env, config)
         return context.engine.run.run_id
+
+
+def _approved(
+    env: str, config: str, run: str | None, approvals: str | None, *, over_others: bool
+) -> tuple[tuple[str, ...], Allowance]:
+    """The runs whose commits are taken back, and who says yes to it: as many as a restore wants."""
+    environment = load_environment(local_folder(config), env)
+    refuse_other_environments(environment, config)
+    begun = tuple(each.run_id for each in recovery.wanted(open_state(environment), run))
+    if not begun:
+        return begun, Allowance()
+    asked = Asked("restore", environment.name, {"undo": ",".join(begun), "over_others": "yes" if over_others else ""})
+    return begun, Allowance(asked=asked, approved=approve(environment, asked, approvals))
 
 
 def _end(context: RunContext, begun: Interrupted, *, undo: bool, over_others: bool) -> None:

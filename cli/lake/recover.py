@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.console.options import CONFIG, LOCAL, ConfigOption, DebugOption, EnvOption, JsonOption, lake_of
+from cli.console.options import (
+    CONFIG,
+    LOCAL,
+    ApprovalsOption,
+    ConfigOption,
+    DebugOption,
+    EnvOption,
+    JsonOption,
+    lake_of,
+)
 from cli.console.output import columns, confirm, show, show_json
 from tidemark.advice import addressed
 from tidemark.errors import ConfigError
@@ -34,6 +43,7 @@ def recover(
     undo: UndoOption = False,
     over_others: OverOthersOption = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    approvals: ApprovalsOption = None,
     env: EnvOption = LOCAL,
     config: ConfigOption = CONFIG,
     as_json: JsonOption = False,
@@ -54,7 +64,7 @@ def recover(
         confirm(f"take back {', '.join(tables) or 'what was begun'}?")
     from cli.console.launch import launch
 
-    parameters = {"run": run, "undo": undo, "over_others": over_others}
+    parameters = {"run": run, "undo": undo, "over_others": over_others, "approvals": approvals}
     launch("recover", parameters, env=env, config=config, as_json=as_json, debug=debug)
 
 

@@ -29,6 +29,7 @@ from tidemark.aws.folder import Folder, open_folder
 from tidemark.config.environment import Environment
 from tidemark.config.project import Project, load_project
 from tidemark.control import sealing
+from tidemark.control.approvals import Allowance, note
 from tidemark.control.processes import this_process
 from tidemark.control.runs import Run, RunStatus, RunStore, RunSummary
 from tidemark.control.state import StateStore, open_state
@@ -70,6 +71,11 @@ class RunContext:
 _open: ContextVar[RunContext | None] = ContextVar("tidemark_open_run", default=None)
 
 
+def is_open() -> bool:
+    """Whether a flow is called by another one, whose run it shares."""
+    return _open.get() is not None
+
+
 @contextmanager
 def open_run(
     flow: str,
@@ -80,12 +86,13 @@ def open_run(
     as_of: datetime | None = None,
     at_once: int | None = None,
     plans: bool = False,
-    allows: Collection[str] = (),
+    allows: Allowance | None = None,
 ) -> Iterator[RunContext]:
     """The run of the flow that called this one, or a new one, whose summary is stored when the block ends.
 
     A new one looks at nothing later than `day` and `as_of`, works on `at_once` tables at the same time (as the
-    environment says when None), lets the limits of tables pass that it `allows`, and commits nothing when it `plans`.
+    environment says when None), lets the limits of tables pass that it `allows`, with a record of who said so, and
+    commits nothing when it `plans`.
 
     Raises `ConfigError` before anything is done when configuration or date are wrong, or lead into another environment.
     """
@@ -97,7 +104,8 @@ def open_run(
     environment = project.environment
     refuse_other_environments(environment, config)
     sealing.claim_lake(environment)
-    run = Run.start(day, as_of=as_of, plans=plans, allows=allows, traced=trace())
+    allowed = allows or Allowance()
+    run = Run.start(day, as_of=as_of, plans=plans, allows=allowed.limits, traced=trace())
     seen_from = about(in_environment(environment.name))
     with console_logs(environment.logs), _logged(environment, run, flow), _logs_in_prefect(), seen_from:
         folder = open_folder(environment.roots.runs, environment.aws)
@@ -111,6 +119,8 @@ def open_run(
         try:
             state = ending.state = open_state(environment)
             note_began(started, project, state)
+            if allowed.asked is not None and allowed.approved is not None:
+                note(state, allowed.asked, allowed.approved, run.started_at, run.run_id)
             spark = build_session(environment)
             logstore.verify(spark, environment.roots.lake)
             connecting = partial(connect, environment)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 LimitName = Literal["deleted", "rejected", "empty"]
+LIMITS: tuple[LimitName, ...] = get_args(LimitName)
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 

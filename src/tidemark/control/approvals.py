@@ -26,6 +26,7 @@ from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from tidemark.config.environment import ApprovalSettings, Environment
+    from tidemark.config.limits import LimitName
     from tidemark.control.state import StateStore
 
 KIND = "approval"
@@ -73,6 +74,15 @@ class Approved:
 
     requested_by: str
     approved_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """The limits of tables that a run lets pass; and what was asked and approved for it, where that is kept."""
+
+    limits: frozenset[LimitName] = frozenset()
+    asked: Asked | None = None
+    approved: Approved | None = None
 
 
 def needed(settings: ApprovalSettings, action: Action, days: int = 0) -> bool:

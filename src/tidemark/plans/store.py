@@ -34,7 +34,7 @@ class Plan:
 
     `tables` gives the version that each table with a batch had (None: it did not exist). `digest` is that of the
     document as it was made, `planned_by` who made it; `run_id`, `release`, `applied_by` and `approved_by` say how it
-    was applied, and by whom.
+    was applied, and by whom. `allows` are the limits of tables that it lets pass, `days` how many it reads again.
     """
 
     plan: str
@@ -48,6 +48,8 @@ class Plan:
     planned_by: str = ""
     applied_by: str = ""
     approved_by: tuple[str, ...] = ()
+    allows: tuple[str, ...] = ()
+    days: int = 0
 
     @property
     def short_id(self) -> str:
@@ -71,7 +73,9 @@ def load(staging: Folder, plan: str) -> PlanDocument | None:
     return None if text is None else PlanDocument.from_json(json.loads(text))
 
 
-def note_open(state: StateStore, document: PlanDocument, planned_by: str = "") -> None:
+def note_open(
+    state: StateStore, document: PlanDocument, planned_by: str = "", allows: Sequence[str] = (), days: int = 0
+) -> None:
     """From now on the plan can be applied, as long as its document stays as it is."""
     from tidemark.plans.binding import digest
 
@@ -82,6 +86,8 @@ def note_open(state: StateStore, document: PlanDocument, planned_by: str = "") -
         "tables": {table.table: table.version for table in document.tables if table.batch_id},
         "digest": digest(document),
         "planned_by": planned_by,
+        "allows": list(allows),
+        "days": days,
     }
     state.put(KIND, document.plan, value)
 
@@ -159,6 +165,8 @@ def _plan(record: Record) -> Plan:
         planned_by=value.get("planned_by", ""),
         applied_by=value.get("applied_by", ""),
         approved_by=tuple(value.get("approved_by", ())),
+        allows=tuple(value.get("allows", ())),
+        days=value.get("days", 0),
     )
 
 

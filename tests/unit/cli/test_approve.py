@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,3 +50,21 @@ def test_without_a_key_nothing_is_signed(
     monkeypatch.delenv(KEY)
     assert main(["approve", "restore", "run=r31", "--by", "ann", "--config", config]) == 2
     assert f"{KEY} is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--select", "bronze.people", "--allow", "deleted"],
+        ["job", "daily", "--select", "bronze.people", "--allow", "deleted"],
+        ["backfill", "--start", "2025-01-01", "--end", "2025-01-01", "--allow", "deleted", "--yes"],
+    ],
+)
+def test_tokens_go_to_the_flow_that_lets_a_limit_pass(
+    config: str, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (Path(config) / "jobs.yaml").write_text("jobs:\n  daily: {flow: daily}\n")
+    given: list[Any] = []
+    monkeypatch.setattr("cli.console.launch.launch", lambda flow, parameters, **more: given.append(parameters))
+    assert main([*command, "--approvals", "one two", "--config", config]) == 0
+    assert [(each["allow"], each["approvals"]) for each in given] == [(["deleted"], "one two")]

@@ -182,3 +182,10 @@ def kinds(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def offered(schema: Mapping[str, Any], what: str) -> list[Any]:
     return [kind[what] for kind in kinds(schema) if what in kind]
+
+
+@every_deployment
+def test_whoever_lets_limits_pass_can_be_asked_for_a_second_person(deployment: Mapping[str, Any]) -> None:
+    """A plan commits nothing: what it lets pass is asked of who applies it."""
+    asks = {"allow", "since", "full_refresh", "undo"} & form(deployment["entrypoint"]).keys()
+    assert not asks or "approvals" in form(deployment["entrypoint"]) or deployment["name"] == "plan"

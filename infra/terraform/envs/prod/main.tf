@@ -19,7 +19,7 @@ module "stack" {
   work_pool             = { name = "tidemark-emr", type = "emr-serverless" }
   workers               = 2
   prefect               = var.prefect
-  secrets               = var.secrets
+  secrets               = merge({ approvals = { description = "Keys of those who may ask and approve, by their names" } }, var.secrets)
   landing               = var.landing
   redshift              = var.redshift
   snowflake_integration = var.snowflake_integration

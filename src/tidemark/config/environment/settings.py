@@ -251,12 +251,24 @@ class PlanSettings(Settings):
 class ApprovalSettings(Settings):
     """What two people are wanted for: one asks, another approves."""
 
-    restore: bool = Field(default=False, description="Going back to an earlier release.", examples=[True])
+    restore: bool = Field(
+        default=False, description="Going back to an earlier release, and taking back half a commit.", examples=[True]
+    )
     erase: bool = Field(default=False, description="Erasing a person.", examples=[True])
     apply: bool = Field(default=False, description="Applying a plan.", examples=[True])
-    bypass: bool = Field(default=False, description="Letting a check of a gate fail for a while.", examples=[True])
+    bypass: bool = Field(
+        default=False,
+        description="Letting a check fail for a while, or a limit pass in a run (`--allow`).",
+        examples=[True],
+    )
     backfill_days: int | None = Field(
-        default=None, ge=0, description="Backfills of more days than these; without a word none.", examples=[7]
+        default=None,
+        ge=0,
+        description=(
+            "Backfills of more days than these, and runs that read more again (`--since`, `--full-refresh`); without a "
+            "word none."
+        ),
+        examples=[7],
     )
     secret: str | None = Field(
         default=None,
