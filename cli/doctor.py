@@ -97,12 +97,14 @@ def _disk(environment: Environment) -> Finding:
 
 
 def _prefect(environment: Environment) -> Finding:
-    from cli.console.prefect_api import API_URL, unreachable
+    from cli.console.prefect_api import API_KEY, API_URL, AUTH_STRING, lets_nobody_in, unreachable
 
     url = os.environ.get(API_URL) or (environment.prefect.api_url if environment.prefect else None)
     if url is None:
         return Finding("prefect", False, "no server is named", f"set {API_URL}, or prefect.api_url in the environment")
     problem = unreachable(url)
+    if problem is None and lets_nobody_in(url):
+        return Finding("prefect", False, f"{url} lets nobody in without a login", f"set {AUTH_STRING} or {API_KEY}")
     seen = f"{url} does not answer: {problem}" if problem else url
     return Finding("prefect", problem is None, seen, "tidemark sandbox up or tidemark prefect start starts a local one")
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tidemark.config.environment import Environment
 
 API_URL = "PREFECT_API_URL"
+AUTH_STRING, API_KEY = "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"
 _SECONDS = 5.0
 _QUIET = {
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
@@ -81,8 +83,42 @@ def use_prefect(environment: Environment, *, debug: bool = False) -> str:
             next_step="tidemark sandbox up starts the sandbox's, tidemark prefect start one without a sandbox; for "
             "another check its address and that it runs",
         )
+    if lets_nobody_in(url):
+        raise ConfigError(
+            f"the Prefect server at {url} does not let this process in",
+            next_step=f"set {AUTH_STRING}=USER:PASSWORD for a server of your own, {API_KEY} for Prefect Cloud",
+        )
     os.environ[API_URL] = url
     return url
+
+
+def lets_nobody_in(url: str) -> bool:
+    """Whether the server wants a login that is not given, or refuses the one that is."""
+    if not _refuses(url, os.environ.get(AUTH_STRING), os.environ.get(API_KEY)):
+        return False
+    return _refuses(url, *_login_of_profile())
+
+
+def _refuses(url: str, auth_string: str | None, key: str | None) -> bool:
+    """Asks as Prefect's client would: for what a server tells only those who may come in, unlike its health."""
+    import httpx
+
+    token = f"Basic {b64encode(auth_string.encode()).decode()}" if auth_string else f"Bearer {key}" if key else ""
+    headers = {"Authorization": token} if token else {}
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/admin/version", headers=headers, timeout=_SECONDS)
+    except httpx.HTTPError:
+        return False  # whoever uses it says so
+    return answer.status_code == httpx.codes.UNAUTHORIZED
+
+
+def _login_of_profile() -> tuple[str | None, str | None]:
+    """What Prefect's own profile has, beside the variables."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
+
+    found = (each.value() for each in (PREFECT_API_AUTH_STRING, PREFECT_API_KEY))
+    auth_string, key = (each.get_secret_value() if hasattr(each, "get_secret_value") else each for each in found)
+    return auth_string, key
 
 
 def unreachable(url: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,9 +19,16 @@ from tidemark.errors import ConfigError, TidemarkError
 CLOSED = "http://127.0.0.1:9/api"
 
 
-class _Refusing(BaseHTTPRequestHandler):
+LOGIN = "admin:correct-horse"
+ASKED_FOR = f"Basic {b64encode(LOGIN.encode()).decode()}"
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """As Prefect's server with a login: anybody may ask how it is, and nothing else."""
+
     def do_GET(self) -> None:
-        self.send_response(401)
+        is_open = self.path == "/api/health" or self.headers.get("Authorization") == ASKED_FOR
+        self.send_response(200 if is_open else 401)
         self.end_headers()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -29,8 +37,8 @@ class _Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """The API address of a server that answers, if only to refuse."""
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    """The API address of a server that lets in whoever has its login."""
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), _Guarded)
     thread = threading.Thread(target=listening.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{listening.server_port}/api"
@@ -43,6 +51,7 @@ def server() -> Iterator[str]:
 def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The process's environment variables, as a copy that ends with the test."""
     copied = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    copied["PREFECT_API_AUTH_STRING"] = LOGIN
     monkeypatch.setattr(os, "environ", copied)
     return copied
 
@@ -62,6 +71,19 @@ def test_the_environments_server_is_used(tmp_path: Path, server: str, variables:
 def test_the_variable_comes_first(tmp_path: Path, server: str, variables: dict[str, str]) -> None:
     variables[API_URL] = server
     assert use_prefect(environment(tmp_path, CLOSED)) == server
+
+
+@pytest.mark.parametrize("login", ["", "admin:guessed", None])
+def test_a_server_that_lets_nobody_in_is_told(
+    tmp_path: Path, server: str, variables: dict[str, str], login: str | None
+) -> None:
+    variables.pop("PREFECT_API_AUTH_STRING")
+    if login is not None:
+        variables["PREFECT_API_AUTH_STRING"] = login
+    with pytest.raises(ConfigError, match="does not let this process in") as raised:
+        use_prefect(environment(tmp_path, server))
+    assert "PREFECT_API_AUTH_STRING=USER:PASSWORD" in str(raised.value.next_step)
+    assert "guessed" not in str(raised.value)
 
 
 def test_with_debug_prefects_records_are_shown(tmp_path: Path, server: str, variables: dict[str, str]) -> None:
