@@ -1,4 +1,4 @@
-"""Commands about configuration and machine: validate, ddl, schema, doctor, config from-terraform."""
+"""Commands about configuration and machine: validate, ddl, schema, doctor, config sign and from-terraform."""
 
 from __future__ import annotations
 
@@ -123,6 +123,28 @@ def doctor(
         show(table)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+@files.command("sign")
+def sign(
+    key: Annotated[Path, typer.Option("--key", help="A private key of Ed25519: a file in PEM, without a passphrase.")],
+    config: ConfigOption = CONFIG,
+    debug: DebugOption = False,
+) -> None:
+    """Signs the configuration's files, for prefixes of S3 that are held to a key, and prints the key's public half."""
+    from tidemark.aws.settings import is_uri
+    from tidemark.config.files import signature
+    from tidemark.config.files.source import digest, local_folder
+    from tidemark.errors import ConfigError
+
+    if is_uri(config):
+        raise ConfigError(f"{config} is not signed from here", next_step="name the checkout's folder (--config)")
+    if not key.is_file():
+        raise ConfigError(f"there is no key {key}", next_step=f"openssl genpkey -algorithm ed25519 -out {key}")
+    folder = local_folder(config)
+    signed, public = signature.sign(digest(folder, signature.FILE), key.read_bytes())
+    (folder / signature.FILE).write_text(f"{signed}\n", encoding="utf-8")
+    show(f"ed25519={public}")
 
 
 @files.command("from-terraform")

@@ -71,6 +71,7 @@ EXAMPLES: Mapping[str, str] = {
     "runs list": "tidemark runs list",
     "runs show": "tidemark runs show latest",
     "blocks register": "tidemark blocks register --env prod",
+    "config sign": "tidemark config sign --key key.pem",
     "config from-terraform": "tidemark config from-terraform outputs.json",
     "prefect start": "tidemark prefect start",
     "prefect setup": "tidemark prefect setup --env prod",

@@ -18,7 +18,8 @@ VARIABLES: Mapping[str, Variable] = {
     "TIDEMARK_CONFIG": Variable("The configuration, where a command has no `--config`.", "`config`"),
     "TIDEMARK_CONFIG_PREFIXES": Variable(
         "The prefixes of S3 that may be the configuration, with blanks between, and all below them: set it in the "
-        "image, the task or the worker. `s3://bucket/prefix#sha256=…` takes just that prefix, with just these files.",
+        "image, the task or the worker. `s3://bucket/prefix#sha256=…` takes just that prefix, with just these files, "
+        "`#ed25519=…` with what that key has signed (`tidemark config sign`).",
         "a configuration on S3 is refused",
     ),
     "TIDEMARK_APPROVAL_KEY": Variable("The key by which `tidemark approve` signs.", "nothing can be signed"),

@@ -13,19 +13,32 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from tidemark.config.files import signature
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PREFIXES = "TIDEMARK_CONFIG_PREFIXES"
-"""The variable that lists prefixes of S3, blanks between; `s3://bucket/prefix#sha256=…` holds one to its content."""
+"""The variable that lists prefixes of S3, blanks between.
+
+`s3://bucket/prefix#sha256=…` holds one to its content, `#ed25519=…` to what the owner of a key has signed.
+"""
 
 _SCHEMES = ("s3://", "s3a://")
-_PIN = re.compile(r"sha256=([0-9a-f]{64})")
+_PIN = re.compile(r"(?P<kind>sha256|ed25519)=(?P<told>[0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What holds a prefix: the digest of its files (`sha256`), or the public key of who signs them (`ed25519`)."""
+
+    kind: str
+    told: str
 
 
 def local_folder(config: str | Path) -> Path:
@@ -33,8 +46,8 @@ def local_folder(config: str | Path) -> Path:
 
     An `s3://bucket/prefix` is copied to a folder that lives as long as the process, so that a deployed image needs no
     rebuild for a new table. It has to be one of those that `TIDEMARK_CONFIG_PREFIXES` names, or below one; where that
-    says a digest, just it, and its files just those. AWS is reached as the process's own settings say: no environment
-    is known yet.
+    says a digest or a key, just it, and its files just those. AWS is reached as the process's own settings say: no
+    environment is known yet.
     """
     text = str(config)
     if text.startswith(_SCHEMES):
@@ -47,17 +60,18 @@ def local_folder(config: str | Path) -> Path:
     return folder
 
 
-def digest(folder: Path) -> str:
-    """The SHA-256 of all files of a folder, by their names and contents, as `TIDEMARK_CONFIG_PREFIXES` takes it."""
+def digest(folder: Path, without: str | None = None) -> str:
+    """The SHA-256 of all files of a folder, but for one, by their names and contents."""
     whole = hashlib.sha256()
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+    left_out = folder / without if without else None
+    for path in sorted(each for each in folder.rglob("*") if each.is_file() and each != left_out):
         name = path.relative_to(folder).as_posix().encode()
         whole.update(len(name).to_bytes(8, "big") + name + hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
 
 
-def _pin(uri: str) -> str | None:
-    """The digest that the files at `uri` have to have, None: any. Raises `ConfigError` where it is not named."""
+def _pin(uri: str) -> Pin | None:
+    """What the files at `uri` are held to, None: nothing. Raises `ConfigError` where it is not named."""
     named = _named()
     wanted = _place(uri)
     if wanted in named:
@@ -72,18 +86,18 @@ def _pin(uri: str) -> str | None:
     return None
 
 
-def _named() -> Mapping[str, str | None]:
-    """The prefixes that may be taken, each with its digest."""
-    found: dict[str, str | None] = {}
+def _named() -> Mapping[str, Pin | None]:
+    """The prefixes that may be taken, each with what holds it."""
+    found: dict[str, Pin | None] = {}
     for entry in os.environ.get(PREFIXES, "").split():
         place, pin, told = entry.partition("#")
         pinned = _PIN.fullmatch(told)
         if not place.startswith(_SCHEMES) or not _place(place).removeprefix("s3://") or (pin and not pinned):
             raise ConfigError(
                 f"{PREFIXES} has {entry!r}",
-                next_step="write s3://bucket/prefix, or s3://bucket/prefix#sha256=… (64 digits)",
+                next_step="write s3://bucket/prefix, or s3://bucket/prefix#sha256=… or #ed25519=… (64 digits)",
             )
-        found[_place(place)] = pinned[1] if pinned else None
+        found[_place(place)] = Pin(pinned["kind"], pinned["told"]) if pinned else None
     return found
 
 
@@ -92,7 +106,7 @@ def _place(uri: str) -> str:
     return f"s3://{uri.partition('://')[2].rstrip('/')}"
 
 
-def _mirrored(uri: str, pinned: str | None) -> Path:
+def _mirrored(uri: str, pinned: Pin | None) -> Path:
     from tidemark.aws.clients import AWS_FAILURES, s3_client
 
     bucket, _, path = uri.partition("://")[2].partition("/")
@@ -112,13 +126,35 @@ def _mirrored(uri: str, pinned: str | None) -> Path:
         raise ConfigError(f"{uri} cannot be read: {code}", next_step=advice) from None
     if not keys:
         raise ConfigError(f"{uri} holds no files", next_step="check bucket and prefix of --config")
-    if pinned is not None and (found := digest(folder)) != pinned:
+    if pinned is not None:
+        _refuse_changed(uri, folder, pinned)
+    return folder
+
+
+def _refuse_changed(uri: str, folder: Path, pinned: Pin) -> None:
+    if pinned.kind == "ed25519":
+        _refuse_unsigned(uri, folder, pinned.told)
+    elif (found := digest(folder)) != pinned.told:
         raise ConfigError(
             f"{uri} is not what {PREFIXES} says it is",
-            seen=[f"its files have the SHA-256 {found}, and {pinned} is expected"],
+            seen=[f"its files have the SHA-256 {found}, and {pinned.told} is expected"],
             next_step="find out who changed it; what was reviewed is told by tidemark validate --json in its checkout",
         )
-    return folder
+
+
+def _refuse_unsigned(uri: str, folder: Path, public: str) -> None:
+    signed = folder / signature.FILE
+    if not signed.is_file():
+        seen = f"it has no {signature.FILE}"
+    elif not signature.is_signed(digest(folder, signature.FILE), signed.read_text("utf-8", "replace"), public):
+        seen = f"its {signature.FILE} is not that of these files by the key {public}"
+    else:
+        return
+    raise ConfigError(
+        f"{uri} is not signed as {PREFIXES} says",
+        seen=[seen],
+        next_step="find out who changed it; what was reviewed is signed by tidemark config sign --key key.pem",
+    )
 
 
 def _keys(client: S3Client, bucket: str, prefix: str) -> Iterator[str]:

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from moto import mock_aws
 
+from cli.main import main
 from tests.support.lakes.config_folder import FILES, ConfigFolder
 from tidemark.aws import clients
 from tidemark.config.files.source import PREFIXES, digest, local_folder
@@ -167,3 +170,73 @@ def test_a_prefix_can_be_held_to_its_content(bucket: S3Client, monkeypatch: pyte
         bucket.delete_object(Bucket="shelf", Key="config/c.yaml")
     _shelve(bucket, a="1", b="2")
     assert local_folder("s3://shelf/config").is_dir()
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """A private key, as openssl makes it."""
+    path = tmp_path / "key.pem"
+    made = Ed25519PrivateKey.generate()
+    path.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
+def _signed(key: Path, folder: Path, capsys: pytest.CaptureFixture[str], **files: str) -> dict[str, str]:
+    """The files with their signature, by their names; the public half of the key under `public`."""
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text)
+    assert main(["config", "sign", "--key", str(key), "--config", str(folder)]) == 0
+    return {"public": capsys.readouterr().out.strip(), "signature": (folder / "config.sig").read_text()}
+
+
+def _sync(bucket: S3Client, signature: str, **files: str) -> None:
+    _shelve(bucket, **files)
+    bucket.put_object(Bucket="shelf", Key="config/config.sig", Body=signature.encode())
+
+
+def test_a_prefix_can_be_held_to_who_signs_it(
+    bucket: S3Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = _signed(key, tmp_path / "1", capsys, a="1", b="2")
+    second = _signed(key, tmp_path / "2", capsys, a="1", b="3")
+    assert first["public"] == second["public"]
+    monkeypatch.setenv(PREFIXES, f"s3://shelf/config#{first['public']}")
+    _sync(bucket, first["signature"], a="1", b="2")
+    assert (local_folder("s3://shelf/config") / "b.yaml").read_text() == "2"
+    _sync(bucket, second["signature"], b="3")
+    assert (local_folder("s3://shelf/config") / "b.yaml").read_text() == "3"
+
+
+@pytest.mark.parametrize("change", ["file", "another", "signature", "none", "key", "nonsense"])
+def test_what_nobody_has_signed_is_refused(
+    bucket: S3Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    key: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: str,
+) -> None:
+    made = _signed(key, tmp_path / "1", capsys, a="1")
+    other = _signed(key, tmp_path / "2", capsys, a="2")["signature"]
+    public = f"ed25519={'0' * 64}" if change == "key" else made["public"]
+    monkeypatch.setenv(PREFIXES, f"s3://shelf/config#{public}")
+    signature = {"signature": other, "nonsense": "none"}.get(change, made["signature"])
+    _sync(bucket, signature, a="2" if change == "file" else "1")
+    if change == "another":
+        _shelve(bucket, b="")
+    if change == "none":
+        bucket.delete_object(Bucket="shelf", Key="config/config.sig")
+    with pytest.raises(ConfigError, match="is not signed as TIDEMARK_CONFIG_PREFIXES says"):
+        local_folder("s3://shelf/config")
+
+
+def test_what_is_no_key_signs_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----")
+    arguments = ["config", "sign", "--config", str(tmp_path / "config"), "--key"]
+    assert main([*arguments, str(tmp_path / "key.pem")]) == 2
+    assert "no private key of Ed25519" in capsys.readouterr().err
+    assert main([*arguments, str(tmp_path / "none.pem")]) == 2
+    assert main(["config", "sign", "--key", str(tmp_path / "key.pem"), "--config", "s3://shelf/config"]) == 2
+    assert not (tmp_path / "config" / "config.sig").exists()
