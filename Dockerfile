@@ -20,6 +20,12 @@ ENV PATH=/bootstrap/bin:$PATH \
 COPY requirements/runtime.txt requirements/
 RUN uv venv --no-project --python "$(command -v python3.11)" /opt/tidemark \
  && uv pip install --no-deps --require-hashes --compile-bytecode --requirement requirements/runtime.txt
+COPY docker/unused-jars docker/
+WORKDIR /opt/tidemark/lib/python3.11/site-packages/pyspark/jars
+# The shell makes names of jars of the list; a line that names none is an error.
+# hadolint ignore=SC2046
+RUN rm $(grep -v '^#' /src/docker/unused-jars)
+WORKDIR /src
 COPY src/tidemark/advice.py src/tidemark/errors.py src/tidemark/shown.py src/tidemark/__init__.py jars/tidemark/
 COPY src/tidemark/spark/jars.lock src/tidemark/spark/jars.py src/tidemark/spark/java.py src/tidemark/spark/gateway.py src/tidemark/spark/__init__.py jars/tidemark/spark/
 COPY src/tidemark/spark/logstore.py src/tidemark/spark/ConditionalPutLogStore.java jars/tidemark/spark/
