@@ -142,6 +142,43 @@ def test_prod_comes_after_dev_with_the_same_images_and_an_environment_that_asks(
     assert jobs("infrastructure")["apply"]["needs"] == "plan"
 
 
+DIGEST = f"@sha256:{'0a' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("python", "emr", "exit_code"),
+    [
+        (f"python:3.11{DIGEST}", f"emr:8{DIGEST}", 0),
+        ("python:3.11", f"emr:8{DIGEST}", 1),
+        (f"python:3.11{DIGEST}", "", 1),  # as the Dockerfile says
+        (f"python:3.11{DIGEST[:-1]}", f"emr:8{DIGEST}", 1),
+        (DIGEST, f"emr:8{DIGEST}", 1),
+    ],
+)
+def test_no_image_is_published_whose_base_is_another_tomorrow(
+    tmp_path: Path, python: str, emr: str, exit_code: int
+) -> None:
+    (tmp_path / "Dockerfile").write_text(Path("Dockerfile").read_text("utf-8"))
+    told = {"PYTHON_IMAGE": python, "EMR_IMAGE": emr, "GITHUB_ENV": str(tmp_path / "told")}
+    answer = as_github_runs("deploy", "images", "sha256", tmp_path, {}, told)
+    assert answer.returncode == exit_code, answer.stdout
+    if exit_code:
+        assert "::error::" in answer.stdout
+    else:
+        assert (tmp_path / "told").read_text().splitlines() == [f"PYTHON_IMAGE={python}", f"EMR_IMAGE={emr}"]
+
+
+def test_images_are_built_on_the_bases_that_were_looked_at() -> None:
+    steps = [step["run"] for step in jobs("deploy")["images"]["steps"] if "run" in step]
+    (looks,) = [number for number, script in enumerate(steps) if "sha256" in script]
+    (builds,) = [
+        number for number, script in enumerate(steps) if "docker build" in script and "docker buildx" not in script
+    ]
+    assert looks < builds
+    assert steps[builds].count("--build-arg PYTHON_IMAGE --build-arg EMR_IMAGE") == 1
+    assert steps[builds].count('docker build "${bases[@]}"') == steps[builds].count("docker build ") == 2
+
+
 def test_what_is_deployed_has_passed() -> None:
     triggers = WORKFLOWS["deploy"][True]  # YAML reads `on` so
     assert triggers["workflow_run"]["workflows"] == [WORKFLOWS["ci"]["name"]]
