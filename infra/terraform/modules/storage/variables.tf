@@ -27,7 +27,7 @@ variable "region" {
 variable "lifecycle_days" {
   description = "Days after which what nobody needs any more goes: prepared batches, files that were exchanged with warehouses, rejected rows, results of checks and logs, replaced versions of objects."
   type = object({
-    staging    = optional(number, 3)
+    staging    = optional(number, 7)
     exchange   = optional(number, 1)
     errors     = optional(number, 365)
     runs       = optional(number, 400)

@@ -283,8 +283,8 @@ run "buckets_keep_raw_data_as_long_as_the_file_says" {
     lifecycle_days = { runs = 60 }
   }
   assert {
-    condition     = { for of in ["exchange", "staging", "errors", "runs"] : of => module.storage.lifecycle_days[of] } == { exchange = 1, staging = 3, errors = 45, runs = 60 }
-    error_message = "12h are a day, staging is left for three, errors as the file says, runs as is said here"
+    condition     = { for of in ["exchange", "staging", "errors", "runs"] : of => module.storage.lifecycle_days[of] } == { exchange = 1, staging = 7, errors = 45, runs = 60 }
+    error_message = "12h are a day, staging is left for seven, errors as the file says, runs as is said here"
   }
 }
 
