@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import Literal
 
 import sqlglot
@@ -20,7 +20,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from tidemark.sql.functions import ALLOWED, HINTS, KEYWORDS, REFUSED, WITH_MESSAGE
-from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
+from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse, statements
 
 _VARIABLE = re.compile(r"\$\{")
 _RAW_END = re.compile(r"""\b[rR](?:'[^']*\\'|"[^"]*\\")""")
@@ -63,8 +63,9 @@ def refusals(
 
     A word that Spark takes for a function where no column has its name is none where it is among `columns`.
     """
+    tokens = _tokens(sql)
     yield from text_refusals(sql)
-    yield from _misread(sql)
+    yield from _misread(sql, tokens)
     try:
         query = parse(sql)
     except SqlError as error:
@@ -72,8 +73,8 @@ def refusals(
         return
     if not isinstance(query.unnest() if isinstance(query, exp.Subquery) else query, exp.Select | exp.SetOperation):
         yield Refused(f"is a {query.key.upper()}", _ONLY_SELECT, line_of(query))
-    yield from _calls(sql, _named(query), columns)
-    yield from _lost(sql, query, columns)
+    yield from _calls(tokens, _named(query), columns)
+    yield from _lost(tokens, query, columns)
     yield from _forms(query)
     for table in query.find_all(exp.Table):
         yield from _table(table, tables, {view.lower() for view in views})
@@ -84,23 +85,26 @@ def refusals(
 
 def expression_refusals(text: str, names: Collection[str] = ()) -> Iterator[Refused]:
     """The same for an expression of a check; `names` are further functions that it may call."""
+    tokens = _tokens(text)
     yield from text_refusals(text)
-    yield from _misread(text)
-    yield from _calls(text, frozenset(name.lower() for name in names))
+    yield from _misread(text, tokens)
+    yield from _calls(tokens, frozenset(name.lower() for name in names))
     try:
-        nested = list(sqlglot.parse(f"SELECT {text}", dialect=DIALECT))
-    except sqlglot.errors.SqlglotError:
+        nested = statements(f"SELECT {text}")
+    except SqlError:
         return  # Spark will say what is wrong with it, or it is none
     for query in nested:
-        if query is not None:
-            yield from _forms(query)
-            for table in query.find_all(exp.Table):
-                yield Refused(f"reads {full_name(table)}", "write a `type: sql` check", line_of(table))
+        yield from _forms(query)
+        for table in query.find_all(exp.Table):
+            yield Refused(f"reads {full_name(table)}", "write a `type: sql` check", line_of(table))
 
 
 def word_refusals(text: str) -> Iterator[Refused]:
     """The same for a text that is no SQL, as a pattern or a name, and may still come to stand in some."""
     yield from text_refusals(text)
+    for found in _HIDDEN_LINE.finditer(text):
+        message = "has a comment that ends in a backslash: for Spark the next line belongs to it"
+        yield Refused(message, "remove the backslash", _line_at(text, found.start()), "text")
     for found in _REFUSED_CALL.finditer(text):
         name = found["name"].lower()
         yield Refused(f"`{name}` {REFUSED[name]}", "leave it out", _line_at(text, found.start()), "call")
@@ -114,33 +118,42 @@ def text_refusals(sql: str) -> Iterator[Refused]:
     for found in _RAW_END.finditer(sql):
         message = "has a raw text that ends in a backslash, which not everybody reads as its end"
         yield Refused(message, "write it without r", _line_at(sql, found.start()), "text")
-    for found in _HIDDEN_LINE.finditer(sql):
-        message = "has a comment that ends in a backslash: for Spark the next line belongs to it"
-        yield Refused(message, "remove the backslash", _line_at(sql, found.start()), "text")
 
 
-def _misread(sql: str) -> Iterator[Refused]:
-    """Where Spark and the parser of these checks would disagree on what is a comment, a text, or neither."""
+def _tokens(sql: str) -> list[Token] | TokenError:
+    """The words of a text, or why there are none."""
+    try:
+        return sqlglot.tokenize(sql, dialect=DIALECT)
+    except TokenError as error:
+        return error
+
+
+def _misread(sql: str, tokens: list[Token] | TokenError) -> Iterator[Refused]:
+    """Where Spark and these checks would disagree on what is a comment, a text, or neither, and which names are one."""
     spans = list(_SPANS.finditer(sql))
     comments = [each for each in spans if each["comment"]]
     unreadable = [each.start() for each in comments if each[0].startswith("/*") and "/*" in each[0][2:]]
     unreadable += [each.start() for each in _UNREADABLE.finditer(_blanked(sql, spans))]
-    unreadable += _otherwise(sql, _blanked(sql, comments), [each for each in spans if each["text"]])
+    if not isinstance(tokens, TokenError):  # that is told where calls are looked at
+        unreadable += _otherwise(sql, tokens, comments, [each for each in spans if each["text"]])
+        for token in tokens:
+            if not _is_text(token) and any(map(_has_another_case, token.text)):
+                message = f"has a letter in `{token.text}` that Spark takes for another one, by its capital"
+                yield Refused(message, "choose another name", token.line, "text")
     if unreadable:
         message = "has a comment, a quote or a sign that Spark reads in another way than these checks"
         fix = "close it, and write no comment in a comment, no blanks but spaces, tabs and ends of lines"
         yield Refused(message, fix, _line_at(sql, min(unreadable)), "text")
 
 
-def _otherwise(sql: str, without_comments: str, texts: Collection[re.Match[str]]) -> Iterator[int]:
-    """Where the parser finds other words than without the comments, or other texts than these."""
-    try:
-        tokens, expected = (sqlglot.tokenize(each, dialect=DIALECT) for each in (sql, without_comments))
-    except TokenError:
-        return  # that is told where calls are looked at
-    for one, other in zip_longest(tokens, expected):
-        if one is None or other is None or (one.start, one.text) != (other.start, other.text):
-            yield (one or other).start
+def _otherwise(
+    sql: str, tokens: list[Token], comments: Collection[re.Match[str]], texts: Collection[re.Match[str]]
+) -> Iterator[int]:
+    """Where the parser finds words in these comments, or none beside them, or other texts than these."""
+    written = {at for at, sign in enumerate(sql) if not sign.isspace()}
+    found = {at for each in tokens for at in range(each.start, each.end + 1) if at in written}
+    hidden = {at: each.start() for each in comments for at in range(each.start(), each.end())}
+    yield from (hidden.get(at, at) for at in (written - hidden.keys()) ^ found)
     quoted = {at for each in tokens if _is_quoted(sql, each) for at in range(_first_quote(sql, each), each.end + 1)}
     yield from quoted ^ {at for each in texts for at in range(each.start() + (each[0][0] in "rR"), each.end())}
 
@@ -152,11 +165,21 @@ def _blanked(sql: str, spans: Collection[re.Match[str]]) -> str:
     return sql
 
 
-def _lost(sql: str, query: exp.Expr, columns: Collection[str]) -> Iterator[Refused]:
+def _has_another_case(letter: str) -> bool:
+    """Whether `ı` is `i` to who compares names by their capitals, as Spark does in places, and not by small letters."""
+    capital, small = letter.upper(), letter.lower()
+    return len(small) > 1 or (len(capital) == 1 and capital.lower() != small)
+
+
+def _lost(tokens: list[Token] | TokenError, query: exp.Expr, columns: Collection[str]) -> Iterator[Refused]:
     """Names that the parser leaves out of what it makes of the text, so that nobody could follow them."""
-    kept = Counter(each.name.lower() for each in query.find_all(exp.Identifier, exp.Var))
+    if isinstance(tokens, TokenError):
+        return
+    paths = [each.expression for each in query.find_all(exp.JSONExtract) if each.args.get("variant_extract")]
+    steps = (each.name for path in paths for each in path.find_all(exp.JSONPathKey))
+    kept = Counter(name.lower() for name in (*(each.name for each in query.find_all(exp.Identifier, exp.Var)), *steps))
     names = {*columns, *kept}
-    for token, after in pairwise([*sqlglot.tokenize(sql, dialect=DIALECT), None]):
+    for token, after in pairwise([*tokens, None]):
         is_call = after is not None and after.token_type is TokenType.L_PAREN
         if token is None or is_call or token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER):
             continue
@@ -177,12 +200,12 @@ def _named(query: exp.Expr) -> frozenset[str]:
     return frozenset(name.lower() for name in (*aliases, *windows) if name)
 
 
-def _calls(sql: str, named: Collection[str], columns: Collection[str] = ()) -> Iterator[Refused]:
+def _calls(
+    tokens: list[Token] | TokenError, named: Collection[str], columns: Collection[str] = ()
+) -> Iterator[Refused]:
     """Calls of functions that are not allowed, as the tokens of the text show them."""
-    try:
-        tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-    except TokenError as error:
-        yield Refused(f"does not parse: {error}", _ONLY_SELECT, about="parse")
+    if isinstance(tokens, TokenError):
+        yield Refused(f"does not parse: {tokens}", _ONLY_SELECT, about="parse")
         return
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
         name = token.text.lower()

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.spark import Spark
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.spark import SparkParser
 
-DIALECT = "spark"
+
+class SparkSql(Spark):
+    """Spark's SQL as the parser knows it, and what Spark 4.1 has besides: `variant:path`, and `window(…)` anywhere."""
+
+    class Parser(SparkParser):
+        COLON_IS_VARIANT_EXTRACT = True
+        COLON_CHAIN_IS_SINGLE_EXTRACT = False
+
+    class Tokenizer(Spark.Tokenizer):
+        def tokenize(self, sql: str) -> list[Token]:
+            """The words of a text; WINDOW before a parenthesis is a function and begins no clause."""
+            tokens = super().tokenize(sql)
+            for token, after in pairwise(tokens):
+                if token.token_type is TokenType.WINDOW and after.token_type is TokenType.L_PAREN:
+                    token.token_type = TokenType.VAR
+            return tokens
+
+
+DIALECT = SparkSql
 
 
 class SqlError(ValueError):
@@ -22,21 +43,27 @@ class SqlError(ValueError):
 
 def parse(sql: str) -> exp.Query:
     """The one query in `sql`; raises `SqlError` when it does not parse, or is no query, or is not alone."""
+    found = [statement for statement in statements(sql) if not isinstance(statement, exp.Semicolon)]
+    if len(found) != 1:
+        raise SqlError(f"holds {len(found)} statements, one query is needed")
+    query = found[0]
+    if not isinstance(query, exp.Query):
+        raise SqlError(f"is a {query.key.upper()}, a query (SELECT) is needed")
+    return query
+
+
+def statements(sql: str) -> list[exp.Expr]:
+    """What is in `sql`, statement by statement; raises `SqlError` when it does not parse."""
     try:
-        statements = [statement for statement in sqlglot.parse(sql, dialect=DIALECT) if statement is not None]
+        return [statement for statement in sqlglot.parse(sql, dialect=DIALECT) if statement is not None]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         near = f" near `{first['highlight']}`" if first.get("highlight") else ""
         raise SqlError(f"does not parse: {first.get('description', error)}{near}", first.get("line") or 1) from error
-    except TokenError as error:
+    except (TokenError, RecursionError) as error:
         raise SqlError(f"does not parse: {error}") from error
-    statements = [statement for statement in statements if not isinstance(statement, exp.Semicolon)]
-    if len(statements) != 1:
-        raise SqlError(f"holds {len(statements)} statements, one query is needed")
-    query = statements[0]
-    if not isinstance(query, exp.Query):
-        raise SqlError(f"is a {query.key.upper()}, a query (SELECT) is needed")
-    return query
+    except IndexError as error:
+        raise SqlError("does not parse: a function lacks an argument") from error
 
 
 def tables_read(query: exp.Query) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -24,6 +24,9 @@ _KEEPS_NULLS = (
 # They give a value of one row beside another, and no number that an order could be told from.
 _PICKS = (exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last, exp.Lag, exp.Lead, exp.AnyValue)
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
+_NUMBERS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
+_NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr)
+_TIME_WINDOWS = frozenset(("window", "session_window"))
 _PLACES_OF_WORK = frozenset(("spark_partition_id", "monotonically_increasing_id"))
 
 
@@ -78,12 +81,35 @@ def tells_order(window: exp.Window) -> bool:
 
     Which row of each group is the first is not taken for it: that is how rows are chosen.
     """
-    function = window.this
-    while isinstance(function, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
-        function = function.this
+    function = _function(window)
     if isinstance(function, exp.RowNumber):
         return not any(each.find(exp.Column) for each in window_parts(window, "partition_by"))
     return not isinstance(function, _PICKS)
+
+
+def numbers(window: exp.Window) -> bool:
+    """Whether a function over a window counts the rows of a group up."""
+    return isinstance(_function(window), _NUMBERS)
+
+
+def _function(window: exp.Window) -> exp.Expr:
+    function: exp.Expr = window.this
+    while isinstance(function, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
+        function = function.this
+    return function
+
+
+def names_rows(node: exp.Expr) -> bool:
+    """Whether a value is another one in each row, so that what is grouped by it is of one row."""
+    return isinstance(node, _NAMES_ROWS)
+
+
+def time_windows(select: exp.Select) -> Iterator[tuple[str, exp.Expr]]:
+    """The columns `window` and `session_window` that Spark makes of such calls in a SELECT or what it groups by."""
+    for part in (*select.expressions, *grouped_by(select)):
+        for node in part.find_all(exp.Anonymous):
+            if node.name.lower() in _TIME_WINDOWS:
+                yield node.name.lower(), node
 
 
 def window_parts(window: exp.Window, name: str) -> list[exp.Expr]:
@@ -140,9 +166,39 @@ def grouped_by(select: exp.Select) -> list[exp.Expr]:
         return [each for each in select.expressions if each.find(exp.AggFunc) is None]
     parts: list[exp.Expr] = []
     for each in group.iter_expressions():
-        is_number = isinstance(each, exp.Literal) and each.is_int and 0 < int(each.name) <= len(select.expressions)
-        parts.append(select.expressions[int(each.name) - 1] if is_number else each)
+        at = place(each, select.expressions)
+        parts.append(each if at is None else select.expressions[at])
     return parts
+
+
+def is_one_column(selected: exp.Expr) -> bool:
+    """Whether what is selected is surely one column, and not what a generator or a star makes several of."""
+    node = selected.unnest()
+    is_several = isinstance(node, exp.Dot | exp.Anonymous | exp.UDTF | exp.Explode | exp.Inline | exp.Stack)
+    return isinstance(node, exp.Literal | exp.Null | exp.Boolean | exp.Func | exp.Binary | exp.Unary) and not is_several
+
+
+def alike(union: exp.SetOperation, width: int) -> list[bool]:
+    """Whether both sides of a UNION select the same, place by place, as far as their texts tell."""
+    left, right = (side.unnest() if isinstance(side, exp.Subquery) else side for side in (union.this, union.expression))
+    if not (isinstance(left, exp.Select) and isinstance(right, exp.Select)):
+        return [False] * width
+    pairs = zip(left.expressions, right.expressions, strict=False)
+    found = [one.unalias() == other.unalias() for one, other in pairs]
+    return found if len(found) == width else [False] * width
+
+
+def sorted_by(query: exp.Expr) -> list[exp.Expr]:
+    """What the rows of a query are in order by, or together by."""
+    clauses = [query.args.get(name) for name in ("order", "sort", "cluster", "distribute")]
+    parts = [each for clause in clauses if clause is not None for each in clause.expressions]
+    return [each.this if isinstance(each, exp.Ordered) else each for each in parts]
+
+
+def place(node: exp.Expr, columns: Sequence[object]) -> int | None:
+    """The place in `columns`, from 0, that a bare number means in ORDER BY and GROUP BY; None of anything else."""
+    is_number = isinstance(node, exp.Literal) and node.is_int and 0 < int(node.name) <= len(columns)
+    return int(node.name) - 1 if is_number else None
 
 
 def is_among(node: exp.Expr, parts: Iterable[object]) -> bool:

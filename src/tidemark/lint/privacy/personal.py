@@ -164,9 +164,8 @@ class Sight:
         for name, seen in self.made(table).columns if table.inputs else ():
             if name not in known and seen:
                 owner, origin = min(seen)
-                message = (
-                    f"the query gives `{name}`, which shows personal data of {owner}.{origin} and is in no contract"
-                )
+                what = f"`{name}`" if name else "a column without a name"
+                message = f"the query gives {what}, which shows personal data of {owner}.{origin} and is in no contract"
                 fix = f"leave it out, or add it to {table.contract.path.name} with a mask"
                 yield Finding(table.sql_path or table.contract.path, 1, message, fix)
 

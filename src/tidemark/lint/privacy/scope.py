@@ -21,13 +21,22 @@ KEY: Seen = frozenset({("", "key")})
 class Given:
     """The columns of a relation, with what is seen in each; `rest`: in those whose names are not known, if any.
 
-    `there`: what the values have to be like for a row to be there; `times`: what the number of its rows follows from.
+    `there`: what the values have to be like for a row to be there; `times`: what the number of its rows follows from;
+    `order`: what they are sorted by, so that the place of a row tells it. `is_placed`: columns without a name that is
+    known stand among the others, under none, so that the place of each is known.
     """
 
     columns: tuple[tuple[str, Seen], ...] = ()
     rest: Seen | None = None
     there: Seen = NOTHING
     times: Seen = NOTHING
+    order: Seen = NOTHING
+    is_placed: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all the columns, in their places."""
+        return self.rest is None or self.is_placed
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,11 +67,11 @@ class Given:
         """The same columns by other names, as `AS t(a, b)` gives them: all of them, or Spark refuses it."""
         if not names:
             return self
-        if self.rest is None and len(names) == len(self.columns):
+        if self.is_whole and len(names) == len(self.columns):
             columns = tuple(zip(names, (seen for _, seen in self.columns), strict=True))
         else:
             columns = tuple((name, self.all) for name in names)
-        return replace(self, columns=columns, rest=None)
+        return replace(self, columns=columns, rest=None, is_placed=False)
 
     def with_more(self, seen: Seen, names: Iterable[str] | None = None) -> Given:
         """The same columns, with this seen in each of them, or of `names`, too."""
@@ -125,6 +134,10 @@ class Scope:
     def times(self) -> Seen:
         return union(each.given.times for each in self.visible)
 
+    @property
+    def order(self) -> Seen:
+        return union(each.given.order for each in self.visible)
+
     def everything(self) -> Seen:
         here = union(each.given.all for each in self.relations)
         return here | NULLS | self.outer.everything() if self.outer else here | NULLS
@@ -143,10 +156,9 @@ class Scope:
                 hidden = _known([each for each in scope.relations if each.is_hidden], parts)
                 found += [hidden] if hidden is not None else []
                 here = scope.aliases.get(parts[0])
-            if here is None:
-                asked = [each.given.seen(parts[end]) for each, end in _asked_of(scope.visible, parts)]
-                here = union(asked) if asked else None
-            if here is not None:
+            if here is None:  # where it lacks there, Spark looks for the same name around it
+                found += [each.given.seen(parts[end]) for each, end in _asked_of(scope.visible, parts)]
+            else:
                 for each in passed:
                     each.outward.add(parts[-1])
                 return union((*found, here))
@@ -155,13 +167,14 @@ class Scope:
 
     def owners(self, parts: Sequence[str]) -> tuple[Relation, ...]:
         """The relations, here or around, that a column's name means or may mean."""
+        found: list[Relation] = []
         for scope in self.around():
             known = [each for each in scope.relations if _known([each], parts) is not None]
-            asked = known or [each for each, _ in _asked_of(scope.relations, parts)]
-            found = asked or [each for each in scope.relations if each.given.rest is not None]
-            if found:
-                return tuple(found)
-        return ()
+            if known:
+                return (*found, *known)
+            asked = [each for each, _ in _asked_of(scope.relations, parts)]
+            found += asked or [each for each in scope.relations if each.given.rest is not None]
+        return tuple(found)
 
     def around(self) -> Iterator[Scope]:
         """This scope, and those around it."""
@@ -205,6 +218,17 @@ def share(relations: Sequence[Relation], name: str) -> None:
     known = [(each, each.given.known(name)) for each in relations]
     terms = [Term(at, name, (each,), seen) for at, (each, seen) in enumerate(known) if seen is not None]
     compare(terms, by_sides=False)
+
+
+def beside(relations: Sequence[Given]) -> Given:
+    """The columns of several relations, one behind the other."""
+    rests = [each.rest for each in relations if each.rest is not None]
+    columns, is_placed = tuple(column for each in relations for column in each.columns), all(map(_is_whole, relations))
+    return Given(columns, union(rests) if rests else None, is_placed=is_placed)
+
+
+def _is_whole(given: Given) -> bool:
+    return given.is_whole
 
 
 def union(parts: Iterable[Seen]) -> Seen:

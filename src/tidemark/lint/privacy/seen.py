@@ -21,6 +21,7 @@ from tidemark.lint.privacy.scope import (
     Relation,
     Scope,
     Seen,
+    beside,
     compare,
     personal,
     share,
@@ -50,21 +51,29 @@ class Eye(Values):
         if isinstance(node, exp.Subquery | exp.Paren):
             is_query = isinstance(node.this, exp.Select | exp.SetOperation | exp.Values)
             given = self.query(node.this, scope) if is_query else self._joined(node, scope)
-            return self._cut(_renamed(given, node), node, scope)
+            return self._sorted(_renamed(given, node), node, scope)
         if isinstance(node, exp.SetOperation):
             united = _united(node, self.query(node.this, scope), self.query(node.expression, scope))
-            return self._cut(united, node, scope)
+            return self._sorted(united, node, scope)
         if isinstance(node, exp.Select):
-            return self._cut(self._select(node, scope), node, scope)
+            return self._sorted(self._select(node, scope), node, scope)
         if isinstance(node, exp.Values):
             return self._values(node, scope)
         return self._unknown(node)
 
-    def _cut(self, given: Given, node: exp.Expr, scope: Scope) -> Given:
-        """What is left by LIMIT and OFFSET, where a subquery says of how many rows."""
+    def _sorted(self, given: Given, node: exp.Expr, scope: Scope) -> Given:
+        """What is left by LIMIT and OFFSET, of rows in an order; a subquery may say of how many."""
+        sorted_ = scope if scope.relations else Scope(scope.ctes, scope, [Relation(frozenset(), given)])
+        order = personal(union(self._by(each, given, sorted_) for each in forms.sorted_by(node)))
         limits = [each for name in ("limit", "offset") if (each := node.args.get(name)) is not None]
         told = personal(union(self.expression(each.args.get("expression"), scope) for each in limits))
-        return given.with_more(told) if told else given
+        there = given.there | order if limits else given.there
+        return replace(given.with_more(told) if told else given, order=given.order | order, there=there)
+
+    def _by(self, node: exp.Expr, given: Given, scope: Scope) -> Seen:
+        """What is seen in what rows are sorted by: an expression, or the number of a column."""
+        at = forms.place(node, given.columns)
+        return self.expression(node, scope) if at is None else given.columns[at][1]
 
     def _with(self, node: exp.Expr, around: Scope) -> Mapping[str, Given]:
         ctes = dict(around.ctes)
@@ -83,7 +92,7 @@ class Eye(Values):
             ctes[name] = before
         return ctes
 
-    def _anything(self, node: exp.Expr) -> Seen:
+    def anything(self, node: exp.Expr) -> Seen:
         """What there is in the tables that a part of a query names, or in all where it names one that is not known."""
         named = [table for table in node.find_all(exp.Table) if table.db]
         known = [self.tables[full_name(table)] for table in named if full_name(table) in self.tables]
@@ -92,7 +101,7 @@ class Eye(Values):
         return union(given.all for given in known)
 
     def _unknown(self, node: exp.Expr) -> Given:
-        seen = self._anything(node)
+        seen = self.anything(node)
         return Given(rest=seen, there=personal(seen))
 
     # Where rows come from
@@ -105,41 +114,42 @@ class Eye(Values):
         return self._rows(inner)
 
     def _rows(self, scope: Scope) -> Given:
-        given = _star(scope)
+        given = beside([each.given for each in scope.visible])
         there = scope.there | union(each.given.there for each in scope.relations)
-        return Given(given.columns, given.rest, there, scope.times)
+        return Given(given.columns, given.rest, there, scope.times, scope.order)
 
     def _select(self, node: exp.Select, scope: Scope) -> Given:
         self._enter(node, scope)
         given = self._shown(node, scope)
+        if self._hold(node, scope):
+            given = self._shown(node, scope)
         groups = forms.grouped_by(node)
         is_aggregated = bool(node.args.get("group")) or any(map(_aggregates, node.expressions))
         if is_aggregated and (scope.outward or is_of_one([self.expression(each, scope) for each in groups])):
             scope.is_of_one = True
-            scope.aliases.clear()
             given = self._shown(node, scope)
         names_people = scope.is_of_one or not is_aggregated or given.all >= KEY
         changed = node.args.get("kind") or node.args.get("operation_modifiers")
         return replace(
             given,
-            rest=self._anything(node) if changed else given.rest,
+            rest=self.anything(node) if changed else given.rest,
+            is_placed=given.is_placed and not changed,
             there=scope.there | given.there if names_people else NOTHING,
             times=NOTHING if is_aggregated else scope.times | given.times,
+            order=NOTHING if is_aggregated else scope.order,
         )
 
     def _shown(self, node: exp.Select, scope: Scope) -> Given:
-        columns: list[tuple[str, Seen]] = []
-        rest: Seen | None = None
+        found: list[Given] = []
         made = NOTHING
+        scope.aliases = {name: self.expression(each, scope) for name, each in forms.time_windows(node)}
         for selected in node.expressions:
             given = self._selected(selected, scope)
-            columns += given.columns
-            if given.rest is not None:
-                rest = given.rest | (rest or NOTHING)
+            found.append(given)
             if isinstance(selected.unalias(), _GENERATORS):
                 made |= personal(given.all)
             scope.aliases.update(given.columns)
-        return Given(tuple(columns), rest, made, made)
+        return replace(beside(found), there=made, times=made)
 
     def _enter(self, select: exp.Select, scope: Scope) -> None:
         """Lets names mean what the FROM and the joins of a SELECT give."""
@@ -147,10 +157,15 @@ class Eye(Values):
         if first is not None:
             self._source(first.this, scope)
         self._joins(select, scope)
+
+    def _hold(self, select: exp.Select, scope: Scope) -> bool:
+        """Takes in what rows have to fulfil, also by names that the SELECT gives; whether more is seen by that."""
+        before = [each.given for each in scope.relations]
         conditions = forms.conditions(select)
         scope.there |= union(self.told(each, scope) for each in conditions)
         self._compare([*_ons(select), *conditions], scope)
         scope.there |= union(each.given.there for each in scope.relations)
+        return before != [each.given for each in scope.relations]
 
     def _joins(self, node: exp.Expr, scope: Scope) -> None:
         joins = node.args.get("joins") or ()
@@ -216,7 +231,7 @@ class Eye(Values):
             return self.query(node, scope)
         if isinstance(node, exp.UDTF):
             return _made(self.expression(node, scope), node)
-        seen = self._anything(node) | self.expression(node, scope)
+        seen = self.anything(node) | self.expression(node, scope)
         return Given(rest=seen, there=personal(seen))
 
     def _values(self, node: exp.Values, scope: Scope) -> Given:
@@ -245,21 +260,21 @@ class Eye(Values):
         if isinstance(node, exp.Alias | exp.Column):
             name = node.alias_or_name.lower()
             return Given(((name, seen),), seen if isinstance(node.unalias(), _GENERATORS) else None)
+        if forms.is_one_column(node):
+            return Given(((node.alias_or_name.lower(), seen),), seen, is_placed=True)
         return Given(((node.alias_or_name.lower(), seen),) if node.alias_or_name else (), seen)
 
     def star(self, node: exp.Expr, scope: Scope) -> Given:
         if isinstance(node, exp.Column):
             return self._star_changed(self._star_of(node, scope), node.this, scope)
-        return self._star_changed(_star(scope), node, scope)
+        return self._star_changed(beside([each.given for each in scope.visible]), node, scope)
 
     def _star_of(self, node: exp.Column, scope: Scope) -> Given:
         parts = parts_of(node)[:-1]
         for each in scope.around():
             found = [relation.given for relation in each.relations if ".".join(parts) in relation.names]
             if found:
-                columns = tuple(column for given in found for column in given.columns)
-                rests = [given.rest for given in found if given.rest is not None]
-                return Given(columns, union(rests) if rests else None)
+                return beside(found)
         return Given(rest=scope.column(parts))
 
     def _star_changed(self, given: Given, star: exp.Expr, scope: Scope) -> Given:
@@ -270,12 +285,6 @@ class Eye(Values):
         if star.args.get("rename"):
             return Given((*columns, *changed), given.all)
         return Given((*columns, *changed), given.rest)
-
-
-def _star(scope: Scope) -> Given:
-    rests = [each.given.rest for each in scope.visible if each.given.rest is not None]
-    columns = tuple(column for each in scope.visible for column in each.given.columns)
-    return Given(columns, union(rests) if rests else None)
 
 
 def _renamed(given: Given, node: exp.Expr) -> Given:
@@ -295,24 +304,33 @@ def _united(node: exp.SetOperation, left: Given, right: Given) -> Given:
     if isinstance(node, exp.Except):
         told = personal(right.all) if left.all >= MADE else NOTHING
         return replace(left.with_more(told), there=there | told)
-    left, right = _labelled(left), _labelled(right)
-    rests = [each.rest for each in (left, right) if each.rest is not None]
-    rest = union(rests) if rests else None
+    left, right = _labelled(left, right), _labelled(right, left)
+    both = beside([left, right])
     if node.args.get("by_name"):
         names = dict.fromkeys((*left.names, *right.names))
         columns = tuple((name, (left.known(name) or NOTHING) | (right.known(name) or NOTHING)) for name in names)
-    elif rest is None and len(left.columns) == len(right.columns):
-        pairs = zip(left.columns, right.columns, strict=True)
-        columns = tuple((name, one | other) for (name, one), (_, other) in pairs)
+        given = Given(columns, both.rest)
+    elif both.is_whole and len(left.columns) == len(right.columns):
+        given = _paired(node, left, right)
     else:
-        rest = left.all | right.all
-        columns = tuple((name, rest) for name in left.names)
-    return Given(columns, rest, there, times | there)
+        given = Given(tuple((name, both.all) for name in left.names), both.all)
+    return replace(given, there=there, times=times | there)
 
 
-def _labelled(given: Given) -> Given:
-    """One side of a UNION: what the query itself says in it stands for the condition of its rows."""
-    return given.with_more(given.there, [name for name, seen in given.columns if seen >= MADE])
+def _paired(node: exp.SetOperation, left: Given, right: Given) -> Given:
+    """The columns of both sides, place by place: where they are not alike, the condition of their rows is told."""
+    chosen = personal(left.there | right.there) if personal(left.there & right.there) else NOTHING
+    pairs = zip(left.columns, right.columns, forms.alike(node, len(left.columns)), strict=True)
+    columns = tuple((name, one | other | (NOTHING if alike else chosen)) for (name, one), (_, other), alike in pairs)
+    rest = None if left.rest is None else union(seen for name, seen in columns if not name)
+    return Given(columns, rest, is_placed=left.is_placed)
+
+
+def _labelled(given: Given, other: Given) -> Given:
+    """One side of a UNION: what the query itself says in it, or in the other, tells the condition of its rows."""
+    opposite = [seen for _, seen in other.columns] if other.is_whole else [other.all] * len(given.columns)
+    both = zip(given.columns, opposite, strict=False)
+    return given.with_more(given.there, [name for (name, seen), beside_it in both if seen | beside_it >= MADE])
 
 
 def _aggregates(node: exp.Expr) -> bool:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from sqlglot import exp
 
 from tidemark.lint.privacy import forms
-from tidemark.lint.privacy.scope import KEY, MADE, NOTHING, NULLS, Given, Scope, Seen, Term, personal, union
+from tidemark.lint.privacy.scope import KEY, MADE, NOTHING, NULLS, Given, Relation, Scope, Seen, Term, personal, union
+from tidemark.sql.tracing.reach import is_aggregate
 
 # Parts of an expression that choose a value without being in it.
 _CHOOSES: Mapping[type[exp.Expr], tuple[str, ...]] = {
@@ -34,13 +35,18 @@ class Values(ABC):
     def star(self, node: exp.Expr, scope: Scope) -> Given:
         """The columns that `*` or `t.*` means, without those it leaves out and with those it changes."""
 
+    @abstractmethod
+    def anything(self, node: exp.Expr) -> Seen:
+        """What there is in the tables that a part of a query names, or in all where it names none that is known."""
+
     def told(self, condition: exp.Expr, scope: Scope) -> Seen:
         """What is told of a person where a condition holds: nothing by columns that only join people with people."""
         if isinstance(condition, exp.Connector | exp.Not | exp.Paren):
             return union(self.told(each, scope) for each in condition.iter_expressions())
         if forms.is_equality(condition):
             seen = [union(self._held(each, scope) for each in side) for side in forms.sides(condition)]
-            if all(personal(each) and not each >= MADE for each in seen):
+            owners = [frozenset(self._owners(each, scope)) for each in forms.sides(condition)]
+            if all(personal(each) and not each >= MADE for each in seen) and not frozenset.intersection(*owners):
                 return union(self.query(each, scope).there for each in _queries(condition))
         return personal(self.expression(condition, scope))
 
@@ -52,6 +58,12 @@ class Values(ABC):
                     yield Term(side, "", (), self._held(node, scope))
                 elif isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
                     yield Term(side, node.name.lower(), scope.owners(parts_of(node)), self.expression(node, scope))
+
+    def _owners(self, side: list[exp.Expr], scope: Scope) -> Iterator[Relation]:
+        """The relations whose columns are on one side of a condition."""
+        for node in (each for part in side for each in part.walk(prune=_is_whole)):
+            if isinstance(node, exp.Column):
+                yield from scope.owners(parts_of(node))
 
     def _held(self, node: exp.Expr, scope: Scope) -> Seen:
         return self.query(node, scope).all if isinstance(node, exp.Query) else self.expression(node, scope)
@@ -91,9 +103,10 @@ class Values(ABC):
 
     def _computed(self, node: exp.Expr, scope: Scope) -> Seen:
         """What is seen in what is computed of the parts of an expression."""
-        is_unreadable = isinstance(node, exp.Anonymous) and node.name.lower() == "identifier"
-        if is_unreadable or forms.is_place_of_work(node):
+        if isinstance(node, exp.Anonymous) and node.name.lower() == "identifier":
             return scope.everything()
+        if forms.is_place_of_work(node):
+            return self.anything(node) | NULLS
         if isinstance(node, exp.Lambda):
             names = {each.name.lower() for each in node.expressions}
             return self.expression(node.this, replace(scope, parameters=scope.parameters | names))
@@ -101,12 +114,15 @@ class Values(ABC):
             return self.expression(node.this, scope)
         skipped = _only_chosen_by(node)
         parts = [each for each in node.iter_expressions() if not forms.is_label(node, each)]
+        names_rows = KEY if forms.names_rows(node) else NOTHING
         if not parts:
-            return MADE
+            return MADE | names_rows
         seen = scope.times if scope.is_of_one and forms.adds_up(node) else NOTHING
         seen |= union(self.expression(each, scope) for each in parts if not forms.is_among(each, skipped))
         if seen >= KEY:
-            seen |= self._chosen(node, scope)
+            seen |= self._chosen(node, scope) | (scope.order if is_aggregate(node) else NOTHING)
+            seen |= personal(union(self.expression(each, scope) for each in parts if forms.is_among(each, skipped)))
+        seen |= names_rows
         return seen | NULLS if personal(seen) and self._makes_nulls(node, scope) else seen
 
     def _chosen(self, node: exp.Expr, scope: Scope) -> Seen:
@@ -124,13 +140,16 @@ class Values(ABC):
         return not forms.keeps_nulls(node)
 
     def _window(self, node: exp.Window, scope: Scope) -> Seen:
-        ordered = [self.expression(each, scope) for each in forms.window_parts(node, "order")]
+        ordered = [scope.order, *(self.expression(each, scope) for each in forms.window_parts(node, "order"))]
         divided = [self.expression(each, scope) for each in forms.window_parts(node, "partition_by")]
-        inner = replace(scope, is_of_one=scope.is_of_one or bool(ordered) or is_of_one(divided))
+        inner = replace(scope, is_of_one=scope.is_of_one or len(ordered) > 1 or is_of_one(divided))
         told = union(each for each in divided if each >= MADE | NULLS)
         seen = self.expression(node.this, inner)
-        if forms.tells_order(node) or seen >= KEY:
+        if forms.tells_order(node) or (seen >= KEY and not forms.numbers(node)):
             told |= union(ordered)
+        if forms.numbers(node):
+            told |= scope.times
+            seen |= KEY & union(ordered)
         return seen | personal(told)
 
     def _name(self, node: exp.Expr, scope: Scope) -> Seen:
