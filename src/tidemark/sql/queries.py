@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import sqlglot
@@ -81,6 +81,11 @@ def unqualified_tables(query: exp.Query) -> tuple[exp.Table, ...]:
     named = {cte.alias.lower() for cte in query.find_all(exp.CTE)}
     bare = (table for table in query.find_all(exp.Table) if not table.db and isinstance(table.this, exp.Identifier))
     return tuple(table for table in bare if table.name.lower() not in named and not table.find_ancestor(exp.Hint))
+
+
+def time_windows(node: exp.Expr) -> Iterator[exp.Anonymous]:
+    """Calls of `window(…)` and `session_window(…)`: Spark makes a column of that name of each."""
+    return (each for each in node.find_all(exp.Anonymous) if each.name.lower() in ("window", "session_window"))
 
 
 def full_name(table: exp.Table) -> str:

@@ -30,6 +30,8 @@ def told(sql: str, *columns: str) -> list[Refused]:
         "a://b--c",
         r"|| r'a\' || 'b' || r'\'",
         "-- a \\\n",
+        "+ `phaſe`",
+        "+ `ıd`",
     ],
 )
 def test_what_spark_reads_in_another_way_is_refused_with_its_line(text: str) -> None:
@@ -50,6 +52,7 @@ def test_what_spark_reads_in_another_way_is_refused_with_its_line(text: str) -> 
         "|| '{{ a }} $ a://b {# \u00a0'",
         "+ 1e5 + 1L + 2.5BD + X'1F'",
         "AS `a``b -- c`, 2",
+        "|| 'ıſ' AS `größe`, 2",
     ],
 )
 def test_what_both_read_in_the_same_way_passes(text: str) -> None:
@@ -65,6 +68,8 @@ def test_what_both_read_in_the_same_way_passes(text: str) -> None:
         ("percentile(amount, 0.5)", None),
         ("trunc(day, 'MM')", None),
         ("extract(day FROM day)", None),
+        ("parse_json(amount):email.day", None),
+        ("percentile(amount, 0.5, email) + get_json_object(amount, '$.email')", "email"),
         ("date_add(DAY, 1, day)", None),
         ("listagg(email, ',') WITHIN GROUP (ORDER BY email)", None),
         ("transform(array(email), email -> email)", None),

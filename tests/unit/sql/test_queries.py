@@ -8,6 +8,7 @@ from tidemark.sql.queries import (
     bind,
     parse,
     tables_read,
+    time_windows,
     unbound_position,
     unqualified_tables,
     view_name,
@@ -20,6 +21,19 @@ FROM recent AS r
 JOIN `silver`.`rates` ON rates.id = r.id   -- é before what follows
 LEFT JOIN Silver.People p ON p.id = (SELECT max(silver.orders.id) FROM silver.orders)
 """
+
+
+def test_paths_into_variants_and_windows_of_time_parse() -> None:
+    query = parse("SELECT v:a.`b c`[0]:d::int AS x, v:['e'] AS y FROM silver.orders GROUP BY window(at, '1 day')")
+    assert query.named_selects == ["x", "y"]
+    assert [call.name for call in time_windows(query)] == ["window"]
+    assert parse("SELECT sum(x) OVER w AS a FROM t GROUP BY ALL WINDOW w AS (ORDER BY y)").args["windows"]
+
+
+@pytest.mark.parametrize("sql", ["SELECT map(a) AS b", f"SELECT {'(' * 5000}1{')' * 5000} AS b"])
+def test_what_the_parser_stumbles_over_is_told(sql: str) -> None:
+    with pytest.raises(SqlError, match="does not parse"):
+        parse(sql)
 
 
 def test_tables_are_those_that_are_read() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
+from tidemark.sql import queries
 from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 
 _HOW_MANY = (exp.Count, exp.CountIf, exp.ApproxDistinct, exp.RegrCount, exp.Grouping, exp.GroupingId)
@@ -26,7 +27,6 @@ _PICKS = (exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last, exp.
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
 _NUMBERS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
 _NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr)
-_TIME_WINDOWS = frozenset(("window", "session_window"))
 _PLACES_OF_WORK = frozenset(("spark_partition_id", "monotonically_increasing_id"))
 
 
@@ -107,9 +107,7 @@ def names_rows(node: exp.Expr) -> bool:
 def time_windows(select: exp.Select) -> Iterator[tuple[str, exp.Expr]]:
     """The columns `window` and `session_window` that Spark makes of such calls in a SELECT or what it groups by."""
     for part in (*select.expressions, *grouped_by(select)):
-        for node in part.find_all(exp.Anonymous):
-            if node.name.lower() in _TIME_WINDOWS:
-                yield node.name.lower(), node
+        yield from ((call.name.lower(), call) for call in queries.time_windows(part))
 
 
 def window_parts(window: exp.Window, name: str) -> list[exp.Expr]:

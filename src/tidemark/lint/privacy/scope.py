@@ -149,6 +149,7 @@ class Scope:
         """
         found: list[Seen] = []
         passed: list[Scope] = []
+        is_named = len(parts) == 1
         for scope in self.around():
             here = _known(scope.visible, parts)
             if here is None:
@@ -157,13 +158,14 @@ class Scope:
                 found += [hidden] if hidden is not None else []
                 here = scope.aliases.get(parts[0])
             if here is None:  # where it lacks there, Spark looks for the same name around it
-                found += [each.given.seen(parts[end]) for each, end in _asked_of(scope.visible, parts)]
+                asked = [each.given.seen(parts[end]) for each, end in _asked_of(scope.visible, parts)]
+                found, is_named = [*found, *asked], is_named or bool(asked)
             else:
                 for each in passed:
                     each.outward.add(parts[-1])
                 return union((*found, here))
             passed.append(scope)
-        return union(found) if found else self.everything()
+        return union(found) if found and is_named else self.everything()
 
     def owners(self, parts: Sequence[str]) -> tuple[Relation, ...]:
         """The relations, here or around, that a column's name means or may mean."""

@@ -204,7 +204,7 @@ class Eye(Values):
 
     def _source(self, node: exp.Expr, scope: Scope, *, is_hidden: bool = False) -> None:
         """Adds what a FROM or JOIN names to what names can mean."""
-        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table) and not node.alias:
+        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
             self._source(node.this, scope, is_hidden=is_hidden)  # a join in parentheses: its names are seen outside
             self._joins(node, scope)
             return

@@ -12,7 +12,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
 
 from tidemark.errors import choose
-from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse
+from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse, time_windows
 from tidemark.sql.tracing.derivation import Derivations, Origin, makes_unnamed, names_of, source_of
 from tidemark.sql.tracing.joins import with_plain_semi_joins
 from tidemark.sql.tracing.pivots import pivoted
@@ -95,6 +95,8 @@ class ReadQuery:
             return None
         source = source_of(scope, column.table if pivot is None else pivot.below)
         if source is None:
+            if column.table.lower() in {each.name.lower() for each in time_windows(scope.expression)}:
+                return None
             known = [each for each in scope.sources if isinstance(each, str)]
             return ColumnProblem(
                 f"`{column.table}.{name}`: no table is called `{column.table}`", choose(column.table, known), line

@@ -49,6 +49,10 @@ def test_outputs_know_their_lines() -> None:
         ("SELECT _row_hsh FROM silver.a", [(1, "no column `_row_hsh` in silver.a", "did you mean `_row_hash`?")]),
         ("SELECT a.y FROM silver.a", [(1, "silver.a has no column `y`", "use one of: id, n, x")]),
         ("SELECT q.id FROM silver.a AS a", [(1, "`q.id`: no table is called `q`", "use one of: a")]),
+        (
+            "SELECT window.start, q.start FROM silver.a GROUP BY window(x, '1 day')",
+            [(1, "`q.start`: no table is called `q`", "use one of: a")],
+        ),
         ("SELECT id FROM silver.a, silver.b", [(1, "`id` is in a and b", "write `a.id`")]),
         (
             "SELECT a.id FROM silver.a JOIN silver.b\nON a.id = b.idd",
