@@ -26,7 +26,7 @@ WORKDIR /opt/tidemark/lib/python3.11/site-packages/pyspark/jars
 # hadolint ignore=SC2046
 RUN rm $(grep -v '^#' /src/docker/unused-jars)
 WORKDIR /src
-COPY src/tidemark/advice.py src/tidemark/errors.py src/tidemark/shown.py src/tidemark/__init__.py jars/tidemark/
+COPY src/tidemark/advice.py src/tidemark/children.py src/tidemark/errors.py src/tidemark/shown.py src/tidemark/__init__.py jars/tidemark/
 COPY src/tidemark/spark/jars.lock src/tidemark/spark/jars.py src/tidemark/spark/java.py src/tidemark/spark/gateway.py src/tidemark/spark/__init__.py jars/tidemark/spark/
 COPY src/tidemark/spark/logstore.py src/tidemark/spark/ConditionalPutLogStore.java jars/tidemark/spark/
 RUN TIDEMARK_JARS=/opt/tidemark/jars PYTHONPATH=jars /opt/tidemark/bin/python -m tidemark.spark.jars

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from tidemark.children import variables_for
 from tidemark.errors import ConfigError
 
 COMMIT = "TIDEMARK_COMMIT"
@@ -48,7 +49,9 @@ def _changed() -> tuple[str, ...]:
 def _git(*arguments: str) -> str | None:
     """What git answers here; None where there is no git, or no checkout."""
     try:
-        asked = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60, check=False)
+        asked = subprocess.run(
+            ["git", *arguments], env=variables_for("git"), capture_output=True, text=True, timeout=60, check=False
+        )
     except FileNotFoundError:
         return None
     return asked.stdout.rstrip() if asked.returncode == 0 else None

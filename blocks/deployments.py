@@ -23,6 +23,7 @@ GIVEN = ("env", "config")
 """Parameters that a deployment has and no form asks for."""
 
 _VARIABLE = re.compile(rf"(?<=prefect\.variables\.){PREFIX}_(\w+)")
+_FROM_OUTSIDE = re.compile(r"\{\{\s*\$(\w+)\s*\}\}")
 _BLOCK = re.compile(rf"(?<=prefect\.blocks\.{PREFIX}-compute-profile\.){PREFIX}-(\w+)")
 
 
@@ -40,6 +41,11 @@ def deployments(environment: str, file: Path = FILE) -> dict[str, Any]:
         ) from None
     document: dict[str, Any] = _named(yaml.safe_load(text), environment)
     return document | {"deployments": [_deployment(each, environment) for each in document["deployments"]]}
+
+
+def variables_in(document: Mapping[str, Any]) -> frozenset[str]:
+    """The variables of the process that `prefect deploy` fills in: `{{ $NAME }}`."""
+    return frozenset(_FROM_OUTSIDE.findall(yaml.safe_dump(document, width=float("inf"))))
 
 
 def _deployment(deployment: Mapping[str, Any], environment: str) -> dict[str, Any]:

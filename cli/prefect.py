@@ -22,6 +22,7 @@ from cli.console.options import (
     environment_of,
 )
 from cli.console.output import columns, show, show_json
+from tidemark.children import variables_for
 from tidemark.errors import TidemarkError
 
 if TYPE_CHECKING:
@@ -89,14 +90,16 @@ def deploy(
 ) -> None:
     """Every deployment of prefect.yaml, as those of this environment (`daily/daily.prod`). After `prefect setup`."""
     environment = _in_prefect(env, config, debug)
-    from blocks.deployments import deployments, show_forms
+    from blocks.deployments import deployments, show_forms, variables_in
 
     document = deployments(environment.name)
     with tempfile.TemporaryDirectory(prefix="tidemark-deploy-") as folder:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-        ended = subprocess.run(command, check=False).returncode
+        ended = subprocess.run(
+            command, env=variables_for("prefect deploy", more=variables_in(document)), check=False
+        ).returncode
     if ended:
         raise TidemarkError(
             f"Prefect did not deploy everything of {environment.name}; what it said stands above",

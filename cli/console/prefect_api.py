@@ -10,6 +10,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from tidemark.children import variables_for
 from tidemark.errors import ConfigError, TidemarkError
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def start_here(environment: Environment) -> str | None:
     place = ("--host", str(address.hostname), "--port", str(address.port or 80))
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
     command = [sys.executable, "-m", "prefect", "server", "start", "--background", *place]
-    begun = subprocess.run(command, env=quiet | os.environ, capture_output=True, text=True, check=False)
+    begun = subprocess.run(
+        command, env=quiet | variables_for("prefect server"), capture_output=True, text=True, check=False
+    )
     until = time.monotonic() + _STARTING_SECONDS
     while begun.returncode == 0 and time.monotonic() < until:
         if unreachable(url) is None:

@@ -5,13 +5,13 @@ Only `git` itself is asked, and only for what it has; nothing is checked out or 
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tidemark.children import variables_for
 from tidemark.config.contract import SUFFIX
 from tidemark.errors import ConfigError
 
@@ -117,9 +117,16 @@ def _size(header: bytes, folder: Path) -> int:
 
 def _git(folder: Path, *words: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     command = ["git", "-c", "core.quotePath=false", "-C", str(folder), *words]
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    as_told = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        return subprocess.run(command, input=given, capture_output=True, timeout=_SECONDS, check=False, env=environment)
+        return subprocess.run(
+            command,
+            input=given,
+            env=variables_for("git") | as_told,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise ConfigError(
             f"git {words[0]} in {folder} took longer than {_SECONDS} s", next_step="see what holds it up: git status"

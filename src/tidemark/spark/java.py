@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidemark.children import variables_for
 from tidemark.errors import ConfigError
 
 SUPPORTED = (17, 21)
@@ -89,7 +90,14 @@ def _version(executable: Path) -> tuple[int, str]:
     if not executable.is_file():
         return 0, ""
     try:
-        answer = subprocess.run([str(executable), "-version"], capture_output=True, text=True, timeout=30, check=False)
+        answer = subprocess.run(
+            [str(executable), "-version"],
+            env=variables_for("java"),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
     except OSError:
         return 0, ""
     found = re.search(r'version "(\d+)(?:\.(\d+))?', answer.stderr)

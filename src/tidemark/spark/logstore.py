@@ -7,7 +7,6 @@ compiler of Java that Spark brings for its own generated code, so that no machin
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
+from tidemark.children import variables_for
 from tidemark.errors import ConfigError
 from tidemark.spark.gateway import start_jvm
 from tidemark.spark.java import find_java
@@ -70,8 +70,10 @@ def install(folder: Path) -> None:
 def _compile(folder: Path, scratch: Path) -> None:
     """Compiles in a process and a JVM of their own."""
     command = [sys.executable, "-c", _COMPILE, str(folder), str(scratch)]
-    environment = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    here = {"SPARK_LOCAL_IP": "127.0.0.1"}  # where an image is built, nobody knows the machine
+    answer = subprocess.run(
+        command, env=variables_for("java") | here, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
     if answer.returncode != 0:
         raise ConfigError(
             "the log store of Delta tables on S3 could not be compiled",

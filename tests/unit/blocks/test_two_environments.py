@@ -14,7 +14,7 @@ from prefect.flow_engine import run_flow_sync
 from prefect.variables import Variable
 
 from blocks.automations import automations
-from blocks.deployments import deployments
+from blocks.deployments import deployments, variables_in
 from blocks.logins.connections import SnowflakeConnection
 from blocks.register import alert_channels, connect, register
 from blocks.workspace import set_up
@@ -201,3 +201,8 @@ def test_a_control_store_and_a_lake_serve_one_environment(tmp_path: Path) -> Non
         sealing.claim_lake(written(tmp_path, DEV, roots={"lake": prod.roots.lake}))
     sealing.claim_lake(prod)
     assert open_state(prod).get("lease", "gold.a") is not None
+
+
+def test_the_variables_that_a_document_is_filled_with_are_found_in_it() -> None:
+    job = {"image": "{{ $REGISTRY }}/tidemark:{{$TAG}}", "command": "echo $HOME {{ sha }}"}
+    assert variables_in({"deployments": [{"work_pool": {"job_variables": job}}]}) == {"REGISTRY", "TAG"}

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from tidemark.children import variables_for
 from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.write.manifest import CHANGE_TYPE
 
@@ -196,7 +197,12 @@ def browsable(remote: str) -> str | None:
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         asked = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(folder), *arguments],
+            env=variables_for("git"),
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
