@@ -77,7 +77,8 @@ def held(shop: World, values: frozenset[str]) -> dict[str, set[str]]:
     """Where any of the values rests, but in the shop's own systems."""
     versions = (("versions", text) for _, text in resting.versions(shop.home / "lake"))
     database = prefect_database.tables(shop.home).items()
-    places = chain(resting.files(shop.home), resting.objects(shop), resting.published(shop), versions, database)
+    resting_now = (resting.files(shop.home), resting.objects(shop.endpoints), resting.published(shop))
+    places = chain(*resting_now, versions, database)
     return resting.found(values, places)
 
 

@@ -33,7 +33,7 @@ def people() -> frozenset[str]:
 
 def test_buckets_hold_nobody_once_the_runs_are_over(world: World, people: frozenset[str]) -> None:
     """First, as of a run that fails the exchange bucket keeps what it had on its way, for a day."""
-    assert resting.found(people, resting.objects(world)) == {}
+    assert resting.found(people, resting.objects(world.endpoints)) == {}
 
 
 def test_files_hold_people_where_the_page_says(world: World, poisoned: Poisoned, people: frozenset[str]) -> None:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import DeltaError
 
-from sandbox.home import Home
+from sandbox.home import Endpoints, Home
 from sandbox.seeding.aws import LANDING, client
 from tests.support.worlds.world import World
 
@@ -53,9 +53,9 @@ def files(home: Path) -> Iterator[Text]:
         yield "/".join(parts[:2]) if parts[0] == "lake" else parts[0], _content(file)
 
 
-def objects(world: World) -> Iterator[Text]:
+def objects(endpoints: Endpoints) -> Iterator[Text]:
     """What lies in the buckets of the account, but for the landing zone, which is the shop's."""
-    s3 = client(world.endpoints, "s3")
+    s3 = client(endpoints, "s3")
     for bucket in (each["Name"] for each in s3.list_buckets()["Buckets"] if each["Name"] != LANDING):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
             for entry in page.get("Contents", []):

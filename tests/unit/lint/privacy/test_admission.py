@@ -16,9 +16,10 @@ from tidemark.errors import ConfigError
 from tidemark.lint import lint
 from tidemark.lint.privacy import admission
 
+HERE, SUPPORT = Path(__file__).parent, Path(__file__).parents[3] / "support"
 CORPUS = [
-    yaml.safe_load(Path(__file__).with_name(name).read_text("utf-8"))
-    for name in ("personal_queries.yaml", "telling_queries.yaml")
+    yaml.safe_load(path.read_text("utf-8"))
+    for path in (HERE / "personal_queries.yaml", HERE / "telling_queries.yaml", SUPPORT / "reaching_queries.yaml")
 ]
 QUERIES: Mapping[str, list[str]] = {
     kind: [sql for part in CORPUS for sql in part.get(kind, ())]
