@@ -56,12 +56,17 @@ class TidemarkError(Exception):
     def __str__(self) -> str:
         subject = f"{self.table}: " if self.table and self.table not in self.summary else ""
         step = f" ({self.step})" if self.step else ""
-        lines = [f"{subject}{self.summary}{step}", *(f"  {each}" for each in self.seen)]
+        lines = [f"{subject}{self.summary}{step}", *(f"  {_no_advice(each)}" for each in self.seen)]
         if self.evidence:
             lines.append(f"  evidence  {self.evidence}")
         if self.next_step:
             lines.append(f"  next      {addressed(self.next_step)}")
         return "\n".join(map(on_one_line, lines))  # what was seen gives no advice of its own
+
+
+def _no_advice(seen: str) -> str:
+    """What was seen, which is told from what follows it even where it begins as that does."""
+    return f"· {seen}" if seen.lstrip().startswith(("next ", "evidence ")) else seen
 
 
 class ConfigError(TidemarkError):

