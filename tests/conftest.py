@@ -49,11 +49,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark session with Delta for all tests."""
+    from tests.support.local_files import small_configuration, without_processes
     from tests.support.zones import instants_need_a_zone
     from tidemark.spark.session import start
 
     warehouse: Path = tmp_path_factory.mktemp("warehouse")
     session = start("tidemark-tests", "local[2]", TEST_CONF | {"spark.sql.warehouse.dir": str(warehouse)})
+    without_processes(session)
+    small_configuration(session)
     with instants_need_a_zone():
         yield session
     session.stop()
