@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from tests.support.lakes.reading import rows_of
 from tests.support.lakes.tables import TableFiles
 from tidemark import steps
 from tidemark.compute.received import Received
@@ -117,9 +118,12 @@ class Lake(TableFiles):
 
     def read(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """The rows of a table (its own columns, or those asked for), sorted."""
-        frame = self.delta(table)
-        wanted = columns or [name for name in frame.columns if not name.startswith("_")]
-        return sorted((tuple(row) for row in frame.select(*wanted).collect()), key=repr)
+        rows = rows_of(self.path(table), columns)
+        if rows is None:
+            frame = self.delta(table)
+            wanted = columns or [name for name in frame.columns if not name.startswith("_")]
+            rows = [tuple(row) for row in frame.select(*wanted).collect()]
+        return sorted(rows, key=repr)
 
     def delta(self, table: str) -> DataFrame:
         return self.spark.read.format("delta").load(self.path(table))
