@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from tests.support.lakes.lake import Lake
+    from tests.support.lakes.saved import Beginnings
 
 # Commands say what people read, also where the suite runs in a container of a cluster.
 os.environ.setdefault("TIDEMARK_LOGS", "human")
@@ -68,6 +69,14 @@ def lake(spark: SparkSession, tmp_path: Path) -> Lake:
     from tests.support.lakes.lake import Lake
 
     return Lake(spark, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def beginnings(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Beginnings:
+    """Lakes that are loaded once in a process, for all tests that begin with them."""
+    from tests.support.lakes.saved import Beginnings
+
+    return Beginnings(spark, lambda: tmp_path_factory.mktemp("beginning"))
 
 
 @pytest.fixture(scope="session")

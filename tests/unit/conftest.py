@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,8 +27,9 @@ def first_day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def shop(spark: SparkSession, first_day: Path, tmp_path: Path) -> Lake:
-    shutil.copytree(first_day, tmp_path, dirs_exist_ok=True)
-    return Lake(spark, tmp_path)
+    lake = Lake(spark, tmp_path)
+    lake.begin_with(first_day)
+    return lake
 
 
 @pytest.fixture

@@ -29,9 +29,11 @@ from tests.support.lakes.before import (
 )
 from tests.support.lakes.lake import Lake
 from tests.support.lakes.replays import replayed
+from tests.support.lakes.saved import Beginnings
 from tidemark.aws.folder import open_folder
 from tidemark.books import Books
 from tidemark.control import commits, release
+from tidemark.control.release import Release
 from tidemark.control.runs import RunStore
 from tidemark.delta.table import read_version
 from tidemark.errorlane.replay import Which
@@ -140,13 +142,25 @@ def test_its_runs_its_drift_and_its_errors_are_known(before: Lake) -> None:
     assert rejected_events(before) == ["e2", "e3", "e6", "e7", "e9"]
 
 
-def test_what_was_begun_is_ended(before: Lake, archive: Path) -> None:
-    (made,) = end_what_was_begun(before)
+@pytest.fixture
+def ended(archive: Path, beginnings: Beginnings) -> tuple[Lake, list[Release]]:
+    """The lake after what was begun in it is ended, and the releases that this made."""
+    return beginnings.of(end_in, archive)
+
+
+def end_in(lake: Lake, archive: Path) -> list[Release]:
+    of_before.unpack(archive, lake.root)
+    lake.describe_environment()
+    return end_what_was_begun(lake)
+
+
+def test_what_was_begun_is_ended(ended: tuple[Lake, list[Release]], archive: Path) -> None:
+    lake, (made,) = ended
 
     assert made.name == "r3"
-    assert in_order(held(before)) == in_order(told(archive)["r3"])
-    assert not commits.interrupted(before.engine().state)
-    assert not end_what_was_begun(before)
+    assert in_order(held(lake)) == in_order(told(archive)["r3"])
+    assert not commits.interrupted(lake.engine().state)
+    assert not end_what_was_begun(lake)
 
 
 @dataclass(frozen=True)
@@ -158,15 +172,17 @@ class GoneOn:
     extracted: Extract
 
 
-@pytest.fixture(scope="module", params=ARCHIVES, ids=name_of)
-def gone_on(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> GoneOn:
-    """The tests that ask for it leave every row as it is."""
-    lake = unpacked(request.param, spark, tmp_path_factory.mktemp("gone-on"))
-    end_what_was_begun(lake)
+@pytest.fixture
+def gone_on(archive: Path, beginnings: Beginnings) -> GoneOn:
+    lake, extracted = beginnings.of(day_four, archive, after=(end_in, archive))
+    return GoneOn(lake, archive, extracted)
+
+
+def day_four(lake: Lake, archive: Path) -> Extract:
     engine = run_of(lake, 4)
     extracted = receive(lake, engine, 4)
     lake.build_together(*BUILT, engine=engine)
-    return GoneOn(lake, request.param, extracted)
+    return extracted
 
 
 def test_it_goes_on(gone_on: GoneOn) -> None:
@@ -218,9 +234,9 @@ def test_it_is_restored_and_goes_on_from_there(before: Lake, archive: Path) -> N
     assert in_order(known_members(held(before))) == in_order(expected | built(expected))
 
 
-def test_what_it_rejected_is_replayed_once(before: Lake) -> None:
+def test_what_it_rejected_is_replayed_once(ended: tuple[Lake, list[Release]]) -> None:
     """One error was replayed in the time before; of another the row is in the table, and the ledger does not know."""
-    end_what_was_begun(before)
+    before, _ = ended
     kinds = (*KINDS["r3"], "odd", "mail")
     know(before, *kinds)
 

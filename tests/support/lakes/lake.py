@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -55,7 +56,15 @@ class Lake(TableFiles):
     engines: list[Engine] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.describe_environment()
+
+    def describe_environment(self) -> None:
         self.write("env/test.yaml", ENVIRONMENT | {"home": str(self.root / "home")})
+
+    def begin_with(self, folder: Path) -> None:
+        """Takes over what another lake has left in its folder."""
+        shutil.copytree(folder, self.root, dirs_exist_ok=True)
+        self.describe_environment()
 
     def engine(self, day: date | None = None, *, plans: bool = False, allows: Sequence[str] = ()) -> Engine:
         """The engine of a new run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.saved import Beginnings
 from tidemark.write.manifest import Prepared
 
 ORDERS = "id string, day date, currency string, amount int, updated_at timestamp"
@@ -21,14 +23,17 @@ def on_day(number: int) -> date:
     return date(2025, 1, 1) + timedelta(days=number)
 
 
+@dataclass
 class Desk:
     """Orders and rates of a lake, and what plain Python makes of the same."""
 
-    def __init__(self, spark: SparkSession, root: Any) -> None:
-        self.lake = lake = Lake(spark, root)
-        self.orders: dict[str, tuple[date, str, int]] = {}
-        self.rates: dict[tuple[str, date], int] = {}
-        self.clock = 0
+    lake: Lake
+    orders: dict[str, tuple[date, str, int]] = field(default_factory=dict)
+    rates: dict[tuple[str, date], int] = field(default_factory=dict)
+    clock: int = 0
+
+    def describe(self) -> None:
+        lake = self.lake
         received = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "append"}}
         lake.table(
             "bronze.orders",
@@ -108,8 +113,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(spark: SparkSession, tmp_path: Any) -> Desk:
-    desk = Desk(spark, tmp_path)
+def desk(beginnings: Beginnings) -> Desk:
+    lake, begun = beginnings.of(first_days)
+    return replace(begun, lake=lake, orders=dict(begun.orders), rates=dict(begun.rates))
+
+
+def first_days(lake: Lake) -> Desk:
+    desk = Desk(lake)
+    desk.describe()
     desk.order(*[(f"{currency}{day}", day, currency, 1 + day) for currency in CURRENCIES for day in range(0, 12, 2)])
     desk.publish(*[(currency, day, 10 + day) for currency in CURRENCIES for day in (0, 4, 8)])
     desk.build()

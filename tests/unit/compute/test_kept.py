@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.saved import Beginnings
 from tidemark.compute.verify import verify
 from tidemark.write.manifest import Prepared
 
@@ -15,9 +15,12 @@ PRICES = "item string, day int, price int, changed_at timestamp, gone boolean"
 
 
 @pytest.fixture
-def prices(spark: SparkSession, tmp_path: Any) -> Lake:
+def prices(beginnings: Beginnings) -> Lake:
     """What was received of prices; the newest of each item, which must be positive; and the sum of each day."""
-    lake = Lake(spark, tmp_path)
+    return beginnings.of(first_prices)[0]
+
+
+def first_prices(lake: Lake) -> None:
     received = {"source": {"connection": "shop", "object": "x"}, "write": {"mode": "append"}}
     lake.table("bronze.prices", "item string\nday int\nprice int\nchanged_at timestamp\ngone boolean", received)
     lake.table(
@@ -40,7 +43,6 @@ def prices(spark: SparkSession, tmp_path: Any) -> Lake:
     )
     receive(lake, ("a", 1, 10, at(1), False), ("b", 1, 20, at(1), False), ("c", 2, 30, at(1), False))
     build(lake)
-    return lake
 
 
 def receive(lake: Lake, *rows: tuple[Any, ...]) -> None:

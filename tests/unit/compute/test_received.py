@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.lakes.lake import Lake, Loaded, at
+from tests.support.lakes.saved import Beginnings
 from tests.support.lakes.shop_tables import TABLES, describe, held, receive
 from tidemark import steps
 from tidemark.compute.incremental import Scope
@@ -26,12 +27,18 @@ def on(day: date, *, forward_only: bool = False) -> Received:
 
 
 @pytest.fixture
-def two_days(shop: Lake) -> Lake:
+def two_days(beginnings: Beginnings, first_day: Path) -> Lake:
     """The shop, with a line and a customer that were received four days after the others."""
-    shop.day = SECOND
-    receive(shop, lines=[("o4", 1, "zoe", 2, at(5), False)], customers=[("zoe", "Kiel", at(4), False)])
-    shop.build_together(*TABLES)
-    return shop
+    lake, lake.day = beginnings.of(second_day, first_day)
+    return lake
+
+
+def second_day(lake: Lake, first_day: Path) -> date:
+    lake.begin_with(first_day)
+    lake.day = SECOND
+    receive(lake, lines=[("o4", 1, "zoe", 2, at(5), False)], customers=[("zoe", "Kiel", at(4), False)])
+    lake.build_together(*TABLES)
+    return lake.day
 
 
 def edit(lake: Lake, table: str, old: str, new: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.lakes.lake import Lake, at
 from tests.support.lakes.replays import COMMITTED, replayed
+from tests.support.lakes.saved import Beginnings
 from tidemark import faults
 from tidemark.books import Books
 from tidemark.control import release
@@ -44,10 +45,13 @@ class DiedError(Exception):
 
 # A log without keys is the harder case: nothing but the ledger keeps a row from coming in twice.
 @pytest.fixture
-def orders(lake: Lake) -> Lake:
+def orders(beginnings: Beginnings) -> Lake:
+    return beginnings.of(received)[0]
+
+
+def received(lake: Lake) -> None:
     lake.table(TABLE, COLUMNS, LOAD | {"write": {"mode": "append"}})
     lake.load(TABLE, lake.frame(SCHEMA, RECEIVED), watermark=WINDOW)
-    return lake
 
 
 def mend(lake: Lake, load: dict[str, Any] | None = None) -> None:

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from tests.support.lakes.lake import ENVIRONMENT, Lake, at
 from tests.support.lakes.plans import apply, plan
+from tests.support.lakes.saved import Beginnings
 from tests.support.lakes.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, receive
 from tidemark.aws.folder import open_folder
 from tidemark.config.environment import load_environment
@@ -52,15 +53,18 @@ def released(lake: Lake) -> Release:
 
 
 @pytest.fixture(params=["append", "upsert"])
-def cities(request: pytest.FixtureRequest, lake: Lake) -> Lake:
+def cities(request: pytest.FixtureRequest, beginnings: Beginnings) -> Lake:
     """Three batches of a table, each a file of its own."""
-    write: dict[str, Any] = {"mode": request.param, "keys": ["id"]}
+    return beginnings.of(three_batches, request.param)[0]
+
+
+def three_batches(lake: Lake, mode: str) -> None:
+    write: dict[str, Any] = {"mode": mode, "keys": ["id"]}
     source = {"source": {"connection": "shop", "object": "cities"}}
     lake.table(TABLE, "id! string\ncity string", source | {"write": write}, keys=["id"])
     for number, city in enumerate(("Ulm", "Bonn", "Kiel")):
         window = {"column": "id", "low": None, "high": number}
         lake.load(TABLE, lake.frame(SOURCE, [(str(number), city)]), watermark=window)
-    return lake
 
 
 def test_small_files_become_one_and_nothing_else_changes(cities: Lake) -> None:

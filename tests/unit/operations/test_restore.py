@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.saved import Beginnings
 from tests.support.lakes.shop_tables import LINE_SCHEMA, TABLES, held, receive
 from tidemark.control import release
 from tidemark.control.release import Release
@@ -24,6 +25,22 @@ CUSTOMERS: list[tuple[Any, ...]] = [("ann", "Kiel", at(2, 12), False), ("eve", "
 def released(lake: Lake) -> Release:
     engine = lake.engine()
     return release.record(engine.state, engine.run, {})[0]
+
+
+@pytest.fixture
+def second(beginnings: Beginnings, first_day: Path) -> Lake:
+    """The shop after its second day; of the first there is a release, r1."""
+    return beginnings.of(second_day, first_day)[0]
+
+
+def second_day(lake: Lake, first_day: Path) -> None:
+    lake.begin_with(first_day)
+    released(lake)
+    next_day(lake)
+
+
+def first_release(lake: Lake) -> Release:
+    return restoring.wanted(lake.engine().state, "r1")
 
 
 def next_day(lake: Lake) -> None:
@@ -146,15 +163,14 @@ def other_files(lake: Lake, table: str, version: int) -> list[Path]:
     ]
 
 
-def test_nothing_goes_back_where_one_table_cannot_and_what_is_advised_can_be_done(shop: Lake) -> None:
-    first = released(shop)
-    next_day(shop)
-    before = held(shop)
-    engine = shop.engine()
+def test_nothing_goes_back_where_one_table_cannot_and_what_is_advised_can_be_done(second: Lake) -> None:
+    first = first_release(second)
+    before = held(second)
+    engine = second.engine()
     todo = restoring.steps(engine, first)
     lines = next(step for step in todo if step.table == "silver.lines")
     assert lines.then is not None
-    gone = other_files(shop, "silver.lines", lines.then)
+    gone = other_files(second, "silver.lines", lines.then)
     for file in gone:
         file.unlink()
 
@@ -164,19 +180,18 @@ def test_nothing_goes_back_where_one_table_cannot_and_what_is_advised_can_be_don
     assert f"silver.lines: {len(gone)} files of version {lines.then} are gone: " in refused.value.seen[0]
     assert str(gone[0]) in " ".join(refused.value.seen)
     assert "tidemark restore --run r1 --leave silver.lines" in str(refused.value.next_step)
-    assert held(shop) == before
+    assert held(second) == before
     restoring.look_first(engine, first, restoring.steps(engine, first, ["silver.lines"]))
 
 
-def test_another_release_is_advised_only_where_it_can_be_restored(shop: Lake) -> None:
-    first = released(shop)
-    next_day(shop)
-    released(shop)
-    shop.load("bronze.lines", shop.frame(LINE_SCHEMA, [("o9", 1, "ann", 5, at(5), False)]))
-    engine = shop.engine()
+def test_another_release_is_advised_only_where_it_can_be_restored(second: Lake) -> None:
+    first = first_release(second)
+    released(second)
+    second.load("bronze.lines", second.frame(LINE_SCHEMA, [("o9", 1, "ann", 5, at(5), False)]))
+    engine = second.engine()
     lines = next(step for step in restoring.steps(engine, first) if step.table == "silver.lines")
     assert lines.then is not None
-    for file in other_files(shop, "silver.lines", lines.then):
+    for file in other_files(second, "silver.lines", lines.then):
         file.unlink()
 
     with pytest.raises(CommitError) as refused:
@@ -185,16 +200,15 @@ def test_another_release_is_advised_only_where_it_can_be_restored(shop: Lake) ->
     assert str(refused.value.next_step).startswith("tidemark restore --run r2 (of 2025-03-01) can be done; or ")
 
 
-def test_a_table_that_was_dropped_or_made_anew_does_not_go_back_as_another(shop: Lake) -> None:
-    first = released(shop)
-    next_day(shop)
-    shutil.rmtree(shop.path("gold.totals"))
-    engine = shop.engine()
+def test_a_table_that_was_dropped_or_made_anew_does_not_go_back_as_another(second: Lake) -> None:
+    first = first_release(second)
+    shutil.rmtree(second.path("gold.totals"))
+    engine = second.engine()
     found = restoring.in_the_way(engine, restoring.steps(engine, first))
     assert found == {"gold.totals": ("there is no table any more",)}
 
-    shop.build("gold.totals")
-    engine = shop.engine()
+    second.build("gold.totals")
+    engine = second.engine()
     (told,) = restoring.in_the_way(engine, [Step("gold.totals", 0, 0, first.ids["gold.totals"])])["gold.totals"]
     assert "it was dropped and made anew" in told
 

@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame
 from tests.support.lakes.lake import Lake, at
 from tests.support.lakes.plans import apply, of, plan
 from tests.support.lakes.plans import staging as plan_folder
+from tests.support.lakes.saved import Beginnings
 from tests.support.lakes.shop_tables import CUSTOMER_SCHEMA, LINE_SCHEMA, TABLES, held, receive
 from tidemark import steps
 from tidemark.books import Books
@@ -58,8 +59,24 @@ def next_day(lake: Lake) -> dict[str, Books | None]:
 
 
 @pytest.fixture
-def made(shop: Lake) -> PlanDocument:
-    return plan(shop, news(shop), *TABLES)
+def planned_shop(beginnings: Beginnings, first_day: Path) -> tuple[Lake, PlanDocument]:
+    """The shop after its first day, and a plan of the next."""
+    return beginnings.of(plan_next_day, first_day)
+
+
+def plan_next_day(lake: Lake, first_day: Path) -> PlanDocument:
+    lake.begin_with(first_day)
+    return plan(lake, news(lake), *TABLES)
+
+
+@pytest.fixture
+def ready(planned_shop: tuple[Lake, PlanDocument]) -> Lake:
+    return planned_shop[0]
+
+
+@pytest.fixture
+def made(planned_shop: tuple[Lake, PlanDocument]) -> PlanDocument:
+    return planned_shop[1]
 
 
 def seen(lake: Lake) -> dict[str, Any]:
@@ -104,42 +121,44 @@ def test_what_is_predicted_is_what_a_run_does(shop: Lake, tmp_path_factory: pyte
 
 
 @pytest.mark.slow
-def test_a_run_instead_of_the_plan_does_the_same(shop: Lake, made: PlanDocument) -> None:
-    happened = next_day(shop)
+def test_a_run_instead_of_the_plan_does_the_same(ready: Lake, made: PlanDocument) -> None:
+    happened = next_day(ready)
     assert {table: of(made, table).books for table in happened} == happened
 
 
-def test_the_commits_are_those_of_the_plan(shop: Lake, made: PlanDocument) -> None:
-    applied = apply(shop, made)
+def test_the_commits_are_those_of_the_plan(ready: Lake, made: PlanDocument) -> None:
+    applied = apply(ready, made)
 
     for table in (*BRONZE, *TABLES):
         planned = of(made, table)
-        found = restoring.read_state(shop.spark, shop.path(table))
+        found = restoring.read_state(ready.spark, ready.path(table))
         assert found.batch_id == planned.batch_id
         assert Books.from_json(found.metadata["books"]) == planned.books
-        assert found.metadata["run_id"] == shop.engines[-1].run.run_id
+        assert found.metadata["run_id"] == ready.engines[-1].run.run_id
         assert found.version == applied.versions[table]
-    inputs = restoring.read_state(shop.spark, shop.path("silver.lines")).metadata["inputs"]
+    inputs = restoring.read_state(ready.spark, ready.path("silver.lines")).metadata["inputs"]
     assert inputs == {"bronze.lines": applied.versions["bronze.lines"]}, "an input is the version that this apply made"
-    assert all(each is None for each in shop.build_together(*TABLES).values() if each.prepared), "nothing is left to do"
+    assert all(each is None for each in ready.build_together(*TABLES).values() if each.prepared), (
+        "nothing is left to do"
+    )
 
 
-def test_rejected_rows_come_into_the_lane_once_whoever_was_there_before(shop: Lake, made: PlanDocument) -> None:
-    engine = shop.engine()
-    shop.receive(engine, "bronze.lines", news(shop)["bronze.lines"])  # a run that fails its gate after this
+def test_rejected_rows_come_into_the_lane_once_whoever_was_there_before(ready: Lake, made: PlanDocument) -> None:
+    engine = ready.engine()
+    ready.receive(engine, "bronze.lines", news(ready)["bronze.lines"])  # a run that fails its gate after this
     engine.leases.release("bronze.lines")
-    (before,) = shop.errors("bronze.lines")
+    (before,) = ready.errors("bronze.lines")
 
-    applied = apply(shop, made)
+    applied = apply(ready, made)
 
-    assert shop.errors("bronze.lines") == [before]
+    assert ready.errors("bronze.lines") == [before]
     assert applied.rejected["bronze.lines"].rows == 0
 
 
-def test_rejected_rows_are_counted_as_planned(shop: Lake, made: PlanDocument) -> None:
-    applied = apply(shop, made)
+def test_rejected_rows_are_counted_as_planned(ready: Lake, made: PlanDocument) -> None:
+    applied = apply(ready, made)
     assert applied.rejected["bronze.lines"].by_rule == {"order_id.required": 1}
-    (error,) = shop.errors("bronze.lines")
+    (error,) = ready.errors("bronze.lines")
     assert error["batch_id"] == of(made, "bronze.lines").batch_id
 
 
@@ -213,10 +232,10 @@ def refusal(lake: Lake, made: PlanDocument) -> str:
     return str(refused.value)
 
 
-def test_everything_that_has_moved_is_named_and_nothing_is_written(shop: Lake, made: PlanDocument) -> None:
+def test_everything_that_has_moved_is_named_and_nothing_is_written(ready: Lake, made: PlanDocument) -> None:
     for move in (written, rewritten, with_a_new_contract, removed, forgotten):
-        move(shop)
-    lines = refusal(shop, made).splitlines()
+        move(ready)
+    lines = refusal(ready, made).splitlines()
     assert lines[0] == f"plan {made.plan[:8]} cannot be applied any more; nothing was written (apply)"
     assert re.fullmatch(r"  bronze.lines was written by run \S+: it is at version 2, and was at version 1", lines[1])
     assert lines[2:] == [
@@ -227,17 +246,17 @@ def test_everything_that_has_moved_is_named_and_nothing_is_written(shop: Lake, m
         "  next      tidemark plan makes a new one",
     ]
 
-    without_the_table(shop)
-    assert "gold.totals is no longer in the configuration" in refusal(shop, made)
-    too_old(shop)
-    assert "it could be applied until 2025-03-01 12:30 UTC" in refusal(shop, made)
+    without_the_table(ready)
+    assert "gold.totals is no longer in the configuration" in refusal(ready, made)
+    too_old(ready)
+    assert "it could be applied until 2025-03-01 12:30 UTC" in refusal(ready, made)
 
 
-def test_a_batch_that_lacks_a_file_is_not_applied(shop: Lake, made: PlanDocument) -> None:
-    for file in Path(shop.path("gold.sales")).glob(f"batch-*{made.plan}/*.parquet"):
+def test_a_batch_that_lacks_a_file_is_not_applied(ready: Lake, made: PlanDocument) -> None:
+    for file in Path(ready.path("gold.sales")).glob(f"batch-*{made.plan}/*.parquet"):
         file.unlink()
 
-    assert "gold.sales: its batch is no longer in staging" in refusal(shop, made)
+    assert "gold.sales: its batch is no longer in staging" in refusal(ready, made)
 
 
 def _files(lake: Lake, made: PlanDocument, table: str) -> list[Path]:
@@ -253,8 +272,8 @@ def _swap(file: Path, content: bytes) -> None:
     file.write_bytes(content)
 
 
-def test_a_staged_file_swapped_for_another_of_as_many_rows_is_not_applied(shop: Lake, made: PlanDocument) -> None:
-    (file, *_) = _files(shop, made, "gold.sales")
+def test_a_staged_file_swapped_for_another_of_as_many_rows_is_not_applied(ready: Lake, made: PlanDocument) -> None:
+    (file, *_) = _files(ready, made, "gold.sales")
     original = file.read_bytes()
     rows = pq.read_table(file)
     column = next(name for name in rows.column_names if pa.types.is_integer(rows.schema.field(name).type))
@@ -264,27 +283,27 @@ def test_a_staged_file_swapped_for_another_of_as_many_rows_is_not_applied(shop: 
         pq.write_table(rows.set_column(at, rows.schema.field(column), raised), forged)
         _swap(file, forged.getvalue())
     assert pq.read_metadata(file).num_rows == rows.num_rows
-    assert "gold.sales: what is staged is not what was planned" in refusal(shop, made)
+    assert "gold.sales: what is staged is not what was planned" in refusal(ready, made)
 
     _swap(file, original)
     beside = file.with_name(f"part-x-{file.name}")
     beside.write_bytes(original)
-    assert "gold.sales" in refusal(shop, made)
+    assert "gold.sales" in refusal(ready, made)
     beside.unlink()
-    assert set(apply(shop, made).versions) == {*BRONZE, *TABLES}
+    assert set(apply(ready, made).versions) == {*BRONZE, *TABLES}
 
 
 @pytest.mark.parametrize("name", [pytest.param("manifest.json", marks=pytest.mark.slow), "columns.json"])
-def test_what_lies_beside_staged_rows_is_bound_too(shop: Lake, made: PlanDocument, name: str) -> None:
-    found = (shop.root / "home" / "lake" / "_staging" / f"run_id={made.plan}").rglob(name)
+def test_what_lies_beside_staged_rows_is_bound_too(ready: Lake, made: PlanDocument, name: str) -> None:
+    found = (ready.root / "home" / "lake" / "_staging" / f"run_id={made.plan}").rglob(name)
     (file,) = (each for each in found if "bronze" in str(each) and "lines" in str(each))
     text = file.read_text()
     assert "}" in text
     _swap(file, text.replace("}", "} ", 1).encode())
-    assert "bronze.lines: what is staged is not what was planned" in refusal(shop, made)
+    assert "bronze.lines: what is staged is not what was planned" in refusal(ready, made)
 
 
-def test_a_plan_whose_numbers_were_changed_is_not_applied(shop: Lake, made: PlanDocument) -> None:
+def test_a_plan_whose_numbers_were_changed_is_not_applied(ready: Lake, made: PlanDocument) -> None:
     sales = of(made, "gold.sales")
     assert sales.books is not None
     other = sales.model_copy(update={"books": replace(sales.books, inserted=sales.books.inserted + 1)})
@@ -294,10 +313,10 @@ def test_a_plan_whose_numbers_were_changed_is_not_applied(shop: Lake, made: Plan
         {"tables": unbound},
         {"expires_at": made.expires_at + timedelta(days=1)},
     ):
-        store.save(plan_folder(shop), made.model_copy(update=update))
-        assert "its document is not the one that was made" in refusal(shop, made)
-    store.save(plan_folder(shop), made)
-    assert set(apply(shop, made).versions) == {*BRONZE, *TABLES}
+        store.save(plan_folder(ready), made.model_copy(update=update))
+        assert "its document is not the one that was made" in refusal(ready, made)
+    store.save(plan_folder(ready), made)
+    assert set(apply(ready, made).versions) == {*BRONZE, *TABLES}
 
 
 def test_a_document_is_the_same_after_it_was_stored(made: PlanDocument) -> None:
@@ -306,9 +325,9 @@ def test_a_document_is_the_same_after_it_was_stored(made: PlanDocument) -> None:
 
 
 @pytest.mark.slow
-def test_a_table_that_was_restored_has_moved(shop: Lake, made: PlanDocument) -> None:
-    restored(shop)
-    assert "gold.totals was restored: it is at version 2, epoch 1 (planned: 0)" in refusal(shop, made)
+def test_a_table_that_was_restored_has_moved(ready: Lake, made: PlanDocument) -> None:
+    restored(ready)
+    assert "gold.totals was restored: it is at version 2, epoch 1 (planned: 0)" in refusal(ready, made)
 
 
 def test_an_input_that_the_plan_does_not_write_must_not_move_either(shop: Lake) -> None:
@@ -331,21 +350,21 @@ def test_two_plans_of_the_same_batches_have_files_of_their_own(shop: Lake) -> No
     assert set(apply(shop, first).versions) == {*BRONZE, *TABLES}
 
 
-def test_what_died_in_an_apply_is_committed_to_the_end_bronze_too(shop: Lake, made: PlanDocument) -> None:
-    died = shop.engine()
+def test_what_died_in_an_apply_is_committed_to_the_end_bronze_too(ready: Lake, made: PlanDocument) -> None:
+    died = ready.engine()
     _, waiting = batches(died, store.find(died.state, made.plan), made)
     commits.begin(died.state, died.run, "apply", {name: each.batch_id for name, each in waiting.items()}, made.plan)
     steps.commit(died, "bronze.lines", waiting["bronze.lines"])
 
-    engine = shop.engine()
+    engine = ready.engine()
     (interrupted,) = commits.interrupted(engine.state)
     for table, batch in staging.staged(engine, interrupted).items():
         steps.commit(engine, table, batch)
 
-    assert {table: restoring.read_state(shop.spark, shop.path(table)).batch_id for table in (*BRONZE, *TABLES)} == {
+    assert {table: restoring.read_state(ready.spark, ready.path(table)).batch_id for table in (*BRONZE, *TABLES)} == {
         table: of(made, table).batch_id for table in (*BRONZE, *TABLES)
     }
-    assert restoring.read_state(shop.spark, shop.path("gold.totals")).metadata["run_id"] == died.run.run_id
+    assert restoring.read_state(ready.spark, ready.path("gold.totals")).metadata["run_id"] == died.run.run_id
 
 
 def test_nothing_new_is_a_plan_without_changes(shop: Lake) -> None:

@@ -13,6 +13,7 @@ import pytest
 from delta.tables import DeltaTable
 
 from tests.support.lakes.lake import Lake
+from tests.support.lakes.saved import Beginnings
 from tidemark import steps
 from tidemark.control.leases import LeaseError
 from tidemark.delta import deltalog
@@ -31,11 +32,14 @@ SOURCE_SPEC = {"connection": "shop", "object": "cities"}
 
 
 @pytest.fixture(params=["append", "upsert"])
-def cities(request: pytest.FixtureRequest, lake: Lake) -> Lake:
-    write = {"mode": request.param, "keys": ["id"]}
+def cities(request: pytest.FixtureRequest, beginnings: Beginnings) -> Lake:
+    return beginnings.of(two_cities, request.param)[0]
+
+
+def two_cities(lake: Lake, mode: str) -> None:
+    write = {"mode": mode, "keys": ["id"]}
     lake.table(TABLE, "id! string\ncity string", {"source": SOURCE_SPEC, "write": write}, keys=["id"])
     lake.load(TABLE, lake.frame(SOURCE, [("a", "Ulm"), ("b", "Bonn")]))
-    return lake
 
 
 def prepared(lake: Lake, engine: Engine, *rows: tuple[str, str]) -> Prepared:

@@ -6,6 +6,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.saved import Beginnings
 from tidemark.books import Books
 from tidemark.write import compare
 from tidemark.write.batch import Work
@@ -33,12 +34,15 @@ BATCH = [
 
 
 @pytest.fixture
-def cities(lake: Lake) -> Lake:
+def cities(beginnings: Beginnings) -> Lake:
+    return beginnings.of(held_cities)[0]
+
+
+def held_cities(lake: Lake) -> None:
     write = {"mode": "upsert", "keys": ["id", "nr"], "order_by": ["updated_at"], "deletes": {"flag": "is_deleted"}}
     load = {"source": {"connection": "shop", "object": "cities"}, "write": write}
     lake.table(TABLE, COLUMNS, load, keys=["id", "nr"])
     lake.load(TABLE, lake.frame(SOURCE, HELD))
-    return lake
 
 
 @pytest.fixture

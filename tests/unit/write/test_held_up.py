@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake
+from tests.support.lakes.saved import Beginnings
 from tidemark.delta.table import holds_batch, read_state
 from tidemark.errors import CommitError
 from tidemark.write import commit as module
@@ -34,14 +35,17 @@ WRITES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(params=WRITES)
-def cities(request: pytest.FixtureRequest, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    load = dict(WRITES[request.param])
-    if not load.pop("rewritten", False):
+def cities(request: pytest.FixtureRequest, beginnings: Beginnings, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    if "rewritten" not in WRITES[request.param]:
         monkeypatch.setattr(rewrite, "SMALL_TABLE", 0)
+    return beginnings.of(received, request.param)[0]
+
+
+def received(lake: Lake, way: str) -> None:
+    load = {name: value for name, value in WRITES[way].items() if name != "rewritten"}
     source = {"connection": "shop", "object": "cities"}
     lake.table(TABLE, COLUMNS, {"source": source, **load}, keys=["id"])
     lake.load(TABLE, lake.frame(SOURCE, [FIRST]))
-    return lake
 
 
 def attempt(lake: Lake, fence: int, *rows: tuple[str, str, str]) -> Callable[[], Committed]:

@@ -10,6 +10,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake, at
+from tests.support.lakes.saved import Beginnings
 from tidemark import steps
 from tidemark.books import Books
 from tidemark.compute.candidate import candidate
@@ -40,9 +41,12 @@ def describe(lake: Lake) -> Lake:
 
 
 @pytest.fixture
-def cities(lake: Lake) -> Lake:
+def cities(beginnings: Beginnings) -> Lake:
+    return beginnings.of(received)[0]
+
+
+def received(lake: Lake) -> None:
     describe(lake).load(TABLE, lake.frame(SOURCE, FIRST))
-    return lake
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from delta.tables import DeltaTable, IdentityGenerator
 from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake, Loaded
+from tests.support.lakes.saved import Beginnings
 from tidemark import steps
 from tidemark.compute.tables import state_of
 from tidemark.control.release import TABLE as INDEX
@@ -35,14 +36,17 @@ def described(lake: Lake, write: dict[str, Any], columns: str = "id! string\nn i
 
 
 @pytest.fixture(params=["append", "upsert", "upsert of a large table"])
-def counts(request: pytest.FixtureRequest, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def counts(request: pytest.FixtureRequest, beginnings: Beginnings, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A table of two rows, of each mode and of both ways to write an upsert."""
     if request.param.endswith("large table"):
         monkeypatch.setattr(rewrite, "fits", lambda *_: False)
-    mode = request.param.split()[0]
+    return beginnings.of(two_counts, request.param)[0]
+
+
+def two_counts(lake: Lake, way: str) -> None:
+    mode = way.split()[0]
     described(lake, {"mode": mode} | ({"keys": ["id"]} if mode == "upsert" else {}))
     lake.load(TABLE, lake.frame(GIVEN, [("a", 1), ("b", 2)]))
-    return lake
 
 
 def sql(lake: Lake, text: str) -> None:

@@ -20,7 +20,7 @@ from flows.running.telling.collector import Collector
 from flows.running.telling.progress import LoggingWatcher
 from tasks import steps as tasks
 from tests.support.lakes.lake import Lake, Rows
-from tests.support.lakes.saved import Saved
+from tests.support.lakes.saved import Beginnings, Saved
 from tidemark import faults, steps
 from tidemark.aws.folder import open_folder
 from tidemark.control import commits, leases, release
@@ -55,14 +55,17 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def people(lake: Lake) -> Lake:
+def people(beginnings: Beginnings) -> Lake:
     """People received, the newest of each, their names, and how many there are in a town; one release of it."""
+    return beginnings.of(released)[0]
+
+
+def released(lake: Lake) -> None:
     described(lake)
     receive(lake, FIRST)
     context = opened(lake)
     committing.claim(context, PEOPLE)
     commit_together(context)
-    return lake
 
 
 def described(lake: Lake) -> None:
@@ -166,15 +169,23 @@ def half_done(lake: Lake, point: str = "gold.names: committed, not in the index"
     return context
 
 
-def lose_staging(context: RunContext, table: str) -> None:
-    """What the run has staged for the table is gone."""
-    shutil.rmtree(context.engine.staging_path(table))
+@pytest.fixture
+def half_way(beginnings: Beginnings) -> Lake:
+    """The people, whose second day died when two of its three tables were committed."""
+    return beginnings.of(half_done, after=(released,))[0]
 
 
-def half_done_for_good(lake: Lake) -> RunContext:
-    died = half_done(lake)
-    lose_staging(died, "gold.towns")
-    return died
+@pytest.fixture
+def stuck(half_way: Lake) -> Lake:
+    """What the run that died has staged for its third table is gone."""
+    shutil.rmtree(staged(half_way, "gold.towns"))
+    return half_way
+
+
+def staged(lake: Lake, table: str) -> Path:
+    """Where the run that died has staged a table."""
+    (died,) = begun(lake)
+    return Path(lake.engine().staging_path(table, died.run_id))
 
 
 def the_next_run(lake: Lake) -> Release | None:
@@ -256,7 +267,7 @@ class TestAllOrNothing:
             described(lake)
             receive(lake, [*FIRST, *SECOND])
         else:
-            request.getfixturevalue("people")
+            lake = request.getfixturevalue("people")
             receive(lake, SECOND)
         before, released = held(lake), release.latest(lake.engine().state)
         context = opened(lake)
@@ -312,18 +323,21 @@ class TestAllOrNothing:
 class TestHalfDone:
     """A run died in between, and what it had staged is gone."""
 
-    def test_it_is_told_with_its_cause_and_ended_by_taking_it_back(self, people: Lake) -> None:
-        died = half_done_for_good(people)
+    def test_it_is_told_with_its_cause_and_ended_by_taking_it_back(self, stuck: Lake) -> None:
+        (died,) = begun(stuck)
 
         with pytest.raises(UnfinishedError) as refused:
-            committing.claim(opened(people), PEOPLE)
+            committing.claim(opened(stuck), PEOPLE)
 
-        assert refused.value.seen[:2] == ("committed: silver.people, gold.names", "not committed: gold.towns")
+        assert refused.value.seen[:2] == (
+            "committed: silver.people, gold.names",
+            "not committed: gold.towns",
+        )
         assert "no longer in staging" in str(refused.value)
         assert refused.value.next_step == (
-            f"tidemark recover --run {died.engine.run.run_id[:8]} shows what can be done, and does it"
+            f"tidemark recover --run {died.short_id} shows what can be done, and does it"
         )
-        context = opened(people, "recover")
+        context = opened(stuck, "recover")
         (left,) = recovery.wanted(context.engine.state, None)
         shown = recovery.look(context.engine, left)
         assert (shown.can_finish, shown.can_undo) == (False, True)
@@ -333,22 +347,22 @@ class TestHalfDone:
 
         assert committing.take_back(context, left.run_id) == ("gold.names", "silver.people")
 
-        assert held(people) == ONE
-        assert begun(people) == ()
-        the_next_run(people)
-        assert held(people) == TWO
+        assert held(stuck) == ONE
+        assert begun(stuck) == ()
+        the_next_run(stuck)
+        assert held(stuck) == TWO
 
-    def test_what_has_nothing_to_do_with_it_goes_on_and_releases_nothing_of_it(self, people: Lake) -> None:
-        first = release.latest(people.engine().state)
-        died = half_done_for_good(people)
+    def test_what_has_nothing_to_do_with_it_goes_on_and_releases_nothing_of_it(self, stuck: Lake) -> None:
+        first = release.latest(stuck.engine().state)
+        (died,) = begun(stuck)
         received: dict[str, Any] = {"write": {"mode": "append", "keys": ["id"]}}
-        people.table(
+        stuck.table(
             "bronze.other", "id string", received | {"source": {"connection": "shop", "object": "y"}}, keys=["id"]
         )
         load = {"inputs": {"bronze.other": {"on": ["id"]}}, "write": {"mode": "upsert", "keys": ["id"]}}
-        people.table("silver.other", "id string", load, keys=["id"], sql="SELECT id FROM bronze.other")
-        people.load("bronze.other", people.frame("id string", [("x",)]))
-        context = opened(people)
+        stuck.table("silver.other", "id string", load, keys=["id"], sql="SELECT id FROM bronze.other")
+        stuck.load("bronze.other", stuck.frame("id string", [("x",)]))
+        context = opened(stuck)
 
         committing.claim(context, ["silver.other"])
         checked = steps.build(context.engine, "silver.other")
@@ -357,26 +371,26 @@ class TestHalfDone:
         committing.commit_together(context, ["silver.other"])
 
         (warned,) = context.collector.summary("done").warnings
-        assert died.engine.run.run_id in warned.message
-        assert warned.next_step == f"tidemark recover --run {died.engine.run.run_id[:8]}"
+        assert died.run_id in warned.message
+        assert warned.next_step == f"tidemark recover --run {died.short_id}"
         recorded = release.latest(context.engine.state)
         assert first is not None
         assert recorded is not None
         assert recorded.tables["silver.other"] == 0
         assert {table: recorded.tables[table] for table in PEOPLE} == {table: first.tables[table] for table in PEOPLE}
 
-    def test_a_plan_tells_it_and_ends_nothing(self, people: Lake) -> None:
-        died = half_done(people)
-        before = held(people)
-        planning = opened(people, "plan", plans=True)
+    def test_a_plan_tells_it_and_ends_nothing(self, half_way: Lake) -> None:
+        (died,) = begun(half_way)
+        before = held(half_way)
+        planning = opened(half_way, "plan", plans=True)
 
         committing.claim(planning, PEOPLE)
 
         (warned,) = planning.collector.summary("done").warnings
-        assert died.engine.run.run_id in warned.message
-        assert warned.next_step == f"tidemark recover --run {died.engine.run.run_id[:8]}"
-        assert held(people) == before != TWO
-        assert [each.run_id for each in begun(people)] == [died.engine.run.run_id]
+        assert died.run_id in warned.message
+        assert warned.next_step == f"tidemark recover --run {died.short_id}"
+        assert held(half_way) == before != TWO
+        assert [each.run_id for each in begun(half_way)] == [died.run_id]
         assert not planning.engine.leases.held()
 
     def test_one_that_dies_while_another_waits_for_it_is_ended_by_that(
@@ -403,77 +417,73 @@ class TestHalfDone:
         assert recorded.run_id == died[0].engine.run.run_id
 
     @pytest.mark.slow
-    def test_a_table_that_others_have_taken_back_is_taken_back(self, people: Lake) -> None:
-        half_done_for_good(people)
-        people.spark.sql(f"RESTORE TABLE delta.`{people.path('silver.people')}` TO VERSION AS OF 0")
-        context = opened(people, "recover")
-        (left,) = begun(people)
+    def test_a_table_that_others_have_taken_back_is_taken_back(self, stuck: Lake) -> None:
+        stuck.spark.sql(f"RESTORE TABLE delta.`{stuck.path('silver.people')}` TO VERSION AS OF 0")
+        context = opened(stuck, "recover")
+        (left,) = begun(stuck)
 
         assert recovery.look(context.engine, left).standing("committed") == ("gold.names",)
         assert committing.take_back(context, left.run_id) == ("gold.names",)
 
-        assert held(people) == ONE
-        the_next_run(people)
-        assert held(people) == TWO
+        assert held(stuck) == ONE
+        the_next_run(stuck)
+        assert held(stuck) == TWO
 
-    def test_a_restore_ends_it(self, people: Lake) -> None:
-        first = release.latest(people.engine().state)
+    def test_a_restore_ends_it(self, stuck: Lake) -> None:
+        first = release.latest(stuck.engine().state)
         assert first is not None
-        half_done_for_good(people)
 
-        context = opened(people, "restore")
+        context = opened(stuck, "restore")
         restore_flow.go_back(context, first)
         give_back(context.engine)
 
-        assert begun(people) == ()
-        assert held(people) == ONE
-        receive(people, SECOND)  # bronze went back too
-        the_next_run(people)
-        assert held(people) == TWO
+        assert begun(stuck) == ()
+        assert held(stuck) == ONE
+        receive(stuck, SECOND)  # bronze went back too
+        the_next_run(stuck)
+        assert held(stuck) == TWO
 
-    def test_it_is_finished_once_its_cause_is_mended(self, people: Lake) -> None:
-        died = half_done(people)
-        staging = Path(died.engine.staging_path("gold.towns"))
+    def test_it_is_finished_once_its_cause_is_mended(self, half_way: Lake) -> None:
+        (died,) = begun(half_way)
+        staging = staged(half_way, "gold.towns")
         staging.rename(staging.with_name("away"))
         with pytest.raises(UnfinishedError):
-            committing.claim(opened(people), PEOPLE)
+            committing.claim(opened(half_way), PEOPLE)
         staging.with_name("away").rename(staging)
 
-        context = opened(people, "recover")
-        recorded = committing.finish(context, recovery.wanted(context.engine.state, died.engine.run.run_id[:8])[0])
+        context = opened(half_way, "recover")
+        recorded = committing.finish(context, recovery.wanted(context.engine.state, died.short_id)[0])
 
-        assert held(people) == TWO
+        assert held(half_way) == TWO
         assert recorded is not None
-        assert (recorded.name, recorded.run_id) == ("r2", died.engine.run.run_id)
+        assert (recorded.name, recorded.run_id) == ("r2", died.run_id)
 
     @pytest.mark.slow
-    def test_rows_that_others_have_changed_since_are_not_taken_back_unasked(self, people: Lake) -> None:
-        half_done_for_good(people)
-        people.spark.sql(f"DELETE FROM delta.`{people.path('silver.people')}` WHERE id = 'b'")
-        context = opened(people, "recover")
-        (left,) = begun(people)
+    def test_rows_that_others_have_changed_since_are_not_taken_back_unasked(self, stuck: Lake) -> None:
+        stuck.spark.sql(f"DELETE FROM delta.`{stuck.path('silver.people')}` WHERE id = 'b'")
+        context = opened(stuck, "recover")
+        (left,) = begun(stuck)
 
         with pytest.raises(CommitError, match="rows were changed after it") as refused:
             committing.take_back(context, left.run_id)
 
         assert "version 2: DELETE" in str(refused.value)
-        assert ("c", "Cem") in people.read("gold.names"), "nothing was taken back"
+        assert ("c", "Cem") in stuck.read("gold.names"), "nothing was taken back"
         assert f"tidemark recover --run {left.short_id} --undo --over-others" in str(refused.value.next_step)
         committing.take_back(context, left.run_id, over_others=True)
-        assert held(people) == ONE
+        assert held(stuck) == ONE
 
     @pytest.mark.slow
-    def test_a_table_that_has_left_the_configuration_can_be_taken_back(self, people: Lake) -> None:
-        half_done(people)
-        for file in (people.root / "config" / "gold").glob("names.*"):
+    def test_a_table_that_has_left_the_configuration_can_be_taken_back(self, half_way: Lake) -> None:
+        for file in (half_way.root / "config" / "gold").glob("names.*"):
             file.unlink()
 
-        context = opened(people, "recover")
-        (left,) = begun(people)
+        context = opened(half_way, "recover")
+        (left,) = begun(half_way)
         assert recovery.look(context.engine, left).can_undo
         committing.take_back(context, left.run_id)
 
-        assert people.read("gold.names") == ONE["gold.names"]
+        assert half_way.read("gold.names") == ONE["gold.names"]
 
 
 @pytest.mark.slow
