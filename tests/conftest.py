@@ -30,7 +30,11 @@ TEST_CONF = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.buffer.pageSize": "2m",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": (
+        "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC -Xms1g -Xmn512m"
+    ),
+    # Planning anew after every shuffle pays where shuffles are large. What does: tests that ask for `planned_anew`.
+    "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.debug.maxToStringFields": "1",
 }
@@ -61,6 +65,23 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     with instants_need_a_zone():
         yield session
     session.stop()
+
+
+@pytest.fixture
+def planned_anew(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Plans are made anew after every shuffle, as on clusters: what counts rows has to outlive that."""
+    adaptive, kind = "spark.sql.adaptive.enabled", type(spark)
+    as_before = kind.newSession
+
+    def new_session(self: SparkSession) -> SparkSession:
+        made = as_before(self)
+        made.conf.set(adaptive, "true")
+        return made
+
+    monkeypatch.setattr(kind, "newSession", new_session)
+    spark.conf.set(adaptive, "true")
+    yield
+    spark.conf.set(adaptive, TEST_CONF[adaptive])
 
 
 @pytest.fixture

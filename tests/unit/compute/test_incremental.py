@@ -18,6 +18,8 @@ from tidemark.errors import CommitError
 from tidemark.rows import LANE
 from tidemark.write.manifest import Prepared
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 NOTHING = dict.fromkeys(TABLES)
 
 

@@ -15,6 +15,8 @@ from tidemark.rows.batches import Counter
 from tidemark.write import compare, prepare
 from tidemark.write.modes import append
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 TABLE = "bronze.cities"
 COLUMNS = "id! string\ncity string {enum: [{value: Ulm}, {value: Bonn}]}\nupdated_at! timestamp"
 SCHEMA = "id string, city string, updated_at timestamp"

@@ -8,6 +8,8 @@ import pytest
 from tests.support.lakes.lake import Lake, at
 from tidemark.books import Books
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 COLUMNS = "id! string\ncity string\nupdated_at! timestamp"
 SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"
 

@@ -11,6 +11,8 @@ from tidemark.errors import CommitError
 from tidemark.rows.alignment import column_name
 from tidemark.sources.watermark import Window
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 ORDERS = """
 order_id! string {logicalTypeOptions: {pattern: "^O-[0-9]+$"}}
 quantity! int {logicalTypeOptions: {minimum: 1}}

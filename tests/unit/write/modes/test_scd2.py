@@ -17,6 +17,8 @@ from tidemark.errors import ConfigError
 from tidemark.rows import BAD, judging
 from tidemark.write.modes.scd2 import UNKNOWN_SURROGATE_KEY, surrogate_key
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 WRITE: dict[str, Any] = {
     "keys": ["id"],
     "effective_from": "updated_at",
