@@ -1,7 +1,7 @@
 """What personal data looks like, whatever column it is in: addresses, phone numbers, accounts, cards, known values.
 
 The second line: it trusts neither contract nor query, and looks at the rows. A sample of them, one row for each value
-that a column has, and no value leaves Spark: only how many there are.
+that a column has, at any depth, and no value leaves Spark: only how many there are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import DecimalType, IntegralType, StringType
+from pyspark.sql.types import ArrayType, DataType, DecimalType, IntegralType, MapType, StringType, StructType
 
 from tidemark.config.contract.patterns import ACCOUNT, ADDRESS, CARD, LOCAL_PHONE, PHONE
 from tidemark.rows import own, quoted
@@ -64,24 +64,19 @@ class Find:
 
 
 def searched(fields: Sequence[StructField], let: Collection[str]) -> tuple[str, ...]:
-    """The columns of rows that are looked at: texts and whole numbers, but for those that are `let` pass."""
-    return tuple(
-        field.name
-        for field in fields
-        if field.name not in let
-        and (isinstance(field.dataType, StringType | IntegralType) or _is_whole(field.dataType))
-    )
+    """The columns of rows that are looked at: those with texts or whole numbers, but for those that are `let` pass."""
+    return tuple(field.name for field in fields if field.name not in let and _has_leaves(field.dataType))
 
 
-def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None) -> DataFrame:
-    """One row with all that was counted in the `columns` of `rows`; `known`: hashes of values not to be there."""
-    values = rows.select(F.explode(F.array(*map(_named, columns))).alias(_VALUE)).select(f"{_VALUE}.*")
-    values = values.where(F.col(_VALUE).isNotNull())
-    looked = values.select("*", *_likes(F.col(_VALUE)))
+def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None, first: DataFrame) -> DataFrame:
+    """One row with all that was counted in the `columns` of `rows`; `known`: hashes of values that are not to be in
+    the `first` rows. What is known is of an input's first rows: in a sample of many rows few of them would be.
+    """
+    looked = _values(rows, columns).select("*", *_likes(F.col(_VALUE)))
     counts = [_counts(F.col(f"{_LIKE}{number}"), kind) for number, kind in enumerate(KINDS)]
     counted = looked.groupBy(_COLUMN).agg(F.array(*counts).alias(_FOUND), F.count("*").alias(_LIKE))
     if known is not None:
-        hashed = values.select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
+        hashed = _values(first, columns).select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
         hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi").groupBy(_COLUMN)
         nothing = F.lit(None).cast("array<struct<like:bigint,found:bigint>>")
         counted = counted.unionByName(hits.agg(nothing.alias(_FOUND), F.count("*").alias(_LIKE)))
@@ -112,12 +107,55 @@ def told(counted: Sequence[Any], coverage: float) -> list[Find]:
     return sorted(found, key=lambda each: (each.column, each.what))
 
 
-def _named(name: str) -> Column:
-    return F.struct(F.lit(name).alias(_COLUMN), quoted(name).cast("string").alias(_VALUE))
+def _values(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """A row for each value that is in one of the columns, as text, with the column's name."""
+    types = {name: rows.schema[name].dataType for name in columns}
+    flat = [_named(name, quoted(name)) for name in columns if _is_leaf(types[name])]
+    nested = [_nested(name, types[name]) for name in columns if not _is_leaf(types[name])]
+    every = F.concat(*([F.array(*flat)] if flat else []), *nested) if nested else F.array(*flat)
+    values = rows.select(F.explode(every).alias(_VALUE)).select(f"{_VALUE}.*")
+    return values.where(F.col(_VALUE).isNotNull())
 
 
-def _is_whole(data_type: object) -> bool:
-    return isinstance(data_type, DecimalType) and data_type.scale == 0
+def _named(name: str, value: Column) -> Column:
+    return F.struct(F.lit(name).alias(_COLUMN), value.cast("string").alias(_VALUE))
+
+
+def _nested(name: str, data_type: DataType) -> Column:
+    """The named values in a column of arrays, maps or structs."""
+    return F.transform(_leaves(quoted(name), data_type), lambda leaf: _named(name, leaf))
+
+
+def _leaves(value: Column, data_type: DataType) -> Column:
+    """All texts and whole numbers in a value, as an array; the keys of maps too."""
+    if isinstance(data_type, StructType):
+        within = [_leaves(value.getField(each.name), each.dataType) for each in data_type if _has_leaves(each.dataType)]
+        return F.concat(*within)
+    if isinstance(data_type, MapType):
+        sides = ((F.map_keys(value), data_type.keyType), (F.map_values(value), data_type.valueType))
+        return F.concat(*(_leaves(side, ArrayType(each)) for side, each in sides if _has_leaves(each)))
+    if isinstance(data_type, ArrayType):
+        element = data_type.elementType
+        if _is_leaf(element):
+            leaves = value.cast("array<string>")
+        else:
+            leaves = F.flatten(F.transform(value, lambda each: _leaves(each, element)))
+        return F.coalesce(leaves, F.array().cast("array<string>"))
+    return F.array(value.cast("string"))
+
+
+def _has_leaves(data_type: DataType) -> bool:
+    """Whether there can be texts or whole numbers in it."""
+    if isinstance(data_type, StructType):
+        return any(_has_leaves(each.dataType) for each in data_type)
+    if isinstance(data_type, MapType):
+        return _has_leaves(data_type.keyType) or _has_leaves(data_type.valueType)
+    return _has_leaves(data_type.elementType) if isinstance(data_type, ArrayType) else _is_leaf(data_type)
+
+
+def _is_leaf(data_type: DataType) -> bool:
+    is_whole = isinstance(data_type, DecimalType) and data_type.scale == 0
+    return is_whole or isinstance(data_type, StringType | IntegralType)
 
 
 def _counts(like: Column, kind: Kind) -> Column:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
     from tidemark.config.contract import Contract
     from tidemark.engine import Engine
+    from tidemark.write.manifest import Prepared
 
-_ROWS = 2000  # of a batch that are looked at
+_ROWS = 2000  # of a batch that are looked at, about
+_SEED = 0
 _KNOWN_ROWS = 20_000  # of an input whose values are looked for
 _NOTHING_FOUND = "nothing in it looks personal"
 
@@ -50,14 +52,20 @@ def search(engine: Engine, spark: SparkSession, table: str) -> Search | None:
     if loaded.layer != "gold" or batch is None or not batch.books.inserted + batch.books.updated:
         return None
     rows = batch.rows(spark)
-    rows = rows.where(F.col(CHANGE_TYPE).isin("insert", "update_postimage")).limit(_ROWS)
+    rows = rows.where(F.col(CHANGE_TYPE).isin("insert", "update_postimage"))
     sight = admission.sight(engine.project.tables)
     let = {*METADATA_COLUMNS, CHANGE_TYPE, *(column.name for column in sight.exceptions(loaded))}
     columns = searched(rows.schema.fields, let)
     if not columns:
         return None
     known, coverage = _known(engine, spark, table)
-    return Search(Beside(finds(rows, columns, known)), coverage)
+    return Search(Beside(finds(_sample(rows, batch), columns, known, rows.limit(_ROWS))), coverage)
+
+
+def _sample(rows: DataFrame, batch: Prepared) -> DataFrame:
+    """Rows of every file of the batch, the same ones each time that they are asked for."""
+    there = batch.staged if batch.operation == "overwrite" else batch.books.inserted + batch.books.updated
+    return rows if there <= _ROWS else rows.sample(_ROWS / there, _SEED)
 
 
 def results(asked: Search, contract: Contract) -> tuple[CheckResult, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyspark.sql import functions as F
 
 from tests.support.lakes.lake import Lake
 from tidemark import steps
@@ -17,6 +19,7 @@ from tidemark.engine import Engine
 from tidemark.errors import CommitError, ConfigError
 from tidemark.lint.privacy import admission
 from tidemark.operations.uniqueness import uniqueness
+from tidemark.rows.finds import FINDS, finds, known_hash, searched, told
 
 PEOPLE = "id! string\nemail string {classification: personal}\nphone string {classification: personal}\nnote string"
 SOURCE = {"source": {"connection": "shop", "object": "x", "mode": "full"}, "write": {"mode": "replace"}}
@@ -106,6 +109,44 @@ def test_the_gate_finds_in_the_rows_what_the_query_should_not_show(
     result = built(engine)
     assert any(check.name.startswith(f"`note` looks like {told}, unmasked") for check in result.failures)
     assert not any(row[1] in json.dumps(Path(result.path).read_text("utf-8")) for row in ROWS)
+
+
+def test_rows_of_every_part_of_a_batch_are_looked_at(people: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The addresses are in the last fifth, far behind as many rows as are looked at."""
+    sql = (
+        "SELECT concat('r', id) AS id, if(id >= 8000, concat('mail', '@', 'example.net'), 'nothing') AS note "
+        "FROM (SELECT explode(sequence(0, 9999)) AS id FROM (SELECT count(*) FROM bronze.people))"
+    )
+    engine = gold(people, sql, "id! string\nnote string")
+    past_admission(monkeypatch)
+    found = re.search(r"`note` looks like an e-mail address.*\((\d+) of (\d+) values", str(built(engine).failures))
+    assert found
+    hits, looked_at = map(int, found.groups())
+    assert 1000 < looked_at < 4000
+    assert 0.1 < hits / looked_at < 0.3
+
+
+@pytest.mark.parametrize(
+    ("type_", "shown"),
+    [
+        ("array<struct<a:string,b:int>>", "array(named_struct('a', 'x', 'b', 1), named_struct('a', email, 'b', 2))"),
+        ("map<string,string>", "map('to', email)"),
+        ("map<string,int>", "map(email, 1)"),
+        ("struct<deep:struct<list:array<string>>>", "named_struct('deep', named_struct('list', array('x', email)))"),
+        ("map<string,array<map<string,string>>>", "map('a', array(map('b', 'x'), map('c', email)))"),
+    ],
+)
+def test_values_are_found_at_any_depth(people: Lake, type_: str, shown: str) -> None:
+    """Beside nulls of every kind, as the e-mail address and as a value of the input."""
+    rows = people.frame("id string, email string, phone string, note string", ROWS)
+    nested = rows.selectExpr(f"cast(if(id <> 'p1', {shown}, null) AS {type_}) AS nested", "1.5 AS rate")
+    columns = searched(nested.schema.fields, ())
+    assert columns == ("nested",)
+    known = rows.select(known_hash(F.col("email")).alias(FINDS))
+    counted = finds(nested, columns, known, nested).collect()[0][FINDS]
+    found = {each.what: each.count for each in told(counted, 1.0)}
+    assert found["an e-mail address"] == 19
+    assert found.get("values of a personal column of its inputs") == 19
 
 
 @pytest.mark.parametrize(
