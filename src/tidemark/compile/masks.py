@@ -31,9 +31,9 @@ class MaskKey:
     outer: Column
 
     def digest(self, text: Column) -> Column:
-        """HMAC-SHA-256 of a text in UTF-8, in hex."""
-        message = F.encode(text, "UTF-8")
-        return F.sha2(F.concat(self.outer, F.unhex(F.sha2(F.concat(self.inner, message), 256))), 256)
+        """HMAC-SHA-256 of a text's bytes, which are UTF-8, in hex."""
+        message = F.concat(self.inner, text.cast("binary"))
+        return F.sha2(F.concat(self.outer, F.unhex(F.sha2(message, 256))), 256)
 
     def token(self, text: Column) -> Column:
         """The digest behind the id of the key: `k1:9f86…`."""

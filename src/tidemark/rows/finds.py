@@ -80,7 +80,8 @@ def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None, firs
         hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi").groupBy(_COLUMN)
         nothing = F.lit(None).cast("array<struct<like:bigint,found:bigint>>")
         counted = counted.unionByName(hits.agg(nothing.alias(_FOUND), F.count("*").alias(_LIKE)))
-    return counted.agg(F.collect_list(F.struct(_COLUMN, _FOUND, _LIKE)).alias(FINDS))
+    # A row for each column and side: one task has them all.
+    return counted.coalesce(1).agg(F.collect_list(F.struct(_COLUMN, _FOUND, _LIKE)).alias(FINDS))
 
 
 def known_hash(value: Column) -> Column:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from tidemark.config.contract import Contract
     from tidemark.engine import Engine
-    from tidemark.write.manifest import Prepared
 
 _ROWS = 2000  # of a batch that are looked at, about
 _SEED = 0
@@ -59,13 +58,13 @@ def search(engine: Engine, spark: SparkSession, table: str) -> Search | None:
     if not columns:
         return None
     known, coverage = _known(engine, spark, table)
-    return Search(Beside(finds(_sample(rows, batch), columns, known, rows.limit(_ROWS))), coverage)
-
-
-def _sample(rows: DataFrame, batch: Prepared) -> DataFrame:
-    """Rows of every file of the batch, the same ones each time that they are asked for."""
     there = batch.staged if batch.operation == "overwrite" else batch.books.inserted + batch.books.updated
-    return rows if there <= _ROWS else rows.sample(_ROWS / there, _SEED)
+    if there <= _ROWS:
+        few = rows.coalesce(1)  # in one task nothing is shuffled
+        return Search(Beside(finds(few, columns, known, few)), coverage)
+    # Of every file of the batch, the same rows each time that they are asked for.
+    sample = rows.sample(_ROWS / there, _SEED)
+    return Search(Beside(finds(sample, columns, known, rows.limit(_ROWS))), coverage)
 
 
 def results(asked: Search, contract: Contract) -> tuple[CheckResult, ...]:
@@ -124,10 +123,14 @@ def _rows_of(engine: Engine, spark: SparkSession, name: str) -> Sequence[tuple[D
     found: list[tuple[DataFrame, float]] = []
     batch, path = engine.prepared.get(name), engine.table_path(name)
     if batch is not None:
-        found.append((batch.rows(spark).limit(_KNOWN_ROWS), min(1.0, _KNOWN_ROWS / max(batch.staged, 1))))
+        found.append(_first(batch.rows(spark), batch.staged))
     version: Any = batch.target_version if batch is not None else pinned(engine, name)
     if version is not None:
-        share = min(1.0, _KNOWN_ROWS / max(count_rows(spark, path, version), 1))
-        rows = read_version(spark, path, version)
-        found.append((rows if share == 1.0 else rows.limit(_KNOWN_ROWS), share))
+        found.append(_first(read_version(spark, path, version), count_rows(spark, path, version)))
     return found
+
+
+def _first(rows: DataFrame, count: int) -> tuple[DataFrame, float]:
+    """As many of `count` rows as are looked at, and which part of all they are."""
+    share = min(1.0, _KNOWN_ROWS / max(count, 1))
+    return (rows if share == 1.0 else rows.limit(_KNOWN_ROWS)), share
