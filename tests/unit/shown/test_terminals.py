@@ -102,10 +102,11 @@ def printed(report: Callable[[], None], width: int) -> str:
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_has_the_lines_that_it_says_and_no_others(name: str) -> None:
     for text in HOSTILE:
+        own = {text, f"  {text}"}  # of a text that is one line: where a report lists it, there is a line with it alone
         for width in (80, 120, WIDE):
             told = printed(lambda text=text: REPORTS[name](text), width)  # type: ignore[misc]
             assert not unseen(told, "\n"), text
-            assert not FORGED & set(told.splitlines()), text
+            assert not (FORGED - own) & set(told.splitlines()), text
         if text.strip():
             assert " ".join(shown.line(text).split()) in " ".join(told.split()), text
 
