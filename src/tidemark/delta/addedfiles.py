@@ -15,7 +15,16 @@ from tidemark.delta.statistics import file_statistics
 from tidemark.spark.jvm import scala_object
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import SparkSession
+
+_AS_IN_ADDRESSES = "/-._~!$&'()*+,;=:@"
+"""What Java leaves as it is in the path of an address, and Delta in its log. Written as `a%3Db`, `a=b` leads readers to
+the same file, and a VACUUM, which compares the texts, to none: it removes the file with its living rows. Versions of
+Tidemark before 2026-12 wrote it so.
+"""
+_OTHERWISE = "contains(path, '%3D')"  # Delta itself writes `=` within a value of a partition as `%253D`
 
 
 @dataclass(frozen=True)
@@ -74,5 +83,16 @@ def change_files(spark: SparkSession, table_path: str, folder: str) -> Iterator[
 
 def _file(table_path: str, folder: str, status: Any) -> dict[str, Any]:
     below = folder.removeprefix(table_path).strip("/")
-    path = quote(f"{below}/{status.getPath().getName()}")
+    path = quote(f"{below}/{status.getPath().getName()}", safe=_AS_IN_ADDRESSES)
     return {"path": path, "partitionValues": {}, "size": int(status.getLen())}
+
+
+def has_unknown_to_vacuum(snapshot: Any) -> bool:
+    """Whether a VACUUM would remove files that hold rows of the table."""
+    return not snapshot.allFiles().filter(_OTHERWISE).isEmpty()
+
+
+def is_unknown_to_vacuum(snapshot: Any, since: datetime) -> bool:
+    """Whether a VACUUM would remove files that the table has, or that versions after that instant (UTC) had."""
+    removed = f"{_OTHERWISE} AND deletionTimestamp > {int(since.timestamp() * 1000)}"
+    return has_unknown_to_vacuum(snapshot) or not snapshot.tombstones().filter(removed).isEmpty()

@@ -25,10 +25,10 @@ from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.operations.packing import pack_results
 from tidemark.operations.retention import expire_errors
+from tidemark.operations.upkeep import compact, remember_removed, respell, vacuum
 from tidemark.plans import store as plans
 from tidemark.sources.landing.shelf import Shelf, page_names
 from tidemark.spark import storage
-from tidemark.write.commit import compact, remember_removed, vacuum
 from tidemark.write.manifest import BATCH
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> T
     remember_removed(spark, path, kept, {"fence": lease.token})
     plan = next((each.short_id for each in plans.still_open(engine.state) if table in each.tables), None)
     before = deltalog.file_count(deltalog.snapshot(spark, path))
+    signed = {"fence": lease.token, "maintained": engine.run.run_id}
+    if plan is None:
+        respell(spark, path, signed)
     if plan is None and before > 1:
-        signed = {"fence": lease.token, "maintained": engine.run.run_id}
         compact(spark, path, signed)
         faults.reach(f"{table}: compacted, not in the index")
     lying = storage.size(spark, path)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any
@@ -18,13 +16,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from tidemark import faults
-from tidemark.delta import deltalog, footers, purging
+from tidemark.delta import deltalog, footers
 from tidemark.delta.table import TargetState, read_state
 from tidemark.errors import CommitError
 from tidemark.retry import RetryPolicy
 from tidemark.rows import quoted
 from tidemark.spark import storage
-from tidemark.spark.jvm import java_class, scala_object
 from tidemark.write import standing
 from tidemark.write.manifest import CHANGE_TYPE, Prepared, batch_folder
 from tidemark.write.way import is_new, put, way_of
@@ -37,9 +34,6 @@ if TYPE_CHECKING:
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _TXN_APP = "spark.databricks.delta.write.txnAppId"
 _TXN_VERSION = "spark.databricks.delta.write.txnVersion"
-_CHECK_RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
-_LISTING_TASKS = "spark.sql.sources.parallelPartitionDiscovery.parallelism"
-_LOG_VACUUM = "spark.databricks.delta.vacuum.logging.enabled"
 _WIDENING = "delta.enableTypeWidening"
 CONFLICTS = (
     delta_errors.ConcurrentAppendException,
@@ -99,7 +93,7 @@ def restore(spark: SparkSession, path: str, version: int | None, signed: Mapping
         )
     bookkeeping = json.dumps({"batch_id": None, **then.metadata, "epoch": now.epoch + 1, **signed}, default=str)
     try:
-        with _settings(spark, {_USER_METADATA: bookkeeping}):
+        with with_settings(spark, {_USER_METADATA: bookkeeping}):
             if version is None:
                 _empty(spark, path, f"tidemark:emptied:{now.epoch}")
             else:
@@ -131,42 +125,6 @@ def _empty(spark: SparkSession, path: str, app: str) -> None:
     signed.save(path)
 
 
-def compact(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
-    """Puts small files of the table together, to the session's size of files. No row and no batch of it changes.
-
-    The commit, if there is one, carries the bookkeeping of the last batch, which then outlives the log's older files;
-    `signed` adds to it.
-    """
-    with _as_the_last_batch(spark, path, signed):
-        DeltaTable.forPath(spark, path).optimize().executeCompaction()
-
-
-def remember_removed(spark: SparkSession, path: str, keep: timedelta, signed: Mapping[str, Any]) -> None:
-    """Has the table's log remember at least for `keep` which files the table had, where Delta's own times are shorter.
-
-    VACUUM removes what the log no longer remembers, however long files are to be kept. A commit of this carries the
-    bookkeeping of the last batch; `signed` adds to it.
-    """
-    hours = math.ceil(keep / timedelta(hours=1))
-    short = deltalog.remembers_less(spark, path, timedelta(hours=hours))
-    if not short:
-        return
-    values = ", ".join(f"'{name}' = 'interval {hours} hours'" for name in short)
-    with _as_the_last_batch(spark, path, signed):
-        spark.sql(f"ALTER TABLE delta.`{path.replace('`', '``')}` SET TBLPROPERTIES ({values})")
-
-
-def vacuum(spark: SparkSession, path: str, keep: timedelta) -> None:
-    """Removes the files that have been out of use for longer than `keep` (whole hours), and what was staged before."""
-    # Delta tells how many by printing, to where reports of commands go.
-    console = scala_object(spark, "scala.Console$")
-    console.setOutDirect(java_class(spark, "java.lang.System").err)
-    tasks = str(spark.sparkContext.defaultParallelism)  # Spark's default lists even one folder by 10,000 tasks
-    hours = math.ceil(keep / timedelta(hours=1))  # Delta would round, and 0.4 hours be none
-    with _settings(spark, {_CHECK_RETENTION: "false", _LOG_VACUUM: "false", _LISTING_TASKS: tasks}):
-        DeltaTable.forPath(spark, path).vacuum(hours)
-
-
 def exchange_rows(
     spark: SparkSession,
     path: str,
@@ -181,7 +139,7 @@ def exchange_rows(
 
     The commit carries the bookkeeping of the last batch; `signed` adds to it.
     """
-    with _as_the_last_batch(spark, path, signed):
+    with as_the_last_batch(spark, path, signed):
         target = DeltaTable.forPath(spark, path).alias("t")
         merge = target.merge(source.alias("s"), reduce(or_, matches)).whenMatchedDelete()
         if columns:
@@ -190,26 +148,24 @@ def exchange_rows(
         merge.execute()
 
 
-def seal(spark: SparkSession, path: str, signed: Mapping[str, Any], sealed: str) -> None:
-    """Commits nothing but the bookkeeping of the last batch, with `signed` and by what it was `sealed`: an entry that
-    tells of no row.
-
-    Rows that were marked as deleted leave their files before that, in a commit that is no seal: it tells of files.
-    """
-    if purging.may_mark_deleted(spark, path):
-        with _as_the_last_batch(spark, path, {**signed, "sealed": None}):
-            spark.sql(f"REORG TABLE delta.`{path.replace('`', '``')}` APPLY (PURGE)")
-    state = read_state(spark, path)
-    bookkeeping = json.dumps({**state.metadata, **signed, "sealed": sealed}, default=str)
-    purging.annotate(spark, path, bookkeeping, state.epoch)
+@contextmanager
+def as_the_last_batch(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> Iterator[None]:
+    """Commits inside carry the bookkeeping of the table's last batch, with `signed` in it."""
+    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
+    with with_settings(spark, {_USER_METADATA: bookkeeping}):
+        yield
 
 
 @contextmanager
-def _as_the_last_batch(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> Iterator[None]:
-    """Commits inside carry the bookkeeping of the table's last batch, with `signed` in it."""
-    bookkeeping = json.dumps({**read_state(spark, path).metadata, **signed}, default=str)
-    with _settings(spark, {_USER_METADATA: bookkeeping}):
+def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Settings of the table's session, for one commit."""
+    for name, value in settings.items():
+        spark.conf.set(name, value)
+    try:
         yield
+    finally:
+        for name in settings:
+            spark.conf.unset(name)
 
 
 def append_record(path: str, records: DataFrame, app: str, number: int) -> None:
@@ -297,20 +253,8 @@ def _brought_beside(spark: SparkSession, path: str, prepared: Prepared) -> Prepa
 def _signed(spark: SparkSession, prepared: Prepared, app: str) -> Iterator[None]:
     """Commits inside carry the batch's bookkeeping and its number, and are not made where another has that."""
     bookkeeping = json.dumps(prepared.metadata(), default=str)
-    with _settings(spark, {_USER_METADATA: bookkeeping, _TXN_APP: app, _TXN_VERSION: str(prepared.sequence)}):
+    with with_settings(spark, {_USER_METADATA: bookkeeping, _TXN_APP: app, _TXN_VERSION: str(prepared.sequence)}):
         yield
-
-
-@contextmanager
-def _settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """Settings of the table's session, for one commit."""
-    for name, value in settings.items():
-        spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name in settings:
-            spark.conf.unset(name)
 
 
 def _write(spark: SparkSession, table: Table, path: str, prepared: Prepared, rows: DataFrame) -> None:

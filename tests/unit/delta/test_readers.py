@@ -16,8 +16,9 @@ from tests.support.deltakernel import Kernel
 from tests.support.lakes import shop_tables
 from tests.support.lakes.lake import Lake, at
 from tests.support.readers import Asked, asked, by_delta_rs, by_duckdb, by_spark, unlike
+from tidemark.operations.upkeep import compact
 from tidemark.write import rewrite
-from tidemark.write.commit import compact, restore
+from tidemark.write.commit import restore
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

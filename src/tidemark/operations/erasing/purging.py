@@ -17,8 +17,8 @@ from tidemark.control import erasures, release
 from tidemark.delta.purging import forget_before, hidden_files, remove_unheld
 from tidemark.delta.table import read_state
 from tidemark.errors import TidemarkError
-from tidemark.write.commit import seal as seal_table
-from tidemark.write.commit import vacuum
+from tidemark.operations.upkeep import seal as seal_table
+from tidemark.operations.upkeep import vacuum
 
 if TYPE_CHECKING:
     from tidemark.control.erasures import Receipt
@@ -66,7 +66,14 @@ def purge(engine: Engine, table: str) -> None:
             next_step="erase again: it goes on from here",
         )
     engine.leases.confirm(table)
-    vacuum(spark, path, timedelta(0))
+    if not vacuum(spark, path, timedelta(0)):
+        raise TidemarkError(
+            "its log names files as Delta does not know them: files that it has no more were not purged",
+            table=table,
+            step="erase",
+            evidence=path,
+            next_step="erase again: it goes on from here, and names them anew",
+        )
     faults.reach(f"{table}: vacuumed, its log not purged")
     folder = open_folder(path, engine.environment.aws)
     remove_unheld(spark, path, folder, hidden_files(folder))
