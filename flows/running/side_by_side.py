@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from tidemark.errors import ConfigError, GateError, TidemarkError
+from tidemark.errors import ConfigError, GateError, TidemarkError, ToldLine
 
 _HURRY_AGAIN = 1.0  # seconds
 
@@ -90,7 +90,8 @@ def together(
     alike: dict[str, list[str]] = {}
     for item, failure in failures.items():
         alike.setdefault(_told(item, failure), []).append(item)
-    seen = [line for told, items in alike.items() for line in f"{', '.join(items)}: {told}".splitlines()]
+    lines = [line for told, items in alike.items() for line in f"{', '.join(items)}: {told}".splitlines()]
+    seen = [ToldLine(line) if line.startswith(" ") else line for line in lines]
     if stopped:
         seen.append(f"not done because of that: {', '.join(stopped)}")
     kinds: tuple[type[TidemarkError], ...] = (GateError, ConfigError)

@@ -64,9 +64,16 @@ class TidemarkError(Exception):
         return "\n".join(map(on_one_line, lines))  # what was seen gives no advice of its own
 
 
+class ToldLine(str):
+    """A line of an error that another one repeats, in which what was seen is told from its advice already."""
+
+    __slots__ = ()
+
+
 def _no_advice(seen: str) -> str:
     """What was seen, which is told from what follows it even where it begins as that does."""
-    return f"· {seen}" if seen.lstrip().startswith(("next ", "evidence ")) else seen
+    is_like_advice = not isinstance(seen, ToldLine) and seen.lstrip().startswith(("next ", "evidence "))
+    return f"· {seen}" if is_like_advice else seen
 
 
 class ConfigError(TidemarkError):
