@@ -14,6 +14,8 @@ from tidemark.children import variables_for
 from tidemark.errors import ConfigError, TidemarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tidemark.config.environment import Environment
 
 API_URL = "PREFECT_API_URL"
@@ -99,15 +101,15 @@ def lets_nobody_in(url: str) -> bool:
     """Whether the server wants a login that is not given, or refuses the one that is."""
     if not _refuses(url, os.environ.get(AUTH_STRING), os.environ.get(API_KEY)):
         return False
-    return _refuses(url, *_login_of_profile())
+    return _refuses(url, *_login_of_profile(), _headers_of_profile())
 
 
-def _refuses(url: str, auth_string: str | None, key: str | None) -> bool:
+def _refuses(url: str, auth_string: str | None, key: str | None, more: Mapping[str, str] | None = None) -> bool:
     """Asks as Prefect's client would: for what a server tells only those who may come in, unlike its health."""
     import httpx
 
     token = f"Basic {b64encode(auth_string.encode()).decode()}" if auth_string else f"Bearer {key}" if key else ""
-    headers = {"Authorization": token} if token else {}
+    headers = ({"Authorization": token} if token else {}) | dict(more or {})
     try:
         answer = httpx.get(f"{url.rstrip('/')}/admin/version", headers=headers, timeout=_SECONDS)
     except httpx.HTTPError:
@@ -122,6 +124,13 @@ def _login_of_profile() -> tuple[str | None, str | None]:
     found = (each.value() for each in (PREFECT_API_AUTH_STRING, PREFECT_API_KEY))
     auth_string, key = (each.get_secret_value() if hasattr(each, "get_secret_value") else each for each in found)
     return auth_string, key
+
+
+def _headers_of_profile() -> Mapping[str, str]:
+    """What Prefect's client sends beside, such as the login of a proxy before the server."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().client.custom_headers
 
 
 def unreachable(url: str) -> str | None:

@@ -78,7 +78,7 @@ _AWS = _Needs(
     ),
     ("AWS_ENDPOINT_URL*", "AWS_EC2_METADATA_*", "AWS_S3_*", "AWS_USE_*"),
 )  # fmt: skip
-_GIT = _Needs(("SSH_AUTH_SOCK", "XDG_CONFIG_HOME"), ("GIT_*",))
+_GIT = _Needs(("SSH_AUTH_SOCK", "SUDO_UID", "XDG_CONFIG_HOME"), ("GIT_*",))
 _PREFECT = _PYTHON | _Needs(("PREFECT_*", "DO_NOT_TRACK", "PGPASSFILE", "PGSSL*"))
 # It loads the flows, and asks which commit they are of.
 _DEPLOYS = _GIT | _Needs(

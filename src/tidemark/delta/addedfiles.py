@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pyspark.sql.types import StructType
 
@@ -25,6 +25,7 @@ the same file, and a VACUUM, which compares the texts, to none: it removes the f
 Tidemark before 2026-12 wrote it so.
 """
 _OTHERWISE = "contains(path, '%3D')"  # Delta itself writes `=` within a value of a partition as `%253D`
+_OF_BOTH = ("path", "partitionValues", "size", "deletionVector", "baseRowId", "defaultRowCommitVersion")
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,20 @@ def _file(table_path: str, folder: str, status: Any) -> dict[str, Any]:
     return {"path": path, "partitionValues": {}, "size": int(status.getLen())}
 
 
-def has_unknown_to_vacuum(snapshot: Any) -> bool:
-    """Whether a VACUUM would remove files that hold rows of the table."""
-    return not snapshot.allFiles().filter(_OTHERWISE).isEmpty()
+def unknown_to_vacuum(snapshot: Any) -> list[Any]:
+    """Delta's entries of the files with rows of the table that a VACUUM would remove."""
+    return list(snapshot.allFiles().filter(_OTHERWISE).collect())
 
 
-def is_unknown_to_vacuum(snapshot: Any, since: datetime) -> bool:
+def would_lose_files(snapshot: Any, since: datetime) -> bool:
     """Whether a VACUUM would remove files that the table has, or that versions after that instant (UTC) had."""
     removed = f"{_OTHERWISE} AND deletionTimestamp > {int(since.timestamp() * 1000)}"
-    return has_unknown_to_vacuum(snapshot) or not snapshot.tombstones().filter(removed).isEmpty()
+    return bool(unknown_to_vacuum(snapshot)) or not snapshot.tombstones().filter(removed).isEmpty()
+
+
+def renamed(entry: Any) -> Iterator[dict[str, Any]]:
+    """The actions by which the log names such a file as Delta does; as it was named before it need not be kept."""
+    add: dict[str, Any] = json.loads(str(entry.json()))["add"]
+    gone = {name: add[name] for name in _OF_BOTH if name in add}
+    yield {"remove": gone | {"deletionTimestamp": 1, "dataChange": False, "extendedFileMetadata": True}}
+    yield {"add": add | {"path": quote(unquote(add["path"]), safe=_AS_IN_ADDRESSES), "dataChange": False}}

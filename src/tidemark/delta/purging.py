@@ -10,14 +10,14 @@ import json
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tidemark.delta import deltalog
 from tidemark.spark.jvm import java_class, scala_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from pyspark.sql import SparkSession
@@ -34,8 +34,10 @@ def may_mark_deleted(spark: SparkSession, path: str) -> bool:
     return _VECTORS in str(deltalog.snapshot(spark, path).protocol().json())
 
 
-def annotate(spark: SparkSession, path: str, user_metadata: str, epoch: int) -> int:
-    """Commits an entry without rows, with these words; gives its version."""
+def annotate(
+    spark: SparkSession, path: str, user_metadata: str, epoch: int, also: Iterable[Mapping[str, Any]] = ()
+) -> int:
+    """Commits an entry without rows, with these words, and `also` actions that change none; gives its version."""
     transaction = deltalog.delta_log(spark, path).startTransaction()
     app = deltalog.writer_id(transaction, epoch)
     last = transaction.snapshot().transactions().get(app)
@@ -45,6 +47,7 @@ def annotate(spark: SparkSession, path: str, user_metadata: str, epoch: int) -> 
         actions.fromJson(json.dumps({"txn": {"appId": name, "version": number, "lastUpdated": now}}))
         for name, number in numbers.items()
     ]
+    signed += [actions.fromJson(json.dumps(each)) for each in also]
     option = java_class(spark, "scala.Option")
     operation = java_class(spark, "org.apache.spark.sql.delta.DeltaOperations$Write")(
         java_class(spark, "org.apache.spark.sql.SaveMode").Append,

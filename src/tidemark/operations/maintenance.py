@@ -7,6 +7,7 @@ the earliest of them, or came later, stays.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from tidemark.observe import drift
 from tidemark.operations import staging
 from tidemark.operations.packing import pack_results
 from tidemark.operations.retention import expire_errors
-from tidemark.operations.upkeep import compact, remember_removed, respell, vacuum
+from tidemark.operations.upkeep import compact, remember_removed, rename, vacuum
 from tidemark.plans import store as plans
 from tidemark.sources.landing.shelf import Shelf, page_names
 from tidemark.spark import storage
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from tidemark.control.runs import RunStore
     from tidemark.control.state import StateStore
     from tidemark.engine import Engine
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,15 @@ def _tidy_table(engine: Engine, table: str, since: datetime, now: datetime) -> T
     before = deltalog.file_count(deltalog.snapshot(spark, path))
     signed = {"fence": lease.token, "maintained": engine.run.run_id}
     if plan is None:
-        respell(spark, path, signed)
+        rename(spark, path, signed)
     if plan is None and before > 1:
         compact(spark, path, signed)
         faults.reach(f"{table}: compacted, not in the index")
     lying = storage.size(spark, path)
-    vacuum(spark, path, keep=now - since)
+    if not vacuum(spark, path, keep=now - since):
+        log.warning(
+            "%s: what is out of use stays for now, as an earlier version has named files unknown to VACUUM", table
+        )
     _clean_hidden(engine, table, since)
     _clean_shelf(engine, table, since)
     freed = max(lying - storage.size(spark, path), 0)  # the log beside the files may just have grown

@@ -111,5 +111,5 @@ def _is_over(runs: RunStore, run_id: str, kept: timedelta) -> bool:
         run = runs.load(run_id)
     except ConfigError:
         return False
-    old = datetime.now(UTC).replace(tzinfo=None) - run.started_at > kept
+    old = datetime.now(UTC).replace(tzinfo=None) - (run.finished_at or run.started_at) > kept
     return run.status == "done" or (old and run.status != "running")

@@ -55,9 +55,9 @@ def vacuum(spark: SparkSession, path: str, keep: timedelta) -> bool:
     """Removes the files that have been out of use for longer than `keep` (whole hours), and what was staged before.
 
     Not where it would remove others: those that earlier versions of Tidemark have named so that Delta does not know
-    them for the table's (`respell` names those that it has). Says whether it was done.
+    them for the table's (`rename` does). Says whether it was done.
     """
-    if addedfiles.is_unknown_to_vacuum(deltalog.snapshot(spark, path), datetime.now(UTC) - keep):
+    if addedfiles.would_lose_files(deltalog.snapshot(spark, path), datetime.now(UTC) - keep):
         return False
     # Delta tells how many by printing, to where reports of commands go.
     console = scala_object(spark, "scala.Console$")
@@ -69,16 +69,18 @@ def vacuum(spark: SparkSession, path: str, keep: timedelta) -> bool:
     return True
 
 
-def respell(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
-    """Writes the table's files anew where a VACUUM would remove some of them, by anybody: no row of it changes.
+def rename(spark: SparkSession, path: str, signed: Mapping[str, Any]) -> None:
+    """Names files in the table's log as Delta does where a VACUUM, by anybody, would remove them. No file is written.
 
     The commit carries the bookkeeping of the last batch; `signed` adds to it.
     """
-    if not addedfiles.has_unknown_to_vacuum(deltalog.snapshot(spark, path)):
-        return
-    rows = spark.read.format("delta").load(path)
-    with as_the_last_batch(spark, path, signed):
-        rows.write.format("delta").mode("overwrite").option("dataChange", "false").save(path)
+    unknown = addedfiles.unknown_to_vacuum(deltalog.snapshot(spark, path))
+    if unknown:
+        state = read_state(spark, path)
+        bookkeeping = json.dumps({**state.metadata, **signed}, default=str)
+        purging.annotate(
+            spark, path, bookkeeping, state.epoch, [each for file in unknown for each in addedfiles.renamed(file)]
+        )
 
 
 def seal(spark: SparkSession, path: str, signed: Mapping[str, Any], sealed: str) -> None:
@@ -87,7 +89,7 @@ def seal(spark: SparkSession, path: str, signed: Mapping[str, Any], sealed: str)
 
     Rows that were marked as deleted leave their files before that, in a commit that is no seal: it tells of files.
     """
-    respell(spark, path, {**signed, "sealed": None})
+    rename(spark, path, {**signed, "sealed": None})
     if purging.may_mark_deleted(spark, path):
         with as_the_last_batch(spark, path, {**signed, "sealed": None}):
             spark.sql(f"REORG TABLE delta.`{path.replace('`', '``')}` APPLY (PURGE)")

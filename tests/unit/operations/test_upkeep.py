@@ -21,7 +21,7 @@ WEEK = timedelta(days=7)
 @pytest.fixture
 def cities(lake: Lake) -> Lake:
     """A small table of which a row was deleted: those that stay were copied into a folder of what was kept."""
-    write = {"mode": "upsert", "keys": ["id"], "deletes": {"flag": "gone"}}
+    write = {"mode": "upsert", "keys": ["id"], "deletes": {"flag": "gone"}, "cluster_by": ["city"]}
     load = {"source": {"connection": "shop", "object": "cities"}, "write": write}
     lake.table(TABLE, "id! string\ncity string", load, keys=["id"])
     lake.load(TABLE, lake.frame(SOURCE, [("1", "Ulm", False), ("2", "Bonn", False)]))
@@ -74,7 +74,12 @@ def test_a_vacuum_by_others_leaves_them_too(cities: Lake) -> None:
     assert rows(cities) == ["Ulm"]
 
 
-def test_a_table_of_before_is_written_anew_before_a_vacuum(of_before: pytest.MonkeyPatch, cities: Lake) -> None:
+def clustered_by(lake: Lake) -> list[str]:
+    (row,) = lake.spark.sql(f"DESCRIBE DETAIL delta.`{lake.path(TABLE)}`").collect()
+    return list(row["clusteringColumns"])
+
+
+def test_files_of_before_are_named_anew_before_a_vacuum(of_before: pytest.MonkeyPatch, cities: Lake) -> None:
     of_before.undo()
     before = read_state(cities.spark, cities.path(TABLE))
     assert all("%3Dkept/" in path for path in in_log(cities))
@@ -88,7 +93,9 @@ def test_a_table_of_before_is_written_anew_before_a_vacuum(of_before: pytest.Mon
     assert not any("%" in path for path in in_log(cities))
     assert after.version == (before.version or 0) + 1, "once"
     assert (after.batch_id, after.watermark, after.touched) == (before.batch_id, before.watermark, before.touched)
-    assert len(lying(cities)) == 1, "and what it was is gone"
+    assert len(lying(cities)) == 1
+    assert clustered_by(cities) == ["city"]
+    assert [row["city"] for row in cities.delta(TABLE).collect()] == ["Ulm"]
     done = cities.load(TABLE, cities.frame(SOURCE, [("1", "Ulm", False), ("3", "Jena", False)]))
     assert done.prepared is not None
     assert (done.prepared.books.inserted, done.prepared.books.unchanged) == (1, 1)

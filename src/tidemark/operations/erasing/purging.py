@@ -14,6 +14,7 @@ from tidemark import faults
 from tidemark.aws.folder import open_folder
 from tidemark.compute import tables
 from tidemark.control import erasures, release
+from tidemark.delta import addedfiles, deltalog
 from tidemark.delta.purging import forget_before, hidden_files, remove_unheld
 from tidemark.delta.table import read_state
 from tidemark.errors import TidemarkError
@@ -34,7 +35,8 @@ def seal(engine: Engine, who: Person, table: str) -> None:
     if state.version is None:
         return
     lease, sealed = engine.leases.confirm(table), who.receipt.receipt_id
-    if state.metadata.get("sealed") != sealed or state.touched:
+    unknown = addedfiles.unknown_to_vacuum(deltalog.snapshot(spark, path))  # as a version of before has sealed it
+    if state.metadata.get("sealed") != sealed or state.touched or unknown:
         seal_table(spark, path, {"fence": lease.token}, sealed)
         faults.reach(f"{table}: sealed, not in the index")
     tables.note_version(engine, table, read_state(spark, path).version)
