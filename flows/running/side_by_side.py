@@ -87,11 +87,10 @@ def together(
     failures: Mapping[str, Exception], stopped: Collection[str], summary: str, next_step: str | None
 ) -> TidemarkError:
     """One error for several: it names every table. Its exit code is theirs where all agree, else that of a failure."""
-    alike: dict[str, list[str]] = {}
+    alike: dict[tuple[str, ...], list[str]] = {}
     for item, failure in failures.items():
         alike.setdefault(_told(item, failure), []).append(item)
-    lines = [line for told, items in alike.items() for line in f"{', '.join(items)}: {told}".splitlines()]
-    seen = [ToldLine(line) if line.startswith(" ") else line for line in lines]
+    seen = [line for told, items in alike.items() for line in (f"{', '.join(items)}: {told[0]}", *told[1:])]
     if stopped:
         seen.append(f"not done because of that: {', '.join(stopped)}")
     kinds: tuple[type[TidemarkError], ...] = (GateError, ConfigError)
@@ -101,8 +100,9 @@ def together(
     return error
 
 
-def _told(item: str, failure: Exception) -> str:
+def _told(item: str, failure: Exception) -> tuple[str, ...]:
     """What a failure says, without the item that it says it of: one missing secret is told once for all its tables."""
     if not isinstance(failure, TidemarkError):
-        return f"{type(failure).__name__}: {failure}"
-    return str(failure).removeprefix(f"{item}: ").removeprefix(f"{item} ")
+        return tuple(f"{type(failure).__name__}: {failure}".splitlines())
+    first, *others = str(failure).removeprefix(f"{item}: ").removeprefix(f"{item} ").splitlines() or [""]
+    return (first, *map(ToldLine, others))

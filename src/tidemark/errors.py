@@ -6,6 +6,7 @@ The next step often is the name that was meant: the close match of one that was 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,9 @@ class TidemarkError(Exception):
         return "\n".join(map(on_one_line, lines))  # what was seen gives no advice of its own
 
 
+_ADVICE = re.compile(r"\s*(next|evidence)\s")
+
+
 class ToldLine(str):
     """A line of an error that another one repeats, in which what was seen is told from its advice already."""
 
@@ -72,7 +76,7 @@ class ToldLine(str):
 
 def _no_advice(seen: str) -> str:
     """What was seen, which is told from what follows it even where it begins as that does."""
-    is_like_advice = not isinstance(seen, ToldLine) and seen.lstrip().startswith(("next ", "evidence "))
+    is_like_advice = not isinstance(seen, ToldLine) and _ADVICE.match(seen)
     return f"· {seen}" if is_like_advice else seen
 
 

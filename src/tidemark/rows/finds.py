@@ -68,20 +68,30 @@ def searched(fields: Sequence[StructField], let: Collection[str]) -> tuple[str, 
     return tuple(field.name for field in fields if field.name not in let and _has_leaves(field.dataType))
 
 
-def finds(rows: DataFrame, columns: Sequence[str], known: DataFrame | None, first: DataFrame) -> DataFrame:
+def finds(
+    rows: DataFrame, columns: Sequence[str], known: DataFrame | None, first: DataFrame | None = None
+) -> DataFrame:
     """One row with all that was counted in the `columns` of `rows`; `known`: hashes of values that are not to be in
-    the `first` rows. What is known is of an input's first rows: in a sample of many rows few of them would be.
+    them, or in the `first` rows, where these are given.
     """
     looked = _values(rows, columns).select("*", *_likes(F.col(_VALUE)))
     counts = [_counts(F.col(f"{_LIKE}{number}"), kind) for number, kind in enumerate(KINDS)]
     counted = looked.groupBy(_COLUMN).agg(F.array(*counts).alias(_FOUND), F.count("*").alias(_LIKE))
     if known is not None:
-        hashed = _values(first, columns).select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
-        hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi").groupBy(_COLUMN)
-        nothing = F.lit(None).cast("array<struct<like:bigint,found:bigint>>")
-        counted = counted.unionByName(hits.agg(nothing.alias(_FOUND), F.count("*").alias(_LIKE)))
+        values = _values(rows if first is None else first, columns)
+        hashed = values.select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
+        hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi")
+        counted = counted.unionByName(_only_counted(hits, None))
+        if first is not None:
+            counted = counted.unionByName(_only_counted(values, F.array()))
     # A row for each column and side: one task has them all.
     return counted.coalesce(1).agg(F.collect_list(F.struct(_COLUMN, _FOUND, _LIKE)).alias(FINDS))
+
+
+def _only_counted(values: DataFrame, found: Column | None) -> DataFrame:
+    """How many values each column has: hits where `found` is null, values that hits are a part of where it is empty."""
+    nothing = (F.lit(None) if found is None else found).cast("array<struct<like:bigint,found:bigint>>")
+    return values.groupBy(_COLUMN).agg(nothing.alias(_FOUND), F.count("*").alias(_LIKE))
 
 
 def known_hash(value: Column) -> Column:
@@ -93,16 +103,17 @@ def known_hash(value: Column) -> Column:
 
 def told(counted: Sequence[Any], coverage: float) -> list[Find]:
     """What of the counts of `finds` is a find; `coverage`: the part of the known values that was looked for."""
-    looked_at = {row[_COLUMN]: row[_LIKE] for row in counted if row[_FOUND] is not None}
+    looked_at = {row[_COLUMN]: row[_LIKE] for row in counted if row[_FOUND]}
+    compared = {row[_COLUMN]: row[_LIKE] for row in counted if row[_FOUND] == []} or looked_at
     found = []
     for row in counted:
         name, of = row[_COLUMN], looked_at.get(row[_COLUMN], 0)
         if row[_FOUND] is None:
-            hits = row[_LIKE]
+            hits, of = row[_LIKE], compared[name]
             if hits >= min(_FEW, of) and hits >= _KNOWN_SHARE * max(coverage, _LEAST_COVERAGE) * of:
                 found.append(Find(name, "values of a personal column of its inputs", hits, of))
             continue
-        for kind, counts in zip(KINDS, row[_FOUND], strict=True):
+        for kind, counts in zip(KINDS if row[_FOUND] else (), row[_FOUND], strict=True):
             if counts["found"] and counts["found"] >= kind.share * (of if kind.name != _CARDS else counts["like"]):
                 found.append(Find(name, kind.name, counts["found"], of))
     return sorted(found, key=lambda each: (each.column, each.what))

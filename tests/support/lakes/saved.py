@@ -75,14 +75,15 @@ class Beginnings:
 
         `after` is what another call was given: loading goes on with that lake, in its folder. A test has one of both.
         """
-        if (load, *given) not in self._loaded:
+        key = (load, *given, *after)
+        if key not in self._loaded:
             lake = self.of(*after)[0] if after else Lake(self._spark, self._new_folder())
             result = load(lake, *given)
             _give_back_leases(lake)
             copy = lake.root.with_name(f"{lake.root.name}-as-{load.__name__}-left-it")
             shutil.copytree(lake.root, copy)
-            self._loaded[load, *given] = _Loaded(lake.root, copy, result)
-        loaded = self._loaded[load, *given]
+            self._loaded[key] = _Loaded(lake.root, copy, result)
+        loaded = self._loaded[key]
         lake = Lake(self._spark, loaded.root)
         _lay_down(self._spark, loaded.copy, loaded.root)
         return lake, loaded.result

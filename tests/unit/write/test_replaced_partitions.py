@@ -17,6 +17,8 @@ from tidemark.plans import predict
 from tidemark.sources import Extract
 from tidemark.write.manifest import Prepared
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 T = "bronze.sales"
 KINDS: dict[str, tuple[Any, Any]] = {
     "date": (date(2025, 3, 1), date(2025, 3, 2)),

