@@ -27,7 +27,7 @@ locals {
   # How long raw data rests: the buckets' rules hold where nobody runs `maintain`. They count whole days, and leave for
   # seven what a begun commit needs, of which they know nothing.
   rests = {
-    for of, span in try(local.says.retention, {}) : of => max(of == "staging" ? 7 : 1, ceil(tonumber(regex("[0-9]+", span)) * local.spans[regex("[smhd]", span)] / 86400))
+    for of, span in try({ for of, span in local.says.retention : of => span if span != null }, {}) : of => max(of == "staging" ? 7 : 1, ceil(tonumber(regex("[0-9]+", span)) * local.spans[regex("[smhd]", span)] / 86400))
     if contains(["staging", "exchange", "errors"], of)
   }
   lifecycle_days = merge(local.rests, { for of, days in var.lifecycle_days : of => days if days != null })

@@ -12,8 +12,8 @@ locals {
     snapshots = null
   }
 
-  # What was exchanged is raw, and nobody goes back to it: neither replaced versions nor parts of uploads rest longer.
-  # The age of a file is counted from its last part on: a run that unloads for days loses nothing that it still writes.
+  # What was exchanged is raw, and nobody goes back to it: replaced versions rest no longer.
+  # S3 counts whole days, from when an upload begins: parts of one may be three days old, as it may still go on.
   noncurrent_days = merge({ for name in local.buckets : name => var.lifecycle_days.noncurrent }, {
     exchange    = min(var.lifecycle_days.exchange, var.lifecycle_days.noncurrent)
     access-logs = var.lifecycle_days.noncurrent
@@ -169,7 +169,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
       noncurrent_days = local.noncurrent_days[each.key]
     }
     abort_incomplete_multipart_upload {
-      days_after_initiation = min(3, local.noncurrent_days[each.key])
+      days_after_initiation = 3
     }
   }
 

@@ -56,14 +56,14 @@ run "raw_data_on_its_way_rests_as_long_as_maintain_lets_it" {
   assert {
     condition = { for name in ["exchange", "lake"] : name => [
       for rule in aws_s3_bucket_lifecycle_configuration.this[name].rule : rule.expiration[0].days if length(rule.expiration) > 0
-    ] } == { exchange = [1], lake = [3] }
-    error_message = "files that were exchanged go after a day, prepared batches after three, as retention has it by itself"
+    ] } == { exchange = [1], lake = [7] }
+    error_message = "files that were exchanged go after a day, prepared batches after seven"
   }
   assert {
     condition = { for name in ["exchange", "lake"] : name => one([
       for rule in aws_s3_bucket_lifecycle_configuration.this[name].rule : [rule.noncurrent_version_expiration[0].noncurrent_days, rule.abort_incomplete_multipart_upload[0].days_after_initiation] if length(rule.noncurrent_version_expiration) > 0
-    ]) } == { exchange = [1, 1], lake = [30, 3] }
-    error_message = "of what was exchanged no version is left after another day, nor a part of an upload"
+    ]) } == { exchange = [1, 3], lake = [30, 3] }
+    error_message = "of what was exchanged no version is left after another day, and no part of an upload that was never finished after three"
   }
 }
 
