@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tidemark.sql.tracing.derivation import Origin
 
 Seen = frozenset[Origin]
+Joined = int
+"""A join, by the `id` of its node."""
 NOTHING: Seen = frozenset()
 MADE: Seen = frozenset({("", "made")})
 """Seen in what a query says itself, a literal. Held against a value, it tells that value."""
@@ -80,11 +82,6 @@ class Given:
         columns = tuple((name, each | seen if name in wanted else each) for name, each in self.columns)
         return replace(self, columns=columns, rest=rest)
 
-    def optional(self, told: Seen) -> Given:
-        """As the side of an outer join that may be missing: each of its nulls tells why it is there, or is not."""
-        told |= self.there
-        return replace(self.with_more(told | NULLS), there=NOTHING) if told else self
-
     def without(self, names: Iterable[str]) -> Given:
         gone = set(names)
         return replace(self, columns=tuple(each for each in self.columns if each[0] not in gone))
@@ -92,11 +89,34 @@ class Given:
 
 @dataclass(eq=False)
 class Relation:
-    """What a FROM or JOIN names; one that is `hidden` only chooses rows of the others."""
+    """What a FROM or JOIN names; one that is `hidden` only chooses rows of the others.
+
+    `present`: its columns in the rows that it is part of; `absent`: what nulls in their place tell, by the outer join
+    that makes them. A join's own condition is asked before it makes any, and a column that `USING` shares has none.
+    """
 
     names: frozenset[str]
-    given: Given
+    present: Given
     is_hidden: bool = False
+    absent: Mapping[Joined, Seen] = field(default_factory=dict)
+    whole: Relation | None = None
+
+    @property
+    def given(self) -> Given:
+        told = union(self.absent.values())
+        return self.present.with_more(told) if told else self.present
+
+    def may_lack(self, join: Joined, told: Seen) -> None:
+        """As the side of an outer join that may be missing: each of its nulls tells why it is there, or is not."""
+        told |= self.present.there
+        if told:
+            self.absent = {**self.absent, join: told | NULLS}
+            self.present = replace(self.present, there=NOTHING)
+
+    def inside(self, joins: Collection[Joined]) -> Relation:
+        """The same before these joins; what it is told is told to `whole`."""
+        absent = {join: told for join, told in self.absent.items() if join not in joins}
+        return replace(self, absent=absent, whole=self.whole or self)
 
 
 @dataclass(frozen=True)
@@ -114,7 +134,7 @@ class Scope:
     """What the names of one SELECT can mean.
 
     `there`: what the values have to be like for a row of it to be there; `is_of_one`: its rows are of one person each;
-    `outward`: names in it that may be of a query around it.
+    `outward`: names in it that may be of a query around it; `shared`: columns that joins have made one by `USING`.
     """
 
     ctes: Mapping[str, Given]
@@ -125,6 +145,7 @@ class Scope:
     there: Seen = NOTHING
     is_of_one: bool = False
     outward: set[str] = field(default_factory=set)
+    shared: dict[str, set[Joined]] = field(default_factory=dict)
 
     @property
     def visible(self) -> list[Relation]:
@@ -151,7 +172,8 @@ class Scope:
         passed: list[Scope] = []
         is_named = len(parts) == 1
         for scope in self.around():
-            here = _known(scope.visible, parts)
+            shared = scope.shared.get(parts[0], ()) if len(parts) == 1 else ()
+            here = _known([each.inside(shared) for each in scope.visible] if shared else scope.visible, parts)
             if here is None:
                 found += [each.given.rest for each in scope.relations if each.given.rest is not None]
                 hidden = _known([each for each in scope.relations if each.is_hidden], parts)
@@ -173,10 +195,24 @@ class Scope:
         for scope in self.around():
             known = [each for each in scope.relations if _known([each], parts) is not None]
             if known:
-                return (*found, *known)
+                return tuple(each.whole or each for each in (*found, *known))
             asked = [each for each, _ in _asked_of(scope.relations, parts)]
             found += asked or [each for each in scope.relations if each.given.rest is not None]
-        return tuple(found)
+        return tuple(each.whole or each for each in found)
+
+    def inside(self, join: Joined) -> Scope:
+        """The same names as the condition of a join of this SELECT reads them."""
+        return replace(self, relations=[each.inside([join]) for each in self.relations])
+
+    def share(self, name: str, join: Joined) -> Seen:
+        """A column by which relations are joined that all have one of its name; what is told by that."""
+        joins = self.shared.setdefault(name, set())
+        joins.add(join)
+        known = [(each, each.inside(joins).given.known(name)) for each in self.relations]
+        terms = [Term(at, name, (each,), seen) for at, (each, seen) in enumerate(known) if seen is not None]
+        compare(terms, by_sides=False)
+        joins_people = all(personal(each.seen) and not each.seen >= MADE for each in terms)
+        return NOTHING if joins_people else personal(union(each.seen for each in terms))
 
     def around(self) -> Iterator[Scope]:
         """This scope, and those around it."""
@@ -204,22 +240,15 @@ def compare(terms: Sequence[Term], *, by_sides: bool) -> None:
         others = [term for term in terms if relation not in term.owners]
         told = personal(union(each.seen for each in others if is_made or not by_sides or sides - {each.side}))
         if told and (is_made or not personal(shown)):
-            relation.given = relation.given.with_more(told)
-            relation.given = replace(relation.given, times=relation.given.times | (told if by_sides else NOTHING))
+            relation.present = relation.present.with_more(told)
+            relation.present = replace(relation.present, times=relation.present.times | (told if by_sides else NOTHING))
         for term in own:
             if any(each.seen >= KEY and each.side != term.side for each in others) and not by_sides:
-                relation.given = relation.given.with_more(KEY, {term.name})
+                relation.present = relation.present.with_more(KEY, {term.name})
             beside = personal(union(each.seen for each in own if each.side != term.side))
             if beside and not personal(term.seen):
                 made = [name for name, seen in relation.given.columns if term.seen & seen & MADE]
-                relation.given = relation.given.with_more(beside, {term.name, *made})
-
-
-def share(relations: Sequence[Relation], name: str) -> None:
-    """A column by which relations are joined that all have one of its name."""
-    known = [(each, each.given.known(name)) for each in relations]
-    terms = [Term(at, name, (each,), seen) for at, (each, seen) in enumerate(known) if seen is not None]
-    compare(terms, by_sides=False)
+                relation.present = relation.present.with_more(beside, {term.name, *made})
 
 
 def beside(relations: Sequence[Given]) -> Given:

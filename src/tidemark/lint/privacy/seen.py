@@ -24,7 +24,6 @@ from tidemark.lint.privacy.scope import (
     beside,
     compare,
     personal,
-    share,
     union,
 )
 from tidemark.lint.privacy.values import Values, is_of_one, parts_of
@@ -181,17 +180,17 @@ class Eye(Values):
         self._source(join.this, scope, is_hidden=is_hidden)
         added = scope.relations[len(before) :]
         told = union(self.told(each, scope) for each in conjuncts(join.args.get("on")))
+        shared = [each.name.lower() for each in join.args.get("using") or ()]
+        if str(join.method or "").upper() == "NATURAL":
+            shared = list(dict.fromkeys(name for each in scope.relations for name in each.given.names))
+        told |= union(scope.share(name, id(join)) for name in shared)
         side = "" if is_hidden else str(join.side or "").upper()
         for each in added if side in ("LEFT", "FULL") else ():
-            each.given = each.given.optional(told)
+            each.may_lack(id(join), told)
         for each in before if side in ("RIGHT", "FULL") else ():
-            each.given = each.given.optional(told | scope.there)
+            each.may_lack(id(join), told | scope.there)
         if not side:
             scope.there |= told
-        shared = [each.name.lower() for each in join.args.get("using") or ()]
-        is_natural = str(join.method or "").upper() == "NATURAL"
-        for name in {name for each in scope.relations for name in each.given.names} if is_natural else shared:
-            share(scope.relations, name)
 
     def _compare(self, conditions: list[exp.Expr], scope: Scope) -> None:
         """Tells each relation what conditions hold it against, until none is told more: one leads to the next."""

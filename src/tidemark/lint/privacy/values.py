@@ -52,12 +52,14 @@ class Values(ABC):
 
     def terms(self, condition: exp.Expr, scope: Scope) -> Iterator[Term]:
         """What a condition holds against each other: columns, and what subqueries give."""
+        join = condition.find_ancestor(exp.Join, exp.Query)
+        inner = scope.inside(id(join)) if isinstance(join, exp.Join) else scope
         for side, parts in enumerate(forms.sides(condition)):
             for node in (each for part in parts for each in part.walk(prune=_is_whole)):
                 if isinstance(node, exp.Query) or forms.null_tested(node) is not None:
-                    yield Term(side, "", (), self._held(node, scope))
+                    yield Term(side, "", (), self._held(node, inner))
                 elif isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
-                    yield Term(side, node.name.lower(), scope.owners(parts_of(node)), self.expression(node, scope))
+                    yield Term(side, node.name.lower(), scope.owners(parts_of(node)), self.expression(node, inner))
 
     def _owners(self, side: list[exp.Expr], scope: Scope) -> Iterator[Relation]:
         """The relations whose columns are on one side of a condition."""
