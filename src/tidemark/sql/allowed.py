@@ -37,6 +37,15 @@ _VIEW_NAME = re.compile(r"(bronze|silver|gold)__\w+")
 _LAYERS = ("bronze", "silver", "gold")
 _WORD = re.compile(r"[^\W\d]\w*")
 _BARE = frozenset(("current_user", "session_user", "user"))
+_NULL_ORDERS = (
+    *(("nulls", place) for place in ("first", "last")),
+    *((way, "nulls") for way in ("ignore", "respect", "include", "exclude")),
+)
+_ENDS = (TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.R_PAREN, TokenType.R_BRACKET)
+_BEFORE_VALUES = frozenset((
+    "select", "distinct", "all", "from", "join", "and", "or", "not", "between", "like", "ilike", "rlike", "regexp",
+    "div", "interval", "is", "in", "case", "when", "then", "else", "where", "having", "on", "by", "qualify",
+))  # fmt: skip
 _QUOTES = frozenset("'\"`")
 _NOT_QUERIES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
 _FROM_OUTSIDE = (exp.Parameter, exp.SessionParameter, exp.Placeholder)
@@ -178,15 +187,54 @@ def _lost(tokens: list[Token] | TokenError, query: exp.Expr, columns: Collection
     paths = [each.expression for each in query.find_all(exp.JSONExtract) if each.args.get("variant_extract")]
     steps = (each.name for path in paths for each in path.find_all(exp.JSONPathKey))
     kept = Counter(name.lower() for name in (*(each.name for each in query.find_all(exp.Identifier, exp.Var)), *steps))
-    names = {*columns, *kept}
+    names, orders = {*columns, *kept}, _null_orders(tokens)
+    kept.update(_keywords(query))
     for token, after in pairwise([*tokens, None]):
         is_call = after is not None and after.token_type is TokenType.L_PAREN
-        if token is None or is_call or token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER):
+        if (
+            token is None
+            or is_call
+            or token.start in orders
+            or token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER)
+        ):
             continue
         name = token.text.lower()
         kept[name] -= 1
         if name in names and kept[name] < 0:
             yield Refused(f"has `{token.text}` where nobody can follow it", "leave it out", token.line)
+
+
+def _keywords(query: exp.Expr) -> Iterator[str]:
+    """Words of frames, of `trim` and of clauses that columns can be called too, as often as they stand in a query."""
+    for node in query.walk():
+        if isinstance(node, exp.WindowSpec):
+            words = [node.args.get(name) for name in ("start", "start_side", "end", "end_side")]
+            yield from (each.lower().removesuffix(" row") for each in words if isinstance(each, str))
+        elif isinstance(node, exp.Trim) and node.args.get("position"):
+            yield node.args["position"].lower()
+        elif isinstance(node, exp.WithinGroup):
+            yield from ("within", "group")
+        elif isinstance(node, exp.SetOperation) and node.args.get("by_name"):
+            yield from ("by", "name")
+
+
+def _null_orders(tokens: list[Token]) -> set[int]:
+    """Where `NULLS LAST` and `IGNORE NULLS` begin and end, which the parser does not keep apart from what it adds.
+
+    They stand behind an expression; a column of such a name, with another for its alias, stands before none.
+    """
+    found: set[int] = set()
+    for before, first, second in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        is_plain = TokenType.IDENTIFIER not in (first.token_type, second.token_type)
+        if is_plain and (first.text.lower(), second.text.lower()) in _NULL_ORDERS and _ends_value(before):
+            found |= {first.start, second.start}
+    return found
+
+
+def _ends_value(token: Token) -> bool:
+    if _is_text(token) or token.token_type in _ENDS:
+        return True
+    return _WORD.fullmatch(token.text) is not None and token.text.lower() not in _BEFORE_VALUES
 
 
 def _line_at(sql: str, position: int) -> int:

@@ -79,3 +79,50 @@ def test_what_both_read_in_the_same_way_passes(text: str) -> None:
 def test_a_name_that_the_parser_loses_is_refused(expression: str, lost: str | None) -> None:
     found = told(f"SELECT {expression} AS a FROM silver.orders", "amount", "email", "day")
     assert [each.message for each in found] == ([f"has `{lost}` where nobody can follow it"] if lost else [])
+
+
+KEYWORDS = (
+    "last", "nulls", "current", "preceding", "following", "unbounded", "ignore", "respect", "within", "group", "both",
+    "leading", "trailing", "first", "name",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT amount FROM silver.orders ORDER BY amount NULLS LAST, 2 DESC NULLS FIRST, `last` NULLS LAST",
+        "SELECT max(amount) OVER (PARTITION BY day ORDER BY lower(day) NULLS LAST) FROM silver.orders",
+        "SELECT sum(amount) OVER (ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) FROM silver.orders",
+        "SELECT sum(amount) OVER (ORDER BY day ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM silver.orders",
+        "SELECT sum(amount) OVER (ORDER BY day ROWS CURRENT ROW) FROM silver.orders",
+        "SELECT sum(amount) OVER w FROM silver.orders WINDOW w AS (ORDER BY day RANGE UNBOUNDED PRECEDING)",
+        "SELECT first(amount) IGNORE NULLS, lag(day) RESPECT NULLS OVER (ORDER BY day) FROM silver.orders",
+        "SELECT trim(BOTH FROM day), trim(LEADING 'x' FROM day), trim(TRAILING 'x' FROM day) FROM silver.orders",
+        "SELECT trim(both both FROM both), trim(leading FROM leading), last, nulls FROM silver.orders",
+        "SELECT nulls last, ignore nulls, current row FROM silver.orders ORDER BY nulls NULLS LAST",
+        "SELECT last, nulls, current, preceding FROM silver.orders ORDER BY last NULLS LAST",
+        "SELECT listagg(name, ',') WITHIN GROUP (ORDER BY name DESC NULLS LAST) FROM silver.orders",
+        "SELECT name FROM silver.orders UNION ALL BY NAME SELECT day AS name FROM silver.orders",
+    ],
+)
+def test_columns_may_be_called_as_keywords_are(sql: str) -> None:
+    assert told(sql, "amount", "day", *KEYWORDS) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "lost"),
+    [
+        ("SELECT percentile(1, 0.5, last) FROM silver.orders ORDER BY day NULLS LAST", "last"),
+        ("SELECT nulls last, percentile(1, 0.5, last) FROM silver.orders", "last"),
+        ("SELECT 1 + nulls last, percentile(1, 0.5, nulls) FROM silver.orders", "nulls"),
+        ("SELECT current row, percentile(1, 0.5, current) FROM silver.orders", "current"),
+        ("SELECT first(day, true), percentile(1, 0.5, nulls) FROM silver.orders", "nulls"),
+        (
+            "SELECT sum(1) OVER (ORDER BY day ROWS 1 PRECEDING), percentile(1, 0.5, current) FROM silver.orders",
+            "current",
+        ),
+        ("SELECT trim(day), percentile(1, 0.5, both) FROM silver.orders", "both"),
+    ],
+)
+def test_a_lost_column_is_none_the_less_refused_for_its_name(sql: str, lost: str) -> None:
+    assert [each.message for each in told(sql, "day", *KEYWORDS)] == [f"has `{lost}` where nobody can follow it"]
