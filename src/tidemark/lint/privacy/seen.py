@@ -298,10 +298,10 @@ def _made(seen: Seen, node: exp.Expr) -> Given:
 
 
 def _united(node: exp.SetOperation, left: Given, right: Given) -> Given:
-    """What both sides give; what a query says itself tells of which side a row is, or that it was on the other."""
+    """What both sides give; what a query says itself, or looks up, tells of which side a row is or was not."""
     there, times = left.there | right.there, left.times | right.times
     if isinstance(node, exp.Except):
-        told = personal(right.all) if left.all >= MADE else NOTHING
+        told = personal(right.all) if left.all >= MADE or _looks_up(left, right) else NOTHING
         return replace(left.with_more(told), there=there | told)
     left, right = _labelled(left, right), _labelled(right, left)
     both = beside([left, right])
@@ -314,6 +314,14 @@ def _united(node: exp.SetOperation, left: Given, right: Given) -> Given:
     else:
         given = Given(tuple((name, both.all) for name in left.names), both.all)
     return replace(given, there=there, times=times | there)
+
+
+def _looks_up(left: Given, right: Given) -> bool:
+    """Whether a side holds what is not personal against what is, in the same place of the other one."""
+    if left.is_whole and right.is_whole and len(left.columns) == len(right.columns):
+        pairs = zip(left.columns, right.columns, strict=True)
+        return any(personal(other) and not personal(one) for (_, one), (_, other) in pairs)
+    return bool(left.rest is not None or right.rest is not None or not personal(left.all))
 
 
 def _paired(node: exp.SetOperation, left: Given, right: Given) -> Given:
