@@ -27,6 +27,7 @@ _PICKS = (exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last, exp.
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
 _NUMBERS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
 _NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr)
+_CHAINS = ((exp.DPipe,), (exp.Add, exp.Sub, exp.Mul, exp.Div), (exp.And, exp.Or))
 _PLACES_OF_WORK = frozenset(("spark_partition_id", "monotonically_increasing_id"))
 
 
@@ -138,6 +139,20 @@ def sides(condition: exp.Expr) -> list[list[exp.Expr]]:
     if isinstance(condition, exp.Binary) and isinstance(condition, exp.Predicate):
         return [[condition.left], [condition.right]]
     return [[condition]]
+
+
+def operands(node: exp.Expr) -> list[exp.Expr]:
+    """The parts of an expression; of a chain of like operators (`a || b || …`) all that it is made of."""
+    alike = next((types for types in _CHAINS if isinstance(node, types)), ())
+    found: list[exp.Expr] = []
+    left = list(node.iter_expressions())
+    while left:
+        part = left.pop(0)
+        if isinstance(part, alike):
+            left[:0] = part.iter_expressions()
+        else:
+            found.append(part)
+    return found
 
 
 def is_range(condition: exp.Expr) -> bool:

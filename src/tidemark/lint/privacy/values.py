@@ -42,7 +42,7 @@ class Values(ABC):
     def told(self, condition: exp.Expr, scope: Scope) -> Seen:
         """What is told of a person where a condition holds: nothing by columns that only join people with people."""
         if isinstance(condition, exp.Connector | exp.Not | exp.Paren):
-            return union(self.told(each, scope) for each in condition.iter_expressions())
+            return union(self.told(each, scope) for each in forms.operands(condition))
         if forms.is_equality(condition):
             seen = [union(self._held(each, scope) for each in side) for side in forms.sides(condition)]
             owners = [frozenset(self._owners(each, scope)) for each in forms.sides(condition)]
@@ -115,7 +115,7 @@ class Values(ABC):
         if isinstance(node, exp.Dot) and not isinstance(node.expression, exp.Func):
             return self.expression(node.this, scope)
         skipped = _only_chosen_by(node)
-        parts = [each for each in node.iter_expressions() if not forms.is_label(node, each)]
+        parts = [each for each in forms.operands(node) if not forms.is_label(node, each)]
         names_rows = KEY if forms.names_rows(node) else NOTHING
         if not parts:
             return MADE | names_rows

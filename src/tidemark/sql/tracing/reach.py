@@ -172,13 +172,13 @@ def _flat(node: exp.Coalesce) -> Iterator[exp.Column]:
 
 def conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
     """The parts of a condition that must all be true."""
-    if isinstance(condition, exp.Paren):
-        yield from conjuncts(condition.this)
-    elif isinstance(condition, exp.And):
-        yield from conjuncts(condition.left)
-        yield from conjuncts(condition.right)
-    elif condition is not None:
-        yield condition
+    left = [condition] if condition is not None else []
+    while left:
+        part = left.pop()
+        if isinstance(part, exp.Paren | exp.And):
+            left += reversed(list(part.iter_expressions()))
+        else:
+            yield part
 
 
 def is_condition(node: exp.Expr) -> bool:

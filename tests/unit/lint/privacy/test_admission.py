@@ -222,6 +222,41 @@ def test_python_comes_only_from_packages_that_the_environment_names(tmp_path: Pa
     assert any("in no package" in each.message for each in folder.findings())
 
 
+def messages_of(folder: ConfigFolder, sql: str) -> list[str]:
+    gold(folder, "one", sql)
+    tables = load_project(folder.root, "local").tables
+    return [each.message for each in admission.findings(tables, "gold.one")]
+
+
+@pytest.mark.parametrize(
+    ("part", "operator", "personal"),
+    [
+        ("status", " || ", "contact_email"),
+        ("amount", " + ", "length(contact_email)"),
+        ("1", " - ", "length(note || note)"),
+    ],
+)
+def test_long_chains_are_followed_to_their_ends(part: str, operator: str, personal: str, tmp_path: Path) -> None:
+    folder, chain = shop(tmp_path / "config"), operator.join([part] * 1500)
+    assert messages_of(folder, f"SELECT order_id AS id, {chain} AS shown FROM silver.orders") == []
+    told = messages_of(folder, f"SELECT order_id AS id, {personal}{operator}{chain} AS shown FROM silver.orders")
+    seen = ["gold.one.shown shows personal data unmasked: it comes from bronze.orders.contact_email"]
+    assert told == (seen if "contact_email" in personal else [])
+
+
+@pytest.mark.parametrize("word", [" AND ", " OR "])
+def test_long_conditions_are_followed_to_their_ends(word: str, tmp_path: Path) -> None:
+    sql = f"SELECT order_id AS id, status AS shown FROM silver.orders WHERE {word.join(['status <> note'] * 1500)}"
+    assert messages_of(shop(tmp_path / "config"), sql) == []
+
+
+@pytest.mark.parametrize("depth", [100, 250, 1000])
+def test_what_is_nested_too_deep_to_be_followed_counts_as_seen(depth: int, tmp_path: Path) -> None:
+    value = f"{'lower(' * depth}contact_email{')' * depth}"
+    told = messages_of(shop(tmp_path / "config"), f"SELECT order_id AS id, {value} AS shown FROM silver.orders")
+    assert any(each.startswith("gold.one.shown shows personal data unmasked: ") for each in told)
+
+
 SILVER = """inputs:
   silver.customers:
 write: {mode: replace}
