@@ -106,6 +106,11 @@ class Relation:
         told = union(self.absent.values())
         return self.present.with_more(told) if told else self.present
 
+    def state(self) -> tuple[object, ...]:
+        """What can be read of it, and what changes where it is told more."""
+        whole = self.whole or self
+        return (id(whole), self.names, self.is_hidden, self.present, self.absent, whole.present, whole.absent)
+
     def may_lack(self, join: Joined, told: Seen) -> None:
         """As the side of an outer join that may be missing: each of its nulls tells why it is there, or is not."""
         told |= self.present.there
@@ -134,7 +139,8 @@ class Scope:
     """What the names of one SELECT can mean.
 
     `there`: what the values have to be like for a row of it to be there; `is_of_one`: its rows are of one person each;
-    `outward`: names in it that may be of a query around it; `shared`: columns that joins have made one by `USING`.
+    `outward`: names in it that may be of a query around it; `shared`: columns that joins have made one by `USING`;
+    `asked`: what queries in it gave, by the `id` of their nodes, with the state in which they were asked.
     """
 
     ctes: Mapping[str, Given]
@@ -146,6 +152,7 @@ class Scope:
     is_of_one: bool = False
     outward: set[str] = field(default_factory=set)
     shared: dict[str, set[Joined]] = field(default_factory=dict)
+    asked: dict[int, tuple[object, Given]] = field(default_factory=dict)
 
     @property
     def visible(self) -> list[Relation]:
@@ -213,6 +220,19 @@ class Scope:
         compare(terms, by_sides=False)
         joins_people = all(personal(each.seen) and not each.seen >= MADE for each in terms)
         return NOTHING if joins_people else personal(union(each.seen for each in terms))
+
+    def state(self) -> list[object]:
+        """All that a query in this SELECT reads of it and of those around it."""
+        return [
+            (
+                [each.state() for each in scope.relations],
+                {name: frozenset(joins) for name, joins in scope.shared.items()},
+                dict(scope.aliases),
+                dict(scope.ctes),
+                scope.parameters,
+            )
+            for scope in self.around()
+        ]
 
     def around(self) -> Iterator[Scope]:
         """This scope, and those around it."""

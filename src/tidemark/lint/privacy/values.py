@@ -39,6 +39,20 @@ class Values(ABC):
     def anything(self, node: exp.Expr) -> Seen:
         """What there is in the tables that a part of a query names, or in all where it names none that is known."""
 
+    def _asked_once(self, node: exp.Expr, scope: Scope) -> Given:
+        """What a query in an expression gives, which is asked for several times.
+
+        It follows from the state of the SELECTs around it. Where asking has left that as it was, asking again in the
+        same state gives the same and tells nobody more; where it has changed, the query is asked anew.
+        """
+        state = scope.state()
+        before, given = scope.asked.get(id(node), (None, Given()))
+        if before != state:
+            given = self.query(node, scope)
+            if scope.state() == state:
+                scope.asked[id(node)] = state, given
+        return given
+
     def told(self, condition: exp.Expr, scope: Scope) -> Seen:
         """What is told of a person where a condition holds: nothing by columns that only join people with people."""
         if isinstance(condition, exp.Connector | exp.Not | exp.Paren):
@@ -47,7 +61,7 @@ class Values(ABC):
             seen = [union(self._held(each, scope) for each in side) for side in forms.sides(condition)]
             owners = [frozenset(self._owners(each, scope)) for each in forms.sides(condition)]
             if all(personal(each) and not each >= MADE for each in seen) and not frozenset.intersection(*owners):
-                return union(self.query(each, scope).there for each in _queries(condition))
+                return union(self._asked_once(each, scope).there for each in _queries(condition))
         return personal(self.expression(condition, scope))
 
     def terms(self, condition: exp.Expr, scope: Scope) -> Iterator[Term]:
@@ -68,7 +82,7 @@ class Values(ABC):
                 yield from scope.owners(parts_of(node))
 
     def _held(self, node: exp.Expr, scope: Scope) -> Seen:
-        return self.query(node, scope).all if isinstance(node, exp.Query) else self.expression(node, scope)
+        return self._asked_once(node, scope).all if isinstance(node, exp.Query) else self.expression(node, scope)
 
     def expression(self, node: exp.Expr | None, scope: Scope) -> Seen:
         """What is seen in the value of an expression."""
@@ -77,10 +91,10 @@ class Values(ABC):
         if isinstance(node, exp.Column | exp.Star | exp.Identifier | exp.Var):
             return self._name(node, scope)
         if isinstance(node, exp.Query):
-            given = self.query(node, scope)
+            given = self._asked_once(node, scope)
             return given.all | (given.there | NULLS if given.there else NOTHING)
         if isinstance(node, exp.Exists) and isinstance(node.this, exp.Query):
-            return self.query(node.this, scope).there
+            return self._asked_once(node.this, scope).there
         if isinstance(node, exp.Window):
             return self._window(node, scope)
         asked = self._asked(node, scope)

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
+from sqlglot import exp
 
 from tests.support.lakes.config_folder import ConfigFolder
 from tidemark.config.project import load_project
 from tidemark.errors import ConfigError
 from tidemark.lint import lint
 from tidemark.lint.privacy import admission
+from tidemark.lint.privacy.scope import NOTHING, Given, Scope
+from tidemark.lint.privacy.seen import Eye
+from tidemark.sql.queries import parse
 
 HERE, SUPPORT = Path(__file__).parent, Path(__file__).parents[3] / "support"
 CORPUS = [
@@ -255,6 +260,37 @@ def test_what_is_nested_too_deep_to_be_followed_counts_as_seen(depth: int, tmp_p
     value = f"{'lower(' * depth}contact_email{')' * depth}"
     told = messages_of(shop(tmp_path / "config"), f"SELECT order_id AS id, {value} AS shown FROM silver.orders")
     assert any(each.startswith("gold.one.shown shows personal data unmasked: ") for each in told)
+
+
+class Counting(Eye):
+    """Counts the queries that it looks through."""
+
+    asked = 0
+
+    def query(self, node: exp.Expr, around: Scope) -> Given:
+        self.asked += 1
+        return super().query(node, around)
+
+
+def test_queries_in_conditions_are_looked_through_once_in_each_that_is_around() -> None:
+    query, counts = "SELECT max(order_id) FROM silver.orders", []
+    for _ in range(8):
+        query = f"SELECT max(order_id) AS id FROM silver.orders WHERE order_id = ({query}) AND status IS NOT NULL"
+        eye = Counting({"silver.orders": Given((("order_id", NOTHING), ("status", NOTHING)))})
+        eye.given(parse(query))
+        counts.append(eye.asked)
+    assert {after - before for before, after in pairwise(counts)} == {2}  # the subquery, and its parentheses
+
+
+def test_a_query_is_asked_anew_where_what_is_around_it_has_been_told_more(tmp_path: Path) -> None:
+    """`n.topic` is told of the person by the last condition, when the first one has been asked before."""
+    sql = (
+        "SELECT o.order_id AS id, o.status AS shown FROM silver.orders o, silver.newsletter n "
+        "WHERE o.note = (SELECT max(n.topic) FROM silver.customers WHERE city = n.topic) AND n.topic = 'x' AND {}"
+    )
+    folder = shop(tmp_path / "config")
+    assert messages_of(folder, sql.format("o.amount = 1")) == []
+    assert len(messages_of(folder, sql.format("n.topic = (SELECT min(email) FROM silver.customers)"))) == 2
 
 
 SILVER = """inputs:
