@@ -116,7 +116,8 @@ class Relation:
         told |= self.present.there
         if told:
             self.absent = {**self.absent, join: told | NULLS}
-            self.present = replace(self.present, there=NOTHING)
+            times = self.present.times | personal(told)  # a row is there once, or as often as there are such
+            self.present = replace(self.present, there=NOTHING, times=times)
 
     def inside(self, joins: Collection[Joined]) -> Relation:
         """The same before these joins; what it is told is told to `whole`."""
