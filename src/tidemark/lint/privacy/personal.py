@@ -47,16 +47,22 @@ class Sight:
         """The same as `given`, with what queries have to know of keys and nulls."""
         if name not in self._read:
             self._read[name] = Given()  # tables that read each other in a circle are reported on their own
-            table = self.tables[name]
-            shown = {each.name: self._shown(table, each) for each in table.contract.columns}
-            everything = union(shown.values())
-            keys = {*table.contract.keys, *self._referring(table)} if everything else set()
-            columns = [(each, seen | self._marks(table, each, keys)) for each, seen in shown.items()]
-            added = dict.fromkeys(METADATA_COLUMNS, NOTHING) | {_ROW_HASH: everything}
-            if table.inputs:
-                added[SOURCE_ORDER] = self.made(table).known(SOURCE_ORDER) or NOTHING
-            self._read[name] = Given((*columns, *added.items()))
+            try:
+                self._read[name] = self._looked_into(self.tables[name])
+            except BaseException:
+                del self._read[name]  # who asks again is not told that there is nothing
+                raise
         return self._read[name]
+
+    def _looked_into(self, table: Table) -> Given:
+        shown = {each.name: self._shown(table, each) for each in table.contract.columns}
+        everything = union(shown.values())
+        keys = {*table.contract.keys, *self._referring(table)} if everything else set()
+        columns = [(each, seen | self._marks(table, each, keys)) for each, seen in shown.items()]
+        added = dict.fromkeys(METADATA_COLUMNS, NOTHING) | {_ROW_HASH: everything}
+        if table.inputs:
+            added[SOURCE_ORDER] = self.made(table).known(SOURCE_ORDER) or NOTHING
+        return Given((*columns, *added.items()))
 
     def _as_made(self, table: Table) -> Given:
         if table.name not in self._made:
