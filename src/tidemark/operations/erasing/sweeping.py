@@ -13,6 +13,7 @@ from tidemark.aws.folder import open_folder
 from tidemark.compile import jsontext
 from tidemark.errorlane import compaction, rejects
 from tidemark.errorlane.quarantine import LANE_SCHEMA
+from tidemark.operations.staging import EXCHANGED
 from tidemark.spark.hidden import hidden_values
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from tidemark.operations.erasing.person import Person
 
 _RUN = "run_id="
-_EXCHANGED = ("publish", "extract")
 
 
 def sweep_errors(engine: Engine, who: Person) -> int:
@@ -137,7 +137,7 @@ def sweep_staging(engine: Engine, tables: Collection[str]) -> None:
 def sweep_exchange(engine: Engine, tables: Collection[str]) -> None:
     """The same for what was exchanged with warehouses and left behind."""
     root = open_folder(engine.environment.exchange.rstrip("/"), engine.environment.aws)
-    for kind in _EXCHANGED:
+    for kind in EXCHANGED:
         _remove(root.below(kind), engine, tables)
 
 
