@@ -21,7 +21,7 @@ from tidemark import faults
 from tidemark.control import commits, leases, release
 from tidemark.control.processes import is_gone
 from tidemark.control.runs import Warned
-from tidemark.errors import TidemarkError
+from tidemark.errors import TidemarkError, told_lines
 from tidemark.operations import recovery
 from tidemark.plans import store as plans
 
@@ -96,7 +96,8 @@ def _all_or_nothing(run: RunContext, outcome: Outcome, tables: int) -> None:
         if begun is not None:
             failed = next(iter(outcome.failures.values()))
             unfinished = recovery.cannot_end(run.engine, begun, _as_told(failed))
-            unfinished.seen = (*unfinished.seen, *f"not taken back: {recovery.without_advice(stuck)}".splitlines())
+            first, *others = told_lines(recovery.without_advice(stuck))
+            unfinished.seen = (*unfinished.seen, f"not taken back: {first}", *others)
             raise unfinished from failed
         was_ended, taken_back = True, ()
     others = "another run has ended this commit" if was_ended else f"taken back: {', '.join(taken_back) or 'nothing'}"

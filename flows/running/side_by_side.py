@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from tidemark.errors import ConfigError, GateError, TidemarkError, ToldLine
+from tidemark.errors import ConfigError, GateError, TidemarkError, told_lines
 
 _HURRY_AGAIN = 1.0  # seconds
 
@@ -104,5 +104,5 @@ def _told(item: str, failure: Exception) -> tuple[str, ...]:
     """What a failure says, without the item that it says it of: one missing secret is told once for all its tables."""
     if not isinstance(failure, TidemarkError):
         return tuple(f"{type(failure).__name__}: {failure}".splitlines())
-    first, *others = str(failure).removeprefix(f"{item}: ").removeprefix(f"{item} ").splitlines() or [""]
-    return (first, *map(ToldLine, others))
+    first, *others = told_lines(failure)
+    return (first.removeprefix(f"{item}: ").removeprefix(f"{item} "), *others)

@@ -74,6 +74,12 @@ class ToldLine(str):
     __slots__ = ()
 
 
+def told_lines(error: TidemarkError) -> tuple[str, ...]:
+    """The lines of an error, for another one to repeat."""
+    first, *others = str(error).splitlines() or [""]
+    return (first, *map(ToldLine, others))
+
+
 def _no_advice(seen: str) -> str:
     """What was seen, which is told from what follows it even where it begins as that does."""
     is_like_advice = not isinstance(seen, ToldLine) and _ADVICE.match(seen)

@@ -47,7 +47,7 @@ def commands(advice: str) -> list[list[str]]:
 def _words(text: str) -> list[str]:
     """The words of the command that the text begins with; none where it begins with prose."""
     command: Any = typer.main.get_command(app)
-    words, taken = _split(text), list[str]()
+    words, taken = _after_where(_split(text)), list[str]()
     while isinstance(command, TyperGroup) and words and words[0].rstrip(_ENDS) in command.commands:
         word = words.pop(0)
         command = command.commands[word.rstrip(_ENDS)]
@@ -79,6 +79,13 @@ def _words(text: str) -> list[str]:
         if ended:
             return taken
     return taken
+
+
+def _after_where(words: list[str]) -> list[str]:
+    """The words after the options that say where a command is to work, which stand before its name."""
+    while words and words[0] in ("--env", "--config"):
+        words = words[2:]
+    return words
 
 
 def _split(text: str) -> list[str]:

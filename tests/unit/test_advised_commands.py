@@ -33,6 +33,10 @@ def test_the_code_advises_much() -> None:
             "tidemark recover --run ab --undo takes that back; or tidemark restore --run r1 --leave a.b the others",
             [["recover", "--run", "ab", "--undo"], ["restore", "--run", "r1", "--leave", "a.b"]],
         ),
+        (
+            "tidemark --env prod --config 's3://of ours/shop' recover --run ab ends it",
+            [["recover", "--run", "ab"]],
+        ),
         ("see to it, then run tidemark itself", []),
     ],
 )  # fmt: skip

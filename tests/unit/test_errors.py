@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tidemark.errors import choose, close_match
+from tidemark.errors import TidemarkError, choose, close_match, told_lines
 
 
 def test_a_near_name_is_asked_for_in_any_case() -> None:
@@ -15,3 +15,14 @@ def test_without_a_near_name_everything_is_listed_in_order() -> None:
 
 def test_nothing_to_choose_from_is_said() -> None:
     assert choose("x", []) == "there is nothing to use yet"
+
+
+def test_an_error_that_repeats_another_shows_where_its_evidence_lies() -> None:
+    inner = TidemarkError("no file", table="silver.orders", seen=["  next one is mine"], evidence="s3://of/ours")
+    told = str(TidemarkError("not ended", seen=told_lines(inner)))
+    assert told.splitlines() == [
+        "not ended",
+        "  silver.orders: no file",
+        "    ·   next one is mine",
+        "    evidence  s3://of/ours",
+    ]

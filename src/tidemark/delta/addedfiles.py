@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -15,8 +16,6 @@ from tidemark.delta.statistics import file_statistics
 from tidemark.spark.jvm import scala_object
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pyspark.sql import SparkSession
 
 _AS_IN_ADDRESSES = "/-._~!$&'()*+,;=:@"
@@ -95,7 +94,7 @@ def unknown_to_vacuum(snapshot: Any) -> list[Any]:
 
 def would_lose_files(snapshot: Any, since: datetime) -> bool:
     """Whether a VACUUM would remove files that the table has, or that versions after that instant (UTC) had."""
-    removed = f"{_OTHERWISE} AND deletionTimestamp > {int(since.timestamp() * 1000)}"
+    removed = f"{_OTHERWISE} AND deletionTimestamp > {int(since.astimezone(UTC).timestamp() * 1000)}"
     return bool(unknown_to_vacuum(snapshot)) or not snapshot.tombstones().filter(removed).isEmpty()
 
 

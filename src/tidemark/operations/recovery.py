@@ -24,7 +24,7 @@ from tidemark.control.processes import is_gone
 from tidemark.delta.going_back import changes_after
 from tidemark.delta.table import read_state, version_of
 from tidemark.errorlane import replay
-from tidemark.errors import CommitError, ConfigError, TidemarkError, UnfinishedError
+from tidemark.errors import CommitError, ConfigError, TidemarkError, UnfinishedError, told_lines
 from tidemark.operations import restore, staging
 from tidemark.operations.restore import Step
 from tidemark.write.rehearsal import rehearse
@@ -156,7 +156,7 @@ def cannot_end(engine: Engine, begun: Interrupted, cause: TidemarkError) -> Unfi
         f"run {begun.run_id} was {'taking back' if begun.undoing else 'committing'} {len(begun.batches)} tables when it"
         " ended, and that cannot be brought to its end",
         step="recover",
-        seen=[*_standings(engine, begun), *str(without_advice(cause)).splitlines()],
+        seen=[*_standings(engine, begun), *told_lines(without_advice(cause))],
         next_step=f"tidemark recover --run {begun.short_id} shows what can be done, and does it",
     )
 
