@@ -36,18 +36,19 @@ _EXCEPTION = {"property": "personalException", "value": {"reason": "it is measur
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.masks", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--warmups", type=int, default=4)
     parser.add_argument("--home", type=Path, default=Path(".tidemark/bench/masks"))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     spark = lake.session(options.home.absolute(), HEAP)
     homes = ((rows, options.home.absolute() / str(rows)) for rows in options.rows)
-    tell((masks(spark, home, rows, options.pairs).to_json() for rows, home in homes), options.out)
+    tell((masks(spark, home, rows, options.pairs, options.warmups).to_json() for rows, home in homes), options.out)
     spark.stop()
     return 0
 
 
-def masks(spark: SparkSession, home: Path, rows: int, pairs: int) -> Comparison:
+def masks(spark: SparkSession, home: Path, rows: int, pairs: int, warmups: int) -> Comparison:
     """The load of the masked table against that of the one which shows everything; `home` is made anew."""
     shutil.rmtree(home, ignore_errors=True)
     project = _project(home)
@@ -65,7 +66,7 @@ def masks(spark: SparkSession, home: Path, rows: int, pairs: int) -> Comparison:
             raise AssertionError(f"wrong books: {books}")
 
     name = f"gold, {rows:,} rows: masked and looked through, against shown"
-    return compare(name, partial(load, MASKED), partial(load, SHOWN), reset=change_all, pairs=pairs)
+    return compare(name, partial(load, MASKED), partial(load, SHOWN), reset=change_all, pairs=pairs, warmups=warmups)
 
 
 def _project(home: Path) -> Project:

@@ -1,4 +1,4 @@
-"""Measures CPU seconds of the whole process tree, two ways of one job in turn: A B A B, after warm-ups."""
+"""Measures CPU seconds of the whole process tree, two ways of one job in turn: A B B A, after warm-ups."""
 
 from __future__ import annotations
 
@@ -70,17 +70,19 @@ def compare(
     pairs: int = 5,
     warmups: int = 2,
 ) -> Comparison:
-    """Measures both in turn; `reset` puts the tables back before each and is not measured."""
-    measured: list[tuple[Sample, Sample]] = []
+    """Measures both in turn; `reset` puts the tables back before each and is not measured.
+
+    Each is the first of a pair as often as the other: what the first of them reads is warm for the second.
+    """
+    measured: dict[Callable[[], None], list[Sample]] = {ours: [], bare: []}
     for number in range(warmups + pairs):
-        reset()
-        first = sample(ours)
-        reset()
-        second = sample(bare)
-        if number >= warmups:
-            measured.append((first, second))
+        for way in (ours, bare) if number % 2 else (bare, ours):
+            reset()
+            taken = sample(way)
+            if number >= warmups:
+                measured[way].append(taken)
     reset()
-    return Comparison(name, tuple(first for first, _ in measured), tuple(second for _, second in measured))
+    return Comparison(name, tuple(measured[ours]), tuple(measured[bare]))
 
 
 def tell(results: Iterable[Mapping[str, object]], out: Path | None) -> None:

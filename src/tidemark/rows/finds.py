@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructField
 
-_COLUMN, _VALUE, _FOUND, _LIKE = own("column"), own("value"), own("found"), own("like")
+_COLUMN, _VALUE, _HASH, _LIKE = own("column"), own("value"), own("hash"), own("like")
+_ASKED, _IS_KNOWN = own("asked"), own("is_known")  # whether a value is compared with those that are known
+_FOUND, _OF, _HITS, _COMPARED = own("found"), own("of"), own("hits"), own("compared")
 FINDS = own("finds")
 
 _LARGE = 12  # digits; a whole number with no more is no card
@@ -71,27 +73,28 @@ def searched(fields: Sequence[StructField], let: Collection[str]) -> tuple[str, 
 def finds(
     rows: DataFrame, columns: Sequence[str], known: DataFrame | None, first: DataFrame | None = None
 ) -> DataFrame:
-    """One row with all that was counted in the `columns` of `rows`; `known`: hashes of values that are not to be in
-    them, or in the `first` rows, where these are given.
+    """One row with all that was counted in the `columns` of `rows` and of the `first` rows, where these are given.
+
+    `known`: hashes of values that are not to be in them, or in the first. All of it in one task: each frame has one
+    partition, of some thousands of rows.
     """
-    looked = _values(rows, columns).select("*", *_likes(F.col(_VALUE)))
-    counts = [_counts(F.col(f"{_LIKE}{number}"), kind) for number, kind in enumerate(KINDS)]
-    counted = looked.groupBy(_COLUMN).agg(F.array(*counts).alias(_FOUND), F.count("*").alias(_LIKE))
+    looked = rows.select(*map(quoted, columns), F.lit(first is None).alias(_ASKED))
+    if first is not None:
+        looked = looked.unionByName(first.select(*map(quoted, columns), F.lit(True).alias(_ASKED))).coalesce(1)
+    values = _values(looked, columns).select("*", *_likes(F.col(_VALUE)))
+    is_known = F.lit(False)
     if known is not None:
-        values = _values(rows if first is None else first, columns)
-        hashed = values.select(_COLUMN, known_hash(F.col(_VALUE)).alias(_VALUE))
-        hits = hashed.join(F.broadcast(known.toDF(_VALUE)), _VALUE, "left_semi")
-        counted = counted.unionByName(_only_counted(hits, None))
-        if first is not None:
-            counted = counted.unionByName(_only_counted(values, F.array()))
-    # A row for each column and side: one task has them all.
-    return counted.coalesce(1).agg(F.collect_list(F.struct(_COLUMN, _FOUND, _LIKE)).alias(FINDS))
-
-
-def _only_counted(values: DataFrame, found: Column | None) -> DataFrame:
-    """How many values each column has: hits where `found` is null, values that hits are a part of where it is empty."""
-    nothing = (F.lit(None) if found is None else found).cast("array<struct<like:bigint,found:bigint>>")
-    return values.groupBy(_COLUMN).agg(nothing.alias(_FOUND), F.count("*").alias(_LIKE))
+        hashed = values.withColumn(_HASH, F.when(F.col(_ASKED), known_hash(F.col(_VALUE))))
+        known = known.toDF(_HASH).distinct().withColumn(_IS_KNOWN, F.lit(True))
+        values = hashed.join(known.hint("shuffle_hash"), _HASH, "left")
+        is_known = F.col(_IS_KNOWN)
+    counted = values.groupBy(_COLUMN).agg(
+        F.array(*(_counts(F.col(f"{_LIKE}{number}"), kind) for number, kind in enumerate(KINDS))).alias(_FOUND),
+        F.count("*").alias(_OF),
+        F.count_if(is_known).alias(_HITS),
+        F.count_if(_ASKED).alias(_COMPARED),
+    )
+    return counted.agg(F.collect_list(F.struct(_COLUMN, _FOUND, _OF, _HITS, _COMPARED)).alias(FINDS))
 
 
 def known_hash(value: Column) -> Column:
@@ -103,57 +106,57 @@ def known_hash(value: Column) -> Column:
 
 def told(counted: Sequence[Any], coverage: float) -> list[Find]:
     """What of the counts of `finds` is a find; `coverage`: the part of the known values that was looked for."""
-    looked_at = {row[_COLUMN]: row[_LIKE] for row in counted if row[_FOUND]}
-    compared = {row[_COLUMN]: row[_LIKE] for row in counted if row[_FOUND] == []} or looked_at
     found = []
     for row in counted:
-        name, of = row[_COLUMN], looked_at.get(row[_COLUMN], 0)
-        if row[_FOUND] is None:
-            hits, of = row[_LIKE], compared[name]
-            if hits >= min(_FEW, of) and hits >= _KNOWN_SHARE * max(coverage, _LEAST_COVERAGE) * of:
-                found.append(Find(name, "values of a personal column of its inputs", hits, of))
-            continue
-        for kind, counts in zip(KINDS if row[_FOUND] else (), row[_FOUND], strict=True):
+        name, of, hits, compared = row[_COLUMN], row[_OF], row[_HITS], row[_COMPARED]
+        share = _KNOWN_SHARE * max(coverage, _LEAST_COVERAGE)
+        if hits and hits >= min(_FEW, compared) and hits >= share * compared:
+            found.append(Find(name, "values of a personal column of its inputs", hits, compared))
+        for kind, counts in zip(KINDS, row[_FOUND], strict=True):
             if counts["found"] and counts["found"] >= kind.share * (of if kind.name != _CARDS else counts["like"]):
                 found.append(Find(name, kind.name, counts["found"], of))
     return sorted(found, key=lambda each: (each.column, each.what))
 
 
 def _values(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
-    """A row for each value that is in one of the columns, as text, with the column's name."""
+    """A row for each value that is in one of the columns, as text, with where it is: the column, or a field in it."""
     types = {name: rows.schema[name].dataType for name in columns}
     flat = [_named(name, quoted(name)) for name in columns if _is_leaf(types[name])]
-    nested = [_nested(name, types[name]) for name in columns if not _is_leaf(types[name])]
+    nested = [_leaves(name, quoted(name), types[name]) for name in columns if not _is_leaf(types[name])]
     every = F.concat(*([F.array(*flat)] if flat else []), *nested) if nested else F.array(*flat)
-    values = rows.select(F.explode(every).alias(_VALUE)).select(f"{_VALUE}.*")
+    values = rows.select(_ASKED, F.explode(every).alias(_VALUE)).select(_ASKED, f"{_VALUE}.*")
     return values.where(F.col(_VALUE).isNotNull())
 
 
-def _named(name: str, value: Column) -> Column:
-    return F.struct(F.lit(name).alias(_COLUMN), value.cast("string").alias(_VALUE))
+def _named(path: str, value: Column) -> Column:
+    return F.struct(F.lit(path).alias(_COLUMN), value.cast("string").alias(_VALUE))
 
 
-def _nested(name: str, data_type: DataType) -> Column:
-    """The named values in a column of arrays, maps or structs."""
-    return F.transform(_leaves(quoted(name), data_type), lambda leaf: _named(name, leaf))
+def _leaves(path: str, value: Column, data_type: DataType) -> Column:
+    """All texts and whole numbers in a value, each named by its path; the keys of maps too.
 
-
-def _leaves(value: Column, data_type: DataType) -> Column:
-    """All texts and whole numbers in a value, as an array; the keys of maps too."""
+    Fields are told apart, as a name in one of twenty would be few among all of them.
+    """
     if isinstance(data_type, StructType):
-        within = [_leaves(value.getField(each.name), each.dataType) for each in data_type if _has_leaves(each.dataType)]
+        within = [
+            _leaves(f"{path}.{each.name}", value.getField(each.name), each.dataType)
+            for each in data_type
+            if _has_leaves(each.dataType)
+        ]
         return F.concat(*within)
     if isinstance(data_type, MapType):
-        sides = ((F.map_keys(value), data_type.keyType), (F.map_values(value), data_type.valueType))
-        return F.concat(*(_leaves(side, ArrayType(each)) for side, each in sides if _has_leaves(each)))
+        sides = (
+            ("key", F.map_keys(value), data_type.keyType),
+            ("value", F.map_values(value), data_type.valueType),
+        )
+        return F.concat(
+            *(_leaves(f"{path}.{side}", each, ArrayType(of)) for side, each, of in sides if _has_leaves(of))
+        )
     if isinstance(data_type, ArrayType):
         element = data_type.elementType
-        if _is_leaf(element):
-            leaves = value.cast("array<string>")
-        else:
-            leaves = F.flatten(F.transform(value, lambda each: _leaves(each, element)))
-        return F.coalesce(leaves, F.array().cast("array<string>"))
-    return F.array(value.cast("string"))
+        leaves = F.flatten(F.transform(value, lambda each: _leaves(path, each, element)))
+        return F.coalesce(leaves, F.array())
+    return F.array(_named(path, value))
 
 
 def _has_leaves(data_type: DataType) -> bool:

@@ -57,16 +57,21 @@ def search(engine: Engine, spark: SparkSession, table: str) -> Search | None:
     columns = searched(rows.schema.fields, let)
     if not columns:
         return None
+    rows = rows.select(*map(quoted, columns))
     known, coverage = _known(engine, spark, table)
     there = batch.staged if batch.operation == "overwrite" else batch.books.inserted + batch.books.updated
     if there <= _ROWS:
-        few = rows.coalesce(1) if batch.staged <= _ROWS else rows  # in one task nothing is shuffled
+        few = rows.coalesce(1) if batch.staged <= _ROWS else rows.repartition(1)
         return Search(Beside(finds(few, columns, known)), coverage)
     # Of every file of the batch, the same rows each time that they are asked for.
     sample = rows.sample(_ROWS / there, _SEED)
+    if coverage == 1.0:
+        return Search(Beside(finds(sample.repartition(1), columns, known)), coverage)
     # What is known of an input's first rows only is looked for in the batch's first: in a sample few of them would be.
-    first = None if coverage == 1.0 else rows.limit(_ROWS)
-    return Search(Beside(finds(sample, columns, known, first)), coverage)
+    # These show as well whether a mask masks, which is the same for all rows; reading long tokens of all is not free.
+    masked = [column.name for column in loaded.contract.columns if column.mask and column.name in columns]
+    unmasked = sample.withColumns({name: F.lit(None).cast(rows.schema[name].dataType) for name in masked})
+    return Search(Beside(finds(unmasked.repartition(1), columns, known, rows.limit(_ROWS))), coverage)
 
 
 def results(asked: Search, contract: Contract) -> tuple[CheckResult, ...]:
@@ -117,7 +122,7 @@ def _known(engine: Engine, spark: SparkSession, table: str) -> tuple[DataFrame |
     if not parts:
         return None, coverage
     known = reduce(DataFrame.unionByName, parts).where(F.col(FINDS).isNotNull())
-    return known, coverage
+    return known.coalesce(1), coverage
 
 
 def _rows_of(engine: Engine, spark: SparkSession, name: str) -> Sequence[tuple[DataFrame, float]]:

@@ -152,6 +152,16 @@ def test_values_are_found_at_any_depth(people: Lake, type_: str, shown: str) -> 
     assert found.get("values of a personal column of its inputs") == 19
 
 
+def test_a_personal_field_is_found_among_many_others(people: Lake) -> None:
+    """Names look like nothing: they are known from the input, and are few among the values of the whole column."""
+    rows = people.frame("id string, email string, phone string, note string", ROWS)
+    others = ", ".join(f"'f{n}', concat('some text {n} ', id)" for n in range(20))
+    nested = rows.selectExpr(f"named_struct({others}, 'list', array(named_struct('who', note))) AS nested")
+    known = rows.select(known_hash(F.col("note")).alias(FINDS))
+    counted = finds(nested, ["nested"], known).collect()[0][FINDS]
+    assert [(each.column, each.count, each.looked_at) for each in told(counted, 1.0)] == [("nested.list.who", 20, 20)]
+
+
 @pytest.mark.parametrize(
     "shown",
     [
@@ -259,17 +269,15 @@ def test_rows_that_can_be_told_apart_are_counted(lake: Lake) -> None:
         uniqueness(lake.frame("city string", []), ["town"], 3)
 
 
-def counted(found: list[Any] | None, like: int) -> dict[str, Any]:
-    return {own("column"): "x", own("found"): found, own("like"): like}
-
-
-NOTHING_LIKE_IT = [{"like": 0, "found": 0}] * len(KINDS)
+def counted(of: int, hits: int, compared: int) -> dict[str, Any]:
+    """What `finds` counts of a column whose values look like nothing."""
+    looks = [{"like": 0, "found": 0}] * len(KINDS)
+    names = {"column": "x", "found": looks, "of": of, "hits": hits, "compared": compared}
+    return {own(name): value for name, value in names.items()}
 
 
 def test_known_values_are_a_part_of_the_rows_in_which_they_were_looked_for() -> None:
-    sample, first, hits = counted(NOTHING_LIKE_IT, 2000), counted([], 100), counted(None, 100)
-
-    (find,) = told([sample, hits, first], 1.0)
+    (find,) = told([counted(2000, 100, 100)], 1.0)
 
     assert (find.count, find.looked_at) == (100, 100)
-    assert told([counted(NOTHING_LIKE_IT, 10), counted(None, 1), counted([], 2000)], 1.0) == []
+    assert told([counted(10, 1, 2000)], 1.0) == []
