@@ -46,6 +46,12 @@ _BEFORE_VALUES = frozenset((
     "select", "distinct", "all", "from", "join", "and", "or", "not", "between", "like", "ilike", "rlike", "regexp",
     "div", "interval", "is", "in", "case", "when", "then", "else", "where", "having", "on", "by", "qualify",
 ))  # fmt: skip
+_OTHER_NAMES = frozenset((
+    "all", "as", "current_date", "current_time", "current_timestamp", "current_user", "distinct", "fetch",
+    "localtime", "localtimestamp", "select", "session_user", "values",
+))  # fmt: skip
+"""Words that the parser never takes for a name, and Spark does where there is a column of that name."""
+_POSTFIX = ("isnull", "notnull")
 _QUOTES = frozenset("'\"`")
 _NOT_QUERIES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
 _FROM_OUTSIDE = (exp.Parameter, exp.SessionParameter, exp.Placeholder)
@@ -189,6 +195,8 @@ def _lost(tokens: list[Token] | TokenError, query: exp.Expr, columns: Collection
     kept = Counter(name.lower() for name in (*(each.name for each in query.find_all(exp.Identifier, exp.Var)), *steps))
     names, orders = {*columns, *kept}, _null_orders(tokens)
     kept.update(_keywords(query))
+    kept.subtract(_words_of_texts(tokens, query))
+    yield from _taken_for_names(tokens, names)
     for token, after in pairwise([*tokens, None]):
         is_call = after is not None and after.token_type is TokenType.L_PAREN
         if (
@@ -202,6 +210,24 @@ def _lost(tokens: list[Token] | TokenError, query: exp.Expr, columns: Collection
         kept[name] -= 1
         if name in names and kept[name] < 0:
             yield Refused(f"has `{token.text}` where nobody can follow it", "leave it out", token.line)
+
+
+def _words_of_texts(tokens: list[Token], query: exp.Expr) -> Counter[str]:
+    """What the parser makes names of that were written as texts, such as the unit of `date_trunc('month', …)`."""
+    made = Counter(each.name.lower() for each in query.find_all(exp.Var))
+    return made & Counter(each.text.lower() for each in tokens if _is_text(each))
+
+
+def _taken_for_names(tokens: list[Token], names: Collection[str]) -> Iterator[Refused]:
+    """Words that Spark may take for the name of a column, and the parser for something else."""
+    for token, after in pairwise([*tokens, None]):
+        if token is None or _is_text(token) or token.token_type in (TokenType.VAR, TokenType.IDENTIFIER):
+            continue
+        name = token.text.lower()
+        if name in _POSTFIX and (after is None or after.token_type is not TokenType.L_PAREN):
+            yield Refused(f"has `{token.text}`, which Spark takes for a name", "write IS NULL", token.line)
+        elif name in _OTHER_NAMES and name in names:
+            yield Refused(f"has `{token.text}` where nobody can follow it", "choose another name", token.line)
 
 
 def _keywords(query: exp.Expr) -> Iterator[str]:

@@ -20,6 +20,11 @@ MEANINGS: Mapping[str, str] = {
     "spark.sql.parser.quotedRegexColumnNames": "false",
     "spark.sql.caseSensitive": "false",
     "spark.sql.legacy.setopsPrecedence.enabled": "false",
+    "spark.sql.legacy.ctePrecedencePolicy": "CORRECTED",
+    "spark.sql.groupByOrdinal": "true",
+    "spark.sql.groupByAliases": "true",
+    "spark.sql.orderByOrdinal": "true",
+    "spark.sql.lateralColumnAlias.enableImplicitResolution": "true",
 }
 """Settings of Spark by which the text of a query means what `validate` takes it to mean."""
 ROOT_NAMES = ("lake", "errors", "staging", "dq_results", "runs", "logs", "snapshots", "lineage")
@@ -233,7 +238,7 @@ class ComputeSettings(Settings):
         if conf.get(ANSI, "true").strip().lower() != "true":
             raise ValueError(f"{ANSI} stays true: without it sums wrap around and bad casts are silent nulls")
         for key, value in MEANINGS.items():
-            if conf.get(key, value).strip().lower() != value:
+            if conf.get(key, value).strip().lower() != value.lower():
                 raise ValueError(f"{key} stays {value}: with another value a query says something else than is checked")
         return conf
 

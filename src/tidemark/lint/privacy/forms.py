@@ -12,8 +12,10 @@ from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 _HOW_MANY = (exp.Count, exp.CountIf, exp.ApproxDistinct, exp.RegrCount, exp.Grouping, exp.GroupingId)
 _HOW_MANY_NAMES = frozenset(("count_if", "approx_count_distinct", "regr_count", "grouping_id"))
 _ALL_OF_THEM = (exp.ArrayAgg, exp.ArrayUniqueAgg)
+_SKETCHES = {"hll_sketch_estimate": "hll_sketch_agg", "theta_sketch_estimate": "theta_sketch_agg"}
 _NULL_TESTS = frozenset(("isnull", "isnotnull"))
-_EQUAL = (exp.EQ, exp.NEQ, exp.NullSafeEQ, exp.NullSafeNEQ)
+_NULL_SAFE = (exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull)
+_EQUAL = (exp.EQ, exp.NEQ, *_NULL_SAFE)
 _RANGES = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 # What is null where what it is made of is null, and nowhere else: that says nothing more of a value.
 _KEEPS_NULLS = (
@@ -26,15 +28,25 @@ _KEEPS_NULLS = (
 _PICKS = (exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last, exp.Lag, exp.Lead, exp.AnyValue)
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
 _NUMBERS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
-_NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr)
+_NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr, exp.Shuffle)
 _CHAINS = ((exp.DPipe,), (exp.Add, exp.Sub, exp.Mul, exp.Div), (exp.And, exp.Or))
+_DIGESTS = (exp.SHA2, exp.Trim)
+_REPLACED = (exp.Replace, exp.RegexpReplace)
+_TUPLES = (exp.Tuple, exp.Struct)
+_GENERATORS = (exp.UDTF, exp.Explode, exp.Inline, exp.Stack)
+_GENERATOR_NAMES = frozenset(("json_tuple", "variant_explode", "variant_explode_outer", "inline_outer"))
+_SOURCES = ("from_", "joins", "laterals", "with_")
+_GROUPS = (exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple, exp.Paren)
 _PLACES_OF_WORK = frozenset(("spark_partition_id", "monotonically_increasing_id"))
 
 
 def keeps_nulls(node: exp.Expr) -> bool:
     """Whether an expression is null, or an empty text, where what it is made of is."""
+    if _is_call(node, "btrim"):
+        return len(node.expressions) == 1
     trims_more = isinstance(node, exp.Trim) and node.args.get("expression") is not None
-    return isinstance(node, _KEEPS_NULLS) and not trims_more
+    has_format = isinstance(node, exp.TsOrDsToDate) and node.args.get("format") is not None  # null where it fits not
+    return isinstance(node, _KEEPS_NULLS) and not trims_more and not has_format
 
 
 def null_tested(node: exp.Expr) -> list[exp.Expr] | None:
@@ -44,10 +56,27 @@ def null_tested(node: exp.Expr) -> list[exp.Expr] | None:
     if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
         return [node.this]
     if isinstance(node, _EQUAL):
-        if _is_empty(node.expression) or node.left == node.right:
-            return [node.left]
-        return [node.right] if _is_empty(node.left) else None
+        nothing = (exp.Null,) if isinstance(node, _NULL_SAFE) else ()
+        one, other = node.this, node.expression
+        if _is_empty(other) or isinstance(other, nothing) or one == other:
+            return [one]
+        return [other] if _is_empty(one) or isinstance(one, nothing) else None
+    if isinstance(node, exp.GT) and isinstance(node.this, exp.Length) and _is_zero(node.expression):
+        return [node.this.this]
     return None
+
+
+def values_in(node: exp.Expr) -> list[exp.Expr]:
+    """The parts of an expression whose values it is made of."""
+    return [each for each in operands(node) if not _is_label(node, each) and not _is_how(node, each)]
+
+
+def _is_how(parent: exp.Expr, node: exp.Expr) -> bool:
+    """Whether a literal only says how a value is tidied up or digested: it is no part of what comes of it."""
+    if not isinstance(node, exp.Literal) or node is parent.this:
+        return False
+    put = parent.args.get("replacement")
+    return isinstance(parent, _DIGESTS) or (isinstance(parent, _REPLACED) and (put is None or _is_empty(put)))
 
 
 def null_if_empty(node: exp.Expr) -> exp.Expr | None:
@@ -59,11 +88,14 @@ def counted(node: exp.Expr) -> list[exp.Expr] | None:
     """What an expression only tells the number of; None where it tells more."""
     if isinstance(node, _HOW_MANY) or (isinstance(node, exp.Anonymous) and node.name.lower() in _HOW_MANY_NAMES):
         return [each for each in node.iter_expressions() if not isinstance(each, exp.Star)]
-    if isinstance(node, exp.ArraySize) and isinstance(node.this, _ALL_OF_THEM):
-        return [node.this.this]
-    if _is_call(node, "hll_sketch_estimate") and len(node.expressions) == 1:
-        (sketch,) = node.expressions
-        return list(sketch.expressions) if _is_call(sketch, "hll_sketch_agg") else None
+    if isinstance(node, exp.ArraySize) or (_is_call(node, "cardinality") and len(node.expressions) == 1):
+        held = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
+        held = held.this if isinstance(held, exp.ArrayDistinct) else held
+        return [held.this] if isinstance(held, _ALL_OF_THEM) else None
+    for estimate, aggregate in _SKETCHES.items():
+        if _is_call(node, estimate) and len(node.expressions) == 1:
+            (sketch,) = node.expressions
+            return list(sketch.expressions) if _is_call(sketch, aggregate) else None
     return None
 
 
@@ -93,6 +125,38 @@ def numbers(window: exp.Window) -> bool:
     return isinstance(_function(window), _NUMBERS)
 
 
+def names_each(window: exp.Window) -> bool:
+    """Whether it may give another number to each row of a group, whatever the group is in order by."""
+    return isinstance(_function(window), exp.Ntile) or (not numbers(window) and tells_order(window))
+
+
+def has_frame(window: exp.Window) -> bool:
+    """Whether a window says which rows of a group it is of, which may be a single one."""
+    return any(each.args.get("spec") is not None for each in _definitions(window))
+
+
+def is_of_another_query(window: exp.Window) -> bool:
+    """Whether a window has a name that its SELECT does not make: of one around it, or of none."""
+    select = window.find_ancestor(exp.Select)
+    named = {each.name.lower() for each in (select.args.get("windows") or () if select is not None else ())}
+    return any(each.alias and each.alias.lower() not in named for each in _definitions(window))
+
+
+def window_orders(select: exp.Select) -> Iterator[exp.Expr]:
+    """What the windows in the columns of a SELECT are in order by: its rows come out in that order."""
+    for selected in select.expressions:
+        for node in selected.walk(prune=lambda each: isinstance(each, exp.Query)):
+            if isinstance(node, exp.Window):
+                yield from window_parts(node, "order")
+
+
+def makes_rows(selected: exp.Expr) -> bool:
+    """Whether what is selected is a generator, which makes several rows of one."""
+    node = (selected.this if isinstance(selected, exp.Aliases) else selected.unalias()).unnest()
+    is_named = isinstance(node, exp.Anonymous) and node.name.lower() in _GENERATOR_NAMES
+    return isinstance(node, _GENERATORS) or is_named
+
+
 def _function(window: exp.Window) -> exp.Expr:
     function: exp.Expr = window.this
     while isinstance(function, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
@@ -102,7 +166,7 @@ def _function(window: exp.Window) -> exp.Expr:
 
 def names_rows(node: exp.Expr) -> bool:
     """Whether a value is another one in each row, so that what is grouped by it is of one row."""
-    return isinstance(node, _NAMES_ROWS)
+    return isinstance(node, _NAMES_ROWS) or _is_call(node, "aes_encrypt")  # which begins each with a random text
 
 
 def time_windows(select: exp.Select) -> Iterator[tuple[str, exp.Expr]]:
@@ -136,8 +200,10 @@ def sides(condition: exp.Expr) -> list[list[exp.Expr]]:
         return [[condition.this], [condition.args["low"], condition.args["high"]]]
     if isinstance(condition, exp.In):
         return [[condition.this], [*condition.expressions, *_given(condition, "query", "unnest", "field")]]
-    if isinstance(condition, exp.Binary) and isinstance(condition, exp.Predicate):
-        return [[condition.left], [condition.right]]
+    if isinstance(condition, exp.EqualNull) or (
+        isinstance(condition, exp.Binary) and isinstance(condition, exp.Predicate)
+    ):
+        return [[condition.this], [condition.expression]]
     return [[condition]]
 
 
@@ -159,9 +225,35 @@ def is_range(condition: exp.Expr) -> bool:
     return isinstance(condition, _RANGES)
 
 
+def leaves(condition: exp.Expr) -> Iterator[exp.Expr]:
+    """The least conditions of which one is made, also those that compare tuples and lists with each other."""
+    if isinstance(condition, exp.Connector | exp.Not | exp.Paren):
+        for each in operands(condition):
+            yield from leaves(each)
+        return
+    pairs = list(_compared(condition))
+    if not pairs:
+        yield condition
+    for one, other in pairs:
+        equal = exp.EQ()  # the parts stay where they are: what is around them says what their names mean
+        equal.args.update(this=one, expression=other)
+        equal.parent = condition.parent
+        yield equal
+
+
+def _compared(condition: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    """What of two tuples, or of a value and a list, is compared with what."""
+    if isinstance(condition, exp.In) and not _given(condition, "query", "unnest", "field"):
+        yield from ((condition.this, each) for each in condition.expressions)
+    elif isinstance(condition, exp.EQ | exp.NullSafeEQ | exp.EqualNull):
+        one, other = (side.unnest() for side in (condition.this, condition.expression))
+        if isinstance(one, _TUPLES) and isinstance(other, _TUPLES) and len(one.expressions) == len(other.expressions):
+            yield from zip(one.expressions, other.expressions, strict=True)
+
+
 def is_equality(condition: exp.Expr) -> bool:
     """Whether a condition says that two things are the same, or that one is among others."""
-    return isinstance(condition, exp.EQ | exp.NullSafeEQ) or bool(_given(condition, "query"))
+    return isinstance(condition, exp.EQ | exp.NullSafeEQ | exp.EqualNull) or bool(_given(condition, "query"))
 
 
 def conditions(select: exp.Expr) -> list[exp.Expr]:
@@ -177,11 +269,20 @@ def grouped_by(select: exp.Select) -> list[exp.Expr]:
         return []
     if group.args.get("all"):
         return [each for each in select.expressions if each.find(exp.AggFunc) is None]
-    parts: list[exp.Expr] = []
-    for each in group.iter_expressions():
+    found: list[exp.Expr] = []
+    for each in (part for whole in group.iter_expressions() for part in _grouping(whole)):
         at = place(each, select.expressions)
-        parts.append(each if at is None else select.expressions[at])
-    return parts
+        found.append(each if at is None else select.expressions[at])
+    return found
+
+
+def _grouping(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The expressions of which ROLLUP, CUBE and GROUPING SETS make groups."""
+    if not isinstance(node, _GROUPS):
+        yield node
+        return
+    for part in node.iter_expressions():
+        yield from _grouping(part)
 
 
 def is_one_column(selected: exp.Expr) -> bool:
@@ -196,20 +297,36 @@ def alike(union: exp.SetOperation, width: int) -> list[bool]:
     left, right = (side.unnest() if isinstance(side, exp.Subquery) else side for side in (union.this, union.expression))
     if not (isinstance(left, exp.Select) and isinstance(right, exp.Select)):
         return [False] * width
+    if any(left.args.get(each) != right.args.get(each) for each in _SOURCES):
+        return [False] * width  # the same name may mean another column
     pairs = zip(left.expressions, right.expressions, strict=False)
     found = [one.unalias() == other.unalias() for one, other in pairs]
     return found if len(found) == width else [False] * width
+
+
+def alike_by_name(union: exp.SetOperation) -> set[str]:
+    """The names by which both sides of a UNION BY NAME select the same, as far as their texts tell."""
+    left, right = (side.unnest() if isinstance(side, exp.Subquery) else side for side in (union.this, union.expression))
+    if not (isinstance(left, exp.Select) and isinstance(right, exp.Select)):
+        return set()
+    if any(left.args.get(each) != right.args.get(each) for each in _SOURCES):
+        return set()
+    others = {each.alias_or_name.lower(): each.unalias() for each in right.expressions}
+    return {name for each in left.expressions if others.get(name := each.alias_or_name.lower()) == each.unalias()}
 
 
 def sorted_by(query: exp.Expr) -> list[exp.Expr]:
     """What the rows of a query are in order by, or together by."""
     clauses = [query.args.get(name) for name in ("order", "sort", "cluster", "distribute")]
     parts = [each for clause in clauses if clause is not None for each in clause.expressions]
-    return [each.this if isinstance(each, exp.Ordered) else each for each in parts]
+    found = [each.this if isinstance(each, exp.Ordered) else each for each in parts]
+    is_all = any(isinstance(each, exp.Var | exp.Column) and each.name.lower() == "all" for each in found)
+    return [*found, *(each.unalias() for each in query.selects)] if is_all and isinstance(query, exp.Query) else found
 
 
 def place(node: exp.Expr, columns: Sequence[object]) -> int | None:
     """The place in `columns`, from 0, that a bare number means in ORDER BY and GROUP BY; None of anything else."""
+    node = node.unnest()
     is_number = isinstance(node, exp.Literal) and node.is_int and 0 < int(node.name) <= len(columns)
     return int(node.name) - 1 if is_number else None
 
@@ -218,7 +335,7 @@ def is_among(node: exp.Expr, parts: Iterable[object]) -> bool:
     return any(node is part or (isinstance(part, list) and any(node is each for each in part)) for part in parts)
 
 
-def is_label(parent: exp.Expr, node: exp.Expr) -> bool:
+def _is_label(parent: exp.Expr, node: exp.Expr) -> bool:
     """Whether an identifier names something that is made here (an alias, a field), and not a value."""
     makes = isinstance(parent, exp.Alias | exp.Aliases | exp.PropertyEQ | exp.Kwarg | exp.TableAlias)
     return isinstance(node, exp.Identifier) and (makes or node is parent.args.get("alias"))
@@ -230,6 +347,10 @@ def _given(node: exp.Expr, *names: str) -> list[exp.Expr]:
 
 def _is_empty(node: exp.Expr | None) -> bool:
     return isinstance(node, exp.Literal) and node.is_string and not node.name
+
+
+def _is_zero(node: exp.Expr | None) -> bool:
+    return isinstance(node, exp.Literal) and not node.is_string and node.name == "0"
 
 
 def _is_call(node: exp.Expr, name: str) -> bool:

@@ -10,7 +10,7 @@ from tidemark.config.contract import Column
 from tidemark.config.contract.privacy import EXCEPTION, MASK
 from tidemark.config.project import Table
 from tidemark.errors import Finding
-from tidemark.lint.privacy.scope import KEY, NOTHING, NULLS, Given, Seen, union
+from tidemark.lint.privacy.scope import KEY, NOTHING, NULLS, Given, Seen, personal, union
 from tidemark.lint.privacy.seen import Eye
 from tidemark.sql.queries import SqlError, parse, tables_read
 from tidemark.sql.tracing.derivation import Origin
@@ -57,12 +57,14 @@ class Sight:
     def _looked_into(self, table: Table) -> Given:
         shown = {each.name: self._shown(table, each) for each in table.contract.columns}
         everything = union(shown.values())
-        keys = {*table.contract.keys, *self._referring(table)} if everything else set()
+        keys = {*table.contract.keys, *self._referring(table)}
         columns = [(each, seen | self._marks(table, each, keys)) for each, seen in shown.items()]
         added = dict.fromkeys(METADATA_COLUMNS, NOTHING) | {_ROW_HASH: everything}
         if table.inputs:
-            added[SOURCE_ORDER] = self.made(table).known(SOURCE_ORDER) or NOTHING
-        return Given((*columns, *added.items()))
+            added[SOURCE_ORDER] = (self.made(table).known(SOURCE_ORDER) or NOTHING) | (KEY if everything else NOTHING)
+        return Given(
+            (*columns, *added.items()), times=personal(self._as_made(table).times) if table.inputs else NOTHING
+        )
 
     def _as_made(self, table: Table) -> Given:
         if table.name not in self._made:
@@ -94,7 +96,8 @@ class Sight:
         """What a column names, and whether its nulls were made; one that a contract marks has nulls of its own."""
         is_own = not table.inputs or table.contract.column(name).is_personal
         nulls = NOTHING if is_own else self._as_made(table).seen(name) & NULLS
-        return nulls | (KEY if name in keys else NOTHING)
+        names_people = self._as_made(table).seen(name) & KEY if table.inputs else NOTHING
+        return nulls | (KEY if name in keys else names_people)
 
     def _shown(self, table: Table, column: Column) -> Seen:
         """What is seen in a column once it is stored."""

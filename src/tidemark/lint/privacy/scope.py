@@ -17,6 +17,7 @@ NULLS: Seen = frozenset({("", "nulls")})
 """Seen where a null says more of the values beside it than that there is none."""
 KEY: Seen = frozenset({("", "key")})
 """Seen in what names one row of a table with personal data: what is counted by it is counted of one person."""
+_THING = "of "
 
 
 @dataclass(frozen=True)
@@ -247,12 +248,13 @@ class Scope:
         return any(given.known(name) is not None or given.rest is not None for given in relations)
 
 
-def compare(terms: Sequence[Term], *, by_sides: bool) -> None:
+def compare(terms: Sequence[Term], *, by_sides: bool, is_least: bool = True) -> None:
     """Tells the relations of a condition what it holds them against.
 
     Rows of a relation that shows nothing personal in a condition are looked up by the values there, and tell them;
     where personal columns are on both sides, they are joined. `by_sides`: what stands on one side is computed together,
-    and told to none but to what the query says itself.
+    and told to none but to what the query says itself. `is_least`: it is made of no other conditions, so that what
+    stands beside a personal column there is held against a value together with it.
     """
     for relation in {owner: None for term in terms for owner in term.owners}:
         own = [term for term in terms if relation in term.owners]
@@ -261,15 +263,37 @@ def compare(terms: Sequence[Term], *, by_sides: bool) -> None:
         others = [term for term in terms if relation not in term.owners]
         told = personal(union(each.seen for each in others if is_made or not by_sides or sides - {each.side}))
         if told and (is_made or not personal(shown)):
-            relation.present = relation.present.with_more(told)
-            relation.present = replace(relation.present, times=relation.present.times | (told if by_sides else NOTHING))
+            relation.present = relation.present.with_more(told | NULLS)
+        if told and (is_made or by_sides or not personal(shown)):
+            relation.present = replace(relation.present, times=relation.present.times | told)
+        elif told and is_least:
+            with_people = {term.side for term in own if personal(term.seen)}
+            held = {term.name for term in own if term.side in with_people and not personal(term.seen)}
+            relation.present = relation.present.with_more(told | NULLS, held)
         for term in own:
             if any(each.seen >= KEY and each.side != term.side for each in others) and not by_sides:
                 relation.present = relation.present.with_more(KEY, {term.name})
             beside = personal(union(each.seen for each in own if each.side != term.side))
             if beside and not personal(term.seen):
                 made = [name for name, seen in relation.given.columns if term.seen & seen & MADE]
-                relation.present = relation.present.with_more(beside, {term.name, *made})
+                names = {term.name, *made, *_together(relation, term)}
+                relation.present = relation.present.with_more(beside | NULLS, names)
+            elif personal(term.seen):
+                relation.present = relation.present.with_more(personal(term.seen) | NULLS, _together(relation, term))
+
+
+def _together(relation: Relation, term: Term) -> set[str]:
+    """The columns without personal data that come of the same relation without any as part of a term does.
+
+    A query has set that beside people, and a condition on what it gives chooses of both.
+    """
+    things = frozenset(each for each in term.seen if each[0] == "" and each[1].startswith(_THING))
+    return {name for name, seen in relation.given.columns if seen & things and not personal(seen)}
+
+
+def thing(node: object) -> Seen:
+    """Seen in the columns of a relation without personal data, by its node in the query: they belong together."""
+    return frozenset({("", f"{_THING}{id(node)}")})
 
 
 def beside(relations: Sequence[Given]) -> Given:

@@ -17,6 +17,7 @@ from tidemark.lint.privacy.scope import (
     KEY,
     MADE,
     NOTHING,
+    NULLS,
     Given,
     Relation,
     Scope,
@@ -24,6 +25,7 @@ from tidemark.lint.privacy.scope import (
     beside,
     compare,
     personal,
+    thing,
     union,
 )
 from tidemark.lint.privacy.values import Values, is_of_one, parts_of
@@ -32,7 +34,6 @@ from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 
 _MADE_NAMES = ("col", "pos", "key", "value", "id")  # of columns that generators make, where a query does not name them
 _MOST_ROUNDS = 100  # of a recursive query, whose columns see more with each; there are fewer columns than that
-_GENERATORS = (exp.UDTF, exp.Explode, exp.Inline, exp.Stack)
 
 
 class Eye(Values):
@@ -66,7 +67,9 @@ class Eye(Values):
         order = personal(union(self._by(each, given, sorted_) for each in forms.sorted_by(node)))
         limits = [each for name in ("limit", "offset") if (each := node.args.get(name)) is not None]
         told = personal(union(self.expression(each.args.get("expression"), scope) for each in limits))
-        there = given.there | order if limits else given.there
+        there = given.there | told | order if limits else given.there
+        if limits and scope.outward:
+            told |= order  # of what people around it are held against, the first
         return replace(given.with_more(told) if told else given, order=given.order | order, there=there)
 
     def _by(self, node: exp.Expr, given: Given, scope: Scope) -> Seen:
@@ -127,7 +130,9 @@ class Eye(Values):
         if is_aggregated and (scope.outward or is_of_one([self.expression(each, scope) for each in groups])):
             scope.is_of_one = True
             given = self._shown(node, scope)
-        names_people = scope.is_of_one or not is_aggregated or given.all >= KEY
+        given = self._told_apart(given, [self.expression(each, scope) for each in groups])
+        may_be_none = bool(groups) or node.args.get("having") is not None
+        names_people = scope.is_of_one or not is_aggregated or may_be_none or given.all >= KEY
         changed = node.args.get("kind") or node.args.get("operation_modifiers")
         return replace(
             given,
@@ -135,8 +140,17 @@ class Eye(Values):
             is_placed=given.is_placed and not changed,
             there=scope.there | given.there if names_people else NOTHING,
             times=NOTHING if is_aggregated else scope.times | given.times,
-            order=NOTHING if is_aggregated else scope.order,
+            order=NOTHING if is_aggregated else scope.order | self._in_order_of(node, scope),
         )
+
+    def _told_apart(self, given: Given, groups: list[Seen]) -> Given:
+        """What names people, in groups that the query itself divides them into by what is personal."""
+        told = personal(union(each for each in groups if each >= MADE | NULLS))
+        return given.with_more(told, [name for name, seen in given.columns if seen >= KEY]) if told else given
+
+    def _in_order_of(self, node: exp.Select, scope: Scope) -> Seen:
+        """What the windows of a SELECT put its rows in order by."""
+        return personal(union(self.expression(each, scope) for each in forms.window_orders(node)))
 
     def _shown(self, node: exp.Select, scope: Scope) -> Given:
         found: list[Given] = []
@@ -145,7 +159,7 @@ class Eye(Values):
         for selected in node.expressions:
             given = self._selected(selected, scope)
             found.append(given)
-            if isinstance(selected.unalias(), _GENERATORS):
+            if forms.makes_rows(selected):
                 made |= personal(given.all)
             scope.aliases.update(given.columns)
         return replace(beside(found), there=made, times=made)
@@ -196,8 +210,11 @@ class Eye(Values):
         """Tells each relation what conditions hold it against, until none is told more: one leads to the next."""
         for _ in range(_MOST_ROUNDS):
             before = [each.given for each in scope.relations]
-            for condition in conditions:
-                compare(list(self.terms(condition, scope)), by_sides=forms.is_range(condition))
+            for whole in conditions:
+                parts = list(forms.leaves(whole))
+                for condition in parts if parts == [whole] else (whole, *parts):
+                    by_sides, is_least = forms.is_range(condition), condition in parts
+                    compare(list(self.terms(condition, scope)), by_sides=by_sides, is_least=is_least)
             if before == [each.given for each in scope.relations]:
                 return
 
@@ -213,6 +230,8 @@ class Eye(Values):
         for pivot in node.args.get("pivots") or ():
             given = self._pivoted(given, pivot, scope)
             names |= {pivot.alias.lower()} if pivot.alias else set()
+        if not personal(given.all):
+            given = given.with_more(thing(node))
         scope.relations.append(Relation(frozenset(names), given, is_hidden))
         self._joins(node, scope)
 
@@ -242,7 +261,7 @@ class Eye(Values):
     def _pivoted(self, given: Given, pivot: exp.Pivot, scope: Scope) -> Given:
         inner = Scope(scope.ctes, scope, [Relation(frozenset(), given)])
         spent = {column.name.lower() for column in pivot.find_all(exp.Column)}
-        read = union(inner.column(parts_of(column)) for column in pivot.find_all(exp.Column))
+        read = given.times | union(inner.column(parts_of(column)) for column in pivot.find_all(exp.Column))
         made = [each for each in pivot.find_all(exp.Identifier) if each.find_ancestor(exp.Column) is None]
         named = made if pivot.args.get("unpivot") else pivot.args.get("columns") or ()
         columns = (*given.without(spent).columns, *((each.name.lower(), read) for each in named))
@@ -258,32 +277,42 @@ class Eye(Values):
             return Given(tuple((name.name.lower(), seen) for name in node.expressions))
         if isinstance(node, exp.Alias | exp.Column):
             name = node.alias_or_name.lower()
-            return Given(((name, seen),), seen if isinstance(node.unalias(), _GENERATORS) else None)
-        if forms.is_one_column(node):
-            return Given(((node.alias_or_name.lower(), seen),), seen, is_placed=True)
-        return Given(((node.alias_or_name.lower(), seen),) if node.alias_or_name else (), seen)
+            return Given(((name, seen),), seen if forms.makes_rows(node) else None)
+        # What Spark calls it is another name than the parser's.
+        return Given((("", seen),), seen, is_placed=True) if forms.is_one_column(node) else Given((), seen)
 
     def star(self, node: exp.Expr, scope: Scope) -> Given:
         if isinstance(node, exp.Column):
             return self._star_changed(self._star_of(node, scope), node.this, scope)
-        return self._star_changed(beside([each.given for each in scope.visible]), node, scope)
+        given = beside([each.given for each in scope.visible])
+        # Spark puts columns that are joined by USING first: of none of them the place is known.
+        return self._star_changed(
+            replace(given, rest=given.all, is_placed=False) if scope.shared else given, node, scope
+        )
 
     def _star_of(self, node: exp.Column, scope: Scope) -> Given:
         parts = parts_of(node)[:-1]
-        for each in scope.around():
-            found = [relation.given for relation in each.relations if ".".join(parts) in relation.names]
-            if found:
-                return beside(found)
-        return Given(rest=scope.column(parts))
+        found = [
+            [relation.given for relation in each.relations if ".".join(parts) in relation.names]
+            for each in scope.around()
+        ]
+        if found[0]:
+            return beside(found[0])
+        return Given(rest=scope.column(parts) | union(given.all for around in found for given in around))
 
     def _star_changed(self, given: Given, star: exp.Expr, scope: Scope) -> Given:
-        gone = [each.name.lower() for each in star.args.get("except_") or ()]
+        # With a qualifier it is one of several, or a field in a column: all stay, and nobody knows their places.
+        gone = [each.name.lower() for each in star.args.get("except_") or () if not _is_qualified(each)]
         put = star.args.get("replace") or ()
         columns = given.without([*gone, *(each.alias.lower() for each in put)]).columns
         changed = ((each.alias.lower(), self.expression(each, scope)) for each in put)
         if star.args.get("rename"):
             return Given((*columns, *changed), given.all)
         return Given((*columns, *changed), given.rest)
+
+
+def _is_qualified(node: exp.Expr) -> bool:
+    return (isinstance(node, exp.Column) and len(node.parts) > 1) or isinstance(node, exp.Dot)
 
 
 def _renamed(given: Given, node: exp.Expr) -> Given:
@@ -307,7 +336,9 @@ def _united(node: exp.SetOperation, left: Given, right: Given) -> Given:
     both = beside([left, right])
     if node.args.get("by_name"):
         names = dict.fromkeys((*left.names, *right.names))
-        columns = tuple((name, (left.known(name) or NOTHING) | (right.known(name) or NOTHING)) for name in names)
+        alike, chosen = forms.alike_by_name(node), _chosen(node, left, right)
+        seen = {name: (left.known(name) or NOTHING) | (right.known(name) or NOTHING) for name in names}
+        columns = tuple((name, each if name in alike else each | chosen) for name, each in seen.items())
         given = Given(columns, both.rest)
     elif both.is_whole and len(left.columns) == len(right.columns):
         given = _paired(node, left, right)
@@ -326,18 +357,30 @@ def _looks_up(left: Given, right: Given) -> bool:
 
 def _paired(node: exp.SetOperation, left: Given, right: Given) -> Given:
     """The columns of both sides, place by place: where they are not alike, the condition of their rows is told."""
-    chosen = personal(left.there | right.there) if personal(left.there & right.there) else NOTHING
+    chosen = _chosen(node, left, right)
     pairs = zip(left.columns, right.columns, forms.alike(node, len(left.columns)), strict=True)
     columns = tuple((name, one | other | (NOTHING if alike else chosen)) for (name, one), (_, other), alike in pairs)
     rest = None if left.rest is None else union(seen for name, seen in columns if not name)
     return Given(columns, rest, is_placed=left.is_placed)
 
 
+def _chosen(node: exp.SetOperation, left: Given, right: Given) -> Seen:
+    """What tells on which side of a UNION a row is: values that both ask for, or one of people whom both sides name."""
+    there = personal(left.there | right.there)
+    if personal(left.there & right.there):
+        return there
+    pairs = zip(left.columns, right.columns, strict=False)
+    name_people = any(one >= KEY and other >= KEY for (_, one), (_, other) in pairs)
+    read = [{full_name(table) for table in side.find_all(exp.Table)} for side in (node.this, node.expression)]
+    return there if name_people and set.intersection(*read) else NOTHING
+
+
 def _labelled(given: Given, other: Given) -> Given:
     """One side of a UNION: what the query itself says in it, or in the other, tells the condition of its rows."""
     opposite = [seen for _, seen in other.columns] if other.is_whole else [other.all] * len(given.columns)
     both = zip(given.columns, opposite, strict=False)
-    return given.with_more(given.there, [name for (name, seen), beside_it in both if seen | beside_it >= MADE])
+    told = given.there | (NULLS if personal(given.there) else NOTHING)
+    return given.with_more(told, [name for (name, seen), beside_it in both if seen | beside_it >= MADE])
 
 
 def _aggregates(node: exp.Expr) -> bool:

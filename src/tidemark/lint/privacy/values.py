@@ -55,8 +55,9 @@ class Values(ABC):
 
     def told(self, condition: exp.Expr, scope: Scope) -> Seen:
         """What is told of a person where a condition holds: nothing by columns that only join people with people."""
-        if isinstance(condition, exp.Connector | exp.Not | exp.Paren):
-            return union(self.told(each, scope) for each in forms.operands(condition))
+        parts = list(forms.leaves(condition))
+        if len(parts) > 1 or parts[0] is not condition:
+            return union(self.told(each, scope) for each in parts)
         if forms.is_equality(condition):
             seen = [union(self._held(each, scope) for each in side) for side in forms.sides(condition)]
             owners = [frozenset(self._owners(each, scope)) for each in forms.sides(condition)]
@@ -129,15 +130,18 @@ class Values(ABC):
         if isinstance(node, exp.Dot) and not isinstance(node.expression, exp.Func):
             return self.expression(node.this, scope)
         skipped = _only_chosen_by(node)
-        parts = [each for each in forms.operands(node) if not forms.is_label(node, each)]
+        parts = forms.values_in(node)
         names_rows = KEY if forms.names_rows(node) else NOTHING
         if not parts:
             return MADE | names_rows
         seen = scope.times if scope.is_of_one and forms.adds_up(node) else NOTHING
         seen |= union(self.expression(each, scope) for each in parts if not forms.is_among(each, skipped))
+        choosing = union(self.expression(each, scope) for each in parts if forms.is_among(each, skipped))
+        if isinstance(node, exp.ArgMax | exp.ArgMin):
+            seen |= _by_null(choosing)  # where nothing has an order, nothing is chosen
         if seen >= KEY:
             seen |= self._chosen(node, scope) | (scope.order if is_aggregate(node) else NOTHING)
-            seen |= personal(union(self.expression(each, scope) for each in parts if forms.is_among(each, skipped)))
+            seen |= personal(choosing)
         seen |= names_rows
         return seen | NULLS if personal(seen) and self._makes_nulls(node, scope) else seen
 
@@ -158,15 +162,20 @@ class Values(ABC):
     def _window(self, node: exp.Window, scope: Scope) -> Seen:
         ordered = [scope.order, *(self.expression(each, scope) for each in forms.window_parts(node, "order"))]
         divided = [self.expression(each, scope) for each in forms.window_parts(node, "partition_by")]
-        inner = replace(scope, is_of_one=scope.is_of_one or len(ordered) > 1 or is_of_one(divided))
+        is_of_few = len(ordered) > 1 or forms.has_frame(node) or is_of_one(divided)
+        inner = replace(scope, is_of_one=scope.is_of_one or is_of_few)
         told = union(each for each in divided if each >= MADE | NULLS)
+        if forms.is_of_another_query(node):
+            told |= scope.everything()
         seen = self.expression(node.this, inner)
         if forms.tells_order(node) or (seen >= KEY and not forms.numbers(node)):
             told |= union(ordered)
         if forms.numbers(node):
             told |= scope.times
             seen |= KEY & union(ordered)
-        return seen | personal(told)
+        if len(ordered) > 1 and forms.names_each(node):
+            seen |= KEY
+        return seen | (personal(told) | NULLS if personal(told) else NOTHING)
 
     def _name(self, node: exp.Expr, scope: Scope) -> Seen:
         if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
@@ -184,7 +193,7 @@ class Values(ABC):
 
 def is_of_one(grouped: list[Seen]) -> bool:
     """Whether rows that have these in common may all be of one person."""
-    return any(each >= KEY or (personal(each) and not each >= NULLS) for each in grouped)
+    return any(each >= KEY or personal(each) for each in grouped)
 
 
 def parts_of(column: exp.Column) -> list[str]:

@@ -24,7 +24,12 @@ from tidemark.sql.queries import parse
 HERE, SUPPORT = Path(__file__).parent, Path(__file__).parents[3] / "support"
 CORPUS = [
     yaml.safe_load(path.read_text("utf-8"))
-    for path in (HERE / "personal_queries.yaml", HERE / "telling_queries.yaml", SUPPORT / "reaching_queries.yaml")
+    for path in (
+        HERE / "personal_queries.yaml",
+        HERE / "telling_queries.yaml",
+        HERE / "attacking_queries.yaml",
+        SUPPORT / "reaching_queries.yaml",
+    )
 ]
 QUERIES: Mapping[str, list[str]] = {
     kind: [sql for part in CORPUS for sql in part.get(kind, ())]
@@ -34,13 +39,19 @@ PERSONAL = {
     "customers": ("first_name", "last_name", "email", "phone", "birth_date", "address", "emails"),
     "orders": ("contact_email",),
     "newsletter": ("email",),
+    "visits": (),
+    "calendar": (),
 }
 COLUMNS = {
     "customers": ("customer_id", "city", "country", "segment", "updated_at", *PERSONAL["customers"]),
     "orders": ("order_id", "customer_id", "amount", "status", "ordered_at", "note", *PERSONAL["orders"]),
     "newsletter": ("email", "topic"),
+    "visits": ("visit_id", "customer_id", "page"),
+    "calendar": ("day", "zodiac", "holiday"),
 }
-KEYS = {"customers": "customer_id", "orders": "order_id", "newsletter": "email"}
+KEYS = {
+    "customers": "customer_id", "orders": "order_id", "newsletter": "email", "visits": "visit_id", "calendar": "day",
+}  # fmt: skip
 INPUTS = "".join(f"  silver.{name}:\n" for name in COLUMNS)
 
 
@@ -56,7 +67,7 @@ def contract(layer: str, name: str, columns: Mapping[str, str]) -> str:
 
 
 def shop(root: Path) -> ConfigFolder:
-    """Three silver tables with personal columns, each a copy of one in bronze."""
+    """Silver tables, three of them with personal columns, each a copy of one in bronze."""
     folder = ConfigFolder(root)
     for name, columns in COLUMNS.items():
         marks = {each: ", classification: personal" if each in PERSONAL[name] else "" for each in columns}
@@ -136,6 +147,21 @@ def test_validate_says_the_same(every: int, tmp_path: Path) -> None:
 def _matters(message: str) -> bool:
     """Whether a finding is about what a query shows or is, and not about the inputs and columns of these tables."""
     return not any(each in message for each in ("is not read by", "does not give it", "which the contract lacks"))
+
+
+def test_how_often_a_row_is_there_is_told_through_a_stored_table(tmp_path: Path) -> None:
+    """A row for each year of a person's age: counted by who reads them."""
+    folder = shop(tmp_path / "config")
+    folder.write("silver/years.contract.yaml", contract("silver", "years", {"customer_id": "", "updated_at": ""}))
+    folder.write("silver/years.load.yaml", "inputs:\n  silver.customers:\nwrite: {mode: replace}\n")
+    each = "LATERAL VIEW explode(sequence(1, year(birth_date))) e AS y"
+    folder.write("silver/years.sql", f"SELECT customer_id, updated_at FROM silver.customers {each}")
+    counted = "SELECT customer_id AS id, count(*) AS shown FROM silver.years GROUP BY customer_id"
+    gold(folder, "one", counted, inputs="  silver.years:\n")
+
+    tables = load_project(folder.root, "local").tables
+    with pytest.raises(ConfigError, match=r"one\.shown shows personal data unmasked: it comes from .*birth_date"):
+        admission.admit(tables, "gold.one")
 
 
 def test_a_mask_or_a_written_exception_lets_any_of_them_pass(tmp_path: Path) -> None:
