@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tidemark.observe.sla import Judged
 
 
-@task(task_run_name="check promises", tags=["tidemark", "sla"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="check promises", **NOTHING_STORED, **RETRIES)
 def check_promises(
     project: Project, state: StateStore, run_id: str, summary: RunSummary | None = None
 ) -> tuple[Judged, ...]:

@@ -76,8 +76,12 @@ def unseen(value: Value) -> Value:
 
 
 def at(environment: Environment, connection: str, each: Task[Parameters, Value]) -> Task[Parameters, Value]:
-    """The task as one that talks to a connection: it counts towards that system's limit, over all runs."""
-    return each.with_options(tags=[*each.tags, limit_tag(environment.name, connection)])
+    """The task as one that talks to a connection: it counts towards that system's limit over all runs, if it has one.
+
+    Whatever tags a task has, the server is asked for a slot of each before it begins.
+    """
+    is_limited = environment.prefect is not None and connection in environment.prefect.limits
+    return each.with_options(tags=[*each.tags, limit_tag(environment.name, connection)]) if is_limited else each
 
 
 def on_spark(environment: Environment, each: Task[Parameters, Value]) -> Task[Parameters, Value]:
@@ -90,7 +94,7 @@ def _step(engine: Engine, table: str, name: str) -> AbstractContextManager[None]
     return step(table, name, engine.spark, engine.environment.compute.step_limit, batch.batch_id if batch else None)
 
 
-@task(task_run_name="extract {table}", tags=["tidemark", "source"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="extract {table}", **NOTHING_STORED, **RETRIES)
 def extract(
     engine: Engine, table: str, since: datetime | None = None, full: bool = False, period: Period | None = None
 ) -> Extract:
@@ -101,56 +105,56 @@ def extract(
     return extracted
 
 
-@task(task_run_name="validate {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="validate {table}", **NOTHING_STORED, **RETRIES)
 def validate(engine: Engine, table: str, extracted: Extract) -> Checked:
     """Holds extracted rows against the contract; nothing is computed yet."""
     with _step(engine, table, "validate"):
         return steps.validate(engine, table, extracted)
 
 
-@task(task_run_name="read errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="read errors of {table}", **NOTHING_STORED, **RETRIES)
 def read_errors(engine: Engine, table: str, which: Which) -> tuple[Extract, DataFrame] | None:
     """Reads the open errors of a table as a source gave them; None when there are none."""
     with _step(engine, table, "read errors"):
         return replay.replayed(engine, table, which)
 
 
-@task(task_run_name="note replay of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="note replay of {table}", **NOTHING_STORED, **RETRIES)
 def begin_replay(engine: Engine, table: str, prepared: Prepared, errors: DataFrame, checked: Checked) -> None:
     """Notes which errors the batch closes once it is committed."""
     with _step(engine, table, "note replay"):
         replay.begin(engine, table, prepared, errors, checked)
 
 
-@task(task_run_name="close errors of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="close errors of {table}", **NOTHING_STORED, **RETRIES)
 def end_replay(engine: Engine, table: str) -> None:
     """Closes the errors whose rows were committed."""
     with _step(engine, table, "close errors"):
         replay.settle(engine, table)
 
 
-@task(task_run_name="restore {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="restore {table}", **NOTHING_STORED, **RETRIES)
 def restore(engine: Engine, table: str, todo: restoring.Step, restored: str) -> int:
     """Takes a table back to an earlier version; gives the version that this makes. `restored` is what it is back to."""
     with _step(engine, table, "restore"):
         return restoring.restore(engine, todo, restored, keeps_lease=True)
 
 
-@task(task_run_name="erase in {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="erase in {table}", **NOTHING_STORED, **RETRIES)
 def take_out(engine: Engine, table: str, who: Person, treatment: Treatment) -> None:
     """Takes a person out of a table of what was received or logged; doing it again is a no-op."""
     with _step(engine, table, "erase"):
         taking_out.take_out(engine, who, treatment)
 
 
-@task(task_run_name="build {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="build {table}", **NOTHING_STORED, **RETRIES)
 def build(engine: Engine, table: str, full: bool = False, received: Received | None = None) -> Checked | None:
     """Finds what has to be computed of a silver or gold table, and sets up its query; None: nothing has to be."""
     with _step(engine, table, "build"):
         return steps.build(engine, table, full=full, received=received)
 
 
-@task(task_run_name="nothing new for {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="nothing new for {table}", **NOTHING_STORED, **RETRIES)
 def stay(engine: Engine, table: str) -> GateResult | None:
     """Ends the work on a table that has nothing new; gives what there is to say of its age, or of all its checks where
     they read tables that have changed.
@@ -164,14 +168,14 @@ def stay(engine: Engine, table: str) -> GateResult | None:
     return aged
 
 
-@task(task_run_name="prepare {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="prepare {table}", **NOTHING_STORED, **RETRIES)
 def prepare(engine: Engine, table: str, checked: Checked) -> Prepared:
     """Compares with the table and stages what changes."""
     with _step(engine, table, "prepare"):
         return steps.prepare(engine, table, checked)
 
 
-@task(task_run_name="write errors {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="write errors {table}", **NOTHING_STORED, **RETRIES)
 def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepared) -> Rejected:
     """Writes rejected rows to the error lane; gives those that are new there."""
     with _step(engine, table, "write errors"):
@@ -180,14 +184,14 @@ def write_errors(engine: Engine, table: str, checked: Checked, prepared: Prepare
     return rejected
 
 
-@task(task_run_name="predict {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="predict {table}", **NOTHING_STORED, **RETRIES)
 def predict(engine: Engine, table: str, published: Published) -> Prediction:
     """Looks up what the prepared batch will do, for the document of a plan."""
     with _step(engine, table, "predict"):
         return prediction.predict(engine, table, published)
 
 
-@task(task_run_name="tell of {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="tell of {table}", **NOTHING_STORED, **RETRIES)
 def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -> Rejected:
     """Writes the drift and the rejected rows of a planned batch; gives the rows that are new in the error lane."""
     with _step(engine, table, "write errors"):
@@ -196,7 +200,7 @@ def tell(engine: Engine, table: str, prepared: Prepared, rules: Sequence[str]) -
     return rejected
 
 
-@task(task_run_name="gate {table}", tags=["tidemark", "gate"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="gate {table}", **NOTHING_STORED, **RETRIES)
 def gate(engine: Engine, table: str) -> GateResult:
     """Runs the table's checks on its candidate; raises `GateFailedError`: the task fails where the gate does."""
     with _step(engine, table, "gate"):
@@ -221,49 +225,49 @@ def _tell(engine: Engine, result: GateResult) -> None:
         raise GateFailedError(result)
 
 
-@task(task_run_name="rehearse {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="rehearse {table}", **NOTHING_STORED, **RETRIES)
 def rehearse(engine: Engine, table: str, prepared: Prepared) -> None:
     """Tries everything of the batch's commit that can fail, and changes nothing."""
     with _step(engine, table, "rehearse"):
         steps.rehearse(engine, table, prepared)
 
 
-@task(task_run_name="commit {table}", tags=["tidemark", "commit"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="commit {table}", **NOTHING_STORED, **RETRIES)
 def commit(engine: Engine, table: str, prepared: Prepared, keeps_lease: bool = False) -> Committed:
     """Commits the prepared batch; doing it again is a no-op."""
     with _step(engine, table, "commit"):
         return steps.commit(engine, table, prepared, keeps_lease=keeps_lease)
 
 
-@task(task_run_name="maintain {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="maintain {table}", **NOTHING_STORED, **RETRIES)
 def maintain(engine: Engine, table: str, since: datetime, now: datetime) -> Tidied | None:
     """Puts the table's small files together, and removes what has been out of use since before `since`."""
     with step(table, "maintain", engine.spark):
         return maintenance.tidy(engine, table, since, now)
 
 
-@task(task_run_name="export {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="export {table}", **NOTHING_STORED, **RETRIES)
 def export_table(engine: Engine, table: str, exported: Export) -> None:
     """Copies what is missing of the table's files to where snapshots lie."""
     with step(table, "export", engine.spark):
         export.take(exported, table)
 
 
-@task(task_run_name="verify {table}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="verify {table}", **NOTHING_STORED, **RETRIES)
 def verify(engine: Engine, table: str, sample: Sample | None = None) -> Verified:
     """Computes the table, or a sample of it, anew and compares; differences are in the result, not an error."""
     with _step(engine, table, "verify"):
         return verifying.verify(engine, table, sample)
 
 
-@task(task_run_name="reconcile {table} with {other}", tags=["tidemark"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="reconcile {table} with {other}", **NOTHING_STORED, **RETRIES)
 def reconcile(engine: Engine, table: str, other: str, pair: Pair) -> Reconciled:
     """Compares a table with its source or a warehouse; differences are in the result, not an error."""
     with _step(engine, table, f"reconcile with {other}"):
         return reconciling.reconcile(engine, pair)
 
 
-@task(task_run_name="publish {table} to {target}", tags=["tidemark", "publish"], **NOTHING_STORED, **RETRIES)
+@task(task_run_name="publish {table} to {target}", **NOTHING_STORED, **RETRIES)
 def publish(engine: Engine, table: str, target: str, release: Release) -> PublishResult:
     """Brings the released version of a table to a warehouse; doing it again is a no-op."""
     with _step(engine, table, f"publish to {target}"):

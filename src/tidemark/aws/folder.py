@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -133,8 +134,23 @@ def open_folder(root: str, aws: AwsSettings | None = None) -> Folder:
 
 
 def make_private(root: str | Path) -> None:
-    """Makes a folder on this machine's disk, for its owner alone; one that is there stays as somebody has made it."""
-    Path(root).mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    """Makes a folder on this machine's disk, for its owner alone; one that is there stays as somebody has made it.
+
+    Raises `TidemarkError` where that is not possible, or what is there is not for this user.
+    """
+    path = Path(root)
+    try:
+        path.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except OSError as failure:
+        raise TidemarkError(
+            f"{path} cannot be used: {failure.strerror}",
+            seen=[
+                f"this process runs as user {os.geteuid()}; what Tidemark keeps on a disk is for its owner alone (0700)"
+            ],
+            next_step="run as the user whose lake it is, or name another home in the environment's file",
+        ) from failure
 
 
 def _replace(path: Path, text: str) -> None:

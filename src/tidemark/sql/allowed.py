@@ -51,6 +51,7 @@ _OTHER_NAMES = frozenset((
     "localtime", "localtimestamp", "select", "session_user", "values",
 ))  # fmt: skip
 """Words that the parser never takes for a name, and Spark does where there is a column of that name."""
+_BEFORE_BRACKETS = frozenset(("any", "array", "interval", "list", "map", "not", "some", "struct"))
 _POSTFIX = ("isnull", "notnull")
 _QUOTES = frozenset("'\"`")
 _NOT_QUERIES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
@@ -224,9 +225,10 @@ def _taken_for_names(tokens: list[Token], names: Collection[str]) -> Iterator[Re
         if token is None or _is_text(token) or token.token_type in (TokenType.VAR, TokenType.IDENTIFIER):
             continue
         name = token.text.lower()
-        if name in _POSTFIX and (after is None or after.token_type is not TokenType.L_PAREN):
+        is_call = after is not None and after.token_type is TokenType.L_PAREN
+        if name in _POSTFIX and not is_call:
             yield Refused(f"has `{token.text}`, which Spark takes for a name", "write IS NULL", token.line)
-        elif name in _OTHER_NAMES and name in names:
+        elif name in names and (name in _OTHER_NAMES or (name in _BEFORE_BRACKETS and not is_call)):
             yield Refused(f"has `{token.text}` where nobody can follow it", "choose another name", token.line)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tidemark.aws.folder import open_folder
+from tidemark.aws.folder import make_private, open_folder
 from tidemark.errors import TidemarkError
 
 
@@ -68,3 +69,16 @@ def test_what_lies_right_below_is_told_apart_from_what_lies_deeper(tmp_path: Pat
     )
     none = folder.below("none")
     assert (none.files(), none.folders(), none.starting("a"), none.written()) == ([], [], [], {})
+
+
+def test_a_folder_that_is_somebody_elses_is_told_with_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for another user, which root never is
+    with pytest.raises(TidemarkError, match=r"home cannot be used: Permission denied") as refused:
+        make_private(tmp_path / "home")
+    assert f"user {os.geteuid()}" in refused.value.seen[0]
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("", "utf-8")
+    with pytest.raises(TidemarkError, match=r"home cannot be used: File exists"):
+        make_private(tmp_path / "home")

@@ -17,10 +17,12 @@ from tasks import steps
 from tasks.steps import unseen
 from tests.support.deployments.prefect_runs import task_runs
 from tests.support.lakes.lake import Lake
-from tidemark.config.environment import Environment
+from tidemark.config.environment import SPARK, Environment
 from tidemark.engine import Engine
 from tidemark.errors import ConfigError, TidemarkError
 
+CRM = {"kind": "s3", "settings": {"uri": "s3a://crm"}}
+PREFECT = {"api_url": "http://127.0.0.1:4200/api"}
 TASKS = [value for value in vars(steps).values() if isinstance(value, Task)]
 
 
@@ -53,17 +55,25 @@ def test_no_task_stores_what_it_gives(each: Task[Any, Any]) -> None:
 
 
 def test_tasks_count_towards_the_limits_of_their_own_environment(tmp_path: Path) -> None:
-    where = {"home": str(tmp_path), "exchange": str(tmp_path)}
-    dev, prod = (Environment.model_validate(where | {"name": name}) for name in ("dev", "prod"))
-    assert steps.on_spark(prod, steps.commit).tags == {"tidemark", "commit", "tidemark.prod.spark"}
-    assert steps.at(dev, "crm", steps.extract).tags == {"tidemark", "source", "tidemark.dev.system.crm"}
-    assert steps.commit.tags == {"tidemark", "commit"}, "what one run counts is not left to the next"
+    where = {"home": str(tmp_path), "exchange": str(tmp_path), "connections": {"crm": CRM}}
+    dev, prod = (
+        Environment.model_validate(where | {"name": name, "prefect": PREFECT | {"limits": {SPARK: 2, "crm": 1}}})
+        for name in ("dev", "prod")
+    )
+    assert steps.on_spark(prod, steps.commit).tags == {"tidemark.prod.spark"}
+    assert steps.at(dev, "crm", steps.extract).tags == {"tidemark.dev.system.crm"}
+    assert steps.commit.tags == set(), "what one run counts is not left to the next"
+
+
+def test_tasks_that_no_limit_counts_ask_the_server_for_no_slot(tmp_path: Path) -> None:
+    environment = Environment.model_validate({"name": "dev", "home": str(tmp_path), "exchange": str(tmp_path)})
+    assert not steps.on_spark(environment, steps.commit).tags | steps.at(environment, "crm", steps.extract).tags
 
 
 @pytest.mark.parametrize("each", TASKS, ids=lambda each: each.name)
 def test_every_task_names_its_table_and_waits_differently_each_time(each: Task[Any, Any]) -> None:
     assert "{table}" in str(each.task_run_name)
-    assert "tidemark" in each.tags
+    assert not each.tags, "for each tag a task asks the server for a slot"
     assert each.retries > 0
     assert each.retry_jitter_factor
     assert each.retry_condition_fn is not None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
+from tidemark.lint.privacy.windows import window_parts, windows_in
 from tidemark.sql import queries
 from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 
@@ -24,18 +25,14 @@ _KEEPS_NULLS = (
     exp.Collate, exp.Initcap, exp.TsOrDsToDate, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.Ordered, exp.IgnoreNulls,
     exp.RespectNulls,
 )  # fmt: skip
-# They give a value of one row beside another, and no number that an order could be told from.
-_PICKS = (exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last, exp.Lag, exp.Lead, exp.AnyValue)
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
-_NUMBERS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
 _NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr, exp.Shuffle)
 _CHAINS = ((exp.DPipe,), (exp.Add, exp.Sub, exp.Mul, exp.Div), (exp.And, exp.Or))
 _DIGESTS = (exp.SHA2, exp.Trim)
-_REPLACED = (exp.Replace, exp.RegexpReplace)
+_REPLACED = (exp.Replace, exp.RegexpReplace, exp.Translate)
 _TUPLES = (exp.Tuple, exp.Struct)
 _GENERATORS = (exp.UDTF, exp.Explode, exp.Inline, exp.Stack)
 _GENERATOR_NAMES = frozenset(("json_tuple", "variant_explode", "variant_explode_outer", "inline_outer"))
-_SOURCES = ("from_", "joins", "laterals", "with_")
 _GROUPS = (exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple, exp.Paren)
 _PLACES_OF_WORK = frozenset(("spark_partition_id", "monotonically_increasing_id"))
 
@@ -75,7 +72,7 @@ def _is_how(parent: exp.Expr, node: exp.Expr) -> bool:
     """Whether a literal only says how a value is tidied up or digested: it is no part of what comes of it."""
     if not isinstance(node, exp.Literal) or node is parent.this:
         return False
-    put = parent.args.get("replacement")
+    put = parent.args.get("to" if isinstance(parent, exp.Translate) else "replacement")
     return isinstance(parent, _DIGESTS) or (isinstance(parent, _REPLACED) and (put is None or _is_empty(put)))
 
 
@@ -109,59 +106,11 @@ def is_place_of_work(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() in _PLACES_OF_WORK
 
 
-def tells_order(window: exp.Window) -> bool:
-    """Whether a function over a window says where in its order a row is: also by counting or adding up those before.
-
-    Which row of each group is the first is not taken for it: that is how rows are chosen.
-    """
-    function = _function(window)
-    if isinstance(function, exp.RowNumber):
-        return not any(each.find(exp.Column) for each in window_parts(window, "partition_by"))
-    return not isinstance(function, _PICKS)
-
-
-def numbers(window: exp.Window) -> bool:
-    """Whether a function over a window counts the rows of a group up."""
-    return isinstance(_function(window), _NUMBERS)
-
-
-def names_each(window: exp.Window) -> bool:
-    """Whether it may give another number to each row of a group, whatever the group is in order by."""
-    return isinstance(_function(window), exp.Ntile) or (not numbers(window) and tells_order(window))
-
-
-def has_frame(window: exp.Window) -> bool:
-    """Whether a window says which rows of a group it is of, which may be a single one."""
-    return any(each.args.get("spec") is not None for each in _definitions(window))
-
-
-def is_of_another_query(window: exp.Window) -> bool:
-    """Whether a window has a name that its SELECT does not make: of one around it, or of none."""
-    select = window.find_ancestor(exp.Select)
-    named = {each.name.lower() for each in (select.args.get("windows") or () if select is not None else ())}
-    return any(each.alias and each.alias.lower() not in named for each in _definitions(window))
-
-
-def window_orders(select: exp.Select) -> Iterator[exp.Expr]:
-    """What the windows in the columns of a SELECT are in order by: its rows come out in that order."""
-    for selected in select.expressions:
-        for node in selected.walk(prune=lambda each: isinstance(each, exp.Query)):
-            if isinstance(node, exp.Window):
-                yield from window_parts(node, "order")
-
-
 def makes_rows(selected: exp.Expr) -> bool:
     """Whether what is selected is a generator, which makes several rows of one."""
     node = (selected.this if isinstance(selected, exp.Aliases) else selected.unalias()).unnest()
     is_named = isinstance(node, exp.Anonymous) and node.name.lower() in _GENERATOR_NAMES
     return isinstance(node, _GENERATORS) or is_named
-
-
-def _function(window: exp.Window) -> exp.Expr:
-    function: exp.Expr = window.this
-    while isinstance(function, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
-        function = function.this
-    return function
 
 
 def names_rows(node: exp.Expr) -> bool:
@@ -173,25 +122,6 @@ def time_windows(select: exp.Select) -> Iterator[tuple[str, exp.Expr]]:
     """The columns `window` and `session_window` that Spark makes of such calls in a SELECT or what it groups by."""
     for part in (*select.expressions, *grouped_by(select)):
         yield from ((call.name.lower(), call) for call in queries.time_windows(part))
-
-
-def window_parts(window: exp.Window, name: str) -> list[exp.Expr]:
-    """What a window is ordered (`order`) or divided by (`partition_by`), here and where it is named."""
-    found: list[exp.Expr] = []
-    for part in _definitions(window):
-        order = part.args.get("order")
-        found += (part.args.get(name) or []) if name != "order" else order.expressions if order is not None else []
-    return found
-
-
-def _definitions(window: exp.Window) -> Iterator[exp.Window]:
-    """A window, and the named ones it is made of."""
-    select = window.find_ancestor(exp.Select)
-    named = {each.name.lower(): each for each in (select.args.get("windows") or () if select is not None else ())}
-    part: exp.Expr | None = window
-    while isinstance(part, exp.Window):
-        yield part
-        part = named.pop(part.alias.lower(), None)
 
 
 def sides(condition: exp.Expr) -> list[list[exp.Expr]]:
@@ -262,13 +192,44 @@ def conditions(select: exp.Expr) -> list[exp.Expr]:
     return [part for clause in clauses if clause is not None for part in conjuncts(clause.this)]
 
 
+def divisions(select: exp.Expr) -> list[exp.Expr]:
+    """What puts rows of a SELECT together, apart or in an order, by what is compared there: groups, windows, orders."""
+    if not isinstance(select, exp.Select):
+        return []
+    windows = [window for part in (*select.expressions, select.args.get("qualify")) for window in windows_in(part)]
+    parts = [part for each in windows for name in ("order", "partition_by") for part in window_parts(each, name)]
+    return [
+        *grouped_by(select),
+        *(each.this if isinstance(each, exp.Ordered) else each for each in parts),
+        *sorted_by(select),
+    ]
+
+
+def aliased(name: exp.Column) -> exp.Expr | None:
+    """What a bare name stands for that the SELECT around it gives to an expression; not where it is in that itself."""
+    select = name.find_ancestor(exp.Select)
+    for each in select.expressions if select is not None and len(name.parts) == 1 else ():
+        is_inside = any(each is around for around in _around(name))
+        if isinstance(each, exp.Alias) and each.alias.lower() == name.name.lower() and not is_inside:
+            made: exp.Expr = each.this
+            return made
+    return None
+
+
+def _around(node: exp.Expr) -> Iterator[exp.Expr]:
+    parent: exp.Expr | None = node
+    while parent is not None:
+        yield parent
+        parent = parent.parent
+
+
 def grouped_by(select: exp.Select) -> list[exp.Expr]:
     """What a SELECT groups its rows by."""
     group = select.args.get("group")
     if group is None:
         return []
     if group.args.get("all"):
-        return [each for each in select.expressions if each.find(exp.AggFunc) is None]
+        return [each for each in select.expressions if not any(map(is_aggregate, each.walk(prune=_is_query)))]
     found: list[exp.Expr] = []
     for each in (part for whole in group.iter_expressions() for part in _grouping(whole)):
         at = place(each, select.expressions)
@@ -292,29 +253,6 @@ def is_one_column(selected: exp.Expr) -> bool:
     return isinstance(node, exp.Literal | exp.Null | exp.Boolean | exp.Func | exp.Binary | exp.Unary) and not is_several
 
 
-def alike(union: exp.SetOperation, width: int) -> list[bool]:
-    """Whether both sides of a UNION select the same, place by place, as far as their texts tell."""
-    left, right = (side.unnest() if isinstance(side, exp.Subquery) else side for side in (union.this, union.expression))
-    if not (isinstance(left, exp.Select) and isinstance(right, exp.Select)):
-        return [False] * width
-    if any(left.args.get(each) != right.args.get(each) for each in _SOURCES):
-        return [False] * width  # the same name may mean another column
-    pairs = zip(left.expressions, right.expressions, strict=False)
-    found = [one.unalias() == other.unalias() for one, other in pairs]
-    return found if len(found) == width else [False] * width
-
-
-def alike_by_name(union: exp.SetOperation) -> set[str]:
-    """The names by which both sides of a UNION BY NAME select the same, as far as their texts tell."""
-    left, right = (side.unnest() if isinstance(side, exp.Subquery) else side for side in (union.this, union.expression))
-    if not (isinstance(left, exp.Select) and isinstance(right, exp.Select)):
-        return set()
-    if any(left.args.get(each) != right.args.get(each) for each in _SOURCES):
-        return set()
-    others = {each.alias_or_name.lower(): each.unalias() for each in right.expressions}
-    return {name for each in left.expressions if others.get(name := each.alias_or_name.lower()) == each.unalias()}
-
-
 def sorted_by(query: exp.Expr) -> list[exp.Expr]:
     """What the rows of a query are in order by, or together by."""
     clauses = [query.args.get(name) for name in ("order", "sort", "cluster", "distribute")]
@@ -322,6 +260,11 @@ def sorted_by(query: exp.Expr) -> list[exp.Expr]:
     found = [each.this if isinstance(each, exp.Ordered) else each for each in parts]
     is_all = any(isinstance(each, exp.Var | exp.Column) and each.name.lower() == "all" for each in found)
     return [*found, *(each.unalias() for each in query.selects)] if is_all and isinstance(query, exp.Query) else found
+
+
+def is_number(node: exp.Expr) -> bool:
+    node = node.unnest()
+    return isinstance(node, exp.Literal) and bool(node.is_int)
 
 
 def place(node: exp.Expr, columns: Sequence[object]) -> int | None:
@@ -343,6 +286,10 @@ def _is_label(parent: exp.Expr, node: exp.Expr) -> bool:
 
 def _given(node: exp.Expr, *names: str) -> list[exp.Expr]:
     return [part for name in names if isinstance(part := node.args.get(name), exp.Expr)]
+
+
+def _is_query(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Query)
 
 
 def _is_empty(node: exp.Expr | None) -> bool:

@@ -186,7 +186,7 @@ class Scope:
             if here is None:
                 found += [each.given.rest for each in scope.relations if each.given.rest is not None]
                 hidden = _known([each for each in scope.relations if each.is_hidden], parts)
-                found += [hidden] if hidden is not None else []
+                found, is_named = [*found, *([hidden] if hidden is not None else [])], is_named or hidden is not None
                 here = scope.aliases.get(parts[0])
             if here is None:  # where it lacks there, Spark looks for the same name around it
                 asked = [each.given.seen(parts[end]) for each, end in _asked_of(scope.visible, parts)]
@@ -194,7 +194,8 @@ class Scope:
             else:
                 for each in passed:
                     each.outward.add(parts[-1])
-                return union((*found, here))
+                called = scope.aliases.get(parts[0], NOTHING) if len(parts) == 1 else NOTHING
+                return union((*found, here, personal(called)))  # HAVING and ORDER BY may mean what is called so
             passed.append(scope)
         return union(found) if found and is_named else self.everything()
 
@@ -271,7 +272,7 @@ def compare(terms: Sequence[Term], *, by_sides: bool, is_least: bool = True) -> 
             held = {term.name for term in own if term.side in with_people and not personal(term.seen)}
             relation.present = relation.present.with_more(told | NULLS, held)
         for term in own:
-            if any(each.seen >= KEY and each.side != term.side for each in others) and not by_sides:
+            if any(each.seen >= KEY for each in terms if each is not term):
                 relation.present = relation.present.with_more(KEY, {term.name})
             beside = personal(union(each.seen for each in own if each.side != term.side))
             if beside and not personal(term.seen):

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from tidemark.lint.privacy import forms
+from tidemark.lint.privacy import forms, windows
 from tidemark.lint.privacy.scope import (
     KEY,
     MADE,
@@ -28,6 +28,7 @@ from tidemark.lint.privacy.scope import (
     thing,
     union,
 )
+from tidemark.lint.privacy.unions import united
 from tidemark.lint.privacy.values import Values, is_of_one, parts_of
 from tidemark.sql.queries import full_name
 from tidemark.sql.tracing.reach import conjuncts, is_aggregate
@@ -53,8 +54,8 @@ class Eye(Values):
             given = self.query(node.this, scope) if is_query else self._joined(node, scope)
             return self._sorted(_renamed(given, node), node, scope)
         if isinstance(node, exp.SetOperation):
-            united = _united(node, self.query(node.this, scope), self.query(node.expression, scope))
-            return self._sorted(united, node, scope)
+            given = united(node, self.query(node.this, scope), self.query(node.expression, scope))
+            return self._sorted(given, node, scope)
         if isinstance(node, exp.Select):
             return self._sorted(self._select(node, scope), node, scope)
         if isinstance(node, exp.Values):
@@ -74,8 +75,11 @@ class Eye(Values):
 
     def _by(self, node: exp.Expr, given: Given, scope: Scope) -> Seen:
         """What is seen in what rows are sorted by: an expression, or the number of a column."""
-        at = forms.place(node, given.columns)
-        return self.expression(node, scope) if at is None else given.columns[at][1]
+        if forms.is_number(node):
+            at = forms.place(node, given.columns)
+            return given.all if at is None or not given.is_whole else given.columns[at][1]
+        named = given.known(node.name.lower()) if isinstance(node, exp.Column) and len(node.parts) == 1 else None
+        return self.expression(node, scope) | (named or NOTHING)
 
     def _with(self, node: exp.Expr, around: Scope) -> Mapping[str, Given]:
         ctes = dict(around.ctes)
@@ -130,16 +134,17 @@ class Eye(Values):
         if is_aggregated and (scope.outward or is_of_one([self.expression(each, scope) for each in groups])):
             scope.is_of_one = True
             given = self._shown(node, scope)
-        given = self._told_apart(given, [self.expression(each, scope) for each in groups])
+        grouped = [self.expression(each, scope) for each in groups]
+        given = self._told_apart(given, grouped)
         may_be_none = bool(groups) or node.args.get("having") is not None
-        names_people = scope.is_of_one or not is_aggregated or may_be_none or given.all >= KEY
+        names_people = scope.is_of_one or not is_aggregated or may_be_none or given.all >= KEY or personal(given.all)
         changed = node.args.get("kind") or node.args.get("operation_modifiers")
         return replace(
             given,
             rest=self.anything(node) if changed else given.rest,
             is_placed=given.is_placed and not changed,
             there=scope.there | given.there if names_people else NOTHING,
-            times=NOTHING if is_aggregated else scope.times | given.times,
+            times=personal(union(grouped)) if is_aggregated else scope.times | given.times,
             order=NOTHING if is_aggregated else scope.order | self._in_order_of(node, scope),
         )
 
@@ -150,7 +155,7 @@ class Eye(Values):
 
     def _in_order_of(self, node: exp.Select, scope: Scope) -> Seen:
         """What the windows of a SELECT put its rows in order by."""
-        return personal(union(self.expression(each, scope) for each in forms.window_orders(node)))
+        return personal(union(self.expression(each, scope) for each in windows.window_orders(node)))
 
     def _shown(self, node: exp.Select, scope: Scope) -> Given:
         found: list[Given] = []
@@ -176,7 +181,7 @@ class Eye(Values):
         before = [each.given for each in scope.relations]
         conditions = forms.conditions(select)
         scope.there |= union(self.told(each, scope) for each in conditions)
-        self._compare([*_ons(select), *conditions], scope)
+        self._compare([*_ons(select), *conditions, *forms.divisions(select)], scope)
         scope.there |= union(each.given.there for each in scope.relations)
         return before != [each.given for each in scope.relations]
 
@@ -230,8 +235,7 @@ class Eye(Values):
         for pivot in node.args.get("pivots") or ():
             given = self._pivoted(given, pivot, scope)
             names |= {pivot.alias.lower()} if pivot.alias else set()
-        if not personal(given.all):
-            given = given.with_more(thing(node))
+        given = given.with_more(thing(node), [name for name, seen in given.columns if not personal(seen)])
         scope.relations.append(Relation(frozenset(names), given, is_hidden))
         self._joins(node, scope)
 
@@ -324,63 +328,6 @@ def _renamed(given: Given, node: exp.Expr) -> Given:
 def _made(seen: Seen, node: exp.Expr) -> Given:
     """The columns of a function that makes rows: in each of them any of its arguments may be seen."""
     return _renamed(Given(tuple((name, seen) for name in _MADE_NAMES), seen, personal(seen), personal(seen)), node)
-
-
-def _united(node: exp.SetOperation, left: Given, right: Given) -> Given:
-    """What both sides give; what a query says itself, or looks up, tells of which side a row is or was not."""
-    there, times = left.there | right.there, left.times | right.times
-    if isinstance(node, exp.Except):
-        told = personal(right.all) if left.all >= MADE or _looks_up(left, right) else NOTHING
-        return replace(left.with_more(told), there=there | told)
-    left, right = _labelled(left, right), _labelled(right, left)
-    both = beside([left, right])
-    if node.args.get("by_name"):
-        names = dict.fromkeys((*left.names, *right.names))
-        alike, chosen = forms.alike_by_name(node), _chosen(node, left, right)
-        seen = {name: (left.known(name) or NOTHING) | (right.known(name) or NOTHING) for name in names}
-        columns = tuple((name, each if name in alike else each | chosen) for name, each in seen.items())
-        given = Given(columns, both.rest)
-    elif both.is_whole and len(left.columns) == len(right.columns):
-        given = _paired(node, left, right)
-    else:
-        given = Given(tuple((name, both.all) for name in left.names), both.all)
-    return replace(given, there=there, times=times | there)
-
-
-def _looks_up(left: Given, right: Given) -> bool:
-    """Whether a side holds what is not personal against what is, in the same place of the other one."""
-    if left.is_whole and right.is_whole and len(left.columns) == len(right.columns):
-        pairs = zip(left.columns, right.columns, strict=True)
-        return any(personal(other) and not personal(one) for (_, one), (_, other) in pairs)
-    return bool(left.rest is not None or right.rest is not None or not personal(left.all))
-
-
-def _paired(node: exp.SetOperation, left: Given, right: Given) -> Given:
-    """The columns of both sides, place by place: where they are not alike, the condition of their rows is told."""
-    chosen = _chosen(node, left, right)
-    pairs = zip(left.columns, right.columns, forms.alike(node, len(left.columns)), strict=True)
-    columns = tuple((name, one | other | (NOTHING if alike else chosen)) for (name, one), (_, other), alike in pairs)
-    rest = None if left.rest is None else union(seen for name, seen in columns if not name)
-    return Given(columns, rest, is_placed=left.is_placed)
-
-
-def _chosen(node: exp.SetOperation, left: Given, right: Given) -> Seen:
-    """What tells on which side of a UNION a row is: values that both ask for, or one of people whom both sides name."""
-    there = personal(left.there | right.there)
-    if personal(left.there & right.there):
-        return there
-    pairs = zip(left.columns, right.columns, strict=False)
-    name_people = any(one >= KEY and other >= KEY for (_, one), (_, other) in pairs)
-    read = [{full_name(table) for table in side.find_all(exp.Table)} for side in (node.this, node.expression)]
-    return there if name_people and set.intersection(*read) else NOTHING
-
-
-def _labelled(given: Given, other: Given) -> Given:
-    """One side of a UNION: what the query itself says in it, or in the other, tells the condition of its rows."""
-    opposite = [seen for _, seen in other.columns] if other.is_whole else [other.all] * len(given.columns)
-    both = zip(given.columns, opposite, strict=False)
-    told = given.there | (NULLS if personal(given.there) else NOTHING)
-    return given.with_more(told, [name for (name, seen), beside_it in both if seen | beside_it >= MADE])
 
 
 def _aggregates(node: exp.Expr) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from tidemark.lint.privacy import forms
+from tidemark.lint.privacy import forms, windows
 from tidemark.lint.privacy.scope import KEY, MADE, NOTHING, NULLS, Given, Relation, Scope, Seen, Term, personal, union
 from tidemark.sql.tracing.reach import is_aggregate
 
@@ -74,7 +74,14 @@ class Values(ABC):
                 if isinstance(node, exp.Query) or forms.null_tested(node) is not None:
                     yield Term(side, "", (), self._held(node, inner))
                 elif isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
-                    yield Term(side, node.name.lower(), scope.owners(parts_of(node)), self.expression(node, inner))
+                    for column in self._meant(node, scope):
+                        owners = scope.owners(parts_of(column))
+                        yield Term(side, column.name.lower(), owners, self.expression(column, inner))
+
+    def _meant(self, name: exp.Column, scope: Scope) -> list[exp.Column]:
+        """The columns that a name means: of a relation, or those of which the SELECT makes what it calls so."""
+        made = None if scope.owners(parts_of(name)) else forms.aliased(name)
+        return [name] if made is None else list(made.find_all(exp.Column))
 
     def _owners(self, side: list[exp.Expr], scope: Scope) -> Iterator[Relation]:
         """The relations whose columns are on one side of a condition."""
@@ -110,8 +117,9 @@ class Values(ABC):
             told = _by_null(union(self.expression(each, scope) for each in counted))
             return told | scope.times if scope.is_of_one else NOTHING
         if isinstance(node, exp.Filter):
-            told = self.told(node.expression.this, scope) if scope.is_of_one else NOTHING
-            return self.expression(node.this, scope) | (told | NULLS if told else NOTHING)
+            seen = self.expression(node.this, scope)
+            told = self.told(node.expression.this, scope) if scope.is_of_one or seen >= KEY else NOTHING
+            return seen | (told | NULLS if told else NOTHING)
         if isinstance(node, exp.Nvl2):
             chosen = [node.args.get("true"), node.args.get("false")]
             return union(self.expression(each, scope) for each in chosen) | _by_null(self.expression(node.this, scope))
@@ -147,8 +155,10 @@ class Values(ABC):
 
     def _chosen(self, node: exp.Expr, scope: Scope) -> Seen:
         """What is told by keys of people that were chosen, where they are held against those of others."""
-        owners = {owner for each in node.find_all(exp.Column) for owner in scope.owners(parts_of(each))}
-        return union(each.given.there for each in owners) if len(owners) > 1 else NOTHING
+        names = {tuple(parts_of(each)): each for each in node.find_all(exp.Column)}
+        keys = [parts for parts, each in names.items() if self.expression(each, scope) >= KEY]
+        owners = {owner for parts in names for owner in scope.owners(parts)}
+        return union(each.given.there for each in owners) if len(owners) > 1 or len(keys) > 1 else NOTHING
 
     def _makes_nulls(self, node: exp.Expr, scope: Scope) -> bool:
         """Whether an expression can be null where what it is made of is not, or the other way round."""
@@ -160,20 +170,23 @@ class Values(ABC):
         return not forms.keeps_nulls(node)
 
     def _window(self, node: exp.Window, scope: Scope) -> Seen:
-        ordered = [scope.order, *(self.expression(each, scope) for each in forms.window_parts(node, "order"))]
-        divided = [self.expression(each, scope) for each in forms.window_parts(node, "partition_by")]
-        is_of_few = len(ordered) > 1 or forms.has_frame(node) or is_of_one(divided)
+        ordered = [scope.order, *(self.expression(each, scope) for each in windows.window_parts(node, "order"))]
+        divided = [self.expression(each, scope) for each in windows.window_parts(node, "partition_by")]
+        is_of_few = len(ordered) > 1 or windows.has_frame(node) or is_of_one(divided)
         inner = replace(scope, is_of_one=scope.is_of_one or is_of_few)
         told = union(each for each in divided if each >= MADE | NULLS)
-        if forms.is_of_another_query(node):
+        if windows.counts_off(node):
+            told |= union(ordered)
+        if windows.is_of_another_query(node):
             told |= scope.everything()
         seen = self.expression(node.this, inner)
-        if forms.tells_order(node) or (seen >= KEY and not forms.numbers(node)):
+        if windows.tells_order(node) or (seen >= KEY and not windows.numbers(node)):
             told |= union(ordered)
-        if forms.numbers(node):
+        if windows.numbers(node) or windows.has_frame(node):
             told |= scope.times
+        if windows.numbers(node):
             seen |= KEY & union(ordered)
-        if len(ordered) > 1 and forms.names_each(node):
+        if len(ordered) > 1 and windows.names_each(node):
             seen |= KEY
         return seen | (personal(told) | NULLS if personal(told) else NOTHING)
 
