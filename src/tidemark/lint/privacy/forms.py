@@ -269,9 +269,8 @@ def is_number(node: exp.Expr) -> bool:
 
 def place(node: exp.Expr, columns: Sequence[object]) -> int | None:
     """The place in `columns`, from 0, that a bare number means in ORDER BY and GROUP BY; None of anything else."""
-    node = node.unnest()
-    is_number = isinstance(node, exp.Literal) and node.is_int and 0 < int(node.name) <= len(columns)
-    return int(node.name) - 1 if is_number else None
+    number = int(node.unnest().name) if is_number(node) else 0
+    return number - 1 if 0 < number <= len(columns) else None
 
 
 def is_among(node: exp.Expr, parts: Iterable[object]) -> bool:

@@ -46,8 +46,7 @@ def has_frame(window: exp.Window) -> bool:
 
 def is_of_another_query(window: exp.Window) -> bool:
     """Whether a window has a name that its SELECT does not make: of one around it, or of none."""
-    select = window.find_ancestor(exp.Select)
-    named = {each.name.lower() for each in (select.args.get("windows") or () if select is not None else ())}
+    named = _named(window)
     return any(each.alias and each.alias.lower() not in named for each in _definitions(window))
 
 
@@ -75,12 +74,17 @@ def window_parts(window: exp.Window, name: str) -> list[exp.Expr]:
 
 def _definitions(window: exp.Window) -> Iterator[exp.Window]:
     """A window, and the named ones it is made of."""
-    select = window.find_ancestor(exp.Select)
-    named = {each.name.lower(): each for each in (select.args.get("windows") or () if select is not None else ())}
+    named = _named(window)
     part: exp.Expr | None = window
     while isinstance(part, exp.Window):
         yield part
         part = named.pop(part.alias.lower(), None)
+
+
+def _named(window: exp.Window) -> dict[str, exp.Expr]:
+    """The windows to which the SELECT around one gives a name."""
+    select = window.find_ancestor(exp.Select)
+    return {each.name.lower(): each for each in (select.args.get("windows") or () if select is not None else ())}
 
 
 def _function(window: exp.Window) -> exp.Expr:
