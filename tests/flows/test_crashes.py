@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -74,14 +74,14 @@ class Left:
     books: dict[str, list[dict[str, int]]]
 
 
-def left(pipeline: Pipeline) -> Left:
+def left(pipeline: Pipeline, tables: Sequence[str] = TABLES) -> Left:
     release = latest(SqliteState(pipeline.home / "state" / "state.db"))
     assert release is not None
-    assert release.tables == {table: pipeline.versions()[table] for table in TABLES}
+    assert release.tables == {table: pipeline.versions()[table] for table in tables}
     return Left(
-        tables={table: pipeline.lake.read(table) for table in TABLES},
-        errors={table: sorted(row["payload"] for row in pipeline.lake.errors(table)) for table in TABLES},
-        books={table: books(pipeline, table) for table in TABLES},
+        tables={table: pipeline.lake.read(table) for table in tables},
+        errors={table: sorted(row["payload"] for row in pipeline.lake.errors(table)) for table in tables},
+        books={table: books(pipeline, table) for table in tables},
     )
 
 

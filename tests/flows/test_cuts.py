@@ -11,17 +11,16 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.daily import daily
 from tests.flows.conftest import Pipeline, make_pipeline
-from tests.flows.test_crashes import DAY, books
+from tests.flows.test_crashes import DAY, left
 from tests.support.cuts import Machine, machine
 from tests.support.lakes.lake import Lake
 from tidemark.control.commits import interrupted
-from tidemark.control.release import latest
 from tidemark.control.state import SqliteState
 
 if TYPE_CHECKING:
@@ -167,23 +166,14 @@ def _run(pipeline: Pipeline, *, ends: bool) -> str:
 
 def _compare(shop: Shop, number: int) -> None:
     where = f"seed {SEED}, after {number} cuts: {dict(shop.seen)}"
-    kept, expected = (_left(pipeline) for pipeline in (shop.cut, shop.whole))
+    kept, expected = (left(pipeline, TABLES) for pipeline in (shop.cut, shop.whole))
     for table in TABLES:
-        assert kept[table] == expected[table], f"{table}, {where}"
-        found, wanted = (books(pipeline, table) for pipeline in (shop.cut, shop.whole))
+        assert kept.tables[table] == expected.tables[table], f"{table}, {where}"
+        assert kept.errors[table] == expected.errors[table], f"{table}, {where}"
+        found, wanted = kept.books[table], expected.books[table]
         for each in found:
             assert each["extracted"] == each["accepted"] + each["quarantined"] + each["superseded"], where
         if table in RECEIVED and table != "bronze.stock":  # however many batches it took, each row came once
             sums = [{name: sum(each[name] for each in side) for name in SUMMED} for side in (found, wanted)]
             assert sums[0] == sums[1], f"{table}, {where}"
     assert interrupted(SqliteState(shop.cut.home / "state" / "state.db")) == (), where
-
-
-def _left(pipeline: Pipeline) -> dict[str, Any]:
-    release = latest(SqliteState(pipeline.home / "state" / "state.db"))
-    assert release is not None
-    assert release.tables == {table: pipeline.versions()[table] for table in TABLES}
-    return {
-        table: (pipeline.lake.read(table), sorted(row["payload"] for row in pipeline.lake.errors(table)))
-        for table in TABLES
-    }

@@ -6,10 +6,8 @@ import java.net.URI;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.ChecksumFs;
-import org.apache.hadoop.fs.DelegateToFileSystem;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileStatus;
-import org.apache.hadoop.fs.FsConstants;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.fs.permission.FsPermission;
@@ -151,24 +149,7 @@ public class CutFiles extends LocalFileSystem {
   public static class Context extends ChecksumFs {
 
     public Context(URI uri, Configuration conf) throws Exception {
-      super(new RawContext(conf));
-    }
-  }
-
-  public static class RawContext extends DelegateToFileSystem {
-
-    public RawContext(Configuration conf) throws Exception {
-      super(FsConstants.LOCAL_FS_URI, new Raw(), conf, FsConstants.LOCAL_FS_URI.getScheme(), false);
-    }
-
-    @Override
-    public int getUriDefaultPort() {
-      return -1;
-    }
-
-    @Override
-    public boolean isValidName(String name) {
-      return true;
+      super(new LocalFiles.RawContext(conf, new Raw()));
     }
   }
 }

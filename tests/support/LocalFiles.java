@@ -49,14 +49,14 @@ public class LocalFiles extends LocalFileSystem {
   public static class Context extends ChecksumFs {
 
     public Context(URI uri, Configuration conf) throws Exception {
-      super(new RawContext(conf));
+      super(new RawContext(conf, new Raw()));
     }
   }
 
   public static class RawContext extends DelegateToFileSystem {
 
-    public RawContext(Configuration conf) throws Exception {
-      super(FsConstants.LOCAL_FS_URI, new Raw(), conf, FsConstants.LOCAL_FS_URI.getScheme(), false);
+    public RawContext(Configuration conf, RawLocalFileSystem files) throws Exception {
+      super(FsConstants.LOCAL_FS_URI, files, conf, FsConstants.LOCAL_FS_URI.getScheme(), false);
     }
 
     @Override

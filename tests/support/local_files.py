@@ -86,7 +86,7 @@ def _define(spark: SparkSession, name: str) -> None:
         array[place] = each
     define = class_of.forName("java.lang.ClassLoader").getDeclaredMethod("defineClass", array)
     define.setAccessible(True)
-    first = [f"{name}{each}" for each in _SUPERCLASSES_FIRST]
+    first = [each for part in _SUPERCLASSES_FIRST if (each := f"{name}{part}") in compiled]
     for each in (*first, *(other for other in compiled if other not in first)):
         code = compiled[each]
         given = gateway.new_array(java_class(spark, "java.lang.Object"), len(types))
