@@ -8,10 +8,7 @@ from what a parser makes of it.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import sqlglot
@@ -21,6 +18,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from tidemark.sql.functions import ALLOWED, HINTS, KEYWORDS, REFUSED, WITH_MESSAGE
 from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse, statements
+from tidemark.sql.refused import Refused
+from tidemark.sql.words import is_text, is_word, lost_names
 
 _VARIABLE = re.compile(r"\$\{")
 _RAW_END = re.compile(r"""\b[rR](?:'[^']*\\'|"[^"]*\\")""")
@@ -35,41 +34,11 @@ _UNREADABLE = re.compile(r"""/\*(?!\+)|['"`$]|\{[#{%]|\w://|[^\S \t\r\n]""")
 _REFUSED_CALL = re.compile(rf"(?i)\b(?P<name>{'|'.join(sorted(REFUSED))})[`\s]*\(")
 _VIEW_NAME = re.compile(r"(bronze|silver|gold)__\w+")
 _LAYERS = ("bronze", "silver", "gold")
-_WORD = re.compile(r"[^\W\d]\w*")
 _BARE = frozenset(("current_user", "session_user", "user"))
-_NULL_ORDERS = (
-    *(("nulls", place) for place in ("first", "last")),
-    *((way, "nulls") for way in ("ignore", "respect", "include", "exclude")),
-)
-_ENDS = (TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.R_PAREN, TokenType.R_BRACKET)
-_BEFORE_VALUES = frozenset((
-    "select", "distinct", "all", "from", "join", "and", "or", "not", "between", "like", "ilike", "rlike", "regexp",
-    "div", "interval", "is", "in", "case", "when", "then", "else", "where", "having", "on", "by", "qualify",
-))  # fmt: skip
-_OTHER_NAMES = frozenset((
-    "all", "as", "current_date", "current_time", "current_timestamp", "current_user", "distinct", "fetch",
-    "localtime", "localtimestamp", "select", "session_user", "values",
-))  # fmt: skip
-"""Words that the parser never takes for a name, and Spark does where there is a column of that name."""
-_BEFORE_BRACKETS = frozenset(("any", "array", "interval", "list", "map", "not", "some", "struct"))
-_POSTFIX = ("isnull", "notnull")
 _QUOTES = frozenset("'\"`")
 _NOT_QUERIES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock)
 _FROM_OUTSIDE = (exp.Parameter, exp.SessionParameter, exp.Placeholder)
 _ONLY_SELECT = "write one SELECT over the table's inputs"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Something in a query that may not run: why, what to do instead, and the line in its text.
-
-    `about`: `input` for a table that is no input, `scope` for a CTE that is not seen where it is read.
-    """
-
-    message: str
-    fix: str
-    line: int = 1
-    about: Literal["text", "parse", "call", "form", "input", "scope"] = "form"
 
 
 def refusals(
@@ -90,7 +59,8 @@ def refusals(
     if not isinstance(query.unnest() if isinstance(query, exp.Subquery) else query, exp.Select | exp.SetOperation):
         yield Refused(f"is a {query.key.upper()}", _ONLY_SELECT, line_of(query))
     yield from _calls(tokens, _named(query), columns)
-    yield from _lost(tokens, query, columns)
+    if not isinstance(tokens, TokenError):
+        yield from lost_names(tokens, query, columns)
     yield from _forms(query)
     for table in query.find_all(exp.Table):
         yield from _table(table, tables, {view.lower() for view in views})
@@ -153,7 +123,7 @@ def _misread(sql: str, tokens: list[Token] | TokenError) -> Iterator[Refused]:
     if not isinstance(tokens, TokenError):  # that is told where calls are looked at
         unreadable += _otherwise(sql, tokens, comments, [each for each in spans if each["text"]])
         for token in tokens:
-            if not _is_text(token) and any(map(_has_another_case, token.text)):
+            if not is_text(token) and any(map(_has_another_case, token.text)):
                 message = f"has a letter in `{token.text}` that Spark takes for another one, by its capital"
                 yield Refused(message, "choose another name", token.line, "text")
     if unreadable:
@@ -187,84 +157,6 @@ def _has_another_case(letter: str) -> bool:
     return len(small) > 1 or (len(capital) == 1 and capital.lower() != small)
 
 
-def _lost(tokens: list[Token] | TokenError, query: exp.Expr, columns: Collection[str]) -> Iterator[Refused]:
-    """Names that the parser leaves out of what it makes of the text, so that nobody could follow them."""
-    if isinstance(tokens, TokenError):
-        return
-    paths = [each.expression for each in query.find_all(exp.JSONExtract) if each.args.get("variant_extract")]
-    steps = (each.name for path in paths for each in path.find_all(exp.JSONPathKey))
-    kept = Counter(name.lower() for name in (*(each.name for each in query.find_all(exp.Identifier, exp.Var)), *steps))
-    names, orders = {*columns, *kept}, _null_orders(tokens)
-    kept.update(_keywords(query))
-    kept.subtract(_words_of_texts(tokens, query))
-    yield from _taken_for_names(tokens, names)
-    for token, after in pairwise([*tokens, None]):
-        is_call = after is not None and after.token_type is TokenType.L_PAREN
-        if (
-            token is None
-            or is_call
-            or token.start in orders
-            or token.token_type not in (TokenType.VAR, TokenType.IDENTIFIER)
-        ):
-            continue
-        name = token.text.lower()
-        kept[name] -= 1
-        if name in names and kept[name] < 0:
-            yield Refused(f"has `{token.text}` where nobody can follow it", "leave it out", token.line)
-
-
-def _words_of_texts(tokens: list[Token], query: exp.Expr) -> Counter[str]:
-    """What the parser makes names of that were written as texts, such as the unit of `date_trunc('month', …)`."""
-    made = Counter(each.name.lower() for each in query.find_all(exp.Var))
-    return made & Counter(each.text.lower() for each in tokens if _is_text(each))
-
-
-def _taken_for_names(tokens: list[Token], names: Collection[str]) -> Iterator[Refused]:
-    """Words that Spark may take for the name of a column, and the parser for something else."""
-    for token, after in pairwise([*tokens, None]):
-        if token is None or _is_text(token) or token.token_type in (TokenType.VAR, TokenType.IDENTIFIER):
-            continue
-        name = token.text.lower()
-        is_call = after is not None and after.token_type is TokenType.L_PAREN
-        if name in _POSTFIX and not is_call:
-            yield Refused(f"has `{token.text}`, which Spark takes for a name", "write IS NULL", token.line)
-        elif name in names and (name in _OTHER_NAMES or (name in _BEFORE_BRACKETS and not is_call)):
-            yield Refused(f"has `{token.text}` where nobody can follow it", "choose another name", token.line)
-
-
-def _keywords(query: exp.Expr) -> Iterator[str]:
-    """Words of frames, of `trim` and of clauses that columns can be called too, as often as they stand in a query."""
-    for node in query.walk():
-        if isinstance(node, exp.WindowSpec):
-            words = [node.args.get(name) for name in ("start", "start_side", "end", "end_side")]
-            yield from (each.lower().removesuffix(" row") for each in words if isinstance(each, str))
-        elif isinstance(node, exp.Trim) and node.args.get("position"):
-            yield node.args["position"].lower()
-        elif isinstance(node, exp.WithinGroup):
-            yield from ("within", "group")
-        elif isinstance(node, exp.SetOperation) and node.args.get("by_name"):
-            yield from ("by", "name")
-
-
-def _null_orders(tokens: list[Token]) -> set[int]:
-    """Where `NULLS LAST` and `IGNORE NULLS` begin and end, which the parser does not keep apart from what it adds.
-
-    They stand behind an expression; a column of such a name, with another for its alias, stands before none.
-    """
-    found: set[int] = set()
-    for before, first, second in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        is_plain = TokenType.IDENTIFIER not in (first.token_type, second.token_type)
-        if is_plain and (first.text.lower(), second.text.lower()) in _NULL_ORDERS and _ends_value(before):
-            found |= {first.start, second.start}
-    return found
-
-
-def _ends_value(token: Token) -> bool:
-    if _is_text(token) or token.token_type in _ENDS:
-        return True
-    return _WORD.fullmatch(token.text) is not None and token.text.lower() not in _BEFORE_VALUES
-
-
 def _line_at(sql: str, position: int) -> int:
     return sql.count("\n", 0, position) + 1
 
@@ -289,11 +181,11 @@ def _calls(
         is_part = before is not None and before.token_type is TokenType.DOT
         if token.token_type is TokenType.PIPE_GT:
             yield Refused("uses `|>`", _ONLY_SELECT, token.line)
-        elif name == "using" and after is not None and _is_text(after):
+        elif name == "using" and after is not None and is_text(after):
             yield Refused("hands rows to a script", "write it in SQL, or as a `transform`", token.line)
         elif name in _BARE and not is_call and _is_function(before, token, after) and name not in columns:
             yield Refused(f"`{name}` {REFUSED[name]}", "leave it out", token.line)
-        elif is_call and _is_word(token):
+        elif is_call and is_word(token):
             yield from _call(name, token, named, is_part=is_part)
 
 
@@ -321,16 +213,6 @@ def _is_quoted(sql: str, token: Token) -> bool:
 
 def _first_quote(sql: str, token: Token) -> int:
     return token.start + (sql[token.start] not in _QUOTES)
-
-
-def _is_text(token: Token) -> bool:
-    return token.token_type in (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING)
-
-
-def _is_word(token: Token) -> bool:
-    if token.token_type is TokenType.IDENTIFIER:
-        return True
-    return not _is_text(token) and _WORD.fullmatch(token.text) is not None
 
 
 def _forms(query: exp.Expr) -> Iterator[Refused]:

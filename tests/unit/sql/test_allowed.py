@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tidemark.sql.allowed import Refused, refusals
+from tidemark.sql.allowed import refusals
+from tidemark.sql.refused import Refused
 
 TABLES = ("silver.orders",)
 
@@ -107,6 +108,38 @@ KEYWORDS = (
 )
 def test_columns_may_be_called_as_keywords_are(sql: str) -> None:
     assert told(sql, "amount", "day", *KEYWORDS) == []
+
+
+RESERVED_ELSEWHERE = ("select", "all", "distinct", "values")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT `select`, `all` FROM silver.orders UNION ALL SELECT DISTINCT amount, day FROM silver.orders",
+        "WITH a AS (SELECT count(DISTINCT day) AS `distinct` FROM silver.orders) SELECT * FROM a",
+        "SELECT * FROM (SELECT ALL amount FROM silver.orders) o JOIN (SELECT day FROM silver.orders) d",
+        "SELECT amount FROM silver.orders EXCEPT ALL SELECT amount FROM silver.orders MINUS SELECT 1",
+    ],
+)
+def test_keywords_in_their_own_places_are_no_columns_of_their_names(sql: str) -> None:
+    assert told(sql, "amount", "day", *RESERVED_ELSEWHERE) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("SELECT sum(SELECT - 3) FROM silver.orders", "SELECT"),
+        ("SELECT (select) FROM silver.orders", "select"),
+        ("SELECT amount FROM silver.orders WHERE amount = coalesce(select, 1)", "select"),
+        ("SELECT distinct - 3 FROM silver.orders", "distinct"),
+        ("SELECT sum(all - 3) FROM silver.orders", "all"),
+        ("SELECT DISTINCT FROM silver.orders", "DISTINCT"),
+    ],
+)
+def test_the_same_words_where_they_may_be_columns_are_refused(sql: str, word: str) -> None:
+    messages = [each.message for each in told(sql, "amount", "day", *RESERVED_ELSEWHERE)]
+    assert f"has `{word}` where nobody can follow it" in messages
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from tidemark.config.project import Table, in_environment
 from tidemark.errors import ConfigError, Finding
 from tidemark.lint.inspection import Inspection
 from tidemark.lint.privacy.personal import Sight
-from tidemark.sql.allowed import Refused, expression_refusals, refusals, word_refusals
+from tidemark.sql.allowed import expression_refusals, refusals, word_refusals
+from tidemark.sql.refused import Refused
 
 _SODA_METRICS = (
     "row_count", "missing_count", "missing_percent", "invalid_count", "invalid_percent", "valid_count", "valid_percent",
