@@ -151,11 +151,15 @@ class LineageWatcher:
             self._tell_end(self._run, ended)
         return self._courier.finish(self._held())
 
-    def _held(self) -> Collection[str]:
-        """The runs that died while they committed, which somebody still has to end."""
+    def _held(self) -> Collection[str] | None:
+        """The runs that died while they committed, which somebody still has to end; None where nobody can say."""
         if self.engine is None:
             return ()
-        return {each.run_id for each in commits.interrupted(self.engine.state)}
+        try:
+            return {each.run_id for each in commits.interrupted(self.engine.state)}
+        except Exception:  # the store does not answer: the run's own end is told nevertheless
+            log.exception("lineage is not told which runs died")
+            return None
 
     def _begin(self, job: Job) -> None:
         with self._lock:

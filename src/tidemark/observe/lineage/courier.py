@@ -42,9 +42,12 @@ Make = Callable[[], Event]
 
 @dataclass(frozen=True)
 class _End:
-    """The last thing in the queue; jobs of the runs in `held` stay open, as what they began is still to be ended."""
+    """The last thing in the queue; jobs of the runs in `held` stay open, as what they began is still to be ended.
 
-    held: Collection[str] = ()
+    Where nobody knows which runs these are (None), those of all others do.
+    """
+
+    held: Collection[str] | None = ()
 
 
 @dataclass
@@ -98,10 +101,10 @@ class Courier:
         """The end of a job of a run that died is told by this one: nobody else has to."""
         self._settled.add(job_run)
 
-    def finish(self, held: Collection[str] = ()) -> LineageSummary:
+    def finish(self, held: Collection[str] | None = ()) -> LineageSummary:
         """The run is over: what cannot be brought away in a moment waits. Gives what became of all events.
 
-        Jobs of other runs that died are ended too, but for those of the runs in `held`.
+        Jobs of other runs that died are ended too, but for those of the runs in `held`: of all, where it is None.
         """
         self._queue.put(_End(held))
         if not self._finished.wait(self._patience) or not self._queue.empty():
@@ -121,7 +124,7 @@ class Courier:
             while end is None and not self._abandoned:
                 events, end = self._next()
                 self._bring(events)
-            if end is not None:
+            if end is not None and end.held is not None:
                 self._end_dead(end.held)
         except Exception:
             log.exception("lineage stopped telling")

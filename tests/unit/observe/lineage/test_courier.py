@@ -150,6 +150,15 @@ def test_jobs_of_a_run_that_died_are_ended_by_the_next(folder: Folder) -> None:
     assert sorted(each.run_id for each in left.open()) == ["alive", "held"]
 
 
+def test_no_job_of_another_run_is_ended_where_nobody_knows_which_are_held(folder: Folder) -> None:
+    left = Left(folder)
+    left.note_open("dead", DEAD, [event("START", "x")])
+    taken = Taken()
+    courier(taken, folder).finish(held=None)
+    assert taken.kinds == []
+    assert [each.run_id for each in left.open()] == ["dead"]
+
+
 def test_a_killed_run_has_left_what_it_began(folder: Folder) -> None:
     sender = courier(Taken(), folder)
     sender.take(partial(event, "START"))

@@ -47,6 +47,7 @@ class Caught:
 
     def finish(self, held: object) -> LineageSummary:
         """Counts."""
+        self.held = held
         return LineageSummary(len(self.events), "here")
 
     @property
@@ -102,6 +103,19 @@ def test_a_failed_gate_fails_the_gate_and_the_load(watcher: LineageWatcher, caug
     watcher.finish("gate failed", "1 of 1 checks failed", None)
     assert caught.told[3:] == ["FAIL bronze.people.gate", "FAIL bronze.people", "FAIL daily"]
     assert caught.events[4]["run"]["facets"]["errorMessage"]["message"] == "1 of 1 checks failed"
+
+
+def test_the_end_of_a_run_is_told_where_the_control_store_does_not_answer(
+    watcher: LineageWatcher, caught: Caught
+) -> None:
+    def silent(kind: str) -> Any:
+        raise OSError(f"no {kind}")
+
+    watcher.step_began("bronze.people", "extract")
+    watcher.engine = SimpleNamespace(batches={}, prepared={}, pinned={}, state=SimpleNamespace(list=silent))
+    watcher.finish("failed", "the control store does not answer", None)
+    assert caught.told[-1] == "FAIL daily"
+    assert caught.held is None
 
 
 def test_what_was_prepared_and_never_committed_is_aborted(watcher: LineageWatcher, caught: Caught) -> None:
