@@ -153,6 +153,11 @@ def custom_checks(check: Check, dataset: str) -> list[tuple[str, Mapping[str, An
     ]
 
 
+def check_names(check: Check, lines: int) -> tuple[str, ...]:
+    """What the gate calls the checks of a custom check with so many lines."""
+    return (check.name,) if lines == 1 else tuple(f"{check.name} ({position})" for position in range(1, lines + 1))
+
+
 def tables_named(text: str) -> tuple[str, ...]:
     """The tables (`layer.table`) that a text of SodaCL speaks of."""
     return tuple(TABLE_NAME.findall(text))
@@ -162,8 +167,7 @@ def _custom(contract: Contract, check: Check, dataset: str) -> list[Entry]:
     """SodaCL as written, named as in the contract, over the views of this run."""
     entries: list[Entry] = []
     items = custom_checks(check, dataset)
-    for position, (text, given) in enumerate(items, start=1):
-        name = check.name if len(items) == 1 else f"{check.name} ({position})"
+    for name, (text, given) in zip(check_names(check, len(items)), items, strict=True):
         config = {key: _bound_value(contract, check, key, value) for key, value in given.items()}
         line, judged = _as_severe(_with_views(text), check.severity, config)
         counts = _THRESHOLD.fullmatch(text) or "fail" in config or "warn" in config

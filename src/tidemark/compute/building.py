@@ -9,13 +9,14 @@ from pyspark.sql import functions as F
 
 from tidemark.compile.casts import casts_of
 from tidemark.compute import histories, incremental, tables
+from tidemark.compute.gate.witness import refuse_unseen
 from tidemark.config.definition import transform_of
 from tidemark.delta.table import written_schema
 from tidemark.errors import CommitError, ConfigError
 from tidemark.lint.privacy import admission
-from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal
+from tidemark.rows import AGE, MAYBE_AGE, ORDER, ORIGIN, TAKEN, judging, literal, places
 from tidemark.rows.alignment import Held, align, held_by, with_flag
-from tidemark.rows.masking import masking_key, refuse_unknown, with_masks
+from tidemark.rows.masking import masking_key, refuse_own, refuse_unknown, with_masks
 from tidemark.rows.order import with_order
 from tidemark.spark.relations import query_over
 from tidemark.sql import queries
@@ -33,7 +34,11 @@ OWN_SYSTEM = "tidemark"
 
 def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affected | None) -> Checked:
     """The rows of `table` as the candidates of its inputs make them: the `affected` ones, or all."""
-    frame = with_order(query(engine, spark, table, affected), *table.load.write.order_by)
+    given, held = query(engine, spark, table, affected), _held(engine, table)
+    refuse_own(table, given)
+    if table.layer == "gold":
+        refuse_unknown(engine.project.tables, table, given, held.schema.fieldNames())
+    frame = with_order(given, *table.load.write.order_by)
     is_history = table.load.write.mode == "scd2"
     if affected is not None:
         frame = affected.rows_of(frame)  # a query can have rows of its own
@@ -42,19 +47,19 @@ def computed(engine: Engine, spark: SparkSession, table: Table, affected: Affect
         frame = histories.identified(frame, table)
     key = None
     if table.layer == "gold":
-        refuse_unknown(engine.project.tables, table, frame)
         key = masking_key(engine.environment, spark, table)
         frame = with_masks(table, frame, key)
     frame = frame.withColumn(ORIGIN, F.lit(f"tidemark://{table.name}"))
     if is_history:
-        held = _held(engine, table)
         return histories.check(table, frame, affected, source_system=OWN_SYSTEM, held=held, key=key)
-    return check(engine, table, frame, {})
+    return check(engine, table, frame, {}, held)
 
 
-def check(engine: Engine, table: Table, frame: DataFrame, fields: Mapping[str, str]) -> Checked:
-    """Holds rows against the contract; `fields` are the source's names of columns."""
-    frame, held = _with_delete_flag(table, frame), _held(engine, table)
+def check(
+    engine: Engine, table: Table, frame: DataFrame, fields: Mapping[str, str], held: Held | None = None
+) -> Checked:
+    """Holds rows against the contract; `fields` are the source's names of columns, `held` what the table has."""
+    frame, held = _with_delete_flag(table, frame), held or _held(engine, table)
     casts = casts_of(table.contract, table.load)
     alignment = align(
         frame, table.contract, fields, table.load.on_unknown, _helpers(table), casts, held, table.load.partition_by
@@ -114,5 +119,9 @@ def query(engine: Engine, spark: SparkSession, table: Table, affected: Affected 
         return transform_of(table)(inputs)
     if table.sql is None:
         raise ConfigError(f"{table.name} has neither a query nor a transform")
+    inputs = {name: places.in_places(each, engine.table(name).contract, [table.sql]) for name, each in inputs.items()}
     names = {name: queries.view_name(name) for name in inputs}
-    return query_over(spark, queries.bind(table.sql, names), {names[name]: frame for name, frame in inputs.items()})
+    relations = {names[name]: frame for name, frame in inputs.items()}
+    frame = query_over(spark, queries.bind(table.sql, names), relations)
+    refuse_unseen(spark, engine.project.tables, table, frame, inputs)
+    return frame

@@ -1,4 +1,7 @@
-"""Candidates: tables as they will be once the run's prepared batches are committed, without committing them."""
+"""Candidates: tables as they will be once the run's prepared batches are committed, without committing them.
+
+Their columns are in the order in which queries may count on them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tidemark.compute.tables import input_id, input_version
 from tidemark.delta.sizes import gathered, table_bytes
 from tidemark.delta.table import read_version
 from tidemark.rows.batches import lacking
+from tidemark.rows.places import in_order
 from tidemark.write import rewrite
 from tidemark.write.manifest import CHANGE_TYPE, Prepared
 
@@ -30,9 +34,11 @@ def candidate(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     before = prepared.target_version
     base = None if before is None else read_version(spark, path, before, prepared.target_id)
     if prepared.rewrite is not None and base is not None:
-        return rewrite.candidate(spark, base, prepared.rewrite)
-    size = 0 if base is None else table_bytes(spark, path)
-    return with_batch(base, prepared, prepared.rows(spark), prepared.partitions(engine.table(table)), size)
+        found = rewrite.candidate(spark, base, prepared.rewrite)
+    else:
+        size = 0 if base is None else table_bytes(spark, path)
+        found = with_batch(base, prepared, prepared.rows(spark), prepared.partitions(engine.table(table)), size)
+    return in_order(found, engine.table(table).contract)
 
 
 def committed(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
@@ -40,7 +46,8 @@ def committed(engine: Engine, spark: SparkSession, table: str) -> DataFrame:
     version = input_version(engine, table)
     if version is None:
         return _empty(engine, spark, table)
-    return read_version(spark, engine.table_path(table), version, input_id(engine, table))
+    found = read_version(spark, engine.table_path(table), version, input_id(engine, table))
+    return in_order(found, engine.table(table).contract)
 
 
 def with_batch(

@@ -26,6 +26,7 @@ from tidemark.errors import CommitError
 from tidemark.rows import quoted
 from tidemark.rows.batches import having
 from tidemark.rows.order import with_stored_order
+from tidemark.rows.places import in_order
 from tidemark.spark import storage
 from tidemark.sql.types import METADATA_COLUMNS
 from tidemark.write import standing
@@ -159,7 +160,8 @@ def inputs_in(engine: Engine, spark: SparkSession, table: Table, affected: Affec
     Inputs of the table's own grain come with the affected keys. Of a large one with another `on` (a dimension under a
     fact) only the rows come that the others point at; a small one is read as it is.
     """
-    found = {name: with_stored_order(candidate(engine, spark, name)) for name in table.inputs}
+    read = {name: with_stored_order(candidate(engine, spark, name)) for name in table.inputs}
+    found = {name: in_order(frame, engine.table(name).contract) for name, frame in read.items()}
     if affected is None:
         return found
     whole = dict(found)

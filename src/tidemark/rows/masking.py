@@ -12,12 +12,12 @@ from tidemark.aws import secrets
 from tidemark.compile.masks import MaskKey, domain, masked
 from tidemark.errors import CommitError, ConfigError
 from tidemark.lint.privacy import admission
-from tidemark.rows import ORIGIN, own, quoted
+from tidemark.rows import own, quoted
 from tidemark.spark.hidden import hidden_values
-from tidemark.sql.types import HELPER_PREFIX, SOURCE_ORDER
+from tidemark.sql.types import HELPER_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -58,10 +58,15 @@ def _with_shared(frame: DataFrame, name: str, people: int) -> DataFrame:
     return joined.withColumn(_IS_SHARED + name, F.coalesce(quoted(_IS_SHARED + name), F.lit(False)))
 
 
-def refuse_unknown(tables: Mapping[str, Table], table: Table, frame: DataFrame) -> None:
-    """Raises `CommitError` where rows of gold have columns that no contract masks, and personal data may be in them."""
-    known = {*table.contract.column_names, *table.load.write.helpers, *table.load.write.made, SOURCE_ORDER, ORIGIN}
-    names = [name for name in frame.columns if name.lower() not in known and not name.startswith(HELPER_PREFIX)]
+def refuse_unknown(tables: Mapping[str, Table], table: Table, frame: DataFrame, stored: Collection[str] = ()) -> None:
+    """Raises `CommitError` where rows of gold have columns that no contract masks, and personal data may be in them.
+
+    `frame` is as the query gives it, also by names that nobody could tell before. What only orders rows or marks
+    deletes is kept where the table has (`stored`) such a column.
+    """
+    helpers = set(table.load.write.helpers) - {name.lower() for name in stored}
+    known = {*table.contract.column_names, *helpers, *table.load.write.made}
+    names = [name for name in frame.columns if name.lower() not in known]
     sight = admission.sight(tables)
     seen = [name for name in names if sight.made(table).seen(name.lower())]
     if seen:
@@ -71,6 +76,19 @@ def refuse_unknown(tables: Mapping[str, Table], table: Table, frame: DataFrame) 
             step="build",
             seen=seen,
             next_step=f"add them to {table.contract.path.name} with a mask, or leave them out",
+        )
+
+
+def refuse_own(table: Table, frame: DataFrame) -> None:
+    """Raises `CommitError` where a query or a transform gives a column by a name of the engine's own helpers."""
+    seen = [name for name in frame.columns if name.lower().startswith(HELPER_PREFIX)]
+    if seen:
+        raise CommitError(
+            f"its rows have columns whose names begin as the engine's own (`{HELPER_PREFIX}`)",
+            table=table.name,
+            step="build",
+            seen=seen,
+            next_step=f"give them other names in {(table.sql_path or table.contract.path).name}",
         )
 
 

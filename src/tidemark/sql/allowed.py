@@ -16,6 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from tidemark.sql.arguments import argument_refusals, pivot_refusals
 from tidemark.sql.functions import ALLOWED, HINTS, KEYWORDS, REFUSED, WITH_MESSAGE
 from tidemark.sql.queries import DIALECT, SqlError, full_name, line_of, parse, statements
 from tidemark.sql.refused import Refused
@@ -32,6 +33,10 @@ _SPANS = re.compile(
 """Comments, texts and quoted names as Spark's own grammar (SqlBaseLexer.g4) has them."""
 _UNREADABLE = re.compile(r"""/\*(?!\+)|['"`$]|\{[#{%]|\w://|[^\S \t\r\n]""")
 _REFUSED_CALL = re.compile(rf"(?i)\b(?P<name>{'|'.join(sorted(REFUSED))})[`\s]*\(")
+_NUMBERS = (TokenType.NUMBER, TokenType.HEX_STRING, TokenType.BIT_STRING)
+_NUMBER = re.compile(r"(?i)(?:\d+[lsy]|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:f|d|bd)?)(?![\w.])")
+"""Numbers as Spark's own grammar has them; `range(1, 2)` and `a[0].b` have some too."""
+_SIGMAS = frozenset("Σσς")
 _VIEW_NAME = re.compile(r"(bronze|silver|gold)__\w+")
 _LAYERS = ("bronze", "silver", "gold")
 _BARE = frozenset(("current_user", "session_user", "user"))
@@ -61,12 +66,30 @@ def refusals(
     yield from _calls(tokens, _named(query), columns)
     if not isinstance(tokens, TokenError):
         yield from lost_names(tokens, query, columns)
+        yield from argument_refusals(tokens)
+    yield from pivot_refusals(query)
     yield from _forms(query)
     for table in query.find_all(exp.Table):
         yield from _table(table, tables, {view.lower() for view in views})
+    yield from _layer_names(query)
     for cte in query.find_all(exp.CTE):
         if _VIEW_NAME.fullmatch(cte.alias.lower()):
             yield Refused(f"`{cte.alias}` is the name of a view of the engine", "choose another name", line_of(cte))
+
+
+def _layer_names(query: exp.Expr) -> Iterator[Refused]:
+    """Aliases by which `silver.orders.x` could be something else than a column of a table."""
+    named_whole = {column.db.lower() for column in query.find_all(exp.Column) if column.db}
+    for alias in query.find_all(exp.TableAlias):
+        if alias.name.lower() in named_whole and alias.name.lower() in _LAYERS:
+            yield Refused(f"`{alias.name}` is the name of a layer", "choose another alias", line_of(alias))
+    for table in query.find_all(exp.Table):
+        select = table.find_ancestor(exp.Select)
+        if table.db and not table.alias and select is not None:
+            named = [each for each in select.find_all(exp.TableAlias) if each.name.lower() == table.name.lower()]
+            if any(each.find_ancestor(exp.Select) is select for each in named):
+                what = f"`{table.name}` is the name of {full_name(table)} and an alias beside it"
+                yield Refused(what, "choose another alias", line_of(table))
 
 
 def expression_refusals(text: str, names: Collection[str] = ()) -> Iterator[Refused]:
@@ -122,6 +145,7 @@ def _misread(sql: str, tokens: list[Token] | TokenError) -> Iterator[Refused]:
     unreadable += [each.start() for each in _UNREADABLE.finditer(_blanked(sql, spans))]
     if not isinstance(tokens, TokenError):  # that is told where calls are looked at
         unreadable += _otherwise(sql, tokens, comments, [each for each in spans if each["text"]])
+        unreadable += [each.start for each in tokens if _is_name_elsewhere(sql, each)]
         for token in tokens:
             if not is_text(token) and any(map(_has_another_case, token.text)):
                 message = f"has a letter in `{token.text}` that Spark takes for another one, by its capital"
@@ -151,8 +175,20 @@ def _blanked(sql: str, spans: Collection[re.Match[str]]) -> str:
     return sql
 
 
+def _is_name_elsewhere(sql: str, token: Token) -> bool:
+    """Whether Spark takes a number for a name (`1e`, `0xab`), or one name for several (`1e.a`)."""
+    if token.token_type in _NUMBERS and sql[token.end] not in _QUOTES:
+        return _NUMBER.match(sql, token.start) is None
+    return token.token_type is TokenType.VAR and "." in token.text
+
+
 def _has_another_case(letter: str) -> bool:
-    """Whether `ı` is `i` to who compares names by their capitals, as Spark does in places, and not by small letters."""
+    """Whether `ı` is `i` to who compares names by their capitals, as Spark does in places, and not by small letters.
+
+    A sigma has two small letters, by its place in a word.
+    """
+    if letter in _SIGMAS:
+        return True
     capital, small = letter.upper(), letter.lower()
     return len(small) > 1 or (len(capital) == 1 and capital.lower() != small)
 
@@ -225,6 +261,11 @@ def _forms(query: exp.Expr) -> Iterator[Refused]:
             if not all(isinstance(each, exp.Literal) for each in message):
                 what = f"`{node.name.lower()}` puts what it is given into messages and logs"
                 yield Refused(what, "write a check in the contract, or the message as a text", line_of(node))
+        elif isinstance(node, exp.Qualify):
+            yield Refused("uses QUALIFY, which Spark lacks", "choose the rows in a SELECT around it", line_of(node))
+        elif isinstance(node, exp.Window) and isinstance(node.this, exp.Filter):
+            what = "has a FILTER before OVER, which Spark lacks"
+            yield Refused(what, "write CASE WHEN in the function", line_of(node))
         elif isinstance(node, _FROM_OUTSIDE):
             text = node.sql(DIALECT)
             yield Refused(f"has a parameter `{text}`, which nothing fills", "write the value", line_of(query))

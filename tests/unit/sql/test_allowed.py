@@ -60,6 +60,10 @@ def test_what_both_read_in_the_same_way_passes(text: str) -> None:
     assert told(f"SELECT /*+ COALESCE(1) */ 1\n{text}\nAS a FROM silver.orders") == []
 
 
+def followed(found: list[Refused]) -> list[str]:
+    return [each.message for each in found if each.message.endswith("follow it")]
+
+
 @pytest.mark.parametrize(
     ("expression", "lost"),
     [
@@ -79,7 +83,7 @@ def test_what_both_read_in_the_same_way_passes(text: str) -> None:
 )
 def test_a_name_that_the_parser_loses_is_refused(expression: str, lost: str | None) -> None:
     found = told(f"SELECT {expression} AS a FROM silver.orders", "amount", "email", "day")
-    assert [each.message for each in found] == ([f"has `{lost}` where nobody can follow it"] if lost else [])
+    assert followed(found) == ([f"has `{lost}` where nobody can follow it"] if lost else [])
 
 
 KEYWORDS = (
@@ -158,4 +162,35 @@ def test_the_same_words_where_they_may_be_columns_are_refused(sql: str, word: st
     ],
 )
 def test_a_lost_column_is_none_the_less_refused_for_its_name(sql: str, lost: str) -> None:
-    assert [each.message for each in told(sql, "day", *KEYWORDS)] == [f"has `{lost}` where nobody can follow it"]
+    assert followed(told(sql, "day", *KEYWORDS)) == [f"has `{lost}` where nobody can follow it"]
+
+
+@pytest.mark.parametrize(
+    "number", ["1", "12L", "3s", "4Y", "1.5", ".5", "2.", "1e3", "1.5E-3", "2F", "1.0D", "3.2BD", "1e+5D"]
+)
+def test_numbers_may_be_written_as_spark_has_them(number: str) -> None:
+    assert told(f"SELECT {number} AS a, amount[0].x AS b FROM silver.orders WHERE amount>{number}") == []
+
+
+@pytest.mark.parametrize("name", ["1e", "0xab", "0x1_0", "1el", "12E", "2.e", "1.5L"])
+def test_what_is_a_name_to_spark_and_a_number_to_the_parser_is_refused(name: str) -> None:
+    assert told(f"SELECT {name} AS a FROM silver.orders")
+
+
+def test_names_whose_small_letters_follow_from_their_place_are_refused() -> None:
+    (found,) = told("SELECT `ΑΣ` FROM silver.orders")
+    assert "Spark takes for another one" in found.message
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_refused"),
+    [
+        ("SELECT silver.orders.day FROM silver.orders, (SELECT struct(1 AS day) AS orders) silver", True),
+        ("SELECT orders.day FROM silver.orders CROSS JOIN (SELECT 1 AS x) AS orders", True),
+        ("SELECT silver.day FROM silver.orders AS silver", False),
+        ("SELECT silver.orders.day FROM silver.orders", False),
+        ("SELECT x FROM (SELECT day AS x FROM silver.orders) AS orders", False),
+    ],
+)
+def test_an_alias_that_could_be_meant_by_the_name_of_a_table_is_refused(sql: str, is_refused: bool) -> None:
+    assert bool(told(sql)) is is_refused

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from tidemark.compile.soda import age_in_hours, freshness_name, sodacl
+from tidemark.compile.soda import age_in_hours, freshness_name, placed, sodacl
 from tidemark.compute.candidate import candidate, committed
 from tidemark.compute.gate import personal
 from tidemark.compute.gate.limits import limit_checks
@@ -18,6 +18,8 @@ from tidemark.compute.gate.scan import CheckResult, run_checks
 from tidemark.compute.tables import newest
 from tidemark.control import bypasses
 from tidemark.instants import as_utc
+from tidemark.lint.privacy import admission, measured
+from tidemark.rows.places import in_places
 from tidemark.spark import storage
 from tidemark.sql.queries import view_name
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from tidemark.engine import Engine
 
 FAILED = ("fail", "error")
+HIDDEN = "hidden"
+"""The value of a check that measures personal data."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def gate(engine: Engine, table: str) -> GateResult:
     if checks:
         relations = {view_name(name): frame for name, frame in _relations(engine, spark, table)}
         results = run_checks(spark, contract, checks, relations, search.beside if search else None)
+        results = _without_values(engine, table, results)
     found = personal.results(search, contract) if search else ()
     batch = engine.prepared.get(table)
     limits = limit_checks(loaded, batch, engine.run.allows) if batch else ()
@@ -87,7 +92,7 @@ def age(engine: Engine, table: str) -> GateResult | None:
     value = _hours(engine, table, freshness)
     late = "fail" if freshness.severity == "error" else "warn"
     check = CheckResult(freshness_name(freshness), late if value > freshness.hours else "pass", str(value))
-    return _stored(engine, table, _let_pass(engine, table, (check,)), started)
+    return _stored(engine, table, _let_pass(engine, table, _without_values(engine, table, (check,))), started)
 
 
 def is_due(engine: Engine, table: str) -> bool:
@@ -101,6 +106,14 @@ def check_names(contract: Contract) -> tuple[str, ...]:
     """The checks that a contract has, by the names that the gate writes."""
     freshness = (freshness_name(contract.freshness),) if contract.freshness else ()
     return (*(check.name for check in contract.checks), *freshness)
+
+
+def _without_values(engine: Engine, table: str, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+    """The results, without what was measured where that may be a value of somebody: nothing of it is stored or told."""
+    hidden = measured.hidden(admission.sight(engine.project.tables), engine.table(table))
+    return tuple(
+        replace(check, value=HIDDEN) if check.value is not None and check.name in hidden else check for check in results
+    )
 
 
 def _let_pass(engine: Engine, table: str, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
@@ -152,5 +165,8 @@ def _relations(engine: Engine, spark: SparkSession, table: str) -> Iterator[tupl
     what is committed.
     """
     tables, waits = engine.project.tables, engine.project.gates.get(table, ())
+    checks = engine.table(table).contract.checks
+    queries = [placed(check.query, table, check.column) for check in checks if check.query]
     for name in sorted({table, *engine.table(table).checked_against} & tables.keys()):
-        yield name, (candidate if name == table or name in waits else committed)(engine, spark, name)
+        frame = (candidate if name == table or name in waits else committed)(engine, spark, name)
+        yield name, in_places(frame, tables[name].contract, queries)

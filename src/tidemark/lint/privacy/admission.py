@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 from tidemark.compile.soda import custom_checks, placed
 from tidemark.config.contract.model import Check
 from tidemark.config.definition import is_from, transform_refusal
+from tidemark.config.files import yamltext
 from tidemark.config.load import SUFFIX as LOAD_SUFFIX
 from tidemark.config.project import Table, in_environment
 from tidemark.errors import ConfigError, Finding
@@ -60,7 +62,12 @@ def findings(tables: Mapping[str, Table], name: str) -> tuple[Finding, ...]:
         known = _of(tables)
         if name not in known.found:
             table = tables[name]
-            known.found[name] = (*forms(tables, table), *_lacking(table), *known.sight.findings(table))
+            known.found[name] = (
+                *forms(tables, table),
+                *_lacking(table),
+                *_in_folders(known.sight, table),
+                *known.sight.findings(table),
+            )
         return known.found[name]
 
 
@@ -90,6 +97,7 @@ def find(inspection: Inspection) -> Iterator[Finding]:
         yield from forms(tables, table, told=("parse", "input"))
         if inspection.environment is not None:
             yield from _lacking(table)
+        yield from _in_folders(seen, table)
         yield from seen.findings(table)
 
 
@@ -107,9 +115,25 @@ def forms(tables: Mapping[str, Table], table: Table, told: Collection[str] = ())
                 yield Finding(table.contract.path, check.line, f"check `{check.name}` {each.message}", each.fix)
 
 
+def _in_folders(sight: Sight, table: Table) -> Iterator[Finding]:
+    """Personal columns by whose values a table would lie in folders: paths stand in logs and in lists of files."""
+    for name in sight.in_folders(table):
+        path = _load_path(table)
+        try:
+            line = yamltext.parse(path).line(("partition_by",))
+        except ConfigError:
+            line = 1
+        message = f"partition_by: `{name}` is personal, and its values would stand in the names of folders"
+        yield Finding(path, line, message, "partition by another column, or write `cluster_by`")
+
+
+def _load_path(table: Table) -> Path:
+    return table.contract.path.with_name(f"{table.contract.name}{LOAD_SUFFIX}")
+
+
 def _lacking(table: Table) -> Iterator[Finding]:
     """What a table needs of its environment, which does not give it, and masks that need all rows."""
-    contract, load_path = table.contract, table.contract.path.with_name(f"{table.contract.name}{LOAD_SUFFIX}")
+    contract, load_path = table.contract, _load_path(table)
     if table.load.transform and not is_from(table.load.transform.partition(":")[0], table.transforms):
         fix = "add its package to `transforms` of the environment's file, once somebody has reviewed it"
         yield Finding(load_path, 1, transform_refusal(table), fix)

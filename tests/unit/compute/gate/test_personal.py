@@ -281,3 +281,36 @@ def test_known_values_are_a_part_of_the_rows_in_which_they_were_looked_for() -> 
 
     assert (find.count, find.looked_at) == (100, 100)
     assert told([counted(10, 1, 2000)], 1.0) == []
+
+
+@pytest.mark.parametrize("name", ["_source_order", "__tidemark_source_order"])
+def test_the_engines_own_columns_take_no_address_from_a_query_or_a_transform(
+    people: Lake, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past_admission(monkeypatch)
+    sql = f"SELECT id, inline(array(named_struct('{name}', email))) FROM bronze.people"
+    engine = gold(people, sql, "id! string")
+    with pytest.raises(CommitError, match="its rows have columns") as refused:
+        steps.build(engine, "gold.people")
+    assert refused.value.seen == (name,)
+
+
+def test_what_orders_rows_and_was_a_column_once_is_not_stored_with_addresses(
+    people: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = {"mode": "upsert", "keys": ["id"], "order_by": ["ord"]}
+    gold(people, "SELECT id, note AS ord FROM bronze.people", "id! string\nord string", write=write)
+    people.build("gold.people")
+    past_admission(monkeypatch)
+    engine = gold(people, "SELECT id, email AS ord FROM bronze.people", "id! string", write=write)
+    with pytest.raises(CommitError, match="columns that the contract lacks") as refused:
+        steps.build(engine, "gold.people")
+    assert refused.value.seen == ("ord",)
+
+
+def test_what_only_orders_rows_may_be_personal(people: Lake) -> None:
+    write = {"mode": "upsert", "keys": ["id"], "order_by": ["ord"]}
+    gold(people, "SELECT id, email AS ord FROM bronze.people", "id! string", write=write)
+    people.build("gold.people")
+    assert "ord" not in people.delta("gold.people").columns
+    assert len(people.read("gold.people", "id")) == len(ROWS)

@@ -155,3 +155,36 @@ def test_a_table_that_stays_passes_its_checks_again_when_what_they_read_changes(
     orders.receive(engine, "bronze.people", orders.frame("id int, name string", [(2, "Bob")]))
 
     assert outcomes(steps.stay(engine, "bronze.orders"))["people are known"] == "fail"
+
+
+def test_the_value_of_a_check_that_measures_somebody_is_neither_stored_nor_told(lake: Lake) -> None:
+    phones = "SELECT max(CAST(replace(phone, '+', '') AS BIGINT)) FROM {object} WHERE id = 1"
+    checks = [
+        {"type": "sql", "name": "phones", "query": phones, "mustBeGreaterThan": 0},
+        {"type": "sql", "name": "no phones", "query": phones, "mustBeLessThan": 0, "severity": "warning"},
+        {"type": "custom", "name": "short", "engine": "soda", "implementation": "max_length(phone) < 3"},
+        {"type": "sql", "name": "known", "query": "SELECT count(phone) FROM {object}", "mustBe": 1},
+    ]
+    lake.table("bronze.items", "id! int\nphone string {classification: personal}", LOAD, keys=["id"], quality=checks)
+    engine = lake.engine()
+    frame = lake.frame("id int, phone string, _origin string", [(1, "+4917012345", "test")])
+    extract = Extract("bronze.items", frame, {}, {"run": engine.run.run_id}, False, "test")
+    steps.prepare(engine, "bronze.items", steps.validate(engine, "bronze.items", extract))
+
+    result = steps.gate(engine, "bronze.items")
+
+    told = {check.name: (check.outcome, check.value) for check in result.checks}
+    assert told["phones"] == ("pass", "hidden")
+    assert told["no phones"] == ("warn", "hidden")
+    assert told["short"] == ("fail", "hidden")
+    assert told["known"] == ("pass", "1.0")
+    stored = Path(result.path).read_text("utf-8")
+    assert "4917012345" not in stored
+    assert {each["name"]: each["value"] for each in json.loads(stored)["checks"]}["phones"] == "hidden"
+
+
+def test_the_age_of_the_newest_personal_date_is_not_told(lake: Lake) -> None:
+    lake.table("bronze.visits", "id! int\nborn timestamp {classification: personal}", LOAD, keys=["id"])
+    lake.promise_freshness("bronze.visits", "born", hours=26)
+    lake.load("bronze.visits", lake.frame("id int, born timestamp", [(1, datetime(2025, 3, 1, tzinfo=UTC))]))
+    assert aged(lake) == "hidden"

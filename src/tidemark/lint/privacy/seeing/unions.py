@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from tidemark.lint.privacy.scope import KEY, MADE, NOTHING, NULLS, Given, Seen, beside, personal, union
+from tidemark.lint.privacy.seeing.marks import EMPTY, KEY, MADE, MIXED, NOTHING, NULLS, Seen, personal, rows, union
+from tidemark.lint.privacy.seeing.scope import Given, beside
 from tidemark.sql.queries import full_name
 
 _SOURCES = ("from_", "joins", "laterals", "with_", "group", "having", "windows", "qualify")
@@ -20,11 +21,14 @@ def united(node: exp.SetOperation, left: Given, right: Given) -> Given:
         told = personal(right.all) if left.all >= MADE or _looks_up(left, right) else NOTHING
         return replace(left.with_more(told), there=there | told, times=times | personal(there))
     left, right = _labelled(left, right), _labelled(right, left)
+    if node.args.get("distinct") is not False:
+        times |= mixed(left, right)
     both = beside([left, right])
     if node.args.get("by_name"):
         names = dict.fromkeys((*left.names, *right.names))
         alike, chosen = _alike_by_name(node), _chosen(node, left, right)
-        seen = {name: (left.known(name) or NOTHING) | (right.known(name) or NOTHING) for name in names}
+        pairs = {name: (left.known(name) or MADE | EMPTY, right.known(name) or MADE | EMPTY) for name in names}
+        seen = {name: one | other | _beside_others(one, other) for name, (one, other) in pairs.items()}
         columns = tuple((name, each if name in alike else each | chosen) for name, each in seen.items())
         given = Given(columns, both.rest)
     elif both.is_whole and len(left.columns) == len(right.columns):
@@ -32,6 +36,22 @@ def united(node: exp.SetOperation, left: Given, right: Given) -> Given:
     else:
         given = Given(tuple((name, both.all) for name in left.names), both.all)
     return replace(given, there=there, times=times | there)
+
+
+def mixed(left: Given, right: Given) -> Seen:
+    """What is personal on one side of a set, and is there held against what is none on the other."""
+    if left.is_whole and right.is_whole and len(left.columns) == len(right.columns):
+        pairs = zip(left.columns, right.columns, strict=True)
+        return personal(union(one | other for (_, one), (_, other) in pairs if _beside_others(one, other)))
+    return personal(left.all | right.all)
+
+
+def _beside_others(one: Seen, other: Seen) -> Seen:
+    """Seen in a column that has values of people from one side of a set, and others from the other one."""
+    if bool(personal(one)) == bool(personal(other)):
+        return NOTHING
+    of_none = other if personal(one) else one
+    return NOTHING if of_none - rows(of_none) == MADE | EMPTY else MIXED | MADE | NULLS
 
 
 def _looks_up(left: Given, right: Given) -> bool:
@@ -46,7 +66,10 @@ def _paired(node: exp.SetOperation, left: Given, right: Given) -> Given:
     """The columns of both sides, place by place: where they are not alike, the condition of their rows is told."""
     chosen = _chosen(node, left, right)
     pairs = zip(left.columns, right.columns, _alike(node, len(left.columns)), strict=True)
-    columns = tuple((name, one | other | (NOTHING if alike else chosen)) for (name, one), (_, other), alike in pairs)
+    columns = tuple(
+        (name, one | other | _beside_others(one, other) | (NOTHING if alike else chosen))
+        for (name, one), (_, other), alike in pairs
+    )
     rest = None if left.rest is None else union(seen for name, seen in columns if not name)
     return Given(columns, rest, is_placed=left.is_placed)
 
@@ -59,7 +82,18 @@ def _chosen(node: exp.SetOperation, left: Given, right: Given) -> Seen:
     pairs = zip(left.columns, right.columns, strict=False)
     name_people = any(one >= KEY or other >= KEY for (_, one), (_, other) in pairs)
     read = [{full_name(table) for table in _tables(side)} for side in (node.this, node.expression)]
-    return there if name_people and set.intersection(*read) else NOTHING
+    return there if name_people and (set.intersection(*read) or _names_the_same(node, left, right)) else NOTHING
+
+
+def _names_the_same(node: exp.SetOperation, left: Given, right: Given) -> bool:
+    """Whether both sides name people by a column of the same name, in the same place."""
+    sides = (each.unnest() if isinstance(each, exp.Subquery) else each for each in (node.this, node.expression))
+    named = [each.selects if isinstance(each, exp.Query) else [] for each in sides]
+    places = zip(left.columns, right.columns, *named, strict=False)
+    return any(
+        one >= KEY and other >= KEY and first.unalias().name.lower() == second.unalias().name.lower()
+        for (_, one), (_, other), first, second in places
+    )
 
 
 def _tables(node: exp.Expr) -> Iterator[exp.Table]:

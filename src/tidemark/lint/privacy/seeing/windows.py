@@ -11,15 +11,20 @@ _PICKS = (exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last, exp.
 _NUMBERS = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.PercentRank, exp.CumeDist)
 
 
-def tells_order(window: exp.Window) -> bool:
+def tells_order(window: exp.Window, *, is_divided: bool) -> bool:
     """Whether a function over a window says where in its order a row is: also by counting or adding up those before.
 
     Which row of each group is the first is not taken for it: that is how rows are chosen.
     """
     function = _function(window)
     if isinstance(function, exp.RowNumber):
-        return not any(each.find(exp.Column) for each in window_parts(window, "partition_by"))
+        return not (is_divided and any(map(_divides, window_parts(window, "partition_by"))))
     return not isinstance(function, _PICKS)
+
+
+def _divides(part: exp.Expr) -> bool:
+    """Whether rows surely differ in it; what is asked of them may be the same of all."""
+    return part.find(exp.Column) is not None and not isinstance(part.unnest(), exp.Predicate | exp.Typeof)
 
 
 def numbers(window: exp.Window) -> bool:
@@ -29,19 +34,27 @@ def numbers(window: exp.Window) -> bool:
 
 def names_each(window: exp.Window) -> bool:
     """Whether it may give another number to each row of a group, whatever the group is in order by."""
-    return isinstance(_function(window), exp.Ntile) or (not numbers(window) and tells_order(window))
+    return isinstance(_function(window), exp.Ntile) or (not numbers(window) and tells_order(window, is_divided=False))
 
 
 def counts_off(window: exp.Window) -> bool:
     """Whether a function takes a row so many places away, and nothing where there is none: that tells the place."""
     function = _function(window)
     is_away = isinstance(function, exp.Lag | exp.Lead) and function.args.get("offset") is not None
-    return is_away or isinstance(function, exp.NthValue)
+    is_of_none = isinstance(function, _PICKS) and function.this.find(exp.Column) is None
+    is_far = isinstance(function, exp.First | exp.Last | exp.AnyValue | exp.FirstValue) and _is_beside(window)
+    return is_away or is_of_none or is_far or isinstance(function, exp.NthValue)
 
 
 def has_frame(window: exp.Window) -> bool:
     """Whether a window says which rows of a group it is of, which may be a single one."""
     return any(each.args.get("spec") is not None for each in _definitions(window))
+
+
+def _is_beside(window: exp.Window) -> bool:
+    """Whether a frame may be beside its row, so that there is none in it at the ends of a group."""
+    specs = [spec for each in _definitions(window) if (spec := each.args.get("spec")) is not None]
+    return any(spec.args.get("start_side") == spec.args.get("end_side") != None for spec in specs)  # noqa: E711
 
 
 def is_of_another_query(window: exp.Window) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
-from tidemark.lint.privacy.windows import window_parts, windows_in
+from tidemark.lint.privacy.seeing.windows import window_parts, windows_in
 from tidemark.sql import queries
 from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 
@@ -17,6 +18,14 @@ _SKETCHES = {"hll_sketch_estimate": "hll_sketch_agg", "theta_sketch_estimate": "
 _NULL_TESTS = frozenset(("isnull", "isnotnull"))
 _NULL_SAFE = (exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull)
 _EQUAL = (exp.EQ, exp.NEQ, *_NULL_SAFE)
+_SPREADS = ("repartition", "rebalance")
+_MEASURES = (
+    exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Interval,
+    exp.Var, exp.DateDiff, exp.MonthsBetween, exp.DateAdd, exp.DateSub, exp.TsOrDsAdd, exp.TsOrDsDiff, exp.AddMonths,
+    exp.Year, exp.Month, exp.Day, exp.TsOrDsToDate, exp.Cast, exp.DataType, exp.Floor, exp.CurrentDate,
+    exp.CurrentTimestamp, exp.Date, exp.DateTrunc, exp.TimestampTrunc,
+)  # fmt: skip
+"""Columns and differences of dates, which a condition may bound."""
 _RANGES = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 # What is null where what it is made of is null, and nowhere else: that says nothing more of a value.
 _KEEPS_NULLS = (
@@ -25,16 +34,26 @@ _KEEPS_NULLS = (
     exp.Collate, exp.Initcap, exp.TsOrDsToDate, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.Ordered, exp.IgnoreNulls,
     exp.RespectNulls,
 )  # fmt: skip
+_TIDIES = (exp.SHA2, exp.MD5, exp.SHA, exp.Distinct, exp.Literal)
+_OF_MANY = exp.Max | exp.Min | exp.AnyValue | exp.First | exp.Last | exp.ArrayAgg | exp.ArrayUniqueAgg | exp.DPipe
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
 _NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr, exp.Shuffle)
 _CHAINS = ((exp.DPipe,), (exp.Add, exp.Sub, exp.Mul, exp.Div), (exp.And, exp.Or))
-_DIGESTS = (exp.SHA2, exp.Trim)
+_SIGN = r"(?:\\{1,2}[.+?*()\-]|[^\w\s\\^$.|?*+()\[\]]| )"
+_SIGNS = re.compile(
+    rf"(?:\\{{1,2}}[sWD]|\[(?:{_SIGN}|[.+()]|\\{{1,2}}s)+\]|\[\^[^\[\]\\]*(?:0-9|a-z|A-Z)[^\[\]\\]*\]|{_SIGN})[+*]?"
+    r"|\\{0,2}\[?\+\]?\[\^@\][*+]"
+)
+"""What is taken out of a text to tidy it up: blanks, signs that are no letters or digits, `+…` of an address."""
 _REPLACED = (exp.Replace, exp.RegexpReplace, exp.Translate)
 _TUPLES = (exp.Tuple, exp.Struct)
 _GENERATORS = (exp.UDTF, exp.Explode, exp.Inline, exp.Stack)
 _GENERATOR_NAMES = frozenset(("json_tuple", "variant_explode", "variant_explode_outer", "inline_outer"))
 _GROUPS = (exp.Rollup, exp.Cube, exp.GroupingSets, exp.Tuple, exp.Paren)
-_PLACES_OF_WORK = frozenset(("spark_partition_id", "monotonically_increasing_id"))
+_PLACES_OF_WORK = frozenset((
+    "spark_partition_id", "monotonically_increasing_id", "input_file_name", "input_file_block_start",
+    "input_file_block_length",
+))  # fmt: skip
 
 
 def keeps_nulls(node: exp.Expr) -> bool:
@@ -72,8 +91,45 @@ def _is_how(parent: exp.Expr, node: exp.Expr) -> bool:
     """Whether a literal only says how a value is tidied up or digested: it is no part of what comes of it."""
     if not isinstance(node, exp.Literal) or node is parent.this:
         return False
+    if isinstance(parent, exp.SHA2):
+        return True
     put = parent.args.get("to" if isinstance(parent, exp.Translate) else "replacement")
-    return isinstance(parent, _DIGESTS) or (isinstance(parent, _REPLACED) and (put is None or _is_empty(put)))
+    tidies = isinstance(parent, exp.Trim) or (isinstance(parent, _REPLACED) and (put is None or _is_empty(put)))
+    if isinstance(parent, exp.RegexpReplace):
+        return tidies and (node is put or _SIGNS.fullmatch(node.name) is not None)
+    return tidies and (node is put or not any(sign.isalnum() for sign in node.name))
+
+
+def summed_flags(node: exp.Expr) -> list[exp.Expr] | None:
+    """What is added up of the rows that fulfil a condition, and of the others; None of any other sum."""
+    if not (isinstance(node, exp.Sum | exp.Avg) or _is_call(node, "mean")):
+        return None
+    added = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
+    summed = added.this if isinstance(added, exp.Cast) else added
+    if isinstance(summed, exp.Case) and summed.this is None:
+        parts = [each.args.get("true") for each in summed.args.get("ifs") or ()]
+        return [each for each in (*parts, summed.args.get("default")) if each is not None]
+    if isinstance(summed, exp.If):
+        return [each for each in (summed.args.get("true"), summed.args.get("false")) if each is not None]
+    return [] if isinstance(summed, exp.Predicate) and summed is not added else None
+
+
+def asked_by(summed: exp.Expr) -> list[exp.Expr]:
+    """The conditions by which flags are added up."""
+    cases = [each.this for each in summed.find_all(exp.If)]
+    return cases or list(summed.find_all(exp.Predicate))
+
+
+def tidies(node: exp.Expr) -> bool:
+    """Whether an expression leaves a value what it is for who joins by it: tidied up, digested, or named."""
+    if isinstance(node, _REPLACED):
+        return all(_is_how(node, each) for each in node.iter_expressions() if each is not node.this)
+    return isinstance(node, _TIDIES) or (keeps_nulls(node) and not isinstance(node, _OF_MANY | exp.Length))
+
+
+def has_columns(node: exp.Expr) -> bool:
+    """Whether an expression reads columns, or what a query in it gives."""
+    return node.find(exp.Column, exp.Star, exp.Query) is not None
 
 
 def null_if_empty(node: exp.Expr) -> exp.Expr | None:
@@ -101,8 +157,16 @@ def adds_up(node: exp.Expr) -> bool:
     return is_aggregate(node) and not isinstance(node, _OF_ANY_NUMBER)
 
 
+def keeps_order(node: exp.Expr) -> bool:
+    """Whether an aggregate makes a list of the values of its rows, in their order."""
+    return isinstance(node, exp.ArrayAgg | exp.GroupConcat) and node.find_ancestor(exp.Window, exp.Query) is not None
+
+
 def is_place_of_work(node: exp.Expr) -> bool:
-    """Whether it tells where a row was computed, which follows from the values by which rows were distributed."""
+    """Whether it tells where a row was computed, or lies, which follows from the values by which rows are distributed.
+
+    The name of a file has the values by which its table is partitioned.
+    """
     return isinstance(node, exp.Anonymous) and node.name.lower() in _PLACES_OF_WORK
 
 
@@ -111,6 +175,14 @@ def makes_rows(selected: exp.Expr) -> bool:
     node = (selected.this if isinstance(selected, exp.Aliases) else selected.unalias()).unnest()
     is_named = isinstance(node, exp.Anonymous) and node.name.lower() in _GENERATOR_NAMES
     return isinstance(node, _GENERATORS) or is_named
+
+
+def made_by(source: exp.Expr) -> exp.Expr | None:
+    """The function that makes the rows of what a FROM or JOIN names, if one does."""
+    made = source.args.get("this")
+    if isinstance(source, exp.Values) or isinstance(made, exp.Query | exp.Identifier):
+        return None
+    return made if isinstance(source, exp.Lateral | exp.Table) else source if isinstance(source, exp.UDTF) else None
 
 
 def names_rows(node: exp.Expr) -> bool:
@@ -152,6 +224,12 @@ def operands(node: exp.Expr) -> list[exp.Expr]:
 
 
 def is_range(condition: exp.Expr) -> bool:
+    """Whether a condition bounds a column, or a difference of some; anything else can be an equality in other words."""
+    parts = [node for side in sides(condition) for part in side for node in part.walk()] if _bounds(condition) else []
+    return bool(parts) and all(isinstance(node, _MEASURES) for node in parts)
+
+
+def _bounds(condition: exp.Expr) -> bool:
     return isinstance(condition, _RANGES)
 
 
@@ -198,11 +276,23 @@ def divisions(select: exp.Expr) -> list[exp.Expr]:
         return []
     windows = [window for part in (*select.expressions, select.args.get("qualify")) for window in windows_in(part)]
     parts = [part for each in windows for name in ("order", "partition_by") for part in window_parts(each, name)]
+    ordered = [part for selected in select.expressions for part in _aggregate_orders(selected)]
     return [
         *grouped_by(select),
+        *(each for each in select.expressions if makes_rows(each)),
+        *ordered,
         *(each.this if isinstance(each, exp.Ordered) else each for each in parts),
         *sorted_by(select),
     ]
+
+
+def _aggregate_orders(selected: exp.Expr) -> Iterator[exp.Expr]:
+    """What aggregates choose or sort the values of their rows by."""
+    for node in selected.walk(prune=_is_query):
+        if isinstance(node, exp.ArgMax | exp.ArgMin) and isinstance(node.expression, exp.Expr):
+            yield node.expression
+        elif isinstance(node, exp.Ordered) and node.find_ancestor(exp.Window, exp.Query) is not None:
+            yield node.this
 
 
 def aliased(name: exp.Column) -> exp.Expr | None:
@@ -258,6 +348,9 @@ def sorted_by(query: exp.Expr) -> list[exp.Expr]:
     clauses = [query.args.get(name) for name in ("order", "sort", "cluster", "distribute")]
     parts = [each for clause in clauses if clause is not None for each in clause.expressions]
     found = [each.this if isinstance(each, exp.Ordered) else each for each in parts]
+    hints = query.args["hint"].expressions if query.args.get("hint") is not None else []
+    spread = [each for each in hints if each.name.lower().startswith(_SPREADS)]
+    found += [column for each in spread for column in each.find_all(exp.Column)]
     is_all = any(isinstance(each, exp.Var | exp.Column) and each.name.lower() == "all" for each in found)
     return [*found, *(each.unalias() for each in query.selects)] if is_all and isinstance(query, exp.Query) else found
 

@@ -7,33 +7,31 @@ partition of a window) is not seen in them, but in what asks whether there is su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
-from tidemark.lint.privacy import forms, windows
-from tidemark.lint.privacy.scope import (
+from tidemark.lint.privacy.seeing import forms, windows
+from tidemark.lint.privacy.seeing.marks import (
+    COMPUTED,
     KEY,
     MADE,
+    MIXED,
     NOTHING,
     NULLS,
-    Given,
-    Relation,
-    Scope,
     Seen,
-    beside,
-    compare,
     personal,
+    row,
     thing,
     union,
 )
-from tidemark.lint.privacy.unions import united
-from tidemark.lint.privacy.values import Values, is_of_one, parts_of
+from tidemark.lint.privacy.seeing.scope import Given, Relation, Scope, beside, compare, lost
+from tidemark.lint.privacy.seeing.unions import mixed, united
+from tidemark.lint.privacy.seeing.values import Values, is_of_one, parts_of
 from tidemark.sql.queries import full_name
 from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 
-_MADE_NAMES = ("col", "pos", "key", "value", "id")  # of columns that generators make, where a query does not name them
 _MOST_ROUNDS = 100  # of a recursive query, whose columns see more with each; there are fewer columns than that
 
 
@@ -45,16 +43,23 @@ class Eye(Values):
 
     def given(self, query: exp.Expr) -> Given:
         """The columns that a parsed query gives."""
-        return self.query(query, Scope({}))
+        scope = Scope({})
+        given = self.query(query, scope)
+        lost = frozenset(scope.lost)
+        return replace(given.with_more(lost), there=given.there | lost, times=given.times | lost)
 
     def query(self, node: exp.Expr, around: Scope) -> Given:
-        scope = Scope(self._with(node, around), around)
+        outward: set[str] = set()
+        scope = Scope(self._with(node, around, outward), around, outward=outward)
         if isinstance(node, exp.Subquery | exp.Paren):
             is_query = isinstance(node.this, exp.Select | exp.SetOperation | exp.Values)
             given = self.query(node.this, scope) if is_query else self._joined(node, scope)
             return self._sorted(_renamed(given, node), node, scope)
         if isinstance(node, exp.SetOperation):
-            given = united(node, self.query(node.this, scope), self.query(node.expression, scope))
+            left, right = self.query(node.this, scope), self.query(node.expression, scope)
+            if isinstance(node, exp.Intersect | exp.Except):
+                scope.lose(mixed(left, right))
+            given = united(node, left, right)
             return self._sorted(given, node, scope)
         if isinstance(node, exp.Select):
             return self._sorted(self._select(node, scope), node, scope)
@@ -68,7 +73,7 @@ class Eye(Values):
         order = personal(union(self._by(each, given, sorted_) for each in forms.sorted_by(node)))
         limits = [each for name in ("limit", "offset") if (each := node.args.get(name)) is not None]
         told = personal(union(self.expression(each.args.get("expression"), scope) for each in limits))
-        there = given.there | told | order if limits else given.there
+        there = given.there | told | order | given.order if limits else given.there
         if limits and scope.outward:
             told |= order  # of what people around it are held against, the first
         return replace(given.with_more(told) if told else given, order=given.order | order, there=there)
@@ -81,17 +86,17 @@ class Eye(Values):
         named = given.known(node.name.lower()) if isinstance(node, exp.Column) and len(node.parts) == 1 else None
         return self.expression(node, scope) | (named or NOTHING)
 
-    def _with(self, node: exp.Expr, around: Scope) -> Mapping[str, Given]:
+    def _with(self, node: exp.Expr, around: Scope, outward: set[str]) -> Mapping[str, Given]:
         ctes = dict(around.ctes)
         clause = node.args.get("with_")
         is_recursive = clause is not None and bool(clause.args.get("recursive"))
         for cte in clause.expressions if clause is not None else ():
             name, before = cte.alias.lower(), Given()
             if is_recursive and isinstance(cte.this, exp.SetOperation):
-                before = _renamed(self.query(cte.this.this, Scope(ctes, around)), cte)
+                before = _renamed(self.query(cte.this.this, Scope(ctes, around, outward=outward)), cte)
             for _ in range(_MOST_ROUNDS if is_recursive else 1):
                 inner = ctes | {name: before} if is_recursive else ctes
-                found = _renamed(self.query(cte.this, Scope(inner, around)), cte)
+                found = _renamed(self.query(cte.this, Scope(inner, around, outward=outward)), cte)
                 if found == before:
                     break
                 before = found
@@ -120,37 +125,52 @@ class Eye(Values):
         return self._rows(inner)
 
     def _rows(self, scope: Scope) -> Given:
-        given = beside([each.given for each in scope.visible])
+        given = _unplaced(beside([each.given for each in scope.visible]), scope)
         there = scope.there | union(each.given.there for each in scope.relations)
-        return Given(given.columns, given.rest, there, scope.times, scope.order)
+        return replace(given, there=there, times=scope.times, order=scope.order)
 
     def _select(self, node: exp.Select, scope: Scope) -> Given:
         self._enter(node, scope)
-        given = self._shown(node, scope)
-        if self._hold(node, scope):
-            given = self._shown(node, scope)
+        given = self._settled(node, scope)
         groups = forms.grouped_by(node)
         is_aggregated = bool(node.args.get("group")) or any(map(_aggregates, node.expressions))
         if is_aggregated and (scope.outward or is_of_one([self.expression(each, scope) for each in groups])):
             scope.is_of_one = True
-            given = self._shown(node, scope)
+        if scope.is_of_one or scope.outward:
+            given = self._settled(node, scope)
+        if is_aggregated and not groups and scope.outward:  # there is always a row: its values tell what is in it
+            told = personal(scope.there | given.there)
+            given = given.with_more(told | NULLS) if told else given
         grouped = [self.expression(each, scope) for each in groups]
         given = self._told_apart(given, grouped)
         may_be_none = bool(groups) or node.args.get("having") is not None
         names_people = scope.is_of_one or not is_aggregated or may_be_none or given.all >= KEY or personal(given.all)
+        times = personal(union(grouped)) if is_aggregated else scope.times | given.times
+        if node.args.get("distinct"):
+            times |= personal(union(seen for _, seen in given.columns if seen & (COMPUTED | MIXED)))
         changed = node.args.get("kind") or node.args.get("operation_modifiers")
         return replace(
             given,
             rest=self.anything(node) if changed else given.rest,
             is_placed=given.is_placed and not changed,
             there=scope.there | given.there if names_people else NOTHING,
-            times=personal(union(grouped)) if is_aggregated else scope.times | given.times,
+            times=times,
             order=NOTHING if is_aggregated else scope.order | self._in_order_of(node, scope),
         )
 
+    def _settled(self, node: exp.Select, scope: Scope) -> Given:
+        """The columns that a SELECT gives once all is told that its conditions, and queries in them, tell."""
+        given = Given()
+        for _ in range(_MOST_ROUNDS):
+            before = [each.given for each in scope.relations]
+            given = self._shown(node, scope)
+            if not self._hold(node, scope) and before == [each.given for each in scope.relations]:
+                break
+        return given
+
     def _told_apart(self, given: Given, groups: list[Seen]) -> Given:
         """What names people, in groups that the query itself divides them into by what is personal."""
-        told = personal(union(each for each in groups if each >= MADE | NULLS))
+        told = personal(union(each for each in groups if each & (MADE | COMPUTED) and each >= NULLS))
         return given.with_more(told, [name for name, seen in given.columns if seen >= KEY]) if told else given
 
     def _in_order_of(self, node: exp.Select, scope: Scope) -> Seen:
@@ -160,7 +180,8 @@ class Eye(Values):
     def _shown(self, node: exp.Select, scope: Scope) -> Given:
         found: list[Given] = []
         made = NOTHING
-        scope.aliases = {name: self.expression(each, scope) for name, each in forms.time_windows(node)}
+        scope.aliases = {}
+        scope.guessed = {name: self.expression(each, scope) for name, each in forms.time_windows(node)}
         for selected in node.expressions:
             given = self._selected(selected, scope)
             found.append(given)
@@ -175,51 +196,68 @@ class Eye(Values):
         if first is not None:
             self._source(first.this, scope)
         self._joins(select, scope)
+        named = [each.this for each in (first, *(select.args.get("joins") or ())) if each is not None]
+        if len(named) > 1 and any(each.args.get("pivots") for each in named):
+            self._blur(scope)
+
+    def _blur(self, scope: Scope) -> None:
+        """A PIVOT behind joins is one of all that is joined, whose columns have other names then."""
+        everything = union(each.given.all for each in scope.relations)
+        for each in scope.relations:
+            each.present, each.is_guess = replace(each.present, columns=(), rest=everything), True
 
     def _hold(self, select: exp.Select, scope: Scope) -> bool:
         """Takes in what rows have to fulfil, also by names that the SELECT gives; whether more is seen by that."""
         before = [each.given for each in scope.relations]
         conditions = forms.conditions(select)
         scope.there |= union(self.told(each, scope) for each in conditions)
-        self._compare([*_ons(select), *conditions, *forms.divisions(select)], scope)
+        self._compare([*_ons(select), *conditions], scope, forms.divisions(select))
         scope.there |= union(each.given.there for each in scope.relations)
         return before != [each.given for each in scope.relations]
 
-    def _joins(self, node: exp.Expr, scope: Scope) -> None:
+    def _joins(self, node: exp.Expr, scope: Scope, *, is_hidden: bool = False) -> None:
         joins = node.args.get("joins") or ()
         for number, join in enumerate(joins):
-            self._join(join, scope)
+            self._join(join, scope, is_hidden=is_hidden)
             self._compare([part for each in joins[: number + 1] for part in conjuncts(each.args.get("on"))], scope)
         for lateral in node.args.get("laterals") or ():
             self._source(lateral, scope)
 
-    def _join(self, join: exp.Join, scope: Scope) -> None:
+    def _join(self, join: exp.Join, scope: Scope, *, is_hidden: bool = False) -> None:
         """Adds what is joined; of the sides that an outer join may leave out, what there is tells of the condition."""
-        before, is_hidden = list(scope.relations), str(join.kind or "").upper() in ("SEMI", "ANTI")
-        self._source(join.this, scope, is_hidden=is_hidden)
+        before, chooses = list(scope.relations), str(join.kind or "").upper() in ("SEMI", "ANTI")
+        there, scope.there = scope.there, NOTHING
+        self._source(join.this, scope, is_hidden=is_hidden or chooses)
+        nested, scope.there = scope.there, there | scope.there
         added = scope.relations[len(before) :]
-        told = union(self.told(each, scope) for each in conjuncts(join.args.get("on")))
+        side = "" if chooses else str(join.side or "").upper()
+        kept = before if side == "LEFT" else added if side == "RIGHT" else ()
+        asked = replace(scope, kept=frozenset(kept))
+        told = union(self.told(each, asked) for each in conjuncts(join.args.get("on")))
         shared = [each.name.lower() for each in join.args.get("using") or ()]
         if str(join.method or "").upper() == "NATURAL":
-            shared = list(dict.fromkeys(name for each in scope.relations for name in each.given.names))
+            shared = list(dict.fromkeys(name for each in scope.relations for name in each.given.names if name))
         told |= union(scope.share(name, id(join)) for name in shared)
-        side = "" if is_hidden else str(join.side or "").upper()
         for each in added if side in ("LEFT", "FULL") else ():
-            each.may_lack(id(join), told)
+            each.may_lack(id(join), told | nested)
         for each in before if side in ("RIGHT", "FULL") else ():
             each.may_lack(id(join), told | scope.there)
         if not side:
             scope.there |= told
 
-    def _compare(self, conditions: list[exp.Expr], scope: Scope) -> None:
+    def _compare(self, conditions: list[exp.Expr], scope: Scope, divisions: Sequence[exp.Expr] = ()) -> None:
         """Tells each relation what conditions hold it against, until none is told more: one leads to the next."""
         for _ in range(_MOST_ROUNDS):
             before = [each.given for each in scope.relations]
-            for whole in conditions:
+            for number, whole in enumerate((*conditions, *divisions)):
                 parts = list(forms.leaves(whole))
                 for condition in parts if parts == [whole] else (whole, *parts):
                     by_sides, is_least = forms.is_range(condition), condition in parts
-                    compare(list(self.terms(condition, scope)), by_sides=by_sides, is_least=is_least)
+                    terms = list(self.terms(condition, scope))
+                    divides = number >= len(conditions)
+                    joins = divides or not is_least or forms.is_equality(condition)
+                    compare(terms, by_sides=by_sides, is_least=is_least, divides=divides, joins=joins)
+                    scope.lose(union(lost(terms, by_sides=by_sides)))
             if before == [each.given for each in scope.relations]:
                 return
 
@@ -227,17 +265,23 @@ class Eye(Values):
         """Adds what a FROM or JOIN names to what names can mean."""
         if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table | exp.Subquery) and not node.alias:
             self._source(node.this, scope, is_hidden=is_hidden)  # a join in parentheses: its names are seen outside
-            self._joins(node, scope)
+            self._joins(node, scope, is_hidden=is_hidden)
             return
-        given, names = self._relation(node, scope), {node.alias_or_name.lower()}
+        made = forms.made_by(node)
+        if made is not None:
+            self._compare([made], scope)
+        given = self._relation(node, scope)
+        names: set[tuple[str, ...]] = {(node.alias_or_name.lower(),)}
         if isinstance(node, exp.Table) and node.db and not node.alias:
-            names.add(full_name(node))
-        for pivot in node.args.get("pivots") or ():
+            names.add((node.db.lower(), node.name.lower()))
+        pivots = node.args.get("pivots") or ()
+        for pivot in pivots:
             given = self._pivoted(given, pivot, scope)
-            names |= {pivot.alias.lower()} if pivot.alias else set()
+            names |= {(pivot.alias.lower(),)} if pivot.alias else set()
         given = given.with_more(thing(node), [name for name, seen in given.columns if not personal(seen)])
-        scope.relations.append(Relation(frozenset(names), given, is_hidden))
-        self._joins(node, scope)
+        given = given.with_more(row(node))
+        scope.relations.append(Relation(frozenset(names), given, is_hidden, is_guess=bool(pivots)))
+        self._joins(node, scope, is_hidden=is_hidden)
 
     def _relation(self, node: exp.Expr, scope: Scope) -> Given:
         if isinstance(node, exp.Lateral):
@@ -250,7 +294,7 @@ class Eye(Values):
             table = self.tables.get(full_name(node)) if node.db else scope.ctes.get(node.name.lower())
             return _renamed(table if table is not None else self._unknown(node), node)
         if isinstance(node, exp.Query | exp.Values | exp.Paren):
-            return self.query(node, scope)
+            return self.query(node, scope.apart())
         if isinstance(node, exp.UDTF):
             return _made(self.expression(node, scope), node)
         seen = self.anything(node) | self.expression(node, scope)
@@ -264,12 +308,22 @@ class Eye(Values):
 
     def _pivoted(self, given: Given, pivot: exp.Pivot, scope: Scope) -> Given:
         inner = Scope(scope.ctes, scope, [Relation(frozenset(), given)])
-        spent = {column.name.lower() for column in pivot.find_all(exp.Column)}
-        read = given.times | union(inner.column(parts_of(column)) for column in pivot.find_all(exp.Column))
+        named_whole = [parts_of(column) for column in pivot.find_all(exp.Column)]
+        spent = {parts[-1] for parts in named_whole}
+        unsure = union(given.seen(parts[-1]) for parts in named_whole if len(parts) > 1)  # a field, or a column spent
+        inner.is_of_one = True  # it groups by all other columns, and some may name people
+        asked = list(pivot.find_all(exp.Column)) if pivot.args.get("unpivot") else pivot.expressions
+        read = given.times | union(self.expression(each, inner) for each in asked)
+        fields = [] if pivot.args.get("unpivot") else pivot.args.get("fields") or []
+        read |= union(inner.column(parts_of(column)) for each in fields for column in each.find_all(exp.Column))
         made = [each for each in pivot.find_all(exp.Identifier) if each.find_ancestor(exp.Column) is None]
         named = made if pivot.args.get("unpivot") else pivot.args.get("columns") or ()
         columns = (*given.without(spent).columns, *((each.name.lower(), read) for each in named))
-        return _renamed(Given(columns, read | (given.rest or NOTHING), given.there, given.times), pivot)
+        there, times = given.there, given.times
+        if pivot.args.get("unpivot") and personal(read) and read >= NULLS:  # there is no row of a null
+            there, times = there | read, times | personal(read)
+            scope.lose(read if read >= MIXED else NOTHING)
+        return _renamed(Given(columns, read | unsure | (given.rest or NOTHING), there, times), pivot)
 
     # What is selected
 
@@ -288,21 +342,14 @@ class Eye(Values):
     def star(self, node: exp.Expr, scope: Scope) -> Given:
         if isinstance(node, exp.Column):
             return self._star_changed(self._star_of(node, scope), node.this, scope)
-        given = beside([each.given for each in scope.visible])
-        # Spark puts columns that are joined by USING first: of none of them the place is known.
-        return self._star_changed(
-            replace(given, rest=given.all, is_placed=False) if scope.shared else given, node, scope
-        )
+        return self._star_changed(_unplaced(beside([each.given for each in scope.visible]), scope), node, scope)
 
     def _star_of(self, node: exp.Column, scope: Scope) -> Given:
         parts = parts_of(node)[:-1]
-        found = [
-            [relation.given for relation in each.relations if ".".join(parts) in relation.names]
-            for each in scope.around()
-        ]
-        if found[0]:
-            return beside(found[0])
-        return Given(rest=scope.column(parts) | union(given.all for around in found for given in around))
+        found = [[relation for relation in each.relations if tuple(parts) in relation.names] for each in scope.around()]
+        if found[0] and not any(relation.is_guess for relation in found[0]):
+            return _unplaced(beside([relation.given for relation in found[0]]), scope)
+        return Given(rest=scope.column(parts) | union(each.given.all for around in found for each in around))
 
     def _star_changed(self, given: Given, star: exp.Expr, scope: Scope) -> Given:
         # With a qualifier it is one of several, or a field in a column: all stay, and nobody knows their places.
@@ -313,6 +360,11 @@ class Eye(Values):
         if star.args.get("rename"):
             return Given((*columns, *changed), given.all)
         return Given((*columns, *changed), given.rest)
+
+
+def _unplaced(given: Given, scope: Scope) -> Given:
+    """Spark puts columns that are joined by USING first, also those of one side: of none of them the place is known."""
+    return replace(given, rest=given.all, is_placed=False) if scope.shared else given
 
 
 def _is_qualified(node: exp.Expr) -> bool:
@@ -327,7 +379,7 @@ def _renamed(given: Given, node: exp.Expr) -> Given:
 
 def _made(seen: Seen, node: exp.Expr) -> Given:
     """The columns of a function that makes rows: in each of them any of its arguments may be seen."""
-    return _renamed(Given(tuple((name, seen) for name in _MADE_NAMES), seen, personal(seen), personal(seen)), node)
+    return _renamed(Given((), seen, personal(seen), personal(seen)), node)
 
 
 def _aggregates(node: exp.Expr) -> bool:

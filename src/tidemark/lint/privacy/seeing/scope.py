@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tidemark.lint.privacy.seeing.marks import (
+    COMPUTED,
+    KEY,
+    MADE,
+    MIXED,
+    NOTHING,
+    NULLS,
+    THING,
+    Seen,
+    are_people,
+    mixes,
+    personal,
+    union,
+)
 from tidemark.sql.tracing.derivation import Origin
 
-Seen = frozenset[Origin]
 Joined = int
 """A join, by the `id` of its node."""
-NOTHING: Seen = frozenset()
-MADE: Seen = frozenset({("", "made")})
-"""Seen in what a query says itself, a literal. Held against a value, it tells that value."""
-NULLS: Seen = frozenset({("", "nulls")})
-"""Seen where a null says more of the values beside it than that there is none."""
-KEY: Seen = frozenset({("", "key")})
-"""Seen in what names one row of a table with personal data: what is counted by it is counted of one person."""
-_THING = "of "
 
 
 @dataclass(frozen=True)
@@ -92,13 +97,16 @@ class Given:
 class Relation:
     """What a FROM or JOIN names; one that is `hidden` only chooses rows of the others.
 
+    `is_guess`: Spark may give its columns other names than these.
+
     `present`: its columns in the rows that it is part of; `absent`: what nulls in their place tell, by the outer join
     that makes them. A join's own condition is asked before it makes any, and a column that `USING` shares has none.
     """
 
-    names: frozenset[str]
+    names: frozenset[tuple[str, ...]]
     present: Given
     is_hidden: bool = False
+    is_guess: bool = False
     absent: Mapping[Joined, Seen] = field(default_factory=dict)
     whole: Relation | None = None
 
@@ -142,7 +150,10 @@ class Scope:
 
     `there`: what the values have to be like for a row of it to be there; `is_of_one`: its rows are of one person each;
     `outward`: names in it that may be of a query around it; `shared`: columns that joins have made one by `USING`;
-    `asked`: what queries in it gave, by the `id` of their nodes, with the state in which they were asked.
+    `asked`: what queries in it gave, by the `id` of their nodes, with the state in which they were asked;
+    `guessed`: names that Spark gives to calls in this SELECT, which are columns for some part of it alone;
+    `kept`: relations of which a join that is asked about leaves no row out;
+    `lost`: of the outermost query, what is used somewhere in it so that nobody can follow it.
     """
 
     ctes: Mapping[str, Given]
@@ -155,6 +166,22 @@ class Scope:
     outward: set[str] = field(default_factory=set)
     shared: dict[str, set[Joined]] = field(default_factory=dict)
     asked: dict[int, tuple[object, Given]] = field(default_factory=dict)
+    guessed: dict[str, Seen] = field(default_factory=dict)
+    kept: frozenset[Relation] = frozenset()
+    lost: set[Origin] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """What is lost is told to the outermost query."""
+        if self.outer is not None:
+            self.lost = self.outer.lost
+
+    def apart(self) -> Scope:
+        """The names that a subquery in the FROM of this SELECT can mean: those around it, and not those beside it."""
+        return Scope(self.ctes, self.outer, outward=self.outward, lost=self.lost)
+
+    def lose(self, seen: Seen) -> None:
+        """These are used in a way that nobody can follow: they may be seen in all that the whole query gives."""
+        self.lost.update(personal(seen))
 
     @property
     def visible(self) -> list[Relation]:
@@ -182,7 +209,13 @@ class Scope:
         is_named = len(parts) == 1
         for scope in self.around():
             shared = scope.shared.get(parts[0], ()) if len(parts) == 1 else ()
-            here = _known([each.inside(shared) for each in scope.visible] if shared else scope.visible, parts)
+            visible = [each.inside(shared) for each in scope.visible] if shared else scope.visible
+            here = _known([each for each in visible if not each.is_guess], parts)
+            guessed = _known([each for each in visible if each.is_guess], parts)
+            if guessed is None:
+                guessed = scope.guessed.get(parts[0])
+            if guessed is not None:
+                found, is_named = [*found, guessed], True
             if here is None:
                 found += [each.given.rest for each in scope.relations if each.given.rest is not None]
                 hidden = _known([each for each in scope.relations if each.is_hidden], parts)
@@ -203,7 +236,10 @@ class Scope:
         """The relations, here or around, that a column's name means or may mean."""
         found: list[Relation] = []
         for scope in self.around():
-            known = [each for each in scope.relations if _known([each], parts) is not None]
+            asked = [
+                each for each, end in _asked_of(scope.relations, parts) if each.given.known(parts[end]) is not None
+            ]
+            known = asked or [each for each in scope.relations if _known([each], parts) is not None]
             if known:
                 return tuple(each.whole or each for each in (*found, *known))
             asked = [each for each, _ in _asked_of(scope.relations, parts)]
@@ -218,10 +254,14 @@ class Scope:
         """A column by which relations are joined that all have one of its name; what is told by that."""
         joins = self.shared.setdefault(name, set())
         joins.add(join)
+        rests = union(each.given.rest for each in self.relations if each.given.rest is not None)
+        if rests:  # one of them may have such a column, of which this is then made
+            for each in self.relations:
+                each.present = each.present.with_more(rests, [name])
         known = [(each, each.inside(joins).given.known(name)) for each in self.relations]
         terms = [Term(at, name, (each,), seen) for at, (each, seen) in enumerate(known) if seen is not None]
         compare(terms, by_sides=False)
-        joins_people = all(personal(each.seen) and not each.seen >= MADE for each in terms)
+        joins_people = are_people([each.seen for each in terms])
         return NOTHING if joins_people else personal(union(each.seen for each in terms))
 
     def state(self) -> list[object]:
@@ -249,23 +289,26 @@ class Scope:
         return any(given.known(name) is not None or given.rest is not None for given in relations)
 
 
-def compare(terms: Sequence[Term], *, by_sides: bool, is_least: bool = True) -> None:
+def compare(
+    terms: Sequence[Term], *, by_sides: bool, is_least: bool = True, divides: bool = False, joins: bool = True
+) -> None:
     """Tells the relations of a condition what it holds them against.
 
     Rows of a relation that shows nothing personal in a condition are looked up by the values there, and tell them;
     where personal columns are on both sides, they are joined. `by_sides`: what stands on one side is computed together,
     and told to none but to what the query says itself. `is_least`: it is made of no other conditions, so that what
-    stands beside a personal column there is held against a value together with it.
+    stands beside a personal column there is held against a value together with it. `divides`: it is no condition, but
+    what rows are grouped or sorted by: columns of the same row stand there as the parts of one value.
     """
     for relation in {owner: None for term in terms for owner in term.owners}:
         own = [term for term in terms if relation in term.owners]
         shown, sides = union(term.seen for term in own), {term.side for term in own}
-        is_made = shown >= MADE
+        is_made = bool(shown & MADE) or (bool(personal(shown)) and bool(shown & COMPUTED))
         others = [term for term in terms if relation not in term.owners]
         told = personal(union(each.seen for each in others if is_made or not by_sides or sides - {each.side}))
-        if told and (is_made or not personal(shown)):
+        if told and (is_made or not joins or not personal(shown)):
             relation.present = relation.present.with_more(told | NULLS)
-        if told and (is_made or by_sides or not personal(shown)):
+        if told and (is_made or by_sides or not joins or not personal(shown)):
             relation.present = replace(relation.present, times=relation.present.times | told)
         elif told and is_least:
             with_people = {term.side for term in own if personal(term.seen)}
@@ -274,13 +317,36 @@ def compare(terms: Sequence[Term], *, by_sides: bool, is_least: bool = True) -> 
         for term in own:
             if any(each.seen >= KEY for each in terms if each is not term):
                 relation.present = relation.present.with_more(KEY, {term.name})
-            beside = personal(union(each.seen for each in own if each.side != term.side))
-            if beside and not personal(term.seen):
-                made = [name for name, seen in relation.given.columns if term.seen & seen & MADE]
-                names = {term.name, *made, *_together(relation, term)}
-                relation.present = relation.present.with_more(beside | NULLS, names)
-            elif personal(term.seen):
-                relation.present = relation.present.with_more(personal(term.seen) | NULLS, _together(relation, term))
+            beside = [each for each in own if each is not term]
+            together = is_least and not by_sides and not divides
+            _hold(relation, term, [each for each in beside if together or each.side != term.side])
+
+
+def _hold(relation: Relation, term: Term, others: Sequence[Term]) -> None:
+    """Tells a relation what one of its columns is held against, and the columns that come of the same rows as it."""
+    told = personal(union(each.seen for each in others))
+    if told and not personal(term.seen):
+        made = [name for name, seen in relation.given.columns if term.seen & seen & MADE]
+        names = {term.name, *made, *_together(relation, term)}
+        relation.present = relation.present.with_more(told | NULLS, names)
+    elif personal(term.seen):
+        relation.present = relation.present.with_more(personal(term.seen) | NULLS, _together(relation, term))
+
+
+def lost(terms: Sequence[Term], *, by_sides: bool) -> Iterator[Seen]:
+    """What is personal in a condition that chooses among rows which a query has set beside people, so as to look up.
+
+    Such is a value that was mixed with others before, and one held against columns of the same relation that are of
+    other rows.
+    """
+    yield from (term.seen for term in terms if term.seen >= MIXED and personal(term.seen))
+    for relation in {owner: None for term in terms for owner in term.owners}:
+        own = [term for term in terms if relation in term.owners]
+        for side in sorted({term.side for term in own}) if by_sides else [None]:
+            told = [term.seen for term in own if personal(term.seen) and side in (None, term.side)]
+            beside = [term.seen for term in own if not personal(term.seen) and (side is None or term.side != side)]
+            if mixes([(union(told), True), *((seen, True) for seen in set(beside))]):
+                yield union(told)
 
 
 def _together(relation: Relation, term: Term) -> set[str]:
@@ -288,13 +354,8 @@ def _together(relation: Relation, term: Term) -> set[str]:
 
     A query has set that beside people, and a condition on what it gives chooses of both.
     """
-    things = frozenset(each for each in term.seen if each[0] == "" and each[1].startswith(_THING))
+    things = frozenset(each for each in term.seen if each[0] == "" and each[1].startswith(THING))
     return {name for name, seen in relation.given.columns if seen & things and not personal(seen)}
-
-
-def thing(node: object) -> Seen:
-    """Seen in the columns of a relation without personal data, by its node in the query: they belong together."""
-    return frozenset({("", f"{_THING}{id(node)}")})
 
 
 def beside(relations: Sequence[Given]) -> Given:
@@ -308,26 +369,16 @@ def _is_whole(given: Given) -> bool:
     return given.is_whole
 
 
-def union(parts: Iterable[Seen]) -> Seen:
-    """All of what is seen in any of them."""
-    return NOTHING.union(*parts)
-
-
-def personal(seen: Seen) -> Seen:
-    """The personal columns in it."""
-    return frozenset(origin for origin in seen if origin[0])
-
-
 def _known(relations: Sequence[Relation], parts: Sequence[str]) -> Seen | None:
-    found = [each.given.known(parts[0]) for each in relations]
-    found += [each.given.known(parts[end]) for each, end in _asked_of(relations, parts)]
-    told = [seen for seen in found if seen is not None]
-    return union(told) if told else None
+    asked = [each.given.known(parts[end]) for each, end in _asked_of(relations, parts)]
+    named = [seen for seen in asked if seen is not None]  # Spark takes a name for a relation's, and else for a field
+    found = named or [seen for each in relations if (seen := each.given.known(parts[0])) is not None]
+    return union(found) if found else None
 
 
 def _asked_of(relations: Sequence[Relation], parts: Sequence[str]) -> Iterator[tuple[Relation, int]]:
     """The relations that a name begins with, and where in it the column stands."""
     for each in relations:
         for end in (1, 2):
-            if len(parts) > end and ".".join(parts[:end]) in each.names:
+            if len(parts) > end and tuple(parts[:end]) in each.names:
                 yield each, end

@@ -12,8 +12,24 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from tidemark.lint.privacy import forms, windows
-from tidemark.lint.privacy.scope import KEY, MADE, NOTHING, NULLS, Given, Relation, Scope, Seen, Term, personal, union
+from tidemark.lint.privacy.seeing import forms, windows
+from tidemark.lint.privacy.seeing.marks import (
+    COMPUTED,
+    EMPTY,
+    KEY,
+    MADE,
+    MIXED,
+    NOTHING,
+    NULLS,
+    Seen,
+    are_people,
+    mixes,
+    personal,
+    rows,
+    telling,
+    union,
+)
+from tidemark.lint.privacy.seeing.scope import Given, Relation, Scope, Term
 from tidemark.sql.tracing.reach import is_aggregate
 
 # Parts of an expression that choose a value without being in it.
@@ -61,9 +77,9 @@ class Values(ABC):
         if forms.is_equality(condition):
             seen = [union(self._held(each, scope) for each in side) for side in forms.sides(condition)]
             owners = [frozenset(self._owners(each, scope)) for each in forms.sides(condition)]
-            if all(personal(each) and not each >= MADE for each in seen) and not frozenset.intersection(*owners):
+            if are_people(seen) and not frozenset.intersection(*owners):
                 return union(self._asked_once(each, scope).there for each in _queries(condition))
-        return personal(self.expression(condition, scope))
+        return telling(self.expression(condition, scope))
 
     def terms(self, condition: exp.Expr, scope: Scope) -> Iterator[Term]:
         """What a condition holds against each other: columns, and what subqueries give."""
@@ -71,17 +87,25 @@ class Values(ABC):
         inner = scope.inside(id(join)) if isinstance(join, exp.Join) else scope
         for side, parts in enumerate(forms.sides(condition)):
             for node in (each for part in parts for each in part.walk(prune=_is_whole)):
-                if isinstance(node, exp.Query) or forms.null_tested(node) is not None:
+                if isinstance(node, exp.Query | exp.Window) or forms.null_tested(node) is not None:
                     yield Term(side, "", (), self._held(node, inner))
-                elif isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
-                    for column in self._meant(node, scope):
-                        owners = scope.owners(parts_of(column))
-                        yield Term(side, column.name.lower(), owners, self.expression(column, inner))
+                for column in self._columns(node, scope):
+                    owners = scope.owners(parts_of(column))
+                    yield Term(side, column.name.lower(), owners, self.expression(column, inner))
+
+    def _columns(self, node: exp.Expr, scope: Scope) -> Iterator[exp.Column]:
+        """The columns that a part of a condition is, or of which a function over a window takes values."""
+        if isinstance(node, exp.Window):
+            yield from node.this.find_all(exp.Column)
+        elif isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
+            yield from self._meant(node, scope)
 
     def _meant(self, name: exp.Column, scope: Scope) -> list[exp.Column]:
         """The columns that a name means: of a relation, or those of which the SELECT makes what it calls so."""
         made = None if scope.owners(parts_of(name)) else forms.aliased(name)
-        return [name] if made is None else list(made.find_all(exp.Column))
+        if made is None:
+            return [name]
+        return [meant for each in made.find_all(exp.Column) for meant in self._meant(each, scope)]
 
     def _owners(self, side: list[exp.Expr], scope: Scope) -> Iterator[Relation]:
         """The relations whose columns are on one side of a condition."""
@@ -102,7 +126,8 @@ class Values(ABC):
             given = self._asked_once(node, scope)
             return given.all | (given.there | NULLS if given.there else NOTHING)
         if isinstance(node, exp.Exists) and isinstance(node.this, exp.Query):
-            return self._asked_once(node.this, scope).there
+            there = self._asked_once(node.this, scope).there
+            return there | NULLS | MADE if personal(there) else there
         if isinstance(node, exp.Window):
             return self._window(node, scope)
         asked = self._asked(node, scope)
@@ -112,17 +137,26 @@ class Values(ABC):
         """What is seen in an expression that only asks for something; None of any other."""
         tested, counted = forms.null_tested(node), forms.counted(node)
         if tested is not None:
-            return _by_null(union(self.expression(each, scope) for each in tested))
+            seen = union(self.expression(each, scope) for each in tested)
+            return _by_null(seen) | rows(seen)
         if counted is not None:
-            told = _by_null(union(self.expression(each, scope) for each in counted))
-            return told | scope.times if scope.is_of_one else NOTHING
+            held = union(self.expression(each, scope) for each in counted)
+            if not scope.is_of_one:
+                return held if held >= MIXED and personal(held) else NOTHING
+            return (held if held >= MIXED else _by_null(held)) | scope.times
         if isinstance(node, exp.Filter):
             seen = self.expression(node.this, scope)
-            told = self.told(node.expression.this, scope) if scope.is_of_one or seen >= KEY else NOTHING
+            told = self.told(node.expression.this, scope)
+            told = told if scope.is_of_one or seen >= KEY or told >= MIXED else NOTHING
             return seen | (told | NULLS if told else NOTHING)
         if isinstance(node, exp.Nvl2):
             chosen = [node.args.get("true"), node.args.get("false")]
             return union(self.expression(each, scope) for each in chosen) | _by_null(self.expression(node.this, scope))
+        flags = forms.summed_flags(node)
+        if flags is not None and not scope.is_of_one:
+            asked = [self.expression(each, scope) for each in forms.asked_by(node)]
+            shown = union(self.expression(each, scope) for each in flags)
+            return shown | union(each for each in asked if each >= MIXED and personal(each))
         value = forms.null_if_empty(node)
         return self.expression(value, scope) if value is not None else None
 
@@ -140,25 +174,34 @@ class Values(ABC):
         skipped = _only_chosen_by(node)
         parts = forms.values_in(node)
         names_rows = KEY if forms.names_rows(node) else NOTHING
+        if isinstance(node, exp.Null):
+            return MADE | EMPTY
         if not parts:
             return MADE | names_rows
         seen = scope.times if scope.is_of_one and forms.adds_up(node) else NOTHING
-        seen |= union(self.expression(each, scope) for each in parts if not forms.is_among(each, skipped))
+        seen_in = [(each, self.expression(each, scope)) for each in parts if not forms.is_among(each, skipped)]
+        seen |= union(found for _, found in seen_in)
         choosing = union(self.expression(each, scope) for each in parts if forms.is_among(each, skipped))
         if isinstance(node, exp.ArgMax | exp.ArgMin):
             seen |= _by_null(choosing)  # where nothing has an order, nothing is chosen
         if seen >= KEY:
             seen |= self._chosen(node, scope) | (scope.order if is_aggregate(node) else NOTHING)
             seen |= personal(choosing)
-        seen |= names_rows
+        seen |= names_rows | (personal(scope.order) if names_rows or forms.keeps_order(node) else NOTHING)
+        seen |= personal(choosing) if forms.keeps_order(node) else NOTHING
+        if not isinstance(node, exp.Cast | exp.Alias | exp.Paren):
+            seen -= EMPTY
+        if personal(seen):
+            seen |= NOTHING if forms.tidies(node) else COMPUTED
+            seen |= MIXED if mixes([(found, forms.has_columns(each)) for each, found in seen_in]) else NOTHING
         return seen | NULLS if personal(seen) and self._makes_nulls(node, scope) else seen
 
     def _chosen(self, node: exp.Expr, scope: Scope) -> Seen:
         """What is told by keys of people that were chosen, where they are held against those of others."""
         names = {tuple(parts_of(each)): each for each in node.find_all(exp.Column)}
         keys = [parts for parts, each in names.items() if self.expression(each, scope) >= KEY]
-        owners = {owner for parts in names for owner in scope.owners(parts)}
-        return union(each.given.there for each in owners) if len(owners) > 1 or len(keys) > 1 else NOTHING
+        owners = {owner for parts in names for owner in scope.owners(parts) if owner not in scope.kept}
+        return union(each.given.there for each in owners) if len(names) > 1 or len(keys) > 1 else NOTHING
 
     def _makes_nulls(self, node: exp.Expr, scope: Scope) -> bool:
         """Whether an expression can be null where what it is made of is not, or the other way round."""
@@ -172,15 +215,17 @@ class Values(ABC):
     def _window(self, node: exp.Window, scope: Scope) -> Seen:
         ordered = [scope.order, *(self.expression(each, scope) for each in windows.window_parts(node, "order"))]
         divided = [self.expression(each, scope) for each in windows.window_parts(node, "partition_by")]
-        is_of_few = len(ordered) > 1 or windows.has_frame(node) or is_of_one(divided)
+        is_of_few = bool(scope.outward) or len(ordered) > 1 or windows.has_frame(node) or is_of_one(divided)
         inner = replace(scope, is_of_one=scope.is_of_one or is_of_few)
-        told = union(each for each in divided if each >= MADE | NULLS)
+        told = union(each for each in divided if each & (MADE | COMPUTED) and each >= NULLS)
         if windows.counts_off(node):
             told |= union(ordered)
         if windows.is_of_another_query(node):
             told |= scope.everything()
         seen = self.expression(node.this, inner)
-        if windows.tells_order(node) or (seen >= KEY and not windows.numbers(node)):
+        if windows.tells_order(node, is_divided=any(not each & MADE for each in divided)) or (
+            seen >= KEY and not windows.numbers(node)
+        ):
             told |= union(ordered)
         if windows.numbers(node) or windows.has_frame(node):
             told |= scope.times
@@ -188,7 +233,7 @@ class Values(ABC):
             seen |= KEY & union(ordered)
         if len(ordered) > 1 and windows.names_each(node):
             seen |= KEY
-        return seen | (personal(told) | NULLS if personal(told) else NOTHING)
+        return seen | (personal(told) | NULLS | COMPUTED if personal(told) else NOTHING)
 
     def _name(self, node: exp.Expr, scope: Scope) -> Seen:
         if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
@@ -219,7 +264,7 @@ def _by_null(seen: Seen) -> Seen:
 
 
 def _is_whole(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Query | exp.Column) or forms.null_tested(node) is not None
+    return isinstance(node, exp.Query | exp.Column | exp.Window) or forms.null_tested(node) is not None
 
 
 def _queries(condition: exp.Expr) -> Iterator[exp.Expr]:
