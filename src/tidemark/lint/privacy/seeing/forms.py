@@ -128,8 +128,10 @@ def tidies(node: exp.Expr) -> bool:
 
 
 def has_columns(node: exp.Expr) -> bool:
-    """Whether an expression reads columns, or what a query in it gives."""
-    return node.find(exp.Column, exp.Star, exp.Query) is not None
+    """Whether an expression reads columns, or what a query in it gives; arguments of its own functions are none."""
+    given = {each.name.lower() for inner in node.find_all(exp.Lambda) for each in inner.expressions}
+    columns = (each for each in node.find_all(exp.Column) if each.parts[0].name.lower() not in given)
+    return any(True for _ in columns) or node.find(exp.Star, exp.Query) is not None
 
 
 def null_if_empty(node: exp.Expr) -> exp.Expr | None:
