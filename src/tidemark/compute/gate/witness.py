@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from tidemark.errors import ConfigError, Finding
+from tidemark.errors import Finding
 from tidemark.lint.privacy import admission
 from tidemark.spark.resolved.reading import carried
 
@@ -28,13 +28,7 @@ def refuse_unseen(
 
     `frame` is what `query_over` made of the `inputs`, in this order, by the names of their views.
     """
-    found = list(unseen(spark, admission.sight(tables), table, frame, inputs))
-    if found:
-        raise ConfigError(
-            f"{table.name} may not be loaded as it is configured",
-            findings=found,
-            next_step="correct the files, then tidemark validate",
-        )
+    admission.refuse(table.name, list(unseen(spark, admission.sight(tables), table, frame, inputs)))
 
 
 def unseen(

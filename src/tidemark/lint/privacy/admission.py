@@ -47,7 +47,11 @@ _known: list[_Admissions] = []
 
 def admit(tables: Mapping[str, Table], name: str) -> None:
     """Raises `ConfigError` with everything for which a table may not be prepared or published."""
-    found = findings(tables, name)
+    refuse(name, findings(tables, name))
+
+
+def refuse(name: str, found: Collection[Finding]) -> None:
+    """Raises `ConfigError` with what was found in a table, if anything was."""
     if found:
         raise ConfigError(
             f"{name} may not be loaded as it is configured",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from tidemark import steps
 from tidemark.compute.gate import witness
 from tidemark.errors import ConfigError
 from tidemark.lint.privacy import admission
+from tidemark.lint.privacy.personal import Sight
 from tidemark.lint.privacy.seeing.scope import Given
 
 PEOPLE = "id! string\nemail string {classification: personal}\ncity string"
@@ -26,10 +26,10 @@ MISREAD = "SELECT id, 1e AS city FROM (SELECT id, email AS `1e` FROM bronze.peop
 class Blind:
     """As the check of a query that takes a name for a number: it sees what is personal, and not where it goes."""
 
-    sight: Any
+    sight: Sight
 
     def given(self, name: str) -> Given:
-        return self.sight.given(name)  # type: ignore[no-any-return]
+        return self.sight.given(name)
 
     def made(self, table: object) -> Given:
         return Given((("id", frozenset()), ("city", frozenset())))

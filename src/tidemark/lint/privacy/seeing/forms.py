@@ -34,9 +34,9 @@ _KEEPS_NULLS = (
     exp.Collate, exp.Initcap, exp.TsOrDsToDate, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.Ordered, exp.IgnoreNulls,
     exp.RespectNulls,
 )  # fmt: skip
-_TIDIES = (exp.SHA2, exp.MD5, exp.SHA, exp.Distinct, exp.Literal)
-_OF_MANY = exp.Max | exp.Min | exp.AnyValue | exp.First | exp.Last | exp.ArrayAgg | exp.ArrayUniqueAgg | exp.DPipe
 _OF_ANY_NUMBER = (exp.Max, exp.Min, exp.AnyValue, exp.First, exp.Last, exp.ArgMax, exp.ArgMin)
+_DIGESTS = (exp.SHA2, exp.MD5, exp.SHA)
+_OF_MORE = (*_OF_ANY_NUMBER, *_ALL_OF_THEM, exp.DPipe, exp.Length)  # null with their values, and no value of somebody
 _NAMES_ROWS = (exp.RowNumber, exp.Uuid, exp.Rand, exp.Randn, exp.Uniform, exp.Randstr, exp.Shuffle)
 _CHAINS = ((exp.DPipe,), (exp.Add, exp.Sub, exp.Mul, exp.Div), (exp.And, exp.Or))
 _SIGN = r"(?:\\{1,2}[.+?*()\-]|[^\w\s\\^$.|?*+()\[\]]| )"
@@ -124,14 +124,14 @@ def tidies(node: exp.Expr) -> bool:
     """Whether an expression leaves a value what it is for who joins by it: tidied up, digested, or named."""
     if isinstance(node, _REPLACED):
         return all(_is_how(node, each) for each in node.iter_expressions() if each is not node.this)
-    return isinstance(node, _TIDIES) or (keeps_nulls(node) and not isinstance(node, _OF_MANY | exp.Length))
+    return isinstance(node, _DIGESTS) or (keeps_nulls(node) and not isinstance(node, _OF_MORE))
 
 
 def has_columns(node: exp.Expr) -> bool:
     """Whether an expression reads columns, or what a query in it gives; arguments of its own functions are none."""
     given = {each.name.lower() for inner in node.find_all(exp.Lambda) for each in inner.expressions}
-    columns = (each for each in node.find_all(exp.Column) if each.parts[0].name.lower() not in given)
-    return any(True for _ in columns) or node.find(exp.Star, exp.Query) is not None
+    has_own = any(each.parts[0].name.lower() not in given for each in node.find_all(exp.Column))
+    return has_own or node.find(exp.Star, exp.Query) is not None
 
 
 def null_if_empty(node: exp.Expr) -> exp.Expr | None:
@@ -227,12 +227,8 @@ def operands(node: exp.Expr) -> list[exp.Expr]:
 
 def is_range(condition: exp.Expr) -> bool:
     """Whether a condition bounds a column, or a difference of some; anything else can be an equality in other words."""
-    parts = [node for side in sides(condition) for part in side for node in part.walk()] if _bounds(condition) else []
-    return bool(parts) and all(isinstance(node, _MEASURES) for node in parts)
-
-
-def _bounds(condition: exp.Expr) -> bool:
-    return isinstance(condition, _RANGES)
+    parts = (node for side in sides(condition) for part in side for node in part.walk())
+    return isinstance(condition, _RANGES) and all(isinstance(node, _MEASURES) for node in parts)
 
 
 def leaves(condition: exp.Expr) -> Iterator[exp.Expr]:

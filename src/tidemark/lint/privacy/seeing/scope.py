@@ -118,7 +118,8 @@ class Relation:
     def state(self) -> tuple[object, ...]:
         """What can be read of it, and what changes where it is told more."""
         whole = self.whole or self
-        return (id(whole), self.names, self.is_hidden, self.present, self.absent, whole.present, whole.absent)
+        kind = (self.names, self.is_hidden, self.is_guess)
+        return (id(whole), *kind, self.present, self.absent, whole.present, whole.absent)
 
     def may_lack(self, join: Joined, told: Seen) -> None:
         """As the side of an outer join that may be missing: each of its nulls tells why it is there, or is not."""
@@ -236,10 +237,9 @@ class Scope:
         """The relations, here or around, that a column's name means or may mean."""
         found: list[Relation] = []
         for scope in self.around():
-            asked = [
-                each for each, end in _asked_of(scope.relations, parts) if each.given.known(parts[end]) is not None
+            known = [each for each, _ in _named(scope.relations, parts)] or [
+                each for each in scope.relations if _known([each], parts) is not None
             ]
-            known = asked or [each for each in scope.relations if _known([each], parts) is not None]
             if known:
                 return tuple(each.whole or each for each in (*found, *known))
             asked = [each for each, _ in _asked_of(scope.relations, parts)]
@@ -271,6 +271,7 @@ class Scope:
                 [each.state() for each in scope.relations],
                 {name: frozenset(joins) for name, joins in scope.shared.items()},
                 dict(scope.aliases),
+                dict(scope.guessed),
                 dict(scope.ctes),
                 scope.parameters,
             )
@@ -370,10 +371,15 @@ def _is_whole(given: Given) -> bool:
 
 
 def _known(relations: Sequence[Relation], parts: Sequence[str]) -> Seen | None:
-    asked = [each.given.known(parts[end]) for each, end in _asked_of(relations, parts)]
-    named = [seen for seen in asked if seen is not None]  # Spark takes a name for a relation's, and else for a field
+    named = [seen for _, seen in _named(relations, parts)]  # Spark takes a name for a relation's, and else for a field
     found = named or [seen for each in relations if (seen := each.given.known(parts[0])) is not None]
     return union(found) if found else None
+
+
+def _named(relations: Sequence[Relation], parts: Sequence[str]) -> list[tuple[Relation, Seen]]:
+    """The relations that a name begins with and that have its column, with what is seen in that."""
+    asked = [(each, each.given.known(parts[end])) for each, end in _asked_of(relations, parts)]
+    return [(each, seen) for each, seen in asked if seen is not None]
 
 
 def _asked_of(relations: Sequence[Relation], parts: Sequence[str]) -> Iterator[tuple[Relation, int]]:

@@ -16,7 +16,6 @@ from tidemark.lint.privacy.seeing import forms, windows
 from tidemark.lint.privacy.seeing.marks import (
     COMPUTED,
     KEY,
-    MADE,
     MIXED,
     NOTHING,
     NULLS,
@@ -28,7 +27,7 @@ from tidemark.lint.privacy.seeing.marks import (
 )
 from tidemark.lint.privacy.seeing.scope import Given, Relation, Scope, beside, compare, lost
 from tidemark.lint.privacy.seeing.unions import mixed, united
-from tidemark.lint.privacy.seeing.values import Values, is_of_one, parts_of
+from tidemark.lint.privacy.seeing.values import Values, is_of_one, parts_of, told_apart
 from tidemark.sql.queries import full_name
 from tidemark.sql.tracing.reach import conjuncts, is_aggregate
 
@@ -170,7 +169,7 @@ class Eye(Values):
 
     def _told_apart(self, given: Given, groups: list[Seen]) -> Given:
         """What names people, in groups that the query itself divides them into by what is personal."""
-        told = personal(union(each for each in groups if each & (MADE | COMPUTED) and each >= NULLS))
+        told = personal(told_apart(groups))
         return given.with_more(told, [name for name, seen in given.columns if seen >= KEY]) if told else given
 
     def _in_order_of(self, node: exp.Select, scope: Scope) -> Seen:

@@ -217,7 +217,7 @@ class Values(ABC):
         divided = [self.expression(each, scope) for each in windows.window_parts(node, "partition_by")]
         is_of_few = bool(scope.outward) or len(ordered) > 1 or windows.has_frame(node) or is_of_one(divided)
         inner = replace(scope, is_of_one=scope.is_of_one or is_of_few)
-        told = union(each for each in divided if each & (MADE | COMPUTED) and each >= NULLS)
+        told = told_apart(divided)
         if windows.counts_off(node):
             told |= union(ordered)
         if windows.is_of_another_query(node):
@@ -252,6 +252,11 @@ class Values(ABC):
 def is_of_one(grouped: list[Seen]) -> bool:
     """Whether rows that have these in common may all be of one person."""
     return any(each >= KEY or personal(each) for each in grouped)
+
+
+def told_apart(divided: list[Seen]) -> Seen:
+    """What is told by which of the groups a row is in, into which a query divides rows by values of its own making."""
+    return union(each for each in divided if each & (MADE | COMPUTED) and each >= NULLS)
 
 
 def parts_of(column: exp.Column) -> list[str]:

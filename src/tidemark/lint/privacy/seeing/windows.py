@@ -54,7 +54,8 @@ def has_frame(window: exp.Window) -> bool:
 def _is_beside(window: exp.Window) -> bool:
     """Whether a frame may be beside its row, so that there is none in it at the ends of a group."""
     specs = [spec for each in _definitions(window) if (spec := each.args.get("spec")) is not None]
-    return any(spec.args.get("start_side") == spec.args.get("end_side") != None for spec in specs)  # noqa: E711
+    sides = [(spec.args.get("start_side"), spec.args.get("end_side")) for spec in specs]
+    return any(start is not None and start == end for start, end in sides)
 
 
 def is_of_another_query(window: exp.Window) -> bool:
